@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Containers: containers/<id>/{root,meta,meta.xattr,state.json,base,scratch,lock}.  `root` is a tree of
+ * its own directories whose files are hard links into the layers (single-name files; a hard link set
+ * of the image is copied once and linked within the root, so that link counts are right; where links
+ * do not work, copies).  `meta` is the container's metadata table with META_SHARED_LAYERS.
+ * `base` is what the diff compares with: per directory its inode and ctime, per entry its inode, and a
+ * copy of the table as it was.
+ */
+#ifndef FAKEBUILD_OCI_CONTAINER_H
+#define FAKEBUILD_OCI_CONTAINER_H
+
+#include "oci/store.h"
+
+struct container {
+	char *id;   /* 64 hex digits */
+	char *name; /* NULL: unnamed */
+	char *dir;  /* absolute path of containers/<id> */
+	char *root; /* dir/root */
+	char *meta_path;
+	char *scratch; /* dir/scratch: same file system as root, for copies before they are renamed in */
+	char *image_name, *image_digest; /* manifest digest of what it was made from; name may be NULL */
+	char *command;                   /* for ps: argv joined by blanks */
+	char *created;                   /* RFC 3339 */
+	int pid;       /* of the fakebuild that runs it, 0: not running (checked against its start time) */
+	int exit_code; /* of the last run; -1 never ran */
+};
+
+/* Make a container from an image whose layers are unpacked.  `name` must be free, else an error. */
+int container_create(const void *ctx, struct store *s, const struct image *image, const char *image_name,
+		     const char *name, struct container **ret, struct error *err);
+/* By name, id, or prefix of an id; *ret NULL when there is none. */
+int container_find(const void *ctx, struct store *s, const char *name_or_id, struct container **ret,
+		   struct error *err);
+int container_list(const void *ctx, struct store *s, struct container ***ret, unsigned *ret_count,
+		   struct error *err);
+/* Record that this process runs it (pid, command), or that it ended. */
+int container_set_running(struct container *c, const char *command, struct error *err);
+int container_set_exited(struct container *c, int exit_code, struct error *err);
+/* Rename into tmp/ at once, remove the tree in a background process when that takes long. */
+int container_remove(struct store *s, struct container *c, struct error *err);
+
+/* One difference from the image, in the order a layer tar would have it. */
+enum change_kind { CHANGE_ADDED = 'A', CHANGE_MODIFIED = 'C', CHANGE_DELETED = 'D' };
+struct change {
+	enum change_kind kind;
+	char *path; /* absolute in the guest */
+};
+int container_diff(const void *ctx, const struct container *c, struct change **ret, unsigned *ret_count,
+		   struct error *err);
+/* The layer of its changes: blob, unpacked layer (by links), descriptor, diffID; no change: *ret_is_empty. */
+int container_make_layer(const void *ctx, struct store *s, const struct container *c,
+			 struct descriptor *ret, char **ret_diff_id, bool *ret_is_empty,
+			 struct error *err);
+/* make_layer, derive the image, tag it with name (NULL: untagged). */
+int container_commit(const void *ctx, struct store *s, const struct container *c, const char *name,
+		     const struct image_changes *changes, struct image **ret, struct error *err);
+/* The whole root as one tar with root's owners and modes, to a descriptor (docker export). */
+int container_export(const struct container *c, int fd, struct error *err);
+
+#endif

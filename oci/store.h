@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store (DESIGN section 4): an OCI image layout (oci-layout, index.json, blobs/sha256/) with our
+ * own folders beside it: layers/ containers/ cache/ tmp/.  Every change is made in tmp/ and renamed in,
+ * so a kill at any instant leaves nothing half-made; processes share it by flock.
+ */
+#ifndef FAKEBUILD_OCI_STORE_H
+#define FAKEBUILD_OCI_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "oci/digest.h"
+#include "oci/image.h"
+#include "tracer/base/error.h"
+
+struct store;
+
+/*
+ * Open the store at `root`, making it when missing.  NULL: $FAKEBUILD_ROOT, else
+ * $XDG_DATA_HOME/fakebuild, else ~/.local/share/fakebuild.  Directory mode 0700.  Left-overs in tmp/
+ * of processes that are gone are removed.  Fails when not writable, naming the path.
+ */
+int store_open(const void *ctx, const char *root, struct store **ret, struct error *err);
+const char *store_root(const struct store *s);
+/* A new, empty, private directory in tmp/, named after this process; removed by the caller. */
+int store_make_tmp(const void *ctx, struct store *s, char **ret_path, struct error *err);
+
+/* Blobs. */
+char *store_blob_path(const void *ctx, const struct store *s, const char *digest);
+bool store_has_blob(const struct store *s, const char *digest);
+/* Add bytes; returns their digest in *ret_digest.  An existing blob is left as it is. */
+int store_put_blob(struct store *s, const void *bytes, size_t size, char ret_digest[DIGEST_ROOM],
+		   struct error *err);
+/* Read a blob of at most max_bytes, checking its digest. */
+int store_get_blob(const void *ctx, const struct store *s, const char *digest, size_t max_bytes,
+		   char **ret_text, size_t *ret_size, struct error *err);
+
+/* A blob that arrives in pieces.  Kept across a failure, so that a download resumes. */
+struct blob_writer;
+/*
+ * Begin, or take up again what an earlier attempt left: *ret_have_bytes are there already (and have
+ * been hashed).  `digest` may be NULL when it is not known before; then nothing is taken up again.
+ * Waits when another process is writing the same digest.
+ */
+int blob_writer_open(const void *ctx, struct store *s, const char *digest, struct blob_writer **ret,
+		     int64_t *ret_have_bytes, struct error *err);
+int blob_writer_write(struct blob_writer *w, const void *bytes, size_t size, struct error *err);
+/* Begin again from nothing (the server did not resume). */
+int blob_writer_restart(struct blob_writer *w, struct error *err);
+/*
+ * Check digest and size (-1: any) and rename the blob in.  A mismatch removes what was written and says
+ * "digest mismatch" with both digests.  talloc_free without commit keeps the partial file.
+ */
+int blob_writer_commit(struct blob_writer *w, int64_t size_bytes, char ret_digest[DIGEST_ROOM],
+		       struct error *err);
+
+/*
+ * References.  A name is a normalised reference ("docker.io/library/debian:12", see oci/reference.h),
+ * kept in index.json as annotation org.opencontainers.image.ref.name.
+ */
+int store_tag(struct store *s, const char *name, const struct descriptor *manifest, struct error *err);
+/* Remove the name; false in *ret_existed when there was none. */
+int store_untag(struct store *s, const char *name, bool *ret_existed, struct error *err);
+/*
+ * Find an image by normalised name, by manifest or config digest ("sha256:..."), or by a prefix of at
+ * least 4 hex digits of the config digest (the image id).  *ret is NULL when there is none; an
+ * ambiguous prefix is an error.  Manifest and config are loaded and checked.
+ */
+int store_find_image(const void *ctx, struct store *s, const char *name_or_id, struct image **ret,
+		     struct error *err);
+/* All entries of index.json: name (may be NULL for untagged) and manifest; sorted by name. */
+struct stored_image {
+	char *name;
+	struct descriptor manifest;
+};
+int store_list_images(const void *ctx, struct store *s, struct stored_image **ret, unsigned *ret_count,
+		      struct error *err);
+/* Put config and manifest blobs of a new image in, and tag it when name is not NULL. */
+int store_add_image(const void *ctx, struct store *s, const char *config_json,
+		    const struct descriptor *layers, unsigned layer_count, const char *name,
+		    struct image **ret, struct error *err);
+/* Remove blobs and layers no tag and no container needs, stale partial downloads and tmp.  */
+struct gc_result {
+	unsigned blobs, layers;
+	uint64_t bytes;
+};
+int store_gc(struct store *s, bool is_dry_run, struct gc_result *ret, struct error *err);
+
+#endif

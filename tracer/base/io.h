@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files and descriptors: whole reads and writes, atomic replacement, trees, locks.  Descriptors are
+ * O_CLOEXEC from birth and never below 3.  Functions that return int without `err` give 0 or -errno.
+ */
+#ifndef FAKEBUILD_BASE_IO_H
+#define FAKEBUILD_BASE_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "tracer/base/error.h"
+
+/* Close the descriptor in this int variable, if not negative, when it goes out of scope. */
+#define CLEANUP_CLOSE __attribute__((cleanup(io_cleanup_close)))
+void io_cleanup_close(int *fd);
+/* Hand the descriptor on: returns it and leaves -1 behind. */
+int io_take_fd(int *fd);
+
+/* Read until `size` bytes or end of file; returns the count or -errno. */
+ssize_t io_read_all(int fd, void *buffer, size_t size);
+/* Write all of it; 0 or -errno. */
+int io_write_all(int fd, const void *buffer, size_t size);
+
+/*
+ * Read a whole file of at most max_bytes into a NUL-terminated buffer on ctx.  ret_size may be NULL.
+ * Fails with a sentence naming the path: cannot open, cannot read, larger than max_bytes.
+ */
+int io_read_file(const void *ctx, int dir_fd, const char *path, size_t max_bytes, char **ret_text,
+		 size_t *ret_size, struct error *err);
+/* Replace `path` by these bytes through a temporary beside it and rename: readers see old or new. */
+int io_write_file(int dir_fd, const char *path, const void *bytes, size_t size, mode_t mode,
+		  struct error *err);
+
+/* mkdir -p below dir_fd (or absolute); 0 or -errno. */
+int io_mkdir_p(int dir_fd, const char *path, mode_t mode);
+/*
+ * Remove a tree, whatever modes its directories have; never follows symlinks, never leaves the
+ * device.  0 (also when it was not there) or the first -errno; goes on past failures.
+ */
+int io_remove_tree(int dir_fd, const char *path);
+/*
+ * Copy the bytes of one file to another: reflink, else copy_file_range, else read and write; holes
+ * are kept where the kernel tells of them.  0 or -errno.
+ */
+int io_copy_bytes(int from_fd, int to_fd);
+
+/*
+ * Take an advisory lock (flock) on `path`, made when missing.  shared or exclusive; waits unless
+ * nonblocking.  Returns the descriptor that holds the lock, or -errno (-EWOULDBLOCK when taken).
+ */
+enum io_lock { IO_LOCK_SHARED = 1, IO_LOCK_EXCLUSIVE = 2, IO_LOCK_NONBLOCKING = 4 };
+int io_lock(int dir_fd, const char *path, enum io_lock how);
+
+#endif

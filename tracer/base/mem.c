@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the rule that running out of memory ends the program. */
+#include "tracer/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void mem_cleanup_talloc(void *variable)
+{
+	TALLOC_FREE(*(void **)variable);
+}
+
+void mem_cleanup_free(void *variable)
+{
+	free(*(void **)variable);
+}
+
+void *mem_must(void *pointer)
+{
+	if (!pointer) {
+		static const char text[] = "fakebuild: out of memory\n";
+		if (write(2, text, sizeof(text) - 1) < 0)
+			_exit(125);
+		_exit(125);
+	}
+	return pointer;
+}
+
+char *mem_strdup(const void *ctx, const char *text)
+{
+	return mem_must(talloc_strdup(ctx, text));
+}
+
+char *mem_strndup(const void *ctx, const char *text, size_t length)
+{
+	return mem_must(talloc_strndup(ctx, text, length));
+}
+
+char *mem_memdup(const void *ctx, const void *bytes, size_t length)
+{
+	char *copy = mem_must(talloc_size(ctx, length ? length : 1));
+	memcpy(copy, bytes, length);
+	return copy;
+}
+
+char *mem_printf(const void *ctx, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	char *text = talloc_vasprintf(ctx, fmt, ap);
+	va_end(ap);
+	return mem_must(text);
+}
+
+char *mem_append(char *text, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	text = talloc_vasprintf_append(text, fmt, ap);
+	va_end(ap);
+	return mem_must(text);
+}
+
+struct strlist *strlist_new(const void *ctx)
+{
+	struct strlist *list = mem_new(ctx, struct strlist);
+	list->items = mem_array(list, char *, 8);
+	return list;
+}
+
+static void strlist_take(struct strlist *list, char *text)
+{
+	if (list->count + 1 >= talloc_array_length(list->items))
+		list->items = mem_grow(list, list->items, char *, list->count * 2 + 2);
+	list->items[list->count++] = text;
+	list->items[list->count] = NULL;
+}
+
+void strlist_add(struct strlist *list, const char *text)
+{
+	strlist_take(list, mem_strdup(list, text));
+}
+
+void strlist_addf(struct strlist *list, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	char *text = mem_must(talloc_vasprintf(list, fmt, ap));
+	va_end(ap);
+	strlist_take(list, text);
+}

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns writing the metadata table: the write lock, growth, the xattr file.  The reader is in
+ * meta_format.h, because tracees read the same mapping.
+ */
+#include "tracer/base/meta.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "tracer/base/io.h"
+#include "tracer/base/mem.h"
+
+enum { XATTR_RECORD_LIMIT = 1 << 20 };
+
+struct meta {
+	struct meta_header *header; /* mapped, mapped_bytes long */
+	size_t mapped_bytes;
+	int fd, xattr_fd;
+	dev_t root_dev;
+	uid_t uid; /* of the invoking user: owns what shows as root's */
+	gid_t gid;
+};
+
+static int meta_close(struct meta *m)
+{
+	munmap(m->header, m->mapped_bytes);
+	close(m->fd);
+	close(m->xattr_fd);
+	return 0;
+}
+
+static size_t bytes_for(uint64_t capacity)
+{
+	return META_HEADER_BYTES + capacity * sizeof(struct meta_entry);
+}
+
+static int map_table(struct meta *m, size_t bytes)
+{
+	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, 0);
+	if (at == MAP_FAILED)
+		return -errno;
+	if (m->header)
+		munmap(m->header, m->mapped_bytes);
+	m->header = at;
+	m->mapped_bytes = bytes;
+	return 0;
+}
+
+/* Another process may have grown the file. */
+static void follow_growth(struct meta *m)
+{
+	uint64_t capacity = __atomic_load_n(&m->header->capacity, __ATOMIC_ACQUIRE);
+	if (bytes_for(capacity) != m->mapped_bytes && map_table(m, bytes_for(capacity)) < 0)
+		mem_must(NULL);
+}
+
+static void lock_table(struct meta *m)
+{
+	uint32_t self = getpid();
+	for (unsigned spins = 0;; spins++) {
+		uint32_t holder = 0;
+		if (__atomic_compare_exchange_n(&m->header->writer, &holder, self, false,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			break;
+		/* A holder that was killed left the lock behind; its entry is rewritten or torn, never half read. */
+		if (holder == self || (spins % 64 == 63 && kill(holder, 0) < 0 && errno == ESRCH)) {
+			if (__atomic_compare_exchange_n(&m->header->writer, &holder, self, false,
+							__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+				break;
+		}
+		sched_yield();
+	}
+	follow_growth(m);
+	uint32_t sequence = m->header->sequence;
+	__atomic_store_n(&m->header->sequence, sequence | 1, __ATOMIC_RELEASE);
+}
+
+static void unlock_table(struct meta *m)
+{
+	__atomic_store_n(&m->header->sequence, m->header->sequence + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&m->header->writer, 0, __ATOMIC_RELEASE);
+}
+
+static int init_table(struct meta *m, uint32_t flags)
+{
+	if (ftruncate(m->fd, bytes_for(META_FIRST_CAPACITY)) < 0)
+		return -errno;
+	int r = map_table(m, bytes_for(META_FIRST_CAPACITY));
+	if (r < 0)
+		return r;
+	m->header->capacity = META_FIRST_CAPACITY;
+	m->header->xattr_end = 8;
+	m->header->flags = flags;
+	__atomic_store_n(&m->header->magic, META_MAGIC, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static struct meta *meta_alloc(const void *ctx, int fd, int xattr_fd, dev_t root_dev)
+{
+	struct meta *m = mem_new(ctx, struct meta);
+	m->fd = fd;
+	m->xattr_fd = xattr_fd;
+	m->root_dev = root_dev;
+	m->uid = getuid();
+	m->gid = getgid();
+	return m;
+}
+
+int meta_open(const void *ctx, const char *path, dev_t root_dev, uint32_t flags, struct meta **ret,
+	      struct error *err)
+{
+	CLEANUP_TALLOC char *xattr_path = mem_printf(NULL, "%s.xattr", path);
+	CLEANUP_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_set(err, errno, "cannot open metadata table '%s'", path);
+	CLEANUP_CLOSE int xattr_fd = open(xattr_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (xattr_fd < 0)
+		return error_set(err, errno, "cannot open metadata table '%s'", xattr_path);
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return error_set(err, errno, "cannot examine metadata table '%s'", path);
+	struct meta *m = meta_alloc(ctx, io_take_fd(&fd), io_take_fd(&xattr_fd), root_dev);
+	int r = st.st_size == 0 ? init_table(m, flags) :
+				  map_table(m, st.st_size < META_HEADER_BYTES ? META_HEADER_BYTES : st.st_size);
+	if (r < 0) {
+		close(m->fd);
+		close(m->xattr_fd);
+		talloc_free(m);
+		return error_set(err, -r, "cannot map metadata table '%s'", path);
+	}
+	talloc_set_destructor(m, meta_close);
+	const struct meta_header *h = m->header;
+	if (st.st_size != 0 &&
+	    (st.st_size < META_HEADER_BYTES || h->magic != META_MAGIC || !h->capacity ||
+	     (h->capacity & (h->capacity - 1)) || h->capacity > (uint64_t)st.st_size ||
+	     bytes_for(h->capacity) > (uint64_t)st.st_size)) {
+		talloc_free(m);
+		return error_set(err, 0, "'%s' is not a metadata table", path);
+	}
+	follow_growth(m);
+	*ret = m;
+	return 0;
+}
+
+static int anonymous_file(void)
+{
+	char path[] = "/tmp/fakebuild-meta-XXXXXX";
+	int fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(path);
+	return fd;
+}
+
+struct meta *meta_new(const void *ctx, dev_t root_dev, uint32_t flags)
+{
+	struct meta *m = meta_alloc(ctx, anonymous_file(), anonymous_file(), root_dev);
+	if (m->fd < 0 || m->xattr_fd < 0 || init_table(m, flags) < 0)
+		mem_must(NULL);
+	talloc_set_destructor(m, meta_close);
+	return m;
+}
+
+const struct meta_header *meta_header(const struct meta *m)
+{
+	return m->header;
+}
+
+bool meta_has_shared_layers(const struct meta *m)
+{
+	return m->header->flags & META_SHARED_LAYERS;
+}
+
+static uint64_t key_dev(const struct meta *m, dev_t dev)
+{
+	return dev == m->root_dev ? 0 : dev;
+}
+
+bool meta_get(struct meta *m, dev_t dev, ino_t ino, struct meta_entry *ret)
+{
+	if (!__atomic_load_n(&m->header->live, __ATOMIC_RELAXED))
+		return false;
+	for (unsigned tries = 0;; tries++) {
+		follow_growth(m);
+		uint32_t before = __atomic_load_n(&m->header->sequence, __ATOMIC_ACQUIRE);
+		const struct meta_entry *found = meta_lookup(m->header, key_dev(m, dev), ino);
+		if (found)
+			*ret = *found;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		uint32_t after = __atomic_load_n(&m->header->sequence, __ATOMIC_ACQUIRE);
+		/* A writer that died left the sequence odd; after a while what is there is all there is. */
+		if ((before == after && !(before & 1)) || tries > 10000) {
+			if (found)
+				ret->dev = dev;
+			return found != NULL;
+		}
+		sched_yield();
+	}
+}
+
+static struct meta_entry *entries_of(struct meta_header *h)
+{
+	return (struct meta_entry *)((char *)h + META_HEADER_BYTES);
+}
+
+static struct meta_entry *free_slot(struct meta_header *h, uint64_t dev, uint64_t ino)
+{
+	struct meta_entry *entries = entries_of(h);
+	uint64_t mask = h->capacity - 1, i = meta_hash(dev, ino) & mask;
+	while (entries[i].state == META_LIVE)
+		i = (i + 1) & mask;
+	return entries + i;
+}
+
+/* Under the lock.  Rehashes in place through a private copy; doubles when it is really full. */
+static void make_room(struct meta *m)
+{
+	struct meta_header *h = m->header;
+	if ((h->used + 1) * 10 < h->capacity * 7)
+		return;
+	uint64_t old = h->capacity, wanted = h->live * 10 >= old * 4 ? old * 2 : old;
+	struct meta_entry *copy = mem_array(NULL, struct meta_entry, old);
+	memcpy(copy, entries_of(h), old * sizeof(*copy));
+	if (wanted != old) {
+		if (ftruncate(m->fd, bytes_for(wanted)) < 0 || map_table(m, bytes_for(wanted)) < 0)
+			mem_must(NULL);
+		h = m->header;
+	}
+	memset(entries_of(h), 0, wanted * sizeof(*copy));
+	__atomic_store_n(&h->capacity, wanted, __ATOMIC_RELEASE);
+	for (uint64_t i = 0; i < old; i++)
+		if (copy[i].state == META_LIVE)
+			*free_slot(h, copy[i].dev, copy[i].ino) = copy[i];
+	h->used = h->live;
+	talloc_free(copy);
+}
+
+void meta_put(struct meta *m, const struct meta_entry *entry)
+{
+	lock_table(m);
+	struct meta_entry stored = *entry;
+	stored.dev = key_dev(m, entry->dev);
+	stored.state = META_LIVE;
+	struct meta_entry *slot =
+		(struct meta_entry *)(uintptr_t)meta_lookup(m->header, stored.dev, stored.ino);
+	if (!slot) {
+		make_room(m);
+		slot = free_slot(m->header, stored.dev, stored.ino);
+		m->header->live++;
+		m->header->used += slot->state == META_FREE;
+	}
+	*slot = stored;
+	unlock_table(m);
+}
+
+void meta_drop(struct meta *m, dev_t dev, ino_t ino)
+{
+	if (!__atomic_load_n(&m->header->live, __ATOMIC_RELAXED))
+		return;
+	follow_growth(m);
+	if (!meta_lookup(m->header, key_dev(m, dev), ino))
+		return;
+	lock_table(m);
+	struct meta_entry *slot =
+		(struct meta_entry *)(uintptr_t)meta_lookup(m->header, key_dev(m, dev), ino);
+	if (slot) {
+		slot->state = META_TOMBSTONE;
+		m->header->live--;
+	}
+	unlock_table(m);
+}
+
+int meta_each(struct meta *m, int (*visit)(const struct meta_entry *entry, void *arg), void *arg)
+{
+	follow_growth(m);
+	const struct meta_entry *entries = entries_of(m->header);
+	for (uint64_t i = 0; i < m->header->capacity; i++) {
+		if (entries[i].state != META_LIVE)
+			continue;
+		struct meta_entry entry = entries[i];
+		if (!entry.dev)
+			entry.dev = m->root_dev;
+		int r = visit(&entry, arg);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+bool meta_is_shared(const struct meta *m, const struct stat *real)
+{
+	return (m->header->flags & META_SHARED_LAYERS) && S_ISREG(real->st_mode) &&
+	       !(real->st_mode & 0222) && real->st_dev == m->root_dev;
+}
+
+void meta_default(const struct meta *m, const struct stat *real, struct meta_entry *ret)
+{
+	*ret = (struct meta_entry){
+		.dev = real->st_dev,
+		.ino = real->st_ino,
+		.uid = real->st_uid == m->uid ? 0 : real->st_uid,
+		.gid = real->st_gid == m->gid || real->st_uid == m->uid ? 0 : real->st_gid,
+		.mode = real->st_mode,
+		.rdev = real->st_rdev,
+	};
+	/* A shared file lost its write bits to sharing; an owner's write bit is what nearly all had. */
+	if (meta_is_shared(m, real))
+		ret->mode |= 0200;
+}
+
+void meta_get_or_default(struct meta *m, const struct stat *real, struct meta_entry *ret)
+{
+	if (!meta_get(m, real->st_dev, real->st_ino, ret))
+		meta_default(m, real, ret);
+}
+
+void meta_set(struct meta *m, const struct stat *real, const struct meta_entry *entry)
+{
+	struct meta_entry plain;
+	meta_default(m, real, &plain);
+	if (plain.uid == entry->uid && plain.gid == entry->gid && plain.mode == entry->mode &&
+	    plain.rdev == entry->rdev && !entry->xattr && !entry->shown_ino)
+		meta_drop(m, real->st_dev, real->st_ino);
+	else
+		meta_put(m, entry);
+}
+
+bool meta_view(struct meta *m, struct stat *st)
+{
+	struct meta_entry entry;
+	bool is_shared = meta_is_shared(m, st);
+	bool has_entry = meta_get(m, st->st_dev, st->st_ino, &entry);
+	if (!has_entry)
+		meta_default(m, st, &entry);
+	st->st_uid = entry.uid;
+	st->st_gid = entry.gid;
+	st->st_mode = entry.mode;
+	st->st_rdev = entry.rdev;
+	if (entry.shown_ino)
+		st->st_ino = entry.shown_ino;
+	if (is_shared)
+		st->st_nlink = 1;
+	return has_entry;
+}
+
+/*
+ * A record of the xattr file: total size (u32), then per attribute the name's length without NUL
+ * (u16), the value's size (u32), name, value.  Records are never changed in place.
+ */
+static char *load_record(struct meta *m, uint64_t offset, size_t *ret_size)
+{
+	uint32_t size = 0;
+	*ret_size = 0;
+	if (!offset || pread(m->xattr_fd, &size, 4, offset) != 4 || size > XATTR_RECORD_LIMIT)
+		return NULL;
+	char *record = mem_array(NULL, char, size);
+	if (pread(m->xattr_fd, record, size, offset + 4) != (ssize_t)size) {
+		talloc_free(record);
+		return NULL;
+	}
+	*ret_size = size;
+	return record;
+}
+
+static int store_record(struct meta *m, const char *record, uint32_t size, uint64_t *ret_offset)
+{
+	if (!size) {
+		*ret_offset = 0;
+		return 0;
+	}
+	lock_table(m);
+	uint64_t offset = m->header->xattr_end;
+	m->header->xattr_end += 4 + size;
+	unlock_table(m);
+	if (pwrite(m->xattr_fd, &size, 4, offset) != 4 ||
+	    pwrite(m->xattr_fd, record, size, offset + 4) != (ssize_t)size)
+		return -ENOSPC;
+	*ret_offset = offset;
+	return 0;
+}
+
+struct attribute {
+	const char *name, *value;
+	uint16_t name_size;
+	uint32_t value_size;
+};
+
+static bool next_attribute(const char *record, size_t size, size_t *at, struct attribute *ret)
+{
+	if (size - *at < 6)
+		return false;
+	memcpy(&ret->name_size, record + *at, 2);
+	memcpy(&ret->value_size, record + *at + 2, 4);
+	if (size - *at - 6 < (size_t)ret->name_size + ret->value_size)
+		return false;
+	ret->name = record + *at + 6;
+	ret->value = ret->name + ret->name_size;
+	*at += 6 + ret->name_size + ret->value_size;
+	return true;
+}
+
+static bool is_named(const struct attribute *a, const char *name)
+{
+	return a->name_size == strlen(name) && memcmp(a->name, name, a->name_size) == 0;
+}
+
+ssize_t meta_xattr_get(struct meta *m, const struct meta_entry *entry, const char *name, void *value,
+		       size_t size)
+{
+	size_t total, at = 0;
+	CLEANUP_TALLOC char *record = load_record(m, entry->xattr, &total);
+	struct attribute a;
+	while (record && next_attribute(record, total, &at, &a)) {
+		if (!is_named(&a, name))
+			continue;
+		if (size && size < a.value_size)
+			return -ERANGE;
+		if (size)
+			memcpy(value, a.value, a.value_size);
+		return a.value_size;
+	}
+	return -ENODATA;
+}
+
+ssize_t meta_xattr_list(struct meta *m, const struct meta_entry *entry, char *names, size_t size)
+{
+	size_t total, at = 0, used = 0;
+	CLEANUP_TALLOC char *record = load_record(m, entry->xattr, &total);
+	struct attribute a;
+	while (record && next_attribute(record, total, &at, &a)) {
+		if (size && used + a.name_size + 1 > size)
+			return -ERANGE;
+		if (size) {
+			memcpy(names + used, a.name, a.name_size);
+			names[used + a.name_size] = '\0';
+		}
+		used += a.name_size + 1;
+	}
+	return used;
+}
+
+int meta_xattr_set(struct meta *m, struct meta_entry *entry, const char *name, const void *value,
+		   size_t size, int flags)
+{
+	size_t total, at = 0, used = 0;
+	CLEANUP_TALLOC char *record = load_record(m, entry->xattr, &total);
+	uint16_t name_size = strlen(name);
+	CLEANUP_TALLOC char *next = mem_array(NULL, char, total + 6 + name_size + size);
+	bool existed = false;
+	struct attribute a;
+	for (size_t from = 0; record && next_attribute(record, total, &at, &a); from = at) {
+		if (is_named(&a, name)) {
+			existed = true;
+			continue;
+		}
+		memcpy(next + used, record + from, at - from);
+		used += at - from;
+	}
+	if (existed && (flags & XATTR_CREATE))
+		return -EEXIST;
+	if (!existed && ((flags & XATTR_REPLACE) || !value))
+		return -ENODATA;
+	if (value) {
+		uint32_t value_size = size;
+		memcpy(next + used, &name_size, 2);
+		memcpy(next + used + 2, &value_size, 4);
+		memcpy(next + used + 6, name, name_size);
+		memcpy(next + used + 6 + name_size, value, size);
+		used += 6 + name_size + size;
+	}
+	if (used > XATTR_RECORD_LIMIT)
+		return -ENOSPC;
+	return store_record(m, next, used, &entry->xattr);
+}
+
+void meta_xattr_copy(struct meta *m, struct meta_entry *to, struct meta *from,
+		     const struct meta_entry *entry)
+{
+	size_t total;
+	CLEANUP_TALLOC char *record = load_record(from, entry->xattr, &total);
+	to->xattr = 0;
+	if (record)
+		store_record(m, record, total, &to->xattr);
+}
+
+uint64_t meta_generation(const struct meta *m)
+{
+	return __atomic_load_n(&m->header->generation, __ATOMIC_ACQUIRE);
+}
+
+void meta_bump_generation(struct meta *m)
+{
+	__atomic_add_fetch(&m->header->generation, 1, __ATOMIC_RELEASE);
+}

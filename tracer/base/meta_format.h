@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The file format of the metadata table, and its reader.  Includes no libc header beyond stdint and
+ * makes no call, so that code inside a tracee can read the same mapping.  Writing is meta.h's.
+ *
+ * One header page, then `capacity` entries, open addressing with linear probing.  A reader that finds
+ * `sequence` odd or changed has read while a writer was at work and must read again.
+ */
+#ifndef FAKEBUILD_BASE_META_FORMAT_H
+#define FAKEBUILD_BASE_META_FORMAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define META_MAGIC 0x31617465624b4146ull /* "FAKbeta1", little endian */
+#define META_HEADER_BYTES 4096
+#define META_FIRST_CAPACITY 1024 /* entries; always a power of two */
+
+enum meta_state { META_FREE = 0, META_LIVE = 1, META_TOMBSTONE = 2 };
+
+enum meta_flags {
+	/* Regular files without a write bit are hard links into shared layers (DESIGN, section 4). */
+	META_SHARED_LAYERS = 1,
+};
+
+struct meta_header {
+	uint64_t magic;
+	uint64_t capacity;
+	uint64_t live;       /* entries in state META_LIVE */
+	uint64_t used;       /* live and tombstones */
+	uint64_t xattr_end;  /* where the next record goes in the xattr file */
+	uint64_t generation; /* of translated paths: see tracer/path.h */
+	uint32_t sequence;   /* odd while an entry changes */
+	uint32_t writer;     /* process id of who holds the write lock, 0 nobody */
+	uint32_t flags;      /* enum meta_flags */
+	uint32_t reserved;
+};
+
+/* What root would see of one inode.  Complete: no field means "as the host has it". */
+struct meta_entry {
+	uint64_t dev; /* 0: the device that holds the root directory */
+	uint64_t ino;
+	uint32_t state; /* enum meta_state */
+	uint32_t uid, gid;
+	uint32_t mode;      /* st_mode, file type included */
+	uint64_t rdev;      /* st_rdev of a device node, else 0 */
+	uint64_t shown_ino; /* st_ino to show when a copy replaced the file, 0: the real one */
+	uint64_t xattr;     /* offset of the record in the xattr file, 0: none */
+	uint64_t reserved;
+};
+
+static inline uint64_t meta_hash(uint64_t dev, uint64_t ino)
+{
+	uint64_t x = ino * 0x9e3779b97f4a7c15ull ^ dev * 0xc2b2ae3d27d4eb4full;
+	return x ^ x >> 29;
+}
+
+/* The live entry of (dev, ino), or 0.  `dev` is already 0 for the root's device. */
+static inline const struct meta_entry *meta_lookup(const struct meta_header *header, uint64_t dev,
+						   uint64_t ino)
+{
+	const struct meta_entry *entries =
+		(const struct meta_entry *)((const char *)header + META_HEADER_BYTES);
+	uint64_t mask = header->capacity - 1;
+	for (uint64_t i = meta_hash(dev, ino) & mask, n = 0; n <= mask; i = (i + 1) & mask, n++) {
+		const struct meta_entry *entry = entries + i;
+		if (entry->state == META_FREE)
+			return 0;
+		if (entry->ino == ino && entry->dev == dev && entry->state == META_LIVE)
+			return entry;
+	}
+	return 0;
+}
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small string work without allocation, and strict number parsing. */
+#ifndef FAKEBUILD_BASE_TEXT_H
+#define FAKEBUILD_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+bool text_starts(const char *text, const char *prefix);
+bool text_ends(const char *text, const char *suffix);
+/*
+ * A decimal number of digits only, 0..max: no sign, no blank, no leading '+'.  False leaves *ret
+ * untouched.  Ids of 2^31 and more are numbers here (CVE-2024-40635 is a wrap, not a large id).
+ */
+bool text_to_number(const char *text, uint64_t max, uint64_t *ret);
+/* "1.5MB" style in decimal units as Docker prints sizes; returns buffer. */
+const char *text_size(uint64_t bytes, char *buffer, size_t room);
+/* Levenshtein distance, for "did you mean". */
+size_t text_distance(const char *a, const char *b);
+
+#endif
