@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands for containers that are kept: ps, rm, diff, commit; and gc, which removes the others. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "builder/command.h"
+#include "builder/emit.h"
+#include "builder/listing.h"
+#include "oci/container.h"
+#include "oci/reference.h"
+#include "tracer/base/text.h"
+
+struct ps_options {
+	int format; /* enum listing_format */
+	bool is_quiet, is_whole;
+};
+
+#define PS_MEMBER(member) offsetof(struct ps_options, member)
+static const struct option_row ps_rows[] = {
+	{ "all", 'a', NULL, "Taken for Docker's sake: all containers are always shown", OPTION_IGNORED, 0 },
+	{ "format", 0, LISTING_FORMATS, "json: an object a line", OPTION_CHOICE, PS_MEMBER(format) },
+	{ "no-trunc", 0, NULL, "Show whole ids and commands", OPTION_FLAG, PS_MEMBER(is_whole) },
+	{ "quiet", 'q', NULL, "Show only ids", OPTION_FLAG, PS_MEMBER(is_quiet) },
+	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
+};
+
+static const struct column ps_columns[] = {
+	{ "CONTAINER ID", "ID" }, { "IMAGE", "Image" },   { "COMMAND", "Command" }, { "CREATED", "RunningFor" },
+	{ "STATUS", "Status" },   { "NAMES", "Names" },   { NULL, "CreatedAt" },    { NULL, NULL },
+};
+
+static char *container_status(const void *ctx, const struct container *c)
+{
+	if (c->pid)
+		return mem_strdup(ctx, "Up");
+	if (c->exit_code < 0)
+		return mem_strdup(ctx, "Created");
+	return mem_printf(ctx, "Exited (%d)", c->exit_code);
+}
+
+/* "\"sh -c 'a long...\"", cut to Docker's 20 characters. */
+static char *container_command(const void *ctx, const struct container *c, bool is_whole)
+{
+	enum { SHOWN = 20 };
+	const char *command = c->command ? c->command : "";
+	if (is_whole || strlen(command) <= SHOWN)
+		return mem_printf(ctx, "\"%s\"", command);
+	return mem_printf(ctx, "\"%.*s…\"", SHOWN - 1, command);
+}
+
+static int run_ps(struct invocation *inv, int *ret_status, struct error *err)
+{
+	const struct ps_options *o = inv->options;
+	(void)ret_status;
+	struct store *store;
+	struct container **containers;
+	unsigned count;
+	if (invocation_store(inv, &store, err) < 0 || container_list(inv, store, &containers, &count, err) < 0)
+		return -1;
+	struct listing *l = listing_new(inv, ps_columns);
+	for (unsigned i = 0; i < count; i++) {
+		const struct container *c = containers[i];
+		struct reference *reference = NULL;
+		struct error ignored = ERROR_INIT;
+		if (c->image_name)
+			reference_parse(inv, c->image_name, &reference, &ignored);
+		listing_cell(l, "%s", listing_id(inv, c->id, o->is_whole));
+		listing_cell(l, "%s", reference ? reference->familiar : listing_id(inv, c->image_digest, false));
+		listing_cell(l, "%s", container_command(inv, c, o->is_whole));
+		listing_cell(l, "%s", listing_ago(inv, c->created));
+		listing_cell(l, "%s", container_status(inv, c));
+		listing_cell(l, "%s", c->name ? c->name : "");
+		listing_cell(l, "%s", c->created ? c->created : "");
+	}
+	if (o->is_quiet)
+		listing_print_column(l, stdout, 0);
+	else
+		listing_print(l, stdout, o->format);
+	return 0;
+}
+
+extern const struct command command_ps, command_rm, command_diff, command_commit, command_gc;
+
+const struct command command_ps = {
+	.name = "ps",
+	.usage = "[OPTIONS]",
+	.summary = "List containers",
+	.group = GROUP_CONTAINERS,
+	.options = ps_rows,
+	.options_bytes = sizeof(struct ps_options),
+	.min_args = 0,
+	.max_args = 0,
+	.run = run_ps,
+};
+
+struct rm_options {
+	bool is_forced;
+};
+
+static const struct option_row rm_rows[] = {
+	{ "force", 'f', NULL, "Kill what runs in it; do not mind when there is none", OPTION_FLAG,
+	  offsetof(struct rm_options, is_forced) },
+	{ "volumes", 'v', NULL, "Taken for Docker's sake: unnamed volumes last for one run", OPTION_IGNORED, 0 },
+	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
+};
+
+/* Killing the fakebuild that traces it kills all of the guest. */
+static void kill_container(const struct container *c)
+{
+	enum { TRIES = 500 };
+	static const struct timespec pause = { 0, 10 * 1000 * 1000 };
+	kill(c->pid, SIGKILL);
+	for (int i = 0; i < TRIES && kill(c->pid, 0) == 0; i++)
+		nanosleep(&pause, NULL);
+}
+
+static int run_rm(struct invocation *inv, int *ret_status, struct error *err)
+{
+	const struct rm_options *o = inv->options;
+	(void)ret_status;
+	struct store *store;
+	if (invocation_store(inv, &store, err) < 0)
+		return -1;
+	for (int i = 0; i < inv->arg_count; i++) {
+		struct container *c;
+		if (container_find(inv, store, inv->args[i], &c, err) < 0)
+			return -1;
+		if (!c && o->is_forced)
+			continue;
+		if (!c)
+			return error_set(err, 0, "no such container: %s", inv->args[i]);
+		if (c->pid && !o->is_forced)
+			return error_set(err, 0, "container %s is running: stop it, or use --force",
+					 inv->args[i]);
+		if (c->pid)
+			kill_container(c);
+		if (container_remove(store, c, err) < 0)
+			return -1;
+		puts(inv->args[i]);
+	}
+	return 0;
+}
+
+const struct command command_rm = {
+	.name = "rm",
+	.usage = "[OPTIONS] CONTAINER...",
+	.summary = "Remove containers",
+	.group = GROUP_CONTAINERS,
+	.words = WORDS_CONTAINERS,
+	.options = rm_rows,
+	.options_bytes = sizeof(struct rm_options),
+	.min_args = 1,
+	.max_args = ARGS_ANY,
+	.run = run_rm,
+};
+
+struct diff_options {
+	int format; /* enum listing_format */
+};
+
+static const struct option_row diff_rows[] = {
+	{ "format", 0, LISTING_FORMATS, "json: an object a line", OPTION_CHOICE,
+	  offsetof(struct diff_options, format) },
+	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
+};
+
+static int run_diff(struct invocation *inv, int *ret_status, struct error *err)
+{
+	const struct diff_options *o = inv->options;
+	(void)ret_status;
+	struct container *c;
+	struct change *changes;
+	unsigned count;
+	if (invocation_container(inv, inv->args[0], &c, err) < 0 ||
+	    container_diff(inv, c, &changes, &count, err) < 0)
+		return -1;
+	for (unsigned i = 0; i < count; i++) {
+		char kind[] = { (char)changes[i].kind, '\0' };
+		struct emitter e = { .out = stdout };
+		if (o->format == LISTING_JSON) {
+			emit_open(&e, NULL, '{');
+			emit_text(&e, "Kind", kind);
+			emit_text(&e, "Path", changes[i].path);
+			emit_close(&e, '}');
+			putchar('\n');
+		} else {
+			printf("%s %s\n", kind, changes[i].path);
+		}
+	}
+	return 0;
+}
+
+const struct command command_diff = {
+	.name = "diff",
+	.usage = "[OPTIONS] CONTAINER",
+	.summary = "List what a container changed in its image",
+	.group = GROUP_CONTAINERS,
+	.words = WORDS_CONTAINERS,
+	.options = diff_rows,
+	.options_bytes = sizeof(struct diff_options),
+	.min_args = 1,
+	.max_args = 1,
+	.run = run_diff,
+};
+
+struct commit_options {
+	struct strlist *change;
+	const char *message, *author;
+};
+
+#define COMMIT_MEMBER(member) offsetof(struct commit_options, member)
+static const struct option_row commit_rows[] = {
+	{ "author", 'a', "TEXT", "Who made it", OPTION_TEXT, COMMIT_MEMBER(author) },
+	{ "change", 'c', "INSTRUCTION", "Apply a Dockerfile instruction (CMD, ENV, ...)", OPTION_LIST,
+	  COMMIT_MEMBER(change) },
+	{ "message", 'm', "TEXT", "The comment in the history", OPTION_TEXT, COMMIT_MEMBER(message) },
+	{ "pause", 'p', NULL, "Taken for Docker's sake", OPTION_IGNORED, 0 },
+	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
+};
+
+static int run_commit(struct invocation *inv, int *ret_status, struct error *err)
+{
+	const struct commit_options *o = inv->options;
+	(void)ret_status;
+	struct container *c;
+	struct reference *reference = NULL;
+	struct image *image;
+	if (inv->args[1] && reference_parse(inv, inv->args[1], &reference, err) < 0)
+		return -1;
+	if (invocation_container(inv, inv->args[0], &c, err) < 0)
+		return -1;
+	struct image_changes changes = {
+		.created_by = c->command,
+		.comment = o->message,
+		.author = o->author,
+		.change = o->change,
+	};
+	if (container_commit(inv, inv->store, c, reference ? reference->name : NULL, &changes, &image, err) < 0)
+		return -1;
+	puts(image->config.digest);
+	return 0;
+}
+
+const struct command command_commit = {
+	.name = "commit",
+	.usage = "[OPTIONS] CONTAINER [NAME[:TAG]]",
+	.summary = "Make an image of a container",
+	.group = GROUP_CONTAINERS,
+	.words = WORDS_CONTAINERS,
+	.options = commit_rows,
+	.options_bytes = sizeof(struct commit_options),
+	.min_args = 1,
+	.max_args = 2,
+	.run = run_commit,
+};
+
+struct gc_options {
+	bool is_dry_run;
+};
+
+static const struct option_row gc_rows[] = {
+	{ "all", 'a', NULL, "Taken for Docker's sake", OPTION_IGNORED, 0 },
+	{ "dry-run", 'n', NULL, "Only tell what would be freed", OPTION_FLAG,
+	  offsetof(struct gc_options, is_dry_run) },
+	{ "force", 'f', NULL, "Taken for Docker's sake: nothing is asked", OPTION_IGNORED, 0 },
+	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
+};
+
+/* Unnamed containers last as long as their run; one without a run is what a kill -9 left. */
+static int remove_left_overs(struct invocation *inv, bool is_dry_run, unsigned *ret_count,
+			     struct error *err)
+{
+	struct container **containers;
+	unsigned count;
+	if (container_list(inv, inv->store, &containers, &count, err) < 0)
+		return -1;
+	*ret_count = 0;
+	for (unsigned i = 0; i < count; i++) {
+		if (containers[i]->name || containers[i]->pid)
+			continue;
+		++*ret_count;
+		if (!is_dry_run && container_remove(inv->store, containers[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int run_gc(struct invocation *inv, int *ret_status, struct error *err)
+{
+	const struct gc_options *o = inv->options;
+	(void)ret_status;
+	struct store *store;
+	struct gc_result freed;
+	unsigned containers;
+	char size[16];
+	if (invocation_store(inv, &store, err) < 0 ||
+	    remove_left_overs(inv, o->is_dry_run, &containers, err) < 0 ||
+	    store_gc(store, o->is_dry_run, &freed, err) < 0)
+		return -1;
+	printf("%s %u containers, %u layers, %u blobs\nTotal reclaimed space: %s\n",
+	       o->is_dry_run ? "Would delete" : "Deleted", containers, freed.layers, freed.blobs,
+	       text_size(freed.bytes, size, sizeof(size)));
+	return 0;
+}
+
+const struct command command_gc = {
+	.name = "gc",
+	.alias = "prune",
+	.usage = "[OPTIONS]",
+	.summary = "Free the room of what no image and no container needs",
+	.group = GROUP_OTHER,
+	.options = gc_rows,
+	.options_bytes = sizeof(struct gc_options),
+	.min_args = 0,
+	.max_args = 0,
+	.run = run_gc,
+};

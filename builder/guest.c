@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns Docker's rules for what runs in a guest: entrypoint and command, working directory, descriptors.
+ * Environment, user and bindings have files of their own.
+ */
+#include "builder/guest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "builder/environment.h"
+#include "builder/mounts.h"
+#include "builder/terminal.h"
+#include "builder/user.h"
+#include "tracer/base/io.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+struct guest {
+	struct tracer_config config;
+	const struct guest_options *options;
+	char *run_dir; /* NULL once it is removed */
+	struct strlist *argv, *env;
+	struct stubs *stubs;
+	struct mounts *mounts;
+	struct terminal *terminal; /* NULL without -t */
+	char *command;
+};
+
+/* The shim is executed from this folder; a store on a noexec file system is no place for it. */
+static int make_run_dir(struct guest *g, struct store *store, struct error *err)
+{
+	static const char *const others[] = { "/tmp", "/var/tmp", "/dev/shm" };
+	struct statvfs fs;
+	if (statvfs(store_root(store), &fs) < 0 || !(fs.f_flag & ST_NOEXEC))
+		return store_make_tmp(g, store, &g->run_dir, err);
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		char *path = mem_printf(g, "%s/fakebuild-XXXXXX", others[i]);
+		if (statvfs(others[i], &fs) == 0 && !(fs.f_flag & ST_NOEXEC) && mkdtemp(path)) {
+			g->run_dir = path;
+			return 0;
+		}
+	}
+	return error_set(err, 0, "'%s' is mounted noexec, and so are /tmp, /var/tmp and /dev/shm",
+			 store_root(store));
+}
+
+/*
+ * "CMD ... If the user specifies arguments to docker run then they will override the default specified
+ * in CMD, but still use the default ENTRYPOINT"; --entrypoint also forgets the image's CMD.
+ */
+static int choose_argv(struct guest *g, const struct guest_request *request, struct error *err)
+{
+	const struct image_config *image = request->image;
+	const char *entrypoint = request->options->entrypoint;
+	g->argv = strlist_new(g);
+	if (entrypoint && *entrypoint)
+		strlist_add(g->argv, entrypoint);
+	else if (!entrypoint && image && image->entrypoint)
+		for (size_t i = 0; i < image->entrypoint->count; i++)
+			strlist_add(g->argv, image->entrypoint->items[i]);
+	for (char *const *word = request->words; *word; word++)
+		strlist_add(g->argv, *word);
+	if (!*request->words && !entrypoint && image && image->cmd)
+		for (size_t i = 0; i < image->cmd->count; i++)
+			strlist_add(g->argv, image->cmd->items[i]);
+	if (g->argv->count == 0)
+		return error_set(err, 0, "no command specified");
+	g->command = mem_strdup(g, g->argv->items[0]);
+	for (size_t i = 1; i < g->argv->count; i++)
+		g->command = mem_append(g->command, " %s", g->argv->items[i]);
+	g->config.argv = g->argv->items;
+	return 0;
+}
+
+/* Docker's order: its own defaults, then the image, then files, then -e; HOME comes last, of passwd. */
+static int choose_env(struct guest *g, const struct guest_request *request, const char *home,
+		      struct error *err)
+{
+	extern char **environ;
+	const struct guest_options *o = request->options;
+	g->env = strlist_new(g);
+	if (request->place == GUEST_OF_HOST) {
+		for (char **entry = environ; *entry; entry++)
+			strlist_add(g->env, *entry);
+	} else {
+		char own[256] = "localhost";
+		gethostname(own, sizeof(own) - 1);
+		environment_default(g->env, "PATH", DEFAULT_PATH);
+		environment_default(g->env, "HOSTNAME", o->hostname ? o->hostname : own);
+		if (o->is_tty)
+			environment_default(g->env, "TERM", "xterm");
+	}
+	if (request->image)
+		environment_set_all(g->env, request->image->env);
+	if (request->place != GUEST_OF_HOST)
+		environment_proxies(g->env);
+	for (size_t i = 0; i < o->env_files->count; i++)
+		if (environment_file(g->env, o->env_files->items[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < o->env->count; i++)
+		if (environment_option(g->env, o->env->items[i], err) < 0)
+			return -1;
+	environment_default(g->env, "HOME", home);
+	g->config.env = g->env->items;
+	return 0;
+}
+
+static int choose_user(struct guest *g, const struct guest_request *request, struct error *err)
+{
+	const char *spec = request->options->user;
+	struct user *user;
+	if (!spec && request->image)
+		spec = request->image->user;
+	if (user_lookup(g, &g->config, spec ? spec : "", &user, err) < 0)
+		return -1;
+	g->config.uid = user->uid;
+	g->config.gid = user->gid;
+	g->config.groups = user->groups;
+	g->config.group_count = user->group_count;
+	return choose_env(g, request, user->home, err);
+}
+
+/* mkdir -p inside the guest; what is there stays as it is. */
+static int make_workdir(struct guest *g, const char *guest_path, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	char *prefix = mem_strdup(scratch, guest_path);
+	char *host_path = tracer_lookup(scratch, &g->config, "/");
+	for (char *slash = prefix; host_path && *slash;) {
+		slash += strspn(slash, "/");
+		const char *name = slash;
+		slash += strcspn(slash, "/");
+		char kept = *slash;
+		*slash = '\0';
+		char *found = tracer_lookup(scratch, &g->config, prefix);
+		if (!found && *name) {
+			CLEANUP_CLOSE int parent =
+				open(host_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			if (parent < 0 || mkdirat(parent, name, 0755) < 0) {
+				error_set(err, errno, "cannot make the working directory '%s'", guest_path);
+				return error_status(err, EXIT_CANNOT_EXECUTE);
+			}
+			found = tracer_lookup(scratch, &g->config, prefix);
+		}
+		*slash = kept;
+		host_path = found;
+	}
+	struct stat st;
+	if (!host_path || stat(host_path, &st) < 0 || !S_ISDIR(st.st_mode)) {
+		error_set(err, ENOTDIR, "cannot use '%s' as the working directory", guest_path);
+		return error_status(err, EXIT_CANNOT_EXECUTE);
+	}
+	return 0;
+}
+
+static int choose_workdir(struct guest *g, const struct guest_request *request, struct error *err)
+{
+	const char *asked = request->options->workdir;
+	if (!asked && request->place == GUEST_OF_HOST) {
+		CLEANUP_FREE char *cwd = getcwd(NULL, 0);
+		if (!cwd)
+			return error_set(err, errno, "cannot find the current folder");
+		g->config.cwd = mem_strdup(g, cwd);
+		return 0;
+	}
+	if (asked && *asked != '/')
+		return error_set(err, 0,
+				 "the working directory '%s' is invalid, it needs to be an absolute path", asked);
+	if (!asked && request->image)
+		asked = request->image->working_dir;
+	/* An image may say "app"; Docker takes it from the root. */
+	g->config.cwd = mem_printf(g, "%s%s", asked && *asked == '/' ? "" : "/", asked ? asked : "");
+	return make_workdir(g, g->config.cwd, err);
+}
+
+static int choose_mounts(struct guest *g, const struct guest_request *request, struct error *err)
+{
+	const struct guest_options *o = request->options;
+	struct volume_list *volumes;
+	char *volumes_dir = mem_printf(g, "%s/volumes", store_root(request->store));
+	if (request->stubs_path)
+		g->stubs = stubs_new(g, request->stubs_path);
+	g->mounts = mem_new(g, struct mounts);
+	g->mounts->config = &g->config;
+	g->mounts->stubs = g->stubs;
+	if (volumes_parse(g, o->volumes, o->mounts, o->tmpfs, volumes_dir, g->run_dir, &volumes, err) < 0)
+		return -1;
+	if (request->place == GUEST_OF_HOST) {
+		mounts_add(g->mounts, "/proc", "/proc", BINDING_PROC, "proc");
+	} else {
+		const char *console = g->terminal ? terminal_path(g->terminal) : NULL;
+		if (mounts_add_system(g->mounts, volumes, console, err) < 0 ||
+		    mounts_add_network(g->mounts, volumes, o->hostname, o->add_hosts, err) < 0)
+			return -1;
+	}
+	mounts_add_volumes(g->mounts, volumes);
+	return 0;
+}
+
+static int open_meta(struct guest *g, const struct guest_request *request, struct error *err)
+{
+	struct stat st;
+	if (stat(request->root, &st) < 0)
+		return error_set(err, errno, "cannot open '%s'", request->root);
+	if (!S_ISDIR(st.st_mode))
+		return error_set(err, ENOTDIR, "cannot open '%s'", request->root);
+	char *own = mem_printf(g, "%s/meta", g->run_dir);
+	return meta_open(g, request->meta_path ? request->meta_path : own, st.st_dev, request->meta_flags,
+			 &g->config.meta, err);
+}
+
+static int fill(struct guest *g, const struct guest_request *request, struct error *err)
+{
+	const struct guest_options *o = request->options;
+	if (o->is_tty && o->is_interactive && !isatty(STDIN_FILENO))
+		return error_set(err, 0, "the input device is not a TTY");
+	if (make_run_dir(g, request->store, err) < 0 || open_meta(g, request, err) < 0 ||
+	    (o->is_tty && terminal_open(g, &g->terminal, err) < 0))
+		return -1;
+	g->config.root = mem_strdup(g, request->root);
+	g->config.run_dir = g->run_dir;
+	g->config.scratch = request->scratch;
+	g->config.hostname = o->hostname;
+	g->config.flags = (o->network == NETWORK_NONE ? TRACER_NO_NETWORK : 0u) |
+			  (o->is_read_only ? TRACER_READ_ONLY : 0u);
+	if (choose_argv(g, request, err) < 0 || choose_mounts(g, request, err) < 0 ||
+	    choose_user(g, request, err) < 0 || choose_workdir(g, request, err) < 0)
+		return -1;
+	return 0;
+}
+
+int guest_open(const void *ctx, const struct guest_request *request, struct guest **ret,
+	       struct error *err)
+{
+	struct guest *g = mem_new(ctx, struct guest);
+	g->options = request->options;
+	if (fill(g, request, err) < 0) {
+		guest_close(g);
+		talloc_free(g);
+		return -1;
+	}
+	*ret = g;
+	return 0;
+}
+
+const char *guest_command(const struct guest *g)
+{
+	return g->command;
+}
+
+static int run_traced(void *arg, int *ret_status, struct error *err)
+{
+	const struct guest *g = arg;
+	return tracer_run(&g->config, ret_status, err);
+}
+
+int guest_run(struct guest *g, int *ret_status, struct error *err)
+{
+	/* What main ignores for the sake of the network would be ignored in the guest too. */
+	void (*old)(int) = signal(SIGPIPE, SIG_DFL);
+	int r = g->terminal ? terminal_run(g->terminal, g->options->is_interactive, run_traced, g,
+					   ret_status, err) :
+			      tracer_run(&g->config, ret_status, err);
+	signal(SIGPIPE, old);
+	return r;
+}
+
+void guest_close(struct guest *g)
+{
+	if (g->stubs)
+		stubs_remove(g->stubs);
+	if (g->run_dir)
+		io_remove_tree(AT_FDCWD, g->run_dir);
+	g->run_dir = NULL;
+	TALLOC_FREE(g->stubs);
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands that run something: run, exec, root. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "builder/command.h"
+#include "builder/guest.h"
+#include "builder/progress.h"
+#include "oci/container.h"
+#include "oci/digest.h"
+#include "oci/layer.h"
+#include "oci/reference.h"
+#include "oci/transport.h"
+#include "tracer/base/io.h"
+#include "tracer/base/text.h"
+
+struct run_options {
+	struct guest_options guest;
+	const char *name, *commit, *rootfs, *platform, *message;
+	struct strlist *change;
+	int pull; /* enum pull_policy */
+	bool is_quiet;
+};
+_Static_assert(offsetof(struct run_options, guest) == 0, "GUEST_MEMBER counts from the start");
+
+#define RUN_MEMBER(member) offsetof(struct run_options, member)
+static const struct option_row run_rows[] = {
+	GUEST_ROWS_PROCESS,
+	{ "entrypoint", 0, "PROGRAM", "Run PROGRAM instead of the image's entrypoint", OPTION_TEXT,
+	  RUN_MEMBER(guest.entrypoint) },
+	GUEST_ROWS_TERMINAL,
+	GUEST_ROWS_MOUNTS,
+	GUEST_ROWS_NETWORK,
+	{ "read-only", 0, NULL, "Make the root read-only", OPTION_FLAG, RUN_MEMBER(guest.is_read_only) },
+	{ "name", 0, "NAME", "Keep the container under this name", OPTION_TEXT, RUN_MEMBER(name) },
+	{ "commit", 0, "REF", "Make an image of the result when the command succeeds", OPTION_TEXT,
+	  RUN_MEMBER(commit) },
+	{ "change", 'c', "INSTRUCTION", "With --commit: apply a Dockerfile instruction (CMD, ENV, ...)",
+	  OPTION_LIST, RUN_MEMBER(change) },
+	{ "message", 'm', "TEXT", "With --commit: the comment in the history", OPTION_TEXT, RUN_MEMBER(message) },
+	{ "rootfs", 0, "DIR", "Run in this folder instead of an image; changes stay in it", OPTION_TEXT,
+	  RUN_MEMBER(rootfs) },
+	{ "platform", 0, "OS/ARCH", "Platform of the image to pull", OPTION_TEXT, RUN_MEMBER(platform) },
+	{ "pull", 0, "missing|always|never", "When to pull the image", OPTION_CHOICE, RUN_MEMBER(pull) },
+	{ "quiet", 'q', NULL, "Show no progress of a pull", OPTION_FLAG, RUN_MEMBER(is_quiet) },
+	{ "rm", 0, NULL, "Taken for Docker's sake: unnamed containers are always removed", OPTION_IGNORED, 0 },
+	{ "init", 0, NULL, "Taken for Docker's sake: left-over processes are always reaped", OPTION_IGNORED, 0 },
+	{ "privileged", 0, NULL, "Taken for Docker's sake", OPTION_IGNORED, 0 },
+	{ "cap-add", 0, "CAPABILITY", "Taken for Docker's sake", OPTION_IGNORED, 0 },
+	{ "cap-drop", 0, "CAPABILITY", "Taken for Docker's sake", OPTION_IGNORED, 0 },
+	{ "security-opt", 0, "OPTION", "Taken for Docker's sake", OPTION_IGNORED, 0 },
+	{ "label", 'l', "KEY=VALUE", "Taken for Docker's sake", OPTION_IGNORED, 0 },
+	{ "detach", 'd', NULL, "there is no daemon to keep a command running, start it with '&'", OPTION_REFUSED,
+	  0 },
+	{ "publish", 'p', "PORTS", "the command shares the host's network and listens there itself",
+	  OPTION_REFUSED, 0 },
+	{ "publish-all", 'P', NULL, "the command shares the host's network and listens there itself",
+	  OPTION_REFUSED, 0 },
+	{ "memory", 0, "BYTES", "limits need cgroups, which need root", OPTION_REFUSED, 0 },
+	{ "cpus", 0, "NUMBER", "limits need cgroups, which need root", OPTION_REFUSED, 0 },
+	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
+};
+
+/* Docker reads nothing from a terminal without -i; a pipe is handed on as people expect of commands. */
+static int close_terminal_input(const struct guest_options *o, struct error *err)
+{
+	if (o->is_interactive || o->is_tty || !isatty(STDIN_FILENO))
+		return 0;
+	CLEANUP_CLOSE int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+		return error_set(err, errno, "cannot open '/dev/null'");
+	return 0;
+}
+
+static bool is_transport(const char *source)
+{
+	static const char *const transports[] = { "docker://", "oci:", "oci-archive:", "docker-archive:", "dir:" };
+	for (size_t i = 0; i < sizeof(transports) / sizeof(*transports); i++)
+		if (text_starts(source, transports[i]))
+			return true;
+	return false;
+}
+
+static int unpack_layers(struct invocation *inv, const struct image *image, struct error *err)
+{
+	for (unsigned i = 0; i < image->layer_count; i++)
+		if (!layer_exists(inv->store, image->diff_ids[i]) &&
+		    layer_unpack_blob(inv, inv->store, &image->layers[i], image->diff_ids[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+/* The image, pulled when the policy says so; *ret_name is how people know it. */
+static int get_image(struct invocation *inv, const struct run_options *o, const char *source,
+		     struct image **ret, char **ret_name, struct error *err)
+{
+	struct image *image = NULL;
+	bool may_be_here = !is_transport(source) && o->pull != PULL_ALWAYS && !o->platform;
+	struct error missing = ERROR_INIT;
+	if (may_be_here && invocation_image(inv, source, &image, &missing) == 0) {
+		*ret = image;
+		*ret_name = mem_strdup(inv, source);
+		return unpack_layers(inv, image, err);
+	}
+	if (o->pull == PULL_NEVER && may_be_here) {
+		*err = missing;
+		return -1;
+	}
+	const struct progress *progress = progress_begin(inv, o->is_quiet);
+	int r = transport_pull(inv, inv->store, source, o->pull, o->platform, progress, ret, ret_name, err);
+	progress_end(progress);
+	return r;
+}
+
+static int commit_result(struct invocation *inv, const struct run_options *o, const struct container *c,
+			 const char *command, struct error *err)
+{
+	struct reference *reference;
+	struct image *image;
+	struct image_changes changes = {
+		.created_by = command,
+		.comment = o->message,
+		.change = o->change,
+	};
+	if (reference_parse(inv, o->commit, &reference, err) < 0 ||
+	    container_commit(inv, inv->store, c, reference->name, &changes, &image, err) < 0)
+		return error_wrap(err, "cannot commit");
+	return 0;
+}
+
+/* image may be NULL: an image that was removed meanwhile. */
+static struct guest_request container_request(struct invocation *inv, const struct container *c,
+					      const struct guest_options *options,
+					      const struct image *image, char *const *words)
+{
+	return (struct guest_request){
+		.place = GUEST_OF_IMAGE,
+		.options = options,
+		.image = image ? &image->run : NULL,
+		.store = inv->store,
+		.root = c->root,
+		.meta_path = c->meta_path,
+		.meta_flags = META_SHARED_LAYERS,
+		.scratch = c->scratch,
+		.stubs_path = mem_printf(inv, "%s/stubs", c->dir),
+		.words = *words && strcmp(*words, "--") == 0 ? words + 1 : words,
+	};
+}
+
+/* Open, run, close. */
+static int run_guest(struct invocation *inv, const struct guest_request *request, int *ret_status,
+		     struct error *err)
+{
+	struct guest *guest;
+	if (guest_open(inv, request, &guest, err) < 0)
+		return -1;
+	int r = guest_run(guest, ret_status, err);
+	guest_close(guest);
+	return r;
+}
+
+static int run_in_container(struct invocation *inv, const struct run_options *o, struct container *c,
+			    const struct image *image, int *ret_status, struct error *err)
+{
+	struct guest_request request = container_request(inv, c, &o->guest, image, inv->args + 1);
+	struct guest *guest;
+	if (guest_open(inv, &request, &guest, err) < 0)
+		return -1;
+	int r = container_set_running(c, guest_command(guest), err);
+	if (r == 0) {
+		r = guest_run(guest, ret_status, err);
+		struct error ignored = ERROR_INIT;
+		int status = r == 0 ? *ret_status : err->status ? err->status : EXIT_FAKEBUILD;
+		container_set_exited(c, status, r == 0 ? err : &ignored);
+	}
+	guest_close(guest);
+	if (r == 0 && o->commit && *ret_status == 0)
+		r = commit_result(inv, o, c, guest_command(guest), err);
+	return r;
+}
+
+static int run_image(struct invocation *inv, const struct run_options *o, int *ret_status,
+		     struct error *err)
+{
+	struct store *store;
+	struct image *image;
+	struct container *container;
+	char *image_name;
+	struct reference *reference;
+	/* Said before an hour of work, not after it. */
+	if (o->commit && reference_parse(inv, o->commit, &reference, err) < 0)
+		return -1;
+	if (close_terminal_input(&o->guest, err) < 0 || invocation_store(inv, &store, err) < 0 ||
+	    get_image(inv, o, inv->args[0], &image, &image_name, err) < 0 ||
+	    container_create(inv, store, image, image_name, o->name, &container, err) < 0)
+		return -1;
+	int r = run_in_container(inv, o, container, image, ret_status, err);
+	bool has_run = container->exit_code >= 0;
+	if (!o->name || (r < 0 && !has_run)) {
+		struct error ignored = ERROR_INIT;
+		container_remove(store, container, &ignored);
+	}
+	return r;
+}
+
+/*
+ * The table of a folder is kept by the folder's path, beside a note of which folder that was: one that was
+ * deleted and made again is another folder, whose inode numbers may be the old one's.
+ */
+static int find_folder_table(struct invocation *inv, const char *root, char **ret_folder, struct error *err)
+{
+	char digest[DIGEST_ROOM];
+	struct stat st;
+	digest_of(root, strlen(root), digest);
+	char *folder = mem_printf(inv, "%s/cache/rootfs/%s", store_root(inv->store), digest_hex(digest));
+	char *note_path = mem_printf(inv, "%s/folder", folder), *note;
+	if (stat(root, &st) < 0)
+		return error_set(err, errno, "cannot open '%s'", root);
+	char *wanted = mem_printf(inv, "%llu %s\n", (unsigned long long)st.st_ino, root);
+	if (io_read_file(inv, AT_FDCWD, note_path, 2 * PATH_MAX, &note, NULL, NULL) == 0 &&
+	    strcmp(note, wanted) != 0)
+		io_remove_tree(AT_FDCWD, folder);
+	int r = io_mkdir_p(AT_FDCWD, folder, 0700);
+	if (r < 0)
+		return error_set(err, -r, "cannot create '%s'", folder);
+	if (access(note_path, F_OK) < 0 &&
+	    io_write_file(AT_FDCWD, note_path, wanted, strlen(wanted), 0600, err) < 0)
+		return -1;
+	*ret_folder = folder;
+	return 0;
+}
+
+static int run_folder(struct invocation *inv, const struct run_options *o, int *ret_status,
+		      struct error *err)
+{
+	struct store *store;
+	char *folder;
+	CLEANUP_FREE char *root = realpath(o->rootfs, NULL);
+	if (!root)
+		return error_set(err, errno, "cannot open '%s'", o->rootfs);
+	if (o->commit || o->name)
+		return error_set(err, 0, "--%s needs an image, a --rootfs keeps its changes in place",
+				 o->commit ? "commit" : "name");
+	if (invocation_store(inv, &store, err) < 0 || find_folder_table(inv, root, &folder, err) < 0)
+		return -1;
+	struct guest_request request = {
+		.place = GUEST_OF_FOLDER,
+		.options = &o->guest,
+		.store = store,
+		.root = root,
+		.meta_path = mem_printf(inv, "%s/meta", folder),
+		.stubs_path = mem_printf(inv, "%s/stubs", folder),
+		.words = inv->args,
+	};
+	return run_guest(inv, &request, ret_status, err);
+}
+
+static int run_run(struct invocation *inv, int *ret_status, struct error *err)
+{
+	const struct run_options *o = inv->options;
+	if (o->rootfs)
+		return run_folder(inv, o, ret_status, err);
+	if (inv->arg_count == 0) {
+		error_set(err, 0, "run: an image, or --rootfs DIR, is needed");
+		return error_status(err, EXIT_USAGE);
+	}
+	return run_image(inv, o, ret_status, err);
+}
+
+extern const struct command command_run, command_exec, command_root;
+
+const struct command command_run = {
+	.name = "run",
+	.usage = "[OPTIONS] IMAGE [--] [COMMAND [ARG...]]\n[OPTIONS] --rootfs DIR [--] COMMAND [ARG...]",
+	.summary = "Run a command as root of an image",
+	.group = GROUP_RUN,
+	.words = WORDS_IMAGES,
+	.options = run_rows,
+	.options_bytes = sizeof(struct run_options),
+	.style = OPTIONS_FIRST,
+	.min_args = 0,
+	.max_args = ARGS_ANY,
+	.run = run_run,
+};
+
+struct exec_options {
+	struct guest_options guest;
+};
+
+static const struct option_row exec_rows[] = {
+	GUEST_ROWS_PROCESS,
+	GUEST_ROWS_TERMINAL,
+	{ "privileged", 0, NULL, "Taken for Docker's sake", OPTION_IGNORED, 0 },
+	{ "detach", 'd', NULL, "there is no daemon to keep a command running, start it with '&'", OPTION_REFUSED,
+	  0 },
+	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
+};
+
+static int run_exec(struct invocation *inv, int *ret_status, struct error *err)
+{
+	const struct exec_options *o = inv->options;
+	struct container *c;
+	struct image *image = NULL;
+	if (close_terminal_input(&o->guest, err) < 0 || invocation_container(inv, inv->args[0], &c, err) < 0 ||
+	    store_find_image(inv, inv->store, c->image_digest, &image, err) < 0)
+		return -1;
+	struct guest_options options = o->guest;
+	options.entrypoint = "";
+	struct guest_request request = container_request(inv, c, &options, image, inv->args + 1);
+	return run_guest(inv, &request, ret_status, err);
+}
+
+const struct command command_exec = {
+	.name = "exec",
+	.usage = "[OPTIONS] CONTAINER [--] COMMAND [ARG...]",
+	.summary = "Run another command in a container, running or not",
+	.group = GROUP_RUN,
+	.words = WORDS_CONTAINERS,
+	.options = exec_rows,
+	.options_bytes = sizeof(struct exec_options),
+	.style = OPTIONS_FIRST,
+	.min_args = 2,
+	.max_args = ARGS_ANY,
+	.run = run_exec,
+};
+
+struct root_options {
+	struct guest_options guest;
+	const char *state;
+};
+
+static const struct option_row root_rows[] = {
+	GUEST_ROWS_PROCESS,
+	GUEST_ROWS_MOUNTS,
+	{ "network", 0, "host|none", "none: no network but Unix sockets", OPTION_CHOICE, GUEST_MEMBER(network) },
+	{ "state", 0, "FILE", "Keep owners and modes in FILE, for later runs", OPTION_TEXT,
+	  offsetof(struct root_options, state) },
+	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
+};
+
+static int run_root(struct invocation *inv, int *ret_status, struct error *err)
+{
+	const struct root_options *o = inv->options;
+	struct store *store;
+	if (invocation_store(inv, &store, err) < 0)
+		return -1;
+	struct guest_request request = {
+		.place = GUEST_OF_HOST,
+		.options = &o->guest,
+		.store = store,
+		.root = "/",
+		.meta_path = o->state,
+		.words = inv->args,
+	};
+	return run_guest(inv, &request, ret_status, err);
+}
+
+const struct command command_root = {
+	.name = "root",
+	.usage = "[OPTIONS] [--] COMMAND [ARG...]",
+	.summary = "Run a command as root of the host's own files, as it sees them",
+	.group = GROUP_RUN,
+	.words = WORDS_FILES,
+	.options = root_rows,
+	.options_bytes = sizeof(struct root_options),
+	.style = OPTIONS_FIRST,
+	.min_args = 1,
+	.max_args = ARGS_ANY,
+	.run = run_root,
+};

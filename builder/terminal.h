@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The person's terminal: a pseudo-terminal for -t, and reading a password. */
+#ifndef FAKEBUILD_BUILDER_TERMINAL_H
+#define FAKEBUILD_BUILDER_TERMINAL_H
+
+#include <stdbool.h>
+
+#include "tracer/base/error.h"
+
+struct terminal;
+
+/* A new pseudo-terminal, of the size that ours has.  Fails when the host gives none. */
+int terminal_open(const void *ctx, struct terminal **ret, struct error *err);
+/* Host path of the guest's end: /dev/pts/N. */
+const char *terminal_path(const struct terminal *t);
+
+/*
+ * Run body(arg, ret_status, err) in a child that has the pseudo-terminal as its controlling terminal and
+ * as descriptors 0, 1 and 2; it dies when this process does.  Meanwhile bytes go both ways (from
+ * our standard input only when is_interactive), our terminal is raw, changes of its size and TERM, HUP,
+ * INT, QUIT, USR1 and USR2 are passed on.  Our terminal is as before on every way out.
+ */
+int terminal_run(struct terminal *t, bool is_interactive,
+		 int (*body)(void *arg, int *ret_status, struct error *err), void *arg, int *ret_status,
+		 struct error *err);
+
+/* Prompt on the terminal and read a line, without echo when is_secret.  Fails when there is no terminal. */
+int terminal_ask(const void *ctx, const char *prompt, bool is_secret, char **ret, struct error *err);
+
+#endif
