@@ -166,8 +166,9 @@ static int remove_entries(int fd, dev_t device)
 		} else if (st.st_dev != device) {
 			r = -EXDEV;
 		} else {
-			if ((st.st_mode & 0700) != 0700)
-				fchmodat(dirfd(dir), name, 0700, 0);
+			/* Should it fail, opening says so. */
+			if ((st.st_mode & 0700) != 0700 && fchmodat(dirfd(dir), name, 0700, 0) < 0)
+				r = -errno;
 			int child = openat(dirfd(dir), name,
 					   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 			r = child < 0 ? -errno : remove_entries(child, device);
@@ -188,8 +189,8 @@ int io_remove_tree(int dir_fd, const char *path)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISDIR(st.st_mode))
 		return unlinkat(dir_fd, path, 0) < 0 && errno != ENOENT ? -errno : 0;
-	if ((st.st_mode & 0700) != 0700)
-		fchmodat(dir_fd, path, 0700, 0);
+	if ((st.st_mode & 0700) != 0700 && fchmodat(dir_fd, path, 0700, 0) < 0)
+		return -errno;
 	int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;

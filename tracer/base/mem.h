@@ -21,10 +21,16 @@ void mem_cleanup_free(void *variable);
 #define mem_new(ctx, type) ((type *)mem_must(talloc_zero(ctx, type)))
 /* A zeroed array of `count` elements; count may be 0. */
 #define mem_array(ctx, type, count) \
-	((type *)mem_must(talloc_zero_array(ctx, type, (unsigned)((count) + !(count)))))
+	((type *)mem_must(talloc_zero_array(ctx, type, mem_count(count))))
 /* Resize an array; new elements are not zeroed. */
 #define mem_grow(ctx, array, type, count) \
-	((type *)mem_must(talloc_realloc(ctx, array, type, (unsigned)((count) + !(count)))))
+	((type *)mem_must(talloc_realloc(ctx, array, type, mem_count(count))))
+
+/* talloc gives NULL for an array of nothing. */
+static inline unsigned mem_count(size_t count)
+{
+	return count ? (unsigned)count : 1;
+}
 
 /* Die with one line when pointer is NULL, else return it. */
 void *mem_must(void *pointer);

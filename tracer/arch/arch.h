@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The seam to an architecture: registers, ABIs, the gate.  One .c a machine implements all of it. */
+#ifndef FAKEBUILD_ARCH_H
+#define FAKEBUILD_ARCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/ptrace.h>
+
+#include "tracer/tracee.h"
+
+struct call;
+
+/* AUDIT_ARCH_* of an ABI, for the filter; SCMP_ARCH_* has the same values. */
+extern const uint32_t arch_audit[ABI_COUNT];
+/* utsname.machine of an ABI. */
+extern const char *const arch_machine[ABI_COUNT];
+/* e_machine and EI_CLASS of programs of an ABI. */
+extern const uint16_t arch_elf_machine[ABI_COUNT];
+
+/* Fill row_data, abi, number, argument[], ip, sp at a seccomp stop.  -ESRCH when the tracee is gone. */
+int arch_read_call(struct tracee *t, struct call *c);
+/* Skip the call and give this result. */
+int arch_answer(struct tracee *t, int64_t result);
+/* Execute the call with the changed arguments and come back through the slot's stub. */
+int arch_redirect(struct tracee *t, struct call *c, int slot);
+/* Execute with changed arguments in the registers alone (no gate yet); undone by arch_restore. */
+int arch_set_arguments(struct tracee *t, const struct call *c);
+int arch_restore(struct tracee *t, const uint64_t argument[6]);
+/* At an exit stop. */
+int arch_read_result(struct tracee *t, int64_t *ret);
+int arch_write_result(struct tracee *t, int64_t result);
+/*
+ * At any stop of a thread that holds a slot: when it still is in the gate put it back to where its own
+ * call would have left it.  True when the slot is free afterwards.
+ */
+bool arch_demote(struct tracee *t, int slot);
+/* The flags of the clone, fork or vfork that the thread is in, at its event stop. */
+uint64_t arch_clone_flags(struct tracee *t);
+/* At a syscall stop: is it the exit?  False: the entry, as kernels before 4.8 report it after seccomp. */
+bool arch_is_exit(struct tracee *t);
+/* At the exec stop: tell the loader its slot. */
+int arch_set_loader_slot(struct tracee *t, int slot);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the shared arena and which slots are free. */
+#include "tracer/arena.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "tracer/base/io.h"
+#include "tracer/base/mem.h"
+
+extern const char shim64_bytes[], shim64_end[], shim32_bytes[], shim32_end[];
+
+static struct shim_slot *slots; /* mapped at SHIM_ARENA, where tracees have it too */
+static uint64_t in_use[SHIM_SLOTS / 64];
+static char *shim_path[ABI_COUNT];
+
+static int write_program(const char *path, const char *bytes, size_t size, struct error *err)
+{
+	CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0500);
+	if (fd < 0)
+		return error_set(err, errno, "cannot create '%s'", path);
+	int r = io_write_all(fd, bytes, size);
+	return r < 0 ? error_set(err, -r, "cannot write '%s'", path) : 0;
+}
+
+int arena_open(const char *run_dir, struct error *err)
+{
+	struct statvfs vfs;
+	if (statvfs(run_dir, &vfs) == 0 && (vfs.f_flag & ST_NOEXEC))
+		return error_set(err, 0,
+				 "'%s' is on a file system mounted noexec: put the store (--root) elsewhere",
+				 run_dir);
+	shim_path[ABI_64] = mem_printf(NULL, "%s/shim64", run_dir);
+	if (write_program(shim_path[ABI_64], shim64_bytes, shim64_end - shim64_bytes, err) < 0)
+		return -1;
+	if ((uintptr_t)shim32_end > (uintptr_t)shim32_bytes) {
+		shim_path[ABI_32] = mem_printf(NULL, "%s/shim32", run_dir);
+		if (write_program(shim_path[ABI_32], shim32_bytes, shim32_end - shim32_bytes, err) < 0)
+			return -1;
+	}
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/arena", run_dir);
+	CLEANUP_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, SHIM_ARENA_BYTES) < 0)
+		return error_set(err, errno, "cannot create '%s'", path);
+	void *at = mmap((void *)SHIM_ARENA, SHIM_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (at != (void *)SHIM_ARENA)
+		return error_set(err, at == MAP_FAILED ? errno : 0, "cannot map '%s' at %#x", path, SHIM_ARENA);
+	slots = at;
+	return 0;
+}
+
+void arena_close(void)
+{
+	if (slots)
+		munmap(slots, SHIM_ARENA_BYTES);
+	slots = NULL;
+	memset(in_use, 0, sizeof(in_use));
+	TALLOC_FREE(shim_path[ABI_64]);
+	TALLOC_FREE(shim_path[ABI_32]);
+}
+
+const char *arena_shim_path(enum abi abi)
+{
+	return shim_path[abi];
+}
+
+int arena_claim(void)
+{
+	for (unsigned i = 0; i < SHIM_SLOTS / 64; i++) {
+		if (in_use[i] == UINT64_MAX)
+			continue;
+		unsigned bit = __builtin_ctzll(~in_use[i]);
+		in_use[i] |= UINT64_C(1) << bit;
+		return i * 64 + bit;
+	}
+	return -1;
+}
+
+static bool is_free(unsigned slot)
+{
+	return !(in_use[slot / 64] >> slot % 64 & 1);
+}
+
+int arena_claim_run(unsigned count)
+{
+	/* From the end, away from the slots of ordinary calls. */
+	for (unsigned end = SHIM_SLOTS, length = 0, i = SHIM_SLOTS; i-- > 0;) {
+		length = is_free(i) ? length + 1 : 0;
+		if (length < count)
+			continue;
+		for (unsigned j = i; j < i + count && j < end; j++)
+			in_use[j / 64] |= UINT64_C(1) << j % 64;
+		return i;
+	}
+	return -1;
+}
+
+void arena_release(int slot)
+{
+	in_use[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
+}
+
+struct shim_slot *arena_slot(int slot)
+{
+	return slots + slot;
+}
+
+taddr arena_address(const void *in_slot)
+{
+	return (taddr)(uintptr_t)in_slot;
+}

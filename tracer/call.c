@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine between a stop and a hook: decodes what the row says, looks the paths up, calls the hook,
+ * and carries out what it decided.  Knows no call by name.
+ */
+#include "tracer/call.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <unistd.h>
+
+#include "tracer/arch/arch.h"
+#include "tracer/arena.h"
+#include "tracer/base/compat.h"
+#include "tracer/base/mem.h"
+#include "tracer/memory.h"
+
+/* The call being served.  One at a time, and too large for a stack frame. */
+static struct call current;
+
+void call_set(struct call *c, unsigned n, uint64_t value)
+{
+	if (c->argument[n] == value)
+		return;
+	c->argument[n] = value;
+	c->changed |= 1u << n;
+}
+
+void *call_room(struct call *c, size_t size)
+{
+	if (c->t->slot < 0) {
+		c->t->slot = arena_claim();
+		if (c->t->slot < 0)
+			return NULL;
+	}
+	size = (size + 15) & ~(size_t)15;
+	struct shim_slot *s = arena_slot(c->t->slot);
+	if (size > sizeof(s->room) - c->room_used)
+		return NULL;
+	void *at = s->room + c->room_used;
+	c->room_used += size;
+	return at;
+}
+
+int call_set_path(struct call *c, unsigned n, const char *host)
+{
+	host = path_short(host);
+	size_t size = strlen(host) + 1;
+	char *room = call_room(c, size);
+	if (!room)
+		return -ENOMEM;
+	memcpy(room, host, size);
+	call_set(c, n, arena_address(room));
+	return 0;
+}
+
+int64_t call_redirect(struct call *c)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		const struct path_argument *p = &c->row->path[i];
+		const struct object *o = &c->object[i];
+		if (!p->path || o->is_plain)
+			continue;
+		/* "" with AT_EMPTY_PATH names the descriptor, which is the tracee's own. */
+		if (!c->text[i][0])
+			continue;
+		int r = call_set_path(c, p->path - 1, o->host);
+		if (r < 0)
+			return r;
+	}
+	return CALL_PASS;
+}
+
+/* Look up what the row says are paths.  0 or -errno for the guest. */
+static int decode_paths(struct call *c)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		const struct path_argument *p = &c->row->path[i];
+		if (!p->path && !p->dir_fd)
+			break;
+		struct object *o = &c->object[i];
+		int dir_fd = p->dir_fd ? (int)c->argument[p->dir_fd - 1] : AT_FDCWD;
+		if (!p->path) {
+			int r = path_of_fd(c->t, dir_fd, o);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		unsigned lookup = p->lookup;
+		if (p->flags) {
+			c->at_flags = (unsigned)c->argument[p->flags - 1];
+			if (c->at_flags & ~p->allowed)
+				return -EINVAL;
+			if (c->at_flags & AT_SYMLINK_NOFOLLOW & p->allowed)
+				lookup &= ~LOOKUP_FOLLOW;
+			if (c->at_flags & AT_SYMLINK_FOLLOW & p->allowed)
+				lookup |= LOOKUP_FOLLOW;
+			if (c->at_flags & AT_EMPTY_PATH & p->allowed)
+				lookup |= LOOKUP_EMPTY;
+		}
+		taddr at = c->argument[p->path - 1];
+		int r;
+		if (!at && (lookup & LOOKUP_EMPTY)) {
+			c->text[i][0] = '\0';
+			r = 0;
+		} else {
+			r = memory_read_string(c->t, at, c->text[i], PATH_MAX);
+		}
+		if (r == 0)
+			r = path_lookup(c->t, dir_fd, c->text[i], lookup, o);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void drop_generated(struct tracee *t)
+{
+	if (!t->remove_later)
+		return;
+	unlink(t->remove_later);
+	TALLOC_FREE(t->remove_later);
+}
+
+/* Let the kernel do it, with the arguments as they now are. */
+static void pass(struct call *c, bool wants_exit)
+{
+	struct tracee *t = c->t;
+	if (c->changed && t->has_shim && !wants_exit) {
+		if (t->slot < 0)
+			t->slot = arena_claim();
+		if (t->slot < 0)
+			arch_answer(t, -ENOMEM);
+		else
+			arch_redirect(t, c, t->slot);
+	} else if (c->changed) {
+		/* The registers are restored at the exit stop; restarts begin again from there. */
+		memcpy(t->restore.argument, c->original, sizeof(c->original));
+		t->restore.is_needed = true;
+		wants_exit = true;
+		arch_set_arguments(t, c);
+	}
+	if (wants_exit)
+		memcpy(t->exit_argument, c->original, sizeof(c->original));
+	ptrace(wants_exit ? PTRACE_SYSCALL : PTRACE_CONT, t->tid, NULL, NULL);
+}
+
+void call_serve(struct tracee *t)
+{
+	struct call *c = &current;
+	session.stops++;
+	/* Whatever the slot and the file were for is over: this is another call. */
+	tracee_drop_slots(t);
+	drop_generated(t);
+	TALLOC_FREE(t->exec);
+	c->t = t;
+	c->changed = 0;
+	c->room_used = 0;
+	c->at_flags = 0;
+	if (arch_read_call(t, c) < 0 || (c->row_data & 0x7fff) >= row_count) {
+		ptrace(PTRACE_CONT, t->tid, NULL, NULL);
+		return;
+	}
+	c->row = &rows[c->row_data & 0x7fff];
+	memcpy(c->original, c->argument, sizeof(c->argument));
+	int64_t result = decode_paths(c);
+	if (result == 0)
+		result = c->row->hook ? c->row->hook(c) : call_redirect(c);
+	if (result == CALL_PASS || result == CALL_PASS_EXIT) {
+		pass(c, result == CALL_PASS_EXIT);
+		return;
+	}
+	t->at_exit = NULL;
+	arch_answer(t, result);
+	ptrace(PTRACE_CONT, t->tid, NULL, NULL);
+}
+
+void call_serve_exit(struct tracee *t)
+{
+	struct call *c = &current;
+	c->t = t;
+	c->abi = t->process->abi;
+	c->changed = 0;
+	memcpy(c->argument, t->exit_argument, sizeof(c->argument));
+	memcpy(c->original, t->exit_argument, sizeof(c->original));
+	if (arch_read_result(t, &c->result) == 0) {
+		if (t->restore.is_needed)
+			arch_restore(t, t->restore.argument);
+		/* A call about to be restarted comes back as a new stop. */
+		bool is_restart = c->result <= -512 && c->result >= -516;
+		if (t->at_exit && !is_restart) {
+			int64_t result = t->at_exit(c);
+			if (result != c->result)
+				arch_write_result(t, result);
+		}
+	}
+	t->restore.is_needed = false;
+	t->at_exit = NULL;
+	tracee_drop_slots(t);
+	ptrace(PTRACE_CONT, t->tid, NULL, NULL);
+}

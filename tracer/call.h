@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One intercepted call: what the guest asked, the row that says what its arguments mean, and what
+ * becomes of it.  A hook either answers (returns the result), lets the call pass, or points it to
+ * translated arguments.
+ */
+#ifndef FAKEBUILD_CALL_H
+#define FAKEBUILD_CALL_H
+
+#include <stdint.h>
+
+#include "tracer/path.h"
+#include "tracer/tracee.h"
+
+/* Results no call can have. */
+#define CALL_PASS (INT64_MIN)         /* the kernel does it; changed arguments (call_set) are used */
+#define CALL_PASS_EXIT (INT64_MIN + 1) /* so, and t->at_exit sees the result */
+
+enum action {
+	ACTION_TRACE,  /* the tracer's */
+	ACTION_ALLOW,  /* harmless: the kernel's, without a stop */
+	ACTION_REFUSE, /* row->refusal is the errno */
+};
+
+/* A filter on one argument's low 32 bits: the call is traced only when it holds, else allowed. */
+enum condition {
+	WHEN_ALWAYS,
+	WHEN_NOT_ZERO, /* argument != 0 */
+	WHEN_ANY_BIT,  /* argument & value */
+	WHEN_EQUAL,    /* argument == value */
+};
+
+/* Where a path argument is and how it is looked up. */
+struct path_argument {
+	signed char dir_fd; /* argument number + 1 of the directory descriptor, 0: the cwd */
+	signed char path;   /* argument number + 1, 0: none; with path == 0 and dir_fd the fd is the object */
+	signed char flags;  /* argument number + 1 of AT_* flags, 0: none */
+	unsigned lookup;    /* enum lookup_flags */
+	unsigned allowed;   /* AT_* flags the call knows; others are EINVAL */
+};
+
+struct row {
+	const char *name; /* the kernel's */
+	enum action action;
+	int64_t (*hook)(struct call *c);
+	struct path_argument path[2];
+	int number;  /* where the same on all architectures (424 and up): for libraries that lack the name */
+	int refusal; /* errno of ACTION_REFUSE */
+	bool has_short_ids; /* on i386 its ids are 16 bits wide, 0xffff means -1 */
+	struct {
+		enum condition when;
+		unsigned char argument;
+		uint32_t value;
+	} trace;
+};
+
+struct call {
+	struct tracee *t;
+	const struct row *row;
+	enum abi abi;
+	unsigned row_data; /* the filter's: the row's number, bit 15 for ABI_32 */
+	int64_t number;
+	uint64_t argument[6];
+	uint64_t ip, sp;
+	int64_t result; /* at the exit stop */
+	unsigned changed; /* bit n: argument n was replaced */
+	uint64_t original[6];
+	size_t room_used; /* of the slot */
+	struct object object[2];
+	char text[2][PATH_MAX]; /* the path arguments as given */
+	unsigned at_flags;
+};
+
+extern const struct row rows[];
+extern const unsigned row_count;
+
+/* An argument as a 32-bit int. */
+static inline int call_int(const struct call *c, unsigned n)
+{
+	return (int)c->argument[n];
+}
+
+/* Replace an argument for this execution; the guest's register is restored afterwards. */
+void call_set(struct call *c, unsigned n, uint64_t value);
+/* Bytes in the slot that the tracee can read during this call; NULL when there is no room. */
+void *call_room(struct call *c, size_t size);
+/* Point argument n at a host path; 0 or -errno. */
+int call_set_path(struct call *c, unsigned n, const char *host);
+/*
+ * Send the call's path arguments to the objects looked up: nothing to change when the kernel would get
+ * there by itself.  CALL_PASS or -errno.
+ */
+int64_t call_redirect(struct call *c);
+
+/* Serve the call that the tracee is stopped in, and resume it. */
+void call_serve(struct tracee *t);
+/* The exit stop of a call whose hook asked for it. */
+void call_serve_exit(struct tracee *t);
+
+#endif

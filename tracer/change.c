@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the calls that change what a file is: mode, owner, times, length; and the umask. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tracer/hooks.h"
+#include "tracer/memory.h"
+#include "tracer/share.h"
+
+static unsigned after_path(const struct call *c)
+{
+	const struct path_argument *p = &c->row->path[0];
+	return p->path ? p->path : p->dir_fd;
+}
+
+static bool is_read_only(const struct object *o)
+{
+	return !o->is_fd && (o->mount->flags & BINDING_READ_ONLY);
+}
+
+int64_t hook_chmod(struct call *c)
+{
+	struct object *o = &c->object[0];
+	mode_t mode = c->argument[after_path(c)] & 07777;
+	if (is_read_only(o))
+		return -EROFS;
+	int r = path_must_own(c->t, o);
+	if (r < 0)
+		return r;
+	if (S_ISLNK(o->real.st_mode))
+		return -EOPNOTSUPP;
+	struct meta_entry entry;
+	meta_get_or_default(session.meta, &o->real, &entry);
+	/* chmod(2): the set-group-ID bit needs membership or CAP_FSETID. */
+	if (!cred_in_group(&c->t->cred, entry.gid) && !cred_has(&c->t->cred, CAPABILITY_FSETID))
+		mode &= ~(mode_t)S_ISGID;
+	entry.mode = (entry.mode & S_IFMT) | mode;
+	if (!meta_is_shared(session.meta, &o->real)) {
+		mode_t real = share_real_mode((o->real.st_mode & S_IFMT) | mode);
+		if (chmod(path_short(o->host), real) == 0)
+			o->real.st_mode = (o->real.st_mode & S_IFMT) | real;
+		else if (errno != EPERM && errno != EROFS)
+			return -errno;
+	}
+	meta_set(session.meta, &o->real, &entry);
+	/* Search permission may have changed what cached walks rely on. */
+	if (S_ISDIR(o->real.st_mode))
+		path_forget(o->host);
+	return 0;
+}
+
+static uint32_t id_argument(const struct call *c, unsigned n)
+{
+	uint32_t id = c->argument[n];
+	if (c->abi == ABI_32 && c->row->has_short_ids)
+		return (id & 0xffff) == 0xffff ? (uint32_t)-1 : id & 0xffff;
+	return id;
+}
+
+int64_t hook_chown(struct call *c)
+{
+	struct object *o = &c->object[0];
+	const struct cred *cred = &c->t->cred;
+	uint32_t uid = id_argument(c, after_path(c)), gid = id_argument(c, after_path(c) + 1);
+	if (is_read_only(o))
+		return -EROFS;
+	struct meta_entry entry;
+	meta_get_or_default(session.meta, &o->real, &entry);
+	if (!cred_has(cred, CAPABILITY_CHOWN)) {
+		/* chown_ok and chgrp_ok of fs/attr.c */
+		bool is_owner = cred->fsuid == entry.uid;
+		if (uid != (uint32_t)-1 && !(is_owner && uid == entry.uid))
+			return -EPERM;
+		if (gid != (uint32_t)-1 && !(is_owner && (gid == entry.gid || cred_in_group(cred, gid))))
+			return -EPERM;
+	}
+	/* chown_common of fs/open.c: set-id bits and capabilities go, whoever asks. */
+	if (S_ISREG(entry.mode) || S_ISCHR(entry.mode) || S_ISBLK(entry.mode) || S_ISFIFO(entry.mode)) {
+		entry.mode &= ~(mode_t)S_ISUID;
+		if ((entry.mode & S_IXGRP) ||
+		    (!cred_in_group(cred, entry.gid) && !cred_has(cred, CAPABILITY_FSETID)))
+			entry.mode &= ~(mode_t)S_ISGID;
+		if (entry.xattr)
+			meta_xattr_set(session.meta, &entry, "security.capability", NULL, 0, 0);
+	}
+	if (uid != (uint32_t)-1)
+		entry.uid = uid;
+	if (gid != (uint32_t)-1)
+		entry.gid = gid;
+	meta_set(session.meta, &o->real, &entry);
+	if (S_ISDIR(o->real.st_mode))
+		path_forget(o->host);
+	return 0;
+}
+
+int64_t hook_truncate(struct call *c)
+{
+	struct object *o = &c->object[0];
+	int64_t length = c->argument[1];
+	if (c->abi == ABI_32)
+		length = strcmp(c->row->name, "truncate64") == 0 ?
+				 (int64_t)(c->argument[1] | c->argument[2] << 32) :
+				 (int32_t)c->argument[1];
+	if (length < 0)
+		return -EINVAL;
+	if (S_ISDIR(o->real.st_mode))
+		return -EISDIR;
+	int r = path_permission(c->t, o, CRED_WRITE);
+	if (r == 0)
+		r = share_make_private(o, length != 0);
+	if (r < 0)
+		return r;
+	return truncate(path_short(o->host), length) < 0 ? -errno : 0;
+}
+
+static int64_t set_times(struct call *c, const struct timespec times[2])
+{
+	struct object *o = &c->object[0];
+	if (is_read_only(o))
+		return -EROFS;
+	bool is_now = !times || (times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW);
+	if (times && times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT)
+		return 0;
+	if (path_must_own(c->t, o) < 0) {
+		if (!is_now)
+			return -EPERM;
+		int r = path_permission(c->t, o, CRED_WRITE);
+		if (r < 0)
+			return r;
+	}
+	int r = share_make_private(o, true);
+	if (r < 0)
+		return r;
+	return utimensat(AT_FDCWD, path_short(o->host), times, o->is_fd ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ?
+		       -errno :
+		       0;
+}
+
+int64_t hook_utimensat(struct call *c)
+{
+	struct timespec times[2];
+	taddr from = c->argument[2];
+	if (!from)
+		return set_times(c, NULL);
+	if (c->abi == ABI_32 && strcmp(c->row->name, "utimensat") == 0) {
+		int32_t small[4];
+		if (memory_read(c->t, from, small, sizeof(small)) < 0)
+			return -EFAULT;
+		for (int i = 0; i < 2; i++)
+			times[i] = (struct timespec){ small[2 * i], small[2 * i + 1] };
+	} else if (memory_read(c->t, from, times, sizeof(times)) < 0) {
+		return -EFAULT;
+	}
+	for (int i = 0; i < 2; i++)
+		if (times[i].tv_nsec != UTIME_NOW && times[i].tv_nsec != UTIME_OMIT &&
+		    (times[i].tv_nsec < 0 || times[i].tv_nsec >= 1000000000))
+			return -EINVAL;
+	return set_times(c, times);
+}
+
+int64_t hook_utimes(struct call *c)
+{
+	taddr from = c->argument[after_path(c)];
+	int64_t value[4];
+	if (!from)
+		return set_times(c, NULL);
+	if (c->abi == ABI_32) {
+		int32_t small[4];
+		if (memory_read(c->t, from, small, sizeof(small)) < 0)
+			return -EFAULT;
+		for (int i = 0; i < 4; i++)
+			value[i] = small[i];
+	} else if (memory_read(c->t, from, value, sizeof(value)) < 0) {
+		return -EFAULT;
+	}
+	if (value[1] < 0 || value[1] >= 1000000 || value[3] < 0 || value[3] >= 1000000)
+		return -EINVAL;
+	struct timespec times[2] = { { value[0], value[1] * 1000 }, { value[2], value[3] * 1000 } };
+	return set_times(c, times);
+}
+
+int64_t hook_utime(struct call *c)
+{
+	int64_t value[2];
+	if (!c->argument[1])
+		return set_times(c, NULL);
+	if (c->abi == ABI_32) {
+		int32_t small[2];
+		if (memory_read(c->t, c->argument[1], small, sizeof(small)) < 0)
+			return -EFAULT;
+		value[0] = small[0];
+		value[1] = small[1];
+	} else if (memory_read(c->t, c->argument[1], value, sizeof(value)) < 0) {
+		return -EFAULT;
+	}
+	struct timespec times[2] = { { value[0], 0 }, { value[1], 0 } };
+	return set_times(c, times);
+}
+
+int64_t hook_umask(struct call *c)
+{
+	/* The kernel keeps it as well: files that the tracee itself makes obey it. */
+	c->t->fs->umask = c->argument[0] & 0777;
+	return CALL_PASS;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the arithmetic of credentials; who holds them and what files say is the callers' matter. */
+#include "tracer/core/cred.h"
+
+enum { ERR_PERM = 1, ERR_ACCES = 13, ERR_INVAL = 22 };
+enum { TYPE_MASK = 0170000, TYPE_DIRECTORY = 0040000, BIT_SETUID = 04000, BIT_SETGID = 02000, BIT_GROUP_X = 0010 };
+static const uint32_t leave = (uint32_t)CRED_UNCHANGED;
+
+void cred_init(struct cred *c, uint32_t uid, uint32_t gid)
+{
+	*c = (struct cred){ .ruid = uid, .euid = uid, .suid = uid, .fsuid = uid,
+			    .rgid = gid, .egid = gid, .sgid = gid, .fsgid = gid,
+			    .bounding = CAPABILITY_ALL };
+	if (uid == 0)
+		c->permitted = c->effective = CAPABILITY_ALL;
+}
+
+bool cred_has(const struct cred *c, enum capability capability)
+{
+	return c->effective >> capability & 1;
+}
+
+bool cred_in_group(const struct cred *c, uint32_t gid)
+{
+	if (c->fsgid == gid)
+		return true;
+	for (uint32_t i = 0; i < c->group_count; i++)
+		if (c->groups[i] == gid)
+			return true;
+	return false;
+}
+
+#define FILE_CAPS                                                                            \
+	(UINT64_C(1) << CAPABILITY_CHOWN | UINT64_C(1) << CAPABILITY_DAC_OVERRIDE |           \
+	 UINT64_C(1) << CAPABILITY_DAC_READ_SEARCH | UINT64_C(1) << CAPABILITY_FOWNER |       \
+	 UINT64_C(1) << CAPABILITY_FSETID | UINT64_C(1) << CAPABILITY_MKNOD | UINT64_C(1) << 9 | \
+	 UINT64_C(1) << 32)
+
+/* capabilities(7), "Effect of user ID changes on capabilities", rules 1 to 3. */
+static void fix_capabilities(struct cred *c, const struct cred *old)
+{
+	if (c->securebits & SECURE_NO_SETUID_FIXUP)
+		return;
+	bool had_root = old->ruid == 0 || old->euid == 0 || old->suid == 0;
+	bool has_root = c->ruid == 0 || c->euid == 0 || c->suid == 0;
+	if (had_root && !has_root) {
+		if (!(c->securebits & SECURE_KEEP_CAPS))
+			c->permitted = c->effective = 0;
+		c->ambient = 0;
+	}
+	if (old->euid == 0 && c->euid != 0)
+		c->effective = 0;
+	if (old->euid != 0 && c->euid == 0)
+		c->effective = c->permitted;
+}
+
+/* Rule 4: fsuid. */
+static void fix_file_capabilities(struct cred *c, uint32_t old_fsuid)
+{
+	if (c->securebits & SECURE_NO_SETUID_FIXUP)
+		return;
+	if (old_fsuid == 0 && c->fsuid != 0)
+		c->effective &= ~FILE_CAPS;
+	if (old_fsuid != 0 && c->fsuid == 0)
+		c->effective |= c->permitted & FILE_CAPS;
+}
+
+int cred_setuid(struct cred *c, uint32_t uid)
+{
+	struct cred old = *c;
+	if (uid == leave)
+		return -ERR_INVAL;
+	if (cred_has(c, CAPABILITY_SETUID))
+		c->ruid = c->suid = uid;
+	else if (uid != c->ruid && uid != c->suid)
+		return -ERR_PERM;
+	c->euid = c->fsuid = uid;
+	fix_capabilities(c, &old);
+	return 0;
+}
+
+int cred_setgid(struct cred *c, uint32_t gid)
+{
+	if (gid == leave)
+		return -ERR_INVAL;
+	if (cred_has(c, CAPABILITY_SETGID))
+		c->rgid = c->sgid = gid;
+	else if (gid != c->rgid && gid != c->sgid)
+		return -ERR_PERM;
+	c->egid = c->fsgid = gid;
+	return 0;
+}
+
+static bool is_one_of(uint32_t id, uint32_t a, uint32_t b, uint32_t d)
+{
+	return id == leave || id == a || id == b || id == d;
+}
+
+int cred_setresuid(struct cred *c, uint32_t ruid, uint32_t euid, uint32_t suid)
+{
+	struct cred old = *c;
+	if (!cred_has(c, CAPABILITY_SETUID) &&
+	    (!is_one_of(ruid, c->ruid, c->euid, c->suid) || !is_one_of(euid, c->ruid, c->euid, c->suid) ||
+	     !is_one_of(suid, c->ruid, c->euid, c->suid)))
+		return -ERR_PERM;
+	if (ruid != leave)
+		c->ruid = ruid;
+	if (euid != leave)
+		c->euid = euid;
+	if (suid != leave)
+		c->suid = suid;
+	c->fsuid = c->euid;
+	fix_capabilities(c, &old);
+	return 0;
+}
+
+int cred_setresgid(struct cred *c, uint32_t rgid, uint32_t egid, uint32_t sgid)
+{
+	if (!cred_has(c, CAPABILITY_SETGID) &&
+	    (!is_one_of(rgid, c->rgid, c->egid, c->sgid) || !is_one_of(egid, c->rgid, c->egid, c->sgid) ||
+	     !is_one_of(sgid, c->rgid, c->egid, c->sgid)))
+		return -ERR_PERM;
+	if (rgid != leave)
+		c->rgid = rgid;
+	if (egid != leave)
+		c->egid = egid;
+	if (sgid != leave)
+		c->sgid = sgid;
+	c->fsgid = c->egid;
+	return 0;
+}
+
+int cred_setreuid(struct cred *c, uint32_t ruid, uint32_t euid)
+{
+	struct cred old = *c;
+	if (!cred_has(c, CAPABILITY_SETUID) &&
+	    (!is_one_of(ruid, c->ruid, c->euid, c->euid) || !is_one_of(euid, c->ruid, c->euid, c->suid)))
+		return -ERR_PERM;
+	/* setreuid(2): the saved id follows when the real one is set or the effective one becomes another. */
+	bool follows = ruid != leave || (euid != leave && euid != old.ruid);
+	if (ruid != leave)
+		c->ruid = ruid;
+	if (euid != leave)
+		c->euid = euid;
+	if (follows)
+		c->suid = c->euid;
+	c->fsuid = c->euid;
+	fix_capabilities(c, &old);
+	return 0;
+}
+
+int cred_setregid(struct cred *c, uint32_t rgid, uint32_t egid)
+{
+	uint32_t old_rgid = c->rgid;
+	if (!cred_has(c, CAPABILITY_SETGID) &&
+	    (!is_one_of(rgid, c->rgid, c->egid, c->egid) || !is_one_of(egid, c->rgid, c->egid, c->sgid)))
+		return -ERR_PERM;
+	bool follows = rgid != leave || (egid != leave && egid != old_rgid);
+	if (rgid != leave)
+		c->rgid = rgid;
+	if (egid != leave)
+		c->egid = egid;
+	if (follows)
+		c->sgid = c->egid;
+	c->fsgid = c->egid;
+	return 0;
+}
+
+uint32_t cred_setfsuid(struct cred *c, uint32_t uid)
+{
+	uint32_t old = c->fsuid;
+	if (uid != leave && (cred_has(c, CAPABILITY_SETUID) || uid == c->ruid || uid == c->euid ||
+			     uid == c->suid || uid == c->fsuid)) {
+		c->fsuid = uid;
+		fix_file_capabilities(c, old);
+	}
+	return old;
+}
+
+uint32_t cred_setfsgid(struct cred *c, uint32_t gid)
+{
+	uint32_t old = c->fsgid;
+	if (gid != leave && (cred_has(c, CAPABILITY_SETGID) || gid == c->rgid || gid == c->egid ||
+			     gid == c->sgid || gid == c->fsgid))
+		c->fsgid = gid;
+	return old;
+}
+
+int cred_capset(struct cred *c, uint64_t effective, uint64_t permitted, uint64_t inheritable)
+{
+	/* capset(2) by security/commoncap.c: cap_capset. */
+	uint64_t inheritable_limit = c->inheritable | c->permitted;
+	if (!cred_has(c, CAPABILITY_SETPCAP) && (inheritable & ~inheritable_limit))
+		return -ERR_PERM;
+	if (inheritable & ~(c->inheritable | c->bounding))
+		return -ERR_PERM;
+	if (permitted & ~c->permitted)
+		return -ERR_PERM;
+	if (effective & ~permitted)
+		return -ERR_PERM;
+	c->effective = effective;
+	c->permitted = permitted;
+	c->inheritable = inheritable;
+	c->ambient &= permitted & inheritable;
+	return 0;
+}
+
+void cred_exec(struct cred *c, const struct exec_file *file, bool *ret_secure)
+{
+	uint32_t old_euid = c->euid, old_egid = c->egid;
+	uint64_t old_permitted = c->permitted;
+	bool gains_id = false;
+	if (!c->no_new_privs) {
+		if (file->mode & BIT_SETUID) {
+			gains_id |= file->uid != c->euid;
+			c->euid = file->uid;
+		}
+		/* Without group execute the bit means mandatory locking. */
+		if ((file->mode & (BIT_SETGID | BIT_GROUP_X)) == (BIT_SETGID | BIT_GROUP_X)) {
+			gains_id |= file->gid != c->egid;
+			c->egid = file->gid;
+		}
+	}
+	bool has_caps = file->has_caps && !c->no_new_privs;
+	uint64_t file_permitted = has_caps ? file->caps_permitted : 0;
+	uint64_t file_inheritable = has_caps ? file->caps_inheritable : 0;
+	bool file_effective = has_caps && file->caps_effective;
+	if (!(c->securebits & SECURE_NOROOT)) {
+		bool is_setuid_root_only = has_caps && c->ruid != 0 && c->euid == 0;
+		if (!is_setuid_root_only && (c->euid == 0 || c->ruid == 0))
+			file_permitted = file_inheritable = CAPABILITY_ALL;
+		if (c->euid == 0)
+			file_effective = true;
+	}
+	bool is_privileged_file = has_caps || gains_id;
+	if (is_privileged_file)
+		c->ambient = 0;
+	c->permitted = (c->inheritable & file_inheritable) | (file_permitted & c->bounding) | c->ambient;
+	c->effective = file_effective ? c->permitted : c->ambient;
+	c->securebits &= ~(uint32_t)SECURE_KEEP_CAPS;
+	c->suid = c->fsuid = c->euid;
+	c->sgid = c->fsgid = c->egid;
+	*ret_secure = c->euid != c->ruid || c->egid != c->rgid || old_euid != c->euid || old_egid != c->egid ||
+		      (c->ruid != 0 && (c->permitted & ~old_permitted & ~c->ambient));
+}
+
+int cred_permission(const struct cred *c, uint32_t uid, uint32_t gid, uint32_t mode, unsigned mask)
+{
+	unsigned granted = c->fsuid == uid ? mode >> 6 & 7 : cred_in_group(c, gid) ? mode >> 3 & 7 : mode & 7;
+	if ((granted & mask) == mask)
+		return 0;
+	bool is_directory = (mode & TYPE_MASK) == TYPE_DIRECTORY;
+	if (is_directory) {
+		if (!(mask & CRED_WRITE) && cred_has(c, CAPABILITY_DAC_READ_SEARCH))
+			return 0;
+		return cred_has(c, CAPABILITY_DAC_OVERRIDE) ? 0 : -ERR_ACCES;
+	}
+	if (mask == CRED_READ && cred_has(c, CAPABILITY_DAC_READ_SEARCH))
+		return 0;
+	/* Executing needs an execute bit for somebody, even for root. */
+	if ((!(mask & CRED_EXECUTE) || (mode & 0111)) && cred_has(c, CAPABILITY_DAC_OVERRIDE))
+		return 0;
+	return -ERR_ACCES;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Credentials and the rules that depend on nothing else: credentials(7), capabilities(7), setuid(2) and
+ * its kin, the owner/group/other check of path_resolution(7).  Freestanding: no libc, no allocation.
+ */
+#ifndef FAKEBUILD_CORE_CRED_H
+#define FAKEBUILD_CORE_CRED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { CRED_GROUPS_MAX = 64, CRED_UNCHANGED = -1 };
+
+/* Capability numbers of capabilities(7) that something here asks for. */
+enum capability {
+	CAPABILITY_CHOWN = 0, CAPABILITY_DAC_OVERRIDE = 1, CAPABILITY_DAC_READ_SEARCH = 2,
+	CAPABILITY_FOWNER = 3, CAPABILITY_FSETID = 4, CAPABILITY_KILL = 5, CAPABILITY_SETGID = 6,
+	CAPABILITY_SETUID = 7, CAPABILITY_SETPCAP = 8, CAPABILITY_NET_BIND_SERVICE = 10,
+	CAPABILITY_NET_RAW = 13, CAPABILITY_SYS_CHROOT = 18, CAPABILITY_SYS_ADMIN = 21,
+	CAPABILITY_SYS_NICE = 23, CAPABILITY_SYS_RESOURCE = 24, CAPABILITY_MKNOD = 27,
+	CAPABILITY_SETFCAP = 31, CAPABILITY_LAST = 40,
+};
+#define CAPABILITY_ALL ((UINT64_C(1) << (CAPABILITY_LAST + 1)) - 1)
+
+/* securebits, include/uapi/linux/securebits.h */
+enum { SECURE_NOROOT = 1, SECURE_NO_SETUID_FIXUP = 4, SECURE_KEEP_CAPS = 16, SECURE_NO_CAP_AMBIENT_RAISE = 64 };
+
+enum { CRED_READ = 4, CRED_WRITE = 2, CRED_EXECUTE = 1 };
+
+struct cred {
+	uint32_t ruid, euid, suid, fsuid;
+	uint32_t rgid, egid, sgid, fsgid;
+	uint64_t permitted, effective, inheritable, bounding, ambient;
+	uint32_t securebits;
+	bool no_new_privs;
+	uint32_t group_count;
+	uint32_t groups[CRED_GROUPS_MAX];
+};
+
+/* What execve(2) looks at in the file. */
+struct exec_file {
+	uint32_t uid, gid, mode;
+	bool has_caps;
+	uint64_t caps_permitted, caps_inheritable;
+	bool caps_effective;
+};
+
+/* Root with all capabilities when uid is 0, none otherwise. */
+void cred_init(struct cred *c, uint32_t uid, uint32_t gid);
+bool cred_has(const struct cred *c, enum capability capability);
+bool cred_in_group(const struct cred *c, uint32_t gid);
+
+/* The calls; 0 or -errno.  Ids of (uint32_t)-1 mean "leave" where the call has that. */
+int cred_setuid(struct cred *c, uint32_t uid);
+int cred_setgid(struct cred *c, uint32_t gid);
+int cred_setresuid(struct cred *c, uint32_t ruid, uint32_t euid, uint32_t suid);
+int cred_setresgid(struct cred *c, uint32_t rgid, uint32_t egid, uint32_t sgid);
+int cred_setreuid(struct cred *c, uint32_t ruid, uint32_t euid);
+int cred_setregid(struct cred *c, uint32_t rgid, uint32_t egid);
+/* Return the previous id, as the calls do. */
+uint32_t cred_setfsuid(struct cred *c, uint32_t uid);
+uint32_t cred_setfsgid(struct cred *c, uint32_t gid);
+int cred_capset(struct cred *c, uint64_t effective, uint64_t permitted, uint64_t inheritable);
+
+/* execve(2)'s change of credentials; *ret_secure is AT_SECURE. */
+void cred_exec(struct cred *c, const struct exec_file *file, bool *ret_secure);
+
+/*
+ * May these credentials access a file of this owner and mode (type included)?  `mask` of CRED_*.
+ * 0 or -EACCES, by generic_permission of fs/namei.c.
+ */
+int cred_permission(const struct cred *c, uint32_t uid, uint32_t gid, uint32_t mode, unsigned mask);
+
+#endif

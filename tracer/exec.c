@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns execve: finds the program behind scripts, its interpreter in the guest, its set-id bits and
+ * capabilities, and starts the shim as its loader.
+ */
+#include "tracer/exec.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tracer/arch/arch.h"
+#include "tracer/arena.h"
+#include "tracer/base/io.h"
+#include "tracer/base/mem.h"
+#include "tracer/hooks.h"
+#include "tracer/memory.h"
+
+enum { HEAD_BYTES = 256, SCRIPT_DEPTH = 5, ARGUMENTS_MAX = 1 << 20 };
+
+struct program {
+	char host[PATH_ROOM], guest[PATH_ROOM];
+	char interpreter[PATH_ROOM]; /* host path, "" when it has none */
+	enum abi abi;
+	struct exec_file file;
+};
+
+/* New leading arguments of a script, outermost interpreter first. */
+struct leading {
+	char *text[2 * SCRIPT_DEPTH + 2];
+	unsigned count;
+};
+
+/* include/uapi/linux/capability.h: struct vfs_cap_data and vfs_ns_cap_data, little endian. */
+static void read_file_caps(const struct meta_entry *entry, struct exec_file *ret)
+{
+	uint32_t data[6] = { 0 };
+	ssize_t n = entry->xattr ? meta_xattr_get(session.meta, entry, "security.capability", data, sizeof(data)) : -1;
+	uint32_t revision = data[0] & 0xff000000;
+	if ((n != 20 && n != 24) || (revision != 0x02000000 && revision != 0x03000000))
+		return;
+	ret->has_caps = true;
+	ret->caps_effective = data[0] & 1;
+	ret->caps_permitted = data[1] | (uint64_t)data[3] << 32;
+	ret->caps_inheritable = data[2] | (uint64_t)data[4] << 32;
+}
+
+static int may_execute(struct call *c, struct object *o)
+{
+	struct meta_entry entry;
+	if (!S_ISREG(o->real.st_mode))
+		return -EACCES;
+	meta_get_or_default(session.meta, &o->real, &entry);
+	if (!S_ISREG(entry.mode))
+		return -EACCES;
+	return path_permission(c->t, o, CRED_EXECUTE);
+}
+
+static int open_program(struct object *o)
+{
+	int fd = open(path_short(o->host), O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES && path_repair(o->host))
+		fd = open(path_short(o->host), O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The guest path behind an object, for /proc/PID/exe. */
+static void name_of(struct call *c, const struct object *o, char ret[PATH_ROOM])
+{
+	char host[PATH_ROOM];
+	memcpy(ret, o->guest, o->guest_length + 1);
+	ssize_t n = o->is_fd ? readlink(o->host, host, sizeof(host) - 1) : -1;
+	if (n <= 0)
+		return;
+	host[n] = '\0';
+	if (host[0] != '/' || !mounts_to_guest(c->t->mounts, host, ret, PATH_ROOM))
+		memcpy(ret, host, n + 1);
+}
+
+/* binfmt_script: "#!" blanks interpreter [blanks one argument] end of line. */
+static int parse_script(char *head, char **ret_interpreter, char **ret_argument)
+{
+	char *end = strchr(head, '\n');
+	if (end)
+		*end = '\0';
+	char *name = head + 2 + strspn(head + 2, " \t");
+	if (!*name)
+		return -ENOEXEC;
+	char *rest = name + strcspn(name, " \t");
+	if (!end && !*rest)
+		return -ENOEXEC; /* the line is cut off within the name */
+	*ret_argument = NULL;
+	if (*rest) {
+		*rest++ = '\0';
+		rest += strspn(rest, " \t");
+		for (char *last = rest + strlen(rest); last > rest && (last[-1] == ' ' || last[-1] == '\t');)
+			*--last = '\0';
+		if (*rest)
+			*ret_argument = rest;
+	}
+	*ret_interpreter = name;
+	return 0;
+}
+
+static int find_interpreter(struct call *c, struct program *p, const char *name)
+{
+	struct object *o = &c->object[1];
+	int r = path_lookup(c->t, AT_FDCWD, name, LOOKUP_FOLLOW, o);
+	if (r == 0)
+		r = may_execute(c, o);
+	if (r < 0)
+		return r;
+	memcpy(p->interpreter, o->host, o->host_length + 1);
+	return 0;
+}
+
+#define READ_SEGMENTS(bits)                                                                          \
+	static int read_segments##bits(struct call *c, int fd, const char *head, struct program *p)  \
+	{                                                                                            \
+		const Elf##bits##_Ehdr *h = (const Elf##bits##_Ehdr *)head;                          \
+		Elf##bits##_Phdr table[64];                                                          \
+		char name[PATH_MAX];                                                                 \
+		if ((h->e_type != ET_EXEC && h->e_type != ET_DYN) || h->e_phnum == 0 ||              \
+		    h->e_phnum > 64 || h->e_phentsize != sizeof(*table))                             \
+			return -ENOEXEC;                                                             \
+		ssize_t size = h->e_phnum * sizeof(*table);                                          \
+		if (pread(fd, table, size, h->e_phoff) != size)                                      \
+			return -ENOEXEC;                                                             \
+		for (unsigned i = 0; i < h->e_phnum; i++) {                                          \
+			if (table[i].p_type != PT_INTERP)                                            \
+				continue;                                                            \
+			size_t length = table[i].p_filesz;                                           \
+			if (length < 2 || length > sizeof(name) ||                                   \
+			    pread(fd, name, length, table[i].p_offset) != (ssize_t)length ||         \
+			    name[length - 1])                                                        \
+				return -ENOEXEC;                                                     \
+			return find_interpreter(c, p, name);                                         \
+		}                                                                                    \
+		return 0;                                                                            \
+	}
+READ_SEGMENTS(64)
+READ_SEGMENTS(32)
+
+static int read_elf(struct call *c, int fd, const char *head, struct program *p)
+{
+	const Elf64_Ehdr *h = (const Elf64_Ehdr *)head;
+	if (h->e_ident[EI_DATA] != ELFDATA2LSB)
+		return -ENOEXEC;
+	for (enum abi abi = 0; abi < ABI_COUNT; abi++) {
+		unsigned class = abi == ABI_64 ? ELFCLASS64 : ELFCLASS32;
+		if (h->e_ident[EI_CLASS] != class || h->e_machine != arch_elf_machine[abi] || !arena_shim_path(abi))
+			continue;
+		p->abi = abi;
+		return abi == ABI_64 ? read_segments64(c, fd, head, p) : read_segments32(c, fd, head, p);
+	}
+	return -ENOEXEC;
+}
+
+/*
+ * Follow scripts down to an ELF program.  `given` is the path as the guest gave it, which the innermost
+ * script's interpreter gets as its argument.
+ */
+static int find_program(struct call *c, const char *given, struct leading *lead, struct program *p)
+{
+	struct object *o = &c->object[0];
+	char head[HEAD_BYTES + 1];
+	const char *script = given;
+	for (unsigned depth = 0;; depth++) {
+		int r = may_execute(c, o);
+		if (r < 0)
+			return r;
+		CLEANUP_CLOSE int fd = open_program(o);
+		if (fd < 0)
+			return fd;
+		memset(head, 0, sizeof(head));
+		ssize_t n = pread(fd, head, HEAD_BYTES, 0);
+		if (n < 0)
+			return -errno;
+		if (n >= 4 && memcmp(head, ELFMAG, SELFMAG) == 0) {
+			struct meta_entry entry;
+			meta_get_or_default(session.meta, &o->real, &entry);
+			p->file = (struct exec_file){ .uid = entry.uid, .gid = entry.gid, .mode = entry.mode };
+			read_file_caps(&entry, &p->file);
+			memcpy(p->host, o->host, o->host_length + 1);
+			name_of(c, o, p->guest);
+			p->interpreter[0] = '\0';
+			return read_elf(c, fd, head, p);
+		}
+		if (n < 2 || head[0] != '#' || head[1] != '!')
+			return -ENOEXEC;
+		if (depth == SCRIPT_DEPTH)
+			return -ELOOP;
+		char *interpreter, *argument;
+		r = parse_script(head, &interpreter, &argument);
+		if (r < 0)
+			return r;
+		/* [interpreter, argument, script] in front of what was there, argv[0] dropped. */
+		unsigned added = argument ? 2 : 1;
+		memmove(lead->text + added + 1, lead->text + (lead->count ? 1 : 0),
+			(lead->count ? lead->count - 1 : 0) * sizeof(*lead->text));
+		lead->count = (lead->count ? lead->count - 1 : 0) + added + 1;
+		lead->text[0] = mem_strdup(c->t->exec, interpreter);
+		if (argument)
+			lead->text[1] = mem_strdup(c->t->exec, argument);
+		lead->text[added] = mem_strdup(c->t->exec, script);
+		script = lead->text[0];
+		r = path_lookup(c->t, AT_FDCWD, script, LOOKUP_FOLLOW, o);
+		if (r < 0)
+			return r;
+	}
+}
+
+/* Room for a vector that may be larger than a slot: whole slots behind one another. */
+static char *vector_room(struct call *c, size_t size)
+{
+	char *room = call_room(c, size);
+	if (room)
+		return room;
+	unsigned count = (size + SHIM_SLOT_BYTES - 1) / SHIM_SLOT_BYTES;
+	int first = arena_claim_run(count);
+	if (first < 0)
+		return NULL;
+	c->t->run_slot = first;
+	c->t->run_count = count;
+	return (char *)arena_slot(first);
+}
+
+/* argv with its first element replaced by the leading arguments. */
+static int64_t prepend_arguments(struct call *c, unsigned n, const struct leading *lead)
+{
+	size_t width = c->abi == ABI_64 ? 8 : 4, count = 0, room = 1024;
+	taddr from = c->argument[n];
+	CLEANUP_TALLOC char *old = mem_array(NULL, char, room * width);
+	for (uint64_t pointer = 1; from && pointer; count++) {
+		if (count == ARGUMENTS_MAX)
+			return -E2BIG;
+		if (count == room) {
+			room *= 2;
+			old = mem_grow(NULL, old, char, room * width);
+		}
+		pointer = 0;
+		if (memory_read(c->t, from + count * width, old + count * width, width) < 0)
+			return -EFAULT;
+		memcpy(&pointer, old + count * width, width);
+	}
+	/* count includes the terminator, unless there is no vector at all */
+	size_t kept = count > 1 ? count - 2 : 0;
+	char *vector = vector_room(c, (lead->count + kept + 1) * width);
+	if (!vector)
+		return -ENOMEM;
+	for (unsigned i = 0; i < lead->count; i++) {
+		size_t size = strlen(lead->text[i]) + 1;
+		char *text = call_room(c, size);
+		if (!text)
+			return -E2BIG;
+		memcpy(text, lead->text[i], size);
+		uint64_t address = arena_address(text);
+		memcpy(vector + i * width, &address, width);
+	}
+	memcpy(vector + lead->count * width, old + width, kept * width);
+	memset(vector + (lead->count + kept) * width, 0, width);
+	call_set(c, n, arena_address(vector));
+	return 0;
+}
+
+static uint32_t put_text(struct call *c, const struct shim_exec *base, const char *text)
+{
+	size_t size = strlen(text) + 1;
+	char *room = call_room(c, size);
+	if (!room)
+		return 0;
+	memcpy(room, text, size);
+	return (uint32_t)(room - (const char *)base);
+}
+
+static int64_t start_loader(struct call *c, unsigned path_argument, const char *given, const struct program *p,
+			    bool is_secure)
+{
+	struct exec_plan *plan = c->t->exec;
+	struct shim_exec *info = call_room(c, sizeof(*info)); /* first in the slot */
+	if (!info)
+		return -ENOMEM;
+	*info = (struct shim_exec){ .uid = plan->cred.ruid, .euid = plan->cred.euid, .gid = plan->cred.rgid,
+				    .egid = plan->cred.egid, .secure = is_secure };
+	const char *slash = strrchr(given, '/');
+	const char *comm = slash ? slash + 1 : given;
+	memcpy(info->comm, comm, strnlen(comm, sizeof(info->comm) - 1));
+	info->program = put_text(c, info, path_short(p->host));
+	info->guest_name = put_text(c, info, given);
+	if (p->interpreter[0])
+		info->interpreter = put_text(c, info, path_short(p->interpreter));
+	if (!info->program || !info->guest_name || (p->interpreter[0] && !info->interpreter))
+		return -ENAMETOOLONG;
+	/* An argument vector's slot must hold what is above first, so the path comes last. */
+	int r = call_set_path(c, path_argument, arena_shim_path(p->abi));
+	return r < 0 ? r : 0;
+}
+
+int64_t hook_execve(struct call *c)
+{
+	bool has_dir = strcmp(c->row->name, "execveat") == 0;
+	unsigned at = has_dir;
+	unsigned flags = has_dir ? (unsigned)c->argument[4] : 0;
+	struct object *o = &c->object[0];
+	char given[PATH_MAX + 32];
+	if (flags & ~(unsigned)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		return -EINVAL;
+	int64_t r = memory_read_string(c->t, c->argument[at], c->text[0], PATH_MAX);
+	if (r == 0)
+		r = path_lookup(c->t, has_dir ? call_int(c, 0) : AT_FDCWD, c->text[0],
+				(flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+					(flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), o);
+	if (r < 0)
+		return r;
+	if (S_ISLNK(o->real.st_mode))
+		return -ELOOP;
+	/* fs/exec.c, alloc_bprm: what a script sees of an execveat. */
+	if (has_dir && c->text[0][0] != '/' && call_int(c, 0) != AT_FDCWD)
+		snprintf(given, sizeof(given), "/dev/fd/%d%s%s", call_int(c, 0), c->text[0][0] ? "/" : "", c->text[0]);
+	else
+		snprintf(given, sizeof(given), "%s", c->text[0]);
+
+	static struct program program;
+	struct leading lead = { .count = 0 };
+	c->t->exec = mem_new(c->t, struct exec_plan);
+	r = find_program(c, given, &lead, &program);
+	if (r < 0)
+		return r;
+	bool is_secure;
+	c->t->exec->cred = c->t->cred;
+	c->t->exec->abi = program.abi;
+	c->t->exec->exe = mem_strdup(c->t->exec, program.guest);
+	cred_exec(&c->t->exec->cred, &program.file, &is_secure);
+	r = start_loader(c, at, given, &program, is_secure);
+	if (r == 0 && lead.count)
+		r = prepend_arguments(c, at + 1, &lead);
+	if (r < 0)
+		return r;
+	if (has_dir)
+		call_set(c, 4, 0);
+	return CALL_PASS;
+}
+
+void exec_commit(struct tracee *t)
+{
+	struct exec_plan *plan = t->exec;
+	/* The loader reads its slot before its first traced call, which releases it. */
+	t->loader_slot = t->slot;
+	t->slot = -1;
+	t->restore.is_needed = false;
+	t->at_exit = NULL;
+	if (!plan || t->loader_slot < 0)
+		return;
+	arch_set_loader_slot(t, t->loader_slot);
+	t->cred = plan->cred;
+	t->has_shim = true;
+	session.has_started = true;
+	/* A vfork child has a process of its own already; CLONE_FS is undone by nothing. */
+	TALLOC_FREE(t->process->exe);
+	t->process->exe = mem_strdup(t->process, plan->exe);
+	t->process->abi = plan->abi;
+	t->process->is_dumpable = true;
+	TALLOC_FREE(t->exec);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an execve that is under way will change when the kernel says it worked. */
+#ifndef FAKEBUILD_EXEC_H
+#define FAKEBUILD_EXEC_H
+
+#include "tracer/tracee.h"
+
+struct exec_plan {
+	struct cred cred;
+	enum abi abi;
+	char *exe; /* guest path of the ELF program */
+};
+
+/* At the exec event: the new program is the tracee's. */
+void exec_commit(struct tracee *t);
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns the seccomp filter.  Per ABI a binary search over the numbers, so that always-allowed calls cost
+ * few instructions and keep the kernel's bitmap of constant answers; the address of the caller is looked
+ * at only for calls that would be traced: those made from the shim's gate are allowed.  What has no row
+ * gets ENOSYS.
+ */
+#include "tracer/filter.h"
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "tracer/arch/arch.h"
+#include "tracer/base/compat.h"
+#include "tracer/base/mem.h"
+#include "tracer/call.h"
+#include "tracer/shim/abi.h"
+
+#ifndef SECCOMP_RET_KILL
+#define SECCOMP_RET_KILL 0
+#endif
+
+enum { INSTRUCTIONS_MAX = BPF_MAXINSNS };
+
+/* Calls from `number` on, up to the next segment, have this answer. */
+struct segment {
+	uint32_t number;
+	int row; /* -1: no row, ENOSYS */
+};
+
+struct builder {
+	struct sock_filter *code; /* NULL: only count */
+	unsigned length;
+	unsigned check[INSTRUCTIONS_MAX / 4]; /* jumps to the check of the caller's address */
+	unsigned check_count;
+};
+
+static void emit(struct builder *b, uint16_t code, uint32_t k, uint8_t jump_true, uint8_t jump_false)
+{
+	if (b->code && b->length < INSTRUCTIONS_MAX)
+		b->code[b->length] = (struct sock_filter){ code, jump_true, jump_false, k };
+	b->length++;
+}
+
+static void load(struct builder *b, size_t offset)
+{
+	emit(b, BPF_LD | BPF_W | BPF_ABS, offset, 0, 0);
+}
+
+static void ret(struct builder *b, uint32_t value)
+{
+	emit(b, BPF_RET | BPF_K, value, 0, 0);
+}
+
+/* What a row answers without looking at more than the number; 0: it is traced. */
+static uint32_t constant_answer(int number_of_row)
+{
+	if (number_of_row < 0)
+		return SECCOMP_RET_ERRNO | ENOSYS;
+	const struct row *row = &rows[number_of_row];
+	if (row->action == ACTION_REFUSE)
+		return SECCOMP_RET_ERRNO | row->refusal;
+	return row->action == ACTION_ALLOW ? SECCOMP_RET_ALLOW : 0;
+}
+
+static void emit_leaf(struct builder *b, int number_of_row, enum abi abi)
+{
+	uint32_t answer = constant_answer(number_of_row);
+	if (answer) {
+		ret(b, answer);
+		return;
+	}
+	const struct row *row = &rows[number_of_row];
+	size_t argument = offsetof(struct seccomp_data, args) + row->trace.argument * 8;
+	switch (row->trace.when) {
+	case WHEN_ALWAYS:
+		break;
+	case WHEN_NOT_ZERO: /* a pointer: both halves */
+		load(b, argument);
+		emit(b, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3);
+		load(b, argument + 4);
+		emit(b, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1);
+		ret(b, SECCOMP_RET_ALLOW);
+		break;
+	case WHEN_ANY_BIT:
+		load(b, argument);
+		emit(b, BPF_JMP | BPF_JSET | BPF_K, row->trace.value, 1, 0);
+		ret(b, SECCOMP_RET_ALLOW);
+		break;
+	case WHEN_EQUAL:
+		load(b, argument);
+		emit(b, BPF_JMP | BPF_JEQ | BPF_K, row->trace.value, 1, 0);
+		ret(b, SECCOMP_RET_ALLOW);
+		break;
+	}
+	/* The answer waits in X while the shared tail looks at the caller's address. */
+	emit(b, BPF_LDX | BPF_W | BPF_IMM, SECCOMP_RET_TRACE | number_of_row | (abi == ABI_32 ? 0x8000 : 0), 0, 0);
+	if (b->code && b->check_count < INSTRUCTIONS_MAX / 4)
+		b->check[b->check_count++] = b->length;
+	emit(b, BPF_JMP | BPF_JA, 0, 0, 0);
+}
+
+/* Calls made from the shim's gate are allowed; the rest get the answer in X. */
+static void emit_check(struct builder *b)
+{
+	for (unsigned i = 0; i < b->check_count; i++)
+		b->code[b->check[i]].k = b->length - b->check[i] - 1;
+	b->check_count = 0;
+	load(b, offsetof(struct seccomp_data, instruction_pointer));
+	emit(b, BPF_ALU | BPF_AND | BPF_K, SHIM_GATE_MASK, 0, 0);
+	emit(b, BPF_JMP | BPF_JEQ | BPF_K, SHIM_GATE, 0, 3);
+	load(b, offsetof(struct seccomp_data, instruction_pointer) + 4);
+	emit(b, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1);
+	ret(b, SECCOMP_RET_ALLOW);
+	emit(b, BPF_MISC | BPF_TXA, 0, 0, 0);
+	emit(b, BPF_RET | BPF_A, 0, 0, 0);
+}
+
+/* Binary search over segments[from..to); jumps beyond 255 instructions take two. */
+static void emit_search(struct builder *b, const struct segment *segments, unsigned from, unsigned to, enum abi abi)
+{
+	if (to - from == 1) {
+		emit_leaf(b, segments[from].row, abi);
+		return;
+	}
+	unsigned middle = from + (to - from) / 2;
+	struct builder lower = { .code = NULL };
+	emit_search(&lower, segments, from, middle, abi);
+	if (lower.length <= 255) {
+		emit(b, BPF_JMP | BPF_JGE | BPF_K, segments[middle].number, lower.length, 0);
+	} else {
+		emit(b, BPF_JMP | BPF_JGE | BPF_K, segments[middle].number, 0, 1);
+		emit(b, BPF_JMP | BPF_JA, lower.length, 0, 0);
+	}
+	emit_search(b, segments, from, middle, abi);
+	emit_search(b, segments, middle, to, abi);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = ((const struct segment *)a)->number, y = ((const struct segment *)b)->number;
+	return x < y ? -1 : x > y;
+}
+
+/* The rows of an ABI by number, gaps filled with "no row", equal neighbours joined. */
+static unsigned resolve(enum abi abi, struct segment *segments, struct segment *scratch)
+{
+	unsigned count = 0, joined = 0;
+	for (unsigned i = 0; i < row_count; i++) {
+		int number = seccomp_syscall_resolve_name_arch(arch_audit[abi], rows[i].name);
+		if (number < 0 && rows[i].number)
+			number = rows[i].number;
+		if (number >= 0)
+			scratch[count++] = (struct segment){ number, i };
+	}
+	qsort(scratch, count, sizeof(*scratch), by_number);
+	uint32_t next = 0;
+	for (unsigned i = 0; i <= count; i++) {
+		struct segment add[2] = { { next, -1 }, i < count ? scratch[i] : (struct segment){ 0, -1 } };
+		bool has_gap = i == count || scratch[i].number > next;
+		for (unsigned j = !has_gap; j < 2 - (i == count); j++) {
+			uint32_t answer = constant_answer(add[j].row);
+			if (!joined || !answer || constant_answer(segments[joined - 1].row) != answer)
+				segments[joined++] = add[j];
+		}
+		if (i < count)
+			next = scratch[i].number + 1;
+	}
+	return joined;
+}
+
+struct sock_fprog *filter_make(const void *ctx, struct error *err)
+{
+	struct sock_fprog *program = mem_new(ctx, struct sock_fprog);
+	CLEANUP_TALLOC struct builder *b = mem_new(NULL, struct builder);
+	CLEANUP_TALLOC struct segment *segments = mem_array(NULL, struct segment, 2 * row_count + 1);
+	CLEANUP_TALLOC struct segment *scratch = mem_array(NULL, struct segment, row_count);
+	b->code = mem_array(program, struct sock_filter, INSTRUCTIONS_MAX);
+	load(b, offsetof(struct seccomp_data, arch));
+	for (enum abi abi = 0; abi < ABI_COUNT; abi++) {
+		unsigned count = resolve(abi, segments, scratch);
+		emit(b, BPF_JMP | BPF_JEQ | BPF_K, arch_audit[abi], 1, 0);
+		unsigned jump = b->length;
+		emit(b, BPF_JMP | BPF_JA, 0, 0, 0);
+		load(b, offsetof(struct seccomp_data, nr));
+		/* Numbers of the foreign ABI are above all rows: no row, ENOSYS. */
+		emit_search(b, segments, 0, count, abi);
+		if (b->length > INSTRUCTIONS_MAX - 16)
+			break;
+		emit_check(b);
+		b->code[jump].k = b->length - jump - 1;
+	}
+	ret(b, SECCOMP_RET_KILL);
+	if (b->length > INSTRUCTIONS_MAX) {
+		error_set(err, 0, "the system call filter has %u instructions, the kernel takes %d", b->length,
+			  INSTRUCTIONS_MAX);
+		talloc_free(program);
+		return NULL;
+	}
+	program->filter = b->code;
+	program->len = b->length;
+	return program;
+}
+
+int filter_install(const struct sock_fprog *program)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, program) == 0)
+		return 0;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program, 0, 0) < 0 ? -errno : 0;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The seccomp filter, derived from the rows. */
+#ifndef FAKEBUILD_FILTER_H
+#define FAKEBUILD_FILTER_H
+
+#include <linux/filter.h>
+
+#include "tracer/base/error.h"
+
+/* The program for all ABIs; on ctx.  Its RET_TRACE data is the row's number, bit 15 set for ABI_32. */
+struct sock_fprog *filter_make(const void *ctx, struct error *err);
+/* Put it on this thread, without speculation mitigations where the kernel lets choose; 0 or -errno. */
+int filter_install(const struct sock_fprog *program);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The hooks that rows name, by file.  Each returns the call's result, CALL_PASS or CALL_PASS_EXIT; the
+ * row's path arguments are in c->object[] already.
+ */
+#ifndef FAKEBUILD_HOOKS_H
+#define FAKEBUILD_HOOKS_H
+
+#include "tracer/call.h"
+
+/* stat.c: looking at files */
+int64_t hook_stat(struct call *c);
+int64_t hook_stat_old(struct call *c);
+int64_t hook_stat64(struct call *c);
+int64_t hook_statx(struct call *c);
+int64_t hook_statfs(struct call *c);
+int64_t hook_statfs64(struct call *c);
+int64_t hook_access(struct call *c);
+int64_t hook_readlink(struct call *c);
+int64_t hook_getcwd(struct call *c);
+
+/* change.c: owner, mode, times, length */
+int64_t hook_chmod(struct call *c);
+int64_t hook_chown(struct call *c);
+int64_t hook_truncate(struct call *c);
+int64_t hook_utimensat(struct call *c);
+int64_t hook_utime(struct call *c);
+int64_t hook_utimes(struct call *c);
+int64_t hook_umask(struct call *c);
+
+/* names.c: making, linking, removing names */
+int64_t hook_mkdir(struct call *c);
+int64_t hook_mknod(struct call *c);
+int64_t hook_symlink(struct call *c);
+int64_t hook_link(struct call *c);
+int64_t hook_unlink(struct call *c);
+int64_t hook_rmdir(struct call *c);
+int64_t hook_rename(struct call *c);
+int64_t hook_chdir(struct call *c);
+int64_t hook_fchdir(struct call *c);
+int64_t hook_chroot(struct call *c);
+
+/* open.c */
+int64_t hook_open(struct call *c);
+int64_t hook_openat2(struct call *c);
+
+/* exec.c */
+int64_t hook_execve(struct call *c);
+
+/* ids.c */
+int64_t hook_getuid(struct call *c);
+int64_t hook_setuid(struct call *c);
+int64_t hook_getresuid(struct call *c);
+int64_t hook_getgroups(struct call *c);
+int64_t hook_setgroups(struct call *c);
+int64_t hook_capget(struct call *c);
+int64_t hook_capset(struct call *c);
+int64_t hook_prctl(struct call *c);
+
+/* xattr.c */
+int64_t hook_getxattr(struct call *c);
+int64_t hook_setxattr(struct call *c);
+int64_t hook_listxattr(struct call *c);
+int64_t hook_removexattr(struct call *c);
+
+/* sockets.c */
+int64_t hook_socket(struct call *c);
+int64_t hook_bind(struct call *c);
+int64_t hook_connect(struct call *c);
+int64_t hook_getsockname(struct call *c);
+int64_t hook_recvfrom(struct call *c);
+int64_t hook_sendto(struct call *c);
+int64_t hook_sendmsg(struct call *c);
+int64_t hook_getsockopt(struct call *c);
+int64_t hook_socketcall(struct call *c);
+
+/* mountcalls.c */
+int64_t hook_mount(struct call *c);
+int64_t hook_umount(struct call *c);
+int64_t hook_pivot_root(struct call *c);
+int64_t hook_unshare(struct call *c);
+int64_t hook_setns(struct call *c);
+int64_t hook_sethostname(struct call *c);
+int64_t hook_uname(struct call *c);
+
+/* process.c */
+int64_t hook_clone(struct call *c);
+int64_t hook_clone3(struct call *c);
+int64_t hook_kill(struct call *c);
+int64_t hook_tgkill(struct call *c);
+int64_t hook_pidfd_open(struct call *c);
+int64_t hook_ptrace(struct call *c);
+int64_t hook_process_vm(struct call *c);
+int64_t hook_prlimit(struct call *c);
+int64_t hook_setrlimit(struct call *c);
+int64_t hook_privileged(struct call *c);
+int64_t hook_seccomp(struct call *c);
+
+#endif

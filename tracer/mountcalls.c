@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns mount and its kin, namespaces granted virtually, and the host's name. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "tracer/arch/arch.h"
+#include "tracer/base/mem.h"
+#include "tracer/hooks.h"
+#include "tracer/memory.h"
+
+enum { HOST_NAME_MAX_BYTES = 64 };
+
+/* The host directories that show a file system type; NULL: not a type that can be had. */
+static char *host_of_type(struct call *c, const char *type)
+{
+	static unsigned counter;
+	static const struct {
+		const char *type, *host;
+	} fixed[] = {
+		{ "proc", "/proc" }, { "sysfs", "/sys" }, { "devpts", "/dev/pts" }, { "mqueue", "/dev/mqueue" },
+		{ "cgroup", "/sys/fs/cgroup" }, { "cgroup2", "/sys/fs/cgroup" },
+	};
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++)
+		if (strcmp(type, fixed[i].type) == 0)
+			return mem_strdup(c->t, fixed[i].host);
+	if (strcmp(type, "tmpfs") != 0 && strcmp(type, "ramfs") != 0 && strcmp(type, "devtmpfs") != 0)
+		return NULL;
+	char *path = mem_printf(c->t, "%s/tmpfs-%u", session.run_dir, counter++);
+	if (mkdir(path, 0700) < 0)
+		TALLOC_FREE(path);
+	return path;
+}
+
+static int64_t mount_new(struct call *c, const struct object *o, const char *source, const char *type,
+			 unsigned flags)
+{
+	CLEANUP_TALLOC char *host = host_of_type(c, type);
+	if (!host)
+		return -ENODEV;
+	if (!S_ISDIR(o->real.st_mode))
+		return -ENOTDIR;
+	if (strncmp(host, session.run_dir, strlen(session.run_dir)) == 0) {
+		struct stat st;
+		if (lstat(host, &st) == 0) {
+			struct meta_entry entry;
+			meta_default(session.meta, &st, &entry);
+			entry.uid = entry.gid = 0;
+			entry.mode = S_IFDIR | (strcmp(type, "tmpfs") == 0 ? 01777 : 0755);
+			meta_put(session.meta, &entry);
+		}
+	}
+	mounts_add(c->t->mounts, o->guest, host,
+		   (flags & MS_RDONLY ? BINDING_READ_ONLY : 0) | (strcmp(type, "proc") == 0 ? BINDING_PROC : 0), type,
+		   source);
+	return 0;
+}
+
+int64_t hook_mount(struct call *c)
+{
+	struct object *target = &c->object[0];
+	char source[PATH_MAX] = "none", type[64] = "";
+	uint64_t flags = c->argument[3];
+	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+		return -EPERM;
+	if (c->argument[0] && memory_read_string(c->t, c->argument[0], source, sizeof(source)) < 0)
+		return -EFAULT;
+	if (c->argument[2] && memory_read_string(c->t, c->argument[2], type, sizeof(type)) < 0)
+		return -EFAULT;
+	if ((flags & 0xffff0000u) == 0xc0ed0000u) /* MS_MGC_VAL */
+		flags &= 0xffff;
+	if (flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE))
+		return mounts_at(c->t->mounts, target->guest, target->guest_length) ? 0 : -EINVAL;
+	if (flags & MS_REMOUNT) {
+		struct mount *m = (struct mount *)(uintptr_t)mounts_at(c->t->mounts, target->guest,
+								       target->guest_length);
+		if (!m)
+			return -EINVAL;
+		m->flags = (m->flags & ~(unsigned)BINDING_READ_ONLY) | (flags & MS_RDONLY ? BINDING_READ_ONLY : 0);
+		return 0;
+	}
+	if (flags & (MS_BIND | MS_MOVE)) {
+		struct object *from = &c->object[1];
+		int r = path_lookup(c->t, AT_FDCWD, source, LOOKUP_FOLLOW, from);
+		if (r < 0)
+			return r;
+		if (S_ISDIR(from->real.st_mode) != S_ISDIR(target->real.st_mode))
+			return -ENOTDIR;
+		struct mounts *m = c->t->mounts;
+		if ((flags & MS_MOVE) && !mounts_at(m, from->guest, from->guest_length))
+			return -EINVAL;
+		size_t count = m->count;
+		unsigned inherited = from->mount->flags & (BINDING_PROC | BINDING_READ_ONLY);
+		/* A recursive bind brings along what is mounted below the source. */
+		for (size_t i = 0; i < count && (flags & (MS_REC | MS_MOVE)); i++) {
+			const struct mount *below = m->list[i];
+			if (below->guest_length <= from->guest_length ||
+			    strncmp(below->guest, from->guest, from->guest_length) != 0 ||
+			    (from->guest_length > 1 && below->guest[from->guest_length] != '/'))
+				continue;
+			CLEANUP_TALLOC char *guest =
+				mem_printf(NULL, "%s%s%s", target->guest_length > 1 ? target->guest : "",
+					   from->guest_length > 1 ? "" : "/",
+					   below->guest + (from->guest_length > 1 ? from->guest_length : 1));
+			mounts_add(m, guest, below->host, below->flags, below->fs_type, below->source);
+		}
+		mounts_add(m, target->guest, from->host, inherited, from->mount->fs_type, source);
+		if (flags & MS_MOVE)
+			mounts_remove(m, from->guest);
+		return 0;
+	}
+	return mount_new(c, target, source, type, flags);
+}
+
+int64_t hook_umount(struct call *c)
+{
+	const struct object *o = &c->object[0];
+	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+		return -EPERM;
+	if (o->guest_length <= 1)
+		return -EBUSY;
+	if (!mounts_at(c->t->mounts, o->guest, o->guest_length))
+		return -EINVAL;
+	struct mounts *m = c->t->mounts;
+	bool has_below = false;
+	for (size_t i = 0; i < m->count; i++)
+		has_below |= m->list[i]->guest_length > o->guest_length &&
+			     strncmp(m->list[i]->guest, o->guest, o->guest_length) == 0 &&
+			     m->list[i]->guest[o->guest_length] == '/';
+	bool is_lazy = strcmp(c->row->name, "umount2") == 0 && (c->argument[1] & MNT_DETACH);
+	if (has_below && !is_lazy)
+		return -EBUSY;
+	for (size_t i = m->count; i-- > 1 && is_lazy;) {
+		if (i >= m->count)
+			continue;
+		const char *guest = m->list[i]->guest;
+		if (strncmp(guest, o->guest, o->guest_length) == 0 && guest[o->guest_length] == '/') {
+			CLEANUP_TALLOC char *name = mem_strdup(NULL, guest);
+			mounts_remove(m, name);
+		}
+	}
+	mounts_remove(m, o->guest);
+	return 0;
+}
+
+int64_t hook_pivot_root(struct call *c)
+{
+	const struct object *new_root = &c->object[0];
+	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+		return -EPERM;
+	if (!S_ISDIR(new_root->real.st_mode) || !S_ISDIR(c->object[1].real.st_mode))
+		return -ENOTDIR;
+	/* The old root shows at put_old; the process moves to the new one. */
+	CLEANUP_TALLOC char *put_old = mem_strdup(NULL, c->object[1].guest);
+	CLEANUP_TALLOC char *old_root = mem_strdup(NULL, c->t->fs->root);
+	const struct mount *m = mounts_of(c->t->mounts, old_root);
+	if (strcmp(put_old, new_root->guest) != 0)
+		mounts_add(c->t->mounts, put_old, m->host, m->flags, m->fs_type, m->source);
+	fs_set(&c->t->fs->root, new_root->guest);
+	return 0;
+}
+
+static void unshare_fs(struct tracee *t)
+{
+	struct fs *copy = fs_copy(t->fs);
+	fs_put(t->fs);
+	t->fs = copy;
+}
+
+int64_t hook_unshare(struct call *c)
+{
+	enum { NEW_USER = 0x10000000, ANY_NEW = 0x7e020080 };
+	uint64_t flags = c->argument[0];
+	/* A kernel without user namespaces in reach: user_namespaces(7), max_user_namespaces 0. */
+	if (flags & NEW_USER)
+		return -ENOSPC;
+	if ((flags & ANY_NEW) && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+		return -EPERM;
+	if (flags & (CLONE_FS | CLONE_NEWNS))
+		unshare_fs(c->t);
+	if (flags & CLONE_NEWNS) {
+		struct mounts *copy = mounts_copy(c->t->mounts);
+		mounts_put(c->t->mounts);
+		c->t->mounts = copy;
+	}
+	uint64_t rest = flags & ~(uint64_t)ANY_NEW;
+	if (!rest)
+		return 0;
+	call_set(c, 0, rest);
+	return CALL_PASS;
+}
+
+int64_t hook_setns(struct call *c)
+{
+	struct object *o = &c->object[0];
+	int r = path_of_fd(c->t, call_int(c, 0), o);
+	if (r < 0)
+		return r;
+	return cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN) ? 0 : -EPERM;
+}
+
+int64_t hook_sethostname(struct call *c)
+{
+	char name[HOST_NAME_MAX_BYTES + 1] = "";
+	int length = call_int(c, 1);
+	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+		return -EPERM;
+	if (length < 0 || length > HOST_NAME_MAX_BYTES)
+		return -EINVAL;
+	if (memory_read(c->t, c->argument[0], name, length) < 0)
+		return -EFAULT;
+	char **place = strcmp(c->row->name, "sethostname") == 0 ? &session.hostname : &session.domainname;
+	talloc_free(*place);
+	*place = mem_strdup(NULL, name);
+	return 0;
+}
+
+int64_t hook_uname(struct call *c)
+{
+	struct utsname u;
+	uname(&u);
+	if (session.hostname)
+		snprintf(u.nodename, sizeof(u.nodename), "%s", session.hostname);
+	if (session.domainname)
+		snprintf(u.domainname, sizeof(u.domainname), "%s", session.domainname);
+	if (c->t->process->abi == ABI_32)
+		snprintf(u.machine, sizeof(u.machine), "%s", arch_machine[ABI_32]);
+	if (strcmp(c->row->name, "uname") == 0)
+		return memory_write(c->t, c->argument[0], &u, sizeof(u));
+	/* old: five fields of 65; oldest: five fields of 9 */
+	size_t width = strcmp(c->row->name, "olduname") == 0 ? 65 : 9;
+	char small[5 * 65] = "";
+	const char *field[5] = { u.sysname, u.nodename, u.release, u.version, u.machine };
+	for (unsigned i = 0; i < 5; i++)
+		snprintf(small + i * width, width, "%s", field[i]);
+	return memory_write(c->t, c->argument[0], small, 5 * width);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the calls that make, link, rename and remove names, and those that move a process among them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tracer/base/compat.h"
+#include "tracer/hooks.h"
+#include "tracer/memory.h"
+#include "tracer/share.h"
+
+/* The argument behind the (last) path of the row. */
+static unsigned after_path(const struct call *c)
+{
+	const struct path_argument *p = c->row->path[1].path ? &c->row->path[1] : &c->row->path[0];
+	return p->path;
+}
+
+/* May a name be made here?  A trailing slash is a directory's only. */
+static int may_create(struct call *c, struct object *o, bool is_directory)
+{
+	if (o->exists)
+		return -EEXIST;
+	if (o->had_trailing_slash && !is_directory)
+		return -ENOENT;
+	return path_may_change_parent(c->t, o);
+}
+
+static bool is_mount_point(const struct call *c, const struct object *o)
+{
+	return mounts_at(c->t->mounts, o->guest, o->guest_length) != NULL;
+}
+
+int64_t hook_mkdir(struct call *c)
+{
+	struct object *o = &c->object[0];
+	int r = may_create(c, o, true);
+	if (r < 0)
+		return r;
+	/* mkdir(2): the mode's 0777 and the sticky bit count. */
+	mode_t mode = c->argument[after_path(c)] & ~c->t->fs->umask & 01777;
+	if (mkdir(path_short(o->host), (mode & 0777) | 0700) < 0)
+		return -errno;
+	return share_record_new(c->t, o, mode, 0);
+}
+
+int64_t hook_mknod(struct call *c)
+{
+	struct object *o = &c->object[0];
+	unsigned at = after_path(c);
+	mode_t asked = c->argument[at], type = asked & S_IFMT;
+	if (S_ISDIR(asked))
+		return -EPERM;
+	if (type && !S_ISREG(asked) && !S_ISCHR(asked) && !S_ISBLK(asked) && !S_ISFIFO(asked) && !S_ISSOCK(asked))
+		return -EINVAL;
+	int r = may_create(c, o, false);
+	if (r < 0)
+		return r;
+	mode_t mode = asked & ~c->t->fs->umask & 07777;
+	dev_t rdev = 0;
+	const char *host = path_short(o->host);
+	if (S_ISCHR(asked) || S_ISBLK(asked)) {
+		uint32_t number = c->argument[at + 1];
+		if (!cred_has(&c->t->cred, CAPABILITY_MKNOD) && !(S_ISCHR(asked) && number == 0))
+			return -EPERM;
+		/* An empty file stands for the device; new_decode_dev of the argument is what stat shows. */
+		rdev = number;
+		mode |= type;
+		asked = S_IFREG;
+	}
+	if (S_ISFIFO(asked) || S_ISSOCK(asked)) {
+		r = mknod(host, type | share_real_mode(mode), 0);
+	} else {
+		r = open(host, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, share_real_mode(mode & 0777));
+		if (r >= 0)
+			close(r);
+	}
+	if (r < 0)
+		return -errno;
+	return share_record_new(c->t, o, mode, rdev);
+}
+
+int64_t hook_symlink(struct call *c)
+{
+	struct object *o = &c->object[0];
+	char target[PATH_MAX];
+	int r = memory_read_string(c->t, c->argument[0], target, sizeof(target));
+	if (r < 0)
+		return r;
+	if (!*target)
+		return -ENOENT;
+	r = may_create(c, o, false);
+	if (r < 0)
+		return r;
+	if (symlink(target, path_short(o->host)) < 0)
+		return -errno;
+	return share_record_new(c->t, o, 0777, 0);
+}
+
+int64_t hook_link(struct call *c)
+{
+	struct object *from = &c->object[0], *to = &c->object[1];
+	if (to->exists)
+		return -EEXIST;
+	if (to->had_trailing_slash)
+		return -ENOENT;
+	if (S_ISDIR(from->real.st_mode))
+		return -EPERM;
+	int r = path_may_change_parent(c->t, to);
+	if (r < 0)
+		return r;
+	if (!from->is_fd && from->mount != to->mount)
+		return -EXDEV;
+	/* Sharing relies on a shared file having one name in the container. */
+	if (meta_is_shared(session.meta, &from->real)) {
+		r = share_make_private(from, true);
+		if (r < 0)
+			return r;
+	}
+	return linkat(AT_FDCWD, path_short(from->host), AT_FDCWD, path_short(to->host),
+		      from->is_fd ? AT_SYMLINK_FOLLOW : 0) < 0 ?
+		       -errno :
+		       0;
+}
+
+static int64_t remove_directory(struct call *c)
+{
+	struct object *o = &c->object[0];
+	if (o->is_dot) {
+		const char *slash = strrchr(c->text[0], '/');
+		const char *last = slash ? slash + 1 : c->text[0];
+		return strcmp(last, ".") == 0 ? -EINVAL : strcmp(last, "..") == 0 ? -ENOTEMPTY : -EBUSY;
+	}
+	if (!S_ISDIR(o->real.st_mode))
+		return -ENOTDIR;
+	int r = path_may_change_parent(c->t, o);
+	if (r == 0)
+		r = path_may_remove(c->t, o);
+	if (r < 0)
+		return r;
+	if (is_mount_point(c, o))
+		return -EBUSY;
+	if (rmdir(path_short(o->host)) < 0)
+		return -errno;
+	path_forget(o->host);
+	return 0;
+}
+
+int64_t hook_rmdir(struct call *c)
+{
+	return remove_directory(c);
+}
+
+int64_t hook_unlink(struct call *c)
+{
+	struct object *o = &c->object[0];
+	if (c->row->path[0].dir_fd) {
+		unsigned flags = c->argument[2];
+		if (flags & ~(unsigned)AT_REMOVEDIR)
+			return -EINVAL;
+		if (flags & AT_REMOVEDIR)
+			return remove_directory(c);
+	}
+	if (S_ISDIR(o->real.st_mode))
+		return -EISDIR;
+	int r = path_may_change_parent(c->t, o);
+	if (r == 0)
+		r = path_may_remove(c->t, o);
+	if (r < 0)
+		return r;
+	if (is_mount_point(c, o))
+		return -EBUSY;
+	if (unlink(path_short(o->host)) < 0)
+		return -errno;
+	if (S_ISLNK(o->real.st_mode))
+		path_forget(o->host);
+	return 0;
+}
+
+struct moved {
+	const char *from, *to;
+	size_t from_length;
+};
+
+static void move_path(char **path, const struct moved *m)
+{
+	if (strncmp(*path, m->from, m->from_length) != 0 ||
+	    ((*path)[m->from_length] != '/' && (*path)[m->from_length] != '\0'))
+		return;
+	char now[PATH_ROOM];
+	snprintf(now, sizeof(now), "%s%s", m->to, *path + m->from_length);
+	fs_set(path, now);
+}
+
+static int move_tracee(struct tracee *t, void *arg)
+{
+	if (!t->fs)
+		return 0;
+	move_path(&t->fs->cwd, arg);
+	move_path(&t->fs->root, arg);
+	return 0;
+}
+
+/* Processes inside a renamed directory are where it now is. */
+static void follow_directory(const struct object *from, const struct object *to)
+{
+	struct moved m = { from->guest, to->guest, from->guest_length };
+	tracee_each(move_tracee, &m);
+}
+
+int64_t hook_rename(struct call *c)
+{
+	struct object *from = &c->object[0], *to = &c->object[1];
+	unsigned flags = strcmp(c->row->name, "renameat2") == 0 ? (unsigned)c->argument[4] : 0;
+	if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) ||
+	    ((flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) && (flags & RENAME_EXCHANGE)))
+		return -EINVAL;
+	if (from->is_dot || to->is_dot)
+		return -EBUSY;
+	if ((flags & RENAME_NOREPLACE) && to->exists)
+		return -EEXIST;
+	if ((flags & RENAME_EXCHANGE) && !to->exists)
+		return -ENOENT;
+	bool is_directory = S_ISDIR(from->real.st_mode);
+	if (to->had_trailing_slash && !is_directory)
+		return -ENOTDIR;
+	int r = path_may_change_parent(c->t, from);
+	if (r == 0)
+		r = path_may_change_parent(c->t, to);
+	if (r == 0)
+		r = path_may_remove(c->t, from);
+	if (r == 0 && to->exists)
+		r = path_may_remove(c->t, to);
+	if (r < 0)
+		return r;
+	if (is_mount_point(c, from) || is_mount_point(c, to))
+		return -EBUSY;
+	if (from->mount != to->mount)
+		return -EXDEV;
+	const char *a = path_short(from->host), *b = path_short(to->host);
+	unsigned kernel_flags = flags & ~(unsigned)RENAME_WHITEOUT;
+	if (kernel_flags)
+		r = syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, kernel_flags);
+	else
+		r = rename(a, b);
+	if (r < 0)
+		return -errno;
+	if (is_directory || S_ISLNK(from->real.st_mode))
+		path_forget(from->host);
+	if (to->exists && (S_ISDIR(to->real.st_mode) || S_ISLNK(to->real.st_mode)))
+		path_forget(to->host);
+	if (is_directory)
+		follow_directory(from, to);
+	if (flags & RENAME_WHITEOUT) {
+		int fd = open(a, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (fd >= 0) {
+			close(fd);
+			share_record_new(c->t, from, S_IFCHR, 0);
+		}
+	}
+	return 0;
+}
+
+/* The guest path of a directory that was reached by descriptor. */
+static int guest_of_fd(struct call *c, const char *link, char *guest, size_t room)
+{
+	char host[PATH_ROOM];
+	ssize_t n = readlink(link, host, sizeof(host) - 1);
+	if (n < 0)
+		return errno == ENOENT ? -EBADF : -errno;
+	host[n] = '\0';
+	if (host[0] != '/')
+		return -ENOTDIR;
+	return mounts_to_guest(c->t->mounts, host, guest, room) ? 0 : -ENOENT;
+}
+
+int64_t hook_chdir(struct call *c)
+{
+	struct object *o = &c->object[0];
+	char guest[PATH_ROOM];
+	if (!S_ISDIR(o->real.st_mode))
+		return -ENOTDIR;
+	int r = path_permission(c->t, o, CRED_EXECUTE);
+	if (r < 0)
+		return r;
+	if (o->is_fd) {
+		r = guest_of_fd(c, o->host, guest, sizeof(guest));
+		if (r < 0)
+			return r;
+	}
+	if ((o->real.st_mode & 0700) != 0700)
+		path_repair(o->host);
+	/* The kernel's own cwd follows, so that relative names need no translation. */
+	fs_set(&c->t->fs->cwd, o->is_fd ? guest : o->guest);
+	return call_redirect(c);
+}
+
+int64_t hook_fchdir(struct call *c)
+{
+	struct object *o = &c->object[0];
+	char guest[PATH_ROOM];
+	int r = path_of_fd(c->t, call_int(c, 0), o);
+	if (r < 0)
+		return r;
+	if (!S_ISDIR(o->real.st_mode))
+		return -ENOTDIR;
+	r = path_permission(c->t, o, CRED_EXECUTE);
+	if (r == 0)
+		r = guest_of_fd(c, o->host, guest, sizeof(guest));
+	if (r < 0)
+		return r;
+	fs_set(&c->t->fs->cwd, guest);
+	return CALL_PASS;
+}
+
+int64_t hook_chroot(struct call *c)
+{
+	struct object *o = &c->object[0];
+	if (!S_ISDIR(o->real.st_mode))
+		return -ENOTDIR;
+	int r = path_permission(c->t, o, CRED_EXECUTE);
+	if (r < 0)
+		return r;
+	if (!cred_has(&c->t->cred, CAPABILITY_SYS_CHROOT))
+		return -EPERM;
+	fs_set(&c->t->fs->root, o->guest);
+	return 0;
+}

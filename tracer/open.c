@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the open calls: creation by the tracer, link breaking, devices, and sending the tracee to the file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "tracer/base/compat.h"
+#include "tracer/base/mem.h"
+#include "tracer/hooks.h"
+#include "tracer/memory.h"
+#include "tracer/procfs.h"
+#include "tracer/share.h"
+
+#define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
+
+/* linux/openat2.h */
+struct open_how_v0 {
+	uint64_t flags, mode, resolve;
+};
+enum { RESOLVE_XDEV = 1, RESOLVE_MAGIC = 2, RESOLVE_SYMLINK = 4, RESOLVE_BELOW = 8, RESOLVE_ROOT = 16, RESOLVE_CACHE = 32 };
+
+struct opening {
+	int dir_fd;
+	unsigned path_argument;
+	uint64_t flags;
+	mode_t mode;
+	unsigned lookup; /* added to what the flags say */
+	bool is_created; /* by us: O_EXCL has been honoured */
+};
+
+/* A device made by mknod works when it is one that everybody may use; others are not there. */
+static const char *host_device(const struct meta_entry *entry)
+{
+	static const struct {
+		unsigned major, minor;
+		const char *path;
+	} device[] = {
+		{ 1, 3, "/dev/null" }, { 1, 5, "/dev/zero" }, { 1, 7, "/dev/full" }, { 1, 8, "/dev/random" },
+		{ 1, 9, "/dev/urandom" }, { 5, 0, "/dev/tty" }, { 5, 2, "/dev/ptmx" },
+	};
+	for (size_t i = 0; S_ISCHR(entry->mode) && i < sizeof(device) / sizeof(*device); i++)
+		if (major(entry->rdev) == device[i].major && minor(entry->rdev) == device[i].minor)
+			return device[i].path;
+	return NULL;
+}
+
+static int create(struct call *c, struct opening *op)
+{
+	struct object *o = &c->object[0];
+	if (op->flags & O_DIRECTORY)
+		return -EINVAL;
+	if (o->had_trailing_slash)
+		return -EISDIR;
+	int r = path_may_change_parent(c->t, o);
+	if (r < 0)
+		return r;
+	mode_t mode = op->mode & ~c->t->fs->umask & 07777;
+	int fd = open(path_short(o->host), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, share_real_mode(mode & 0777));
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	op->is_created = true;
+	return share_record_new(c->t, o, mode, 0);
+}
+
+/* The rules for a file that is there. */
+static int64_t check_existing(struct call *c, const struct opening *op, const char **ret_instead)
+{
+	struct object *o = &c->object[0];
+	unsigned access_mode = op->flags & O_ACCMODE;
+	if ((op->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		return -EEXIST;
+	if (S_ISLNK(o->real.st_mode))
+		return 0; /* O_NOFOLLOW: ELOOP, or a descriptor with O_PATH; the kernel knows */
+	unsigned mask = access_mode == O_RDONLY ? CRED_READ :
+			access_mode == O_WRONLY ? CRED_WRITE :
+						  CRED_READ | CRED_WRITE;
+	if (op->flags & O_TRUNC)
+		mask |= CRED_WRITE;
+	if (S_ISDIR(o->real.st_mode) && (mask & CRED_WRITE))
+		return -EISDIR;
+	if ((op->flags & O_DIRECTORY) && !S_ISDIR(o->real.st_mode))
+		return -ENOTDIR;
+	int r = path_permission(c->t, o, mask);
+	if (r < 0)
+		return r;
+	/* open(2): O_NOATIME is the owner's or CAP_FOWNER's. */
+	if ((op->flags & O_NOATIME) && path_must_own(c->t, o) < 0)
+		return -EPERM;
+	struct meta_entry entry;
+	if (S_ISREG(o->real.st_mode) && meta_get(session.meta, o->real.st_dev, o->real.st_ino, &entry) &&
+	    !S_ISREG(entry.mode)) {
+		*ret_instead = host_device(&entry);
+		return *ret_instead ? 0 : -ENXIO;
+	}
+	if (mask & CRED_WRITE)
+		return share_make_private(o, !(op->flags & O_TRUNC));
+	if (o->real.st_uid == session.uid && !(o->real.st_mode & 0400))
+		path_repair(o->host);
+	if (S_ISDIR(o->real.st_mode) && o->real.st_uid == session.uid && (o->real.st_mode & 0500) != 0500)
+		path_repair(o->host);
+	return 0;
+}
+
+static int64_t record_unnamed(struct call *c)
+{
+	struct object *o = &c->object[0];
+	if (c->result < 0 || path_of_fd(c->t, (int)c->result, o) < 0)
+		return c->result;
+	struct meta_entry entry;
+	meta_default(session.meta, &o->real, &entry);
+	entry.uid = c->t->cred.fsuid;
+	entry.gid = c->t->cred.fsgid;
+	entry.mode = S_IFREG | (c->t->exit_private & 07777);
+	meta_set(session.meta, &o->real, &entry);
+	return c->result;
+}
+
+/* Looks up, creates, checks; leaves the path argument translated.  CALL_PASS, CALL_PASS_EXIT, -errno. */
+static int64_t open_common(struct call *c, struct opening *op)
+{
+	struct object *o = &c->object[0];
+	char *text = c->text[0];
+	int r = memory_read_string(c->t, c->argument[op->path_argument], text, PATH_MAX);
+	if (r < 0)
+		return r;
+	bool creates = (op->flags & O_CREAT) && !(op->flags & O_PATH);
+	bool follows = !(op->flags & O_NOFOLLOW) && !(creates && (op->flags & O_EXCL));
+	r = path_lookup(c->t, op->dir_fd, text,
+			op->lookup | (follows ? LOOKUP_FOLLOW : 0) | (creates ? LOOKUP_CREATE : 0), o);
+	if (r < 0)
+		return r;
+	const char *instead = NULL;
+	int64_t result = CALL_PASS;
+	if ((op->flags & TMPFILE_BIT) && !(op->flags & O_PATH)) {
+		r = path_permission(c->t, o, CRED_WRITE | CRED_EXECUTE);
+		if (r < 0)
+			return r;
+		c->t->exit_private = op->mode & ~c->t->fs->umask;
+		op->mode |= 0600;
+		c->t->at_exit = record_unnamed;
+		result = CALL_PASS_EXIT;
+	} else if (!o->exists) {
+		r = create(c, op);
+		if (r < 0)
+			return r;
+	} else if (!(op->flags & O_PATH)) {
+		int64_t checked = check_existing(c, op, &instead);
+		if (checked < 0)
+			return checked;
+		if (!instead && (o->mount->flags & BINDING_PROC) && !o->is_fd && S_ISREG(o->real.st_mode)) {
+			c->t->remove_later = procfs_generate(c->t, o);
+			instead = c->t->remove_later;
+		}
+	}
+	if (instead || !o->is_plain) {
+		r = call_set_path(c, op->path_argument, instead ? instead : o->host);
+		if (r < 0)
+			return r;
+	}
+	return result;
+}
+
+int64_t hook_open(struct call *c)
+{
+	bool has_dir = strcmp(c->row->name, "openat") == 0, is_creat = strcmp(c->row->name, "creat") == 0;
+	unsigned at = has_dir;
+	struct opening op = {
+		.dir_fd = has_dir ? call_int(c, 0) : AT_FDCWD,
+		.path_argument = at,
+		.flags = is_creat ? O_CREAT | O_WRONLY | O_TRUNC : (uint32_t)c->argument[at + 1],
+		.mode = c->argument[at + (is_creat ? 1 : 2)] & 07777,
+	};
+	uint64_t flags = op.flags;
+	mode_t mode = op.mode;
+	int64_t r = open_common(c, &op);
+	if (r != CALL_PASS && r != CALL_PASS_EXIT)
+		return r;
+	if (op.is_created && (flags & O_EXCL) && !is_creat)
+		call_set(c, at + 1, flags & ~(uint64_t)O_EXCL);
+	if (op.mode != mode)
+		call_set(c, at + 2, op.mode);
+	return r;
+}
+
+int64_t hook_openat2(struct call *c)
+{
+	struct open_how_v0 how, *changed;
+	if (c->argument[3] < sizeof(how))
+		return -EINVAL;
+	if (c->argument[3] > sizeof(how))
+		return -E2BIG;
+	if (memory_read(c->t, c->argument[2], &how, sizeof(how)) < 0)
+		return -EFAULT;
+	if (how.resolve & ~(uint64_t)(RESOLVE_XDEV | RESOLVE_MAGIC | RESOLVE_SYMLINK | RESOLVE_BELOW | RESOLVE_ROOT |
+				      RESOLVE_CACHE) ||
+	    (how.resolve & (RESOLVE_BELOW | RESOLVE_ROOT)) == (RESOLVE_BELOW | RESOLVE_ROOT) ||
+	    (how.mode && !(how.flags & (O_CREAT | TMPFILE_BIT))) || (how.mode & ~UINT64_C(07777)))
+		return -EINVAL;
+	/* openat2(2): a caller of RESOLVE_CACHED must be ready for EAGAIN. */
+	if (how.resolve & RESOLVE_CACHE)
+		return -EAGAIN;
+	struct opening op = {
+		.dir_fd = call_int(c, 0),
+		.path_argument = 1,
+		.flags = how.flags,
+		.mode = how.mode,
+		.lookup = (how.resolve & RESOLVE_MAGIC ? LOOKUP_NO_MAGIC : 0) |
+			  (how.resolve & RESOLVE_SYMLINK ? LOOKUP_NO_SYMLINKS : 0) |
+			  (how.resolve & RESOLVE_BELOW ? LOOKUP_BENEATH : 0) |
+			  (how.resolve & RESOLVE_ROOT ? LOOKUP_IN_ROOT : 0),
+	};
+	int64_t r = open_common(c, &op);
+	if (r != CALL_PASS && r != CALL_PASS_EXIT)
+		return r;
+	changed = call_room(c, sizeof(*changed));
+	if (!changed)
+		return -ENOMEM;
+	/* The path is resolved already; its host form would not pass the guest's restrictions. */
+	*changed = how;
+	changed->resolve = 0;
+	changed->mode = how.flags & (O_CREAT | TMPFILE_BIT) ? op.mode : 0;
+	if (op.is_created)
+		changed->flags &= ~(uint64_t)O_EXCL;
+	call_set(c, 2, (uintptr_t)changed);
+	return r;
+}

@@ -1,0 +1,656 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns the walk from guest path to host path and its cache of directory prefixes.  What a call then
+ * does with the object is in the files named after the calls.
+ */
+#include "tracer/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tracer/base/mem.h"
+#include "tracer/procfs.h"
+
+enum { SYMLINK_LIMIT = 40 };
+
+struct session session;
+
+/* ---- the prefix cache ---- */
+
+/*
+ * Key: table serial, root, base and the directory part as typed.  Value: where the walk then stood.
+ * Entries hold while the generation holds; the filter remembers (by hash) every directory and symlink
+ * that a cached walk went through, so that only changes to those bump it.
+ */
+enum { CACHE_ENTRIES = 8192, FILTER_BITS = 1 << 18 };
+
+struct prefix {
+	uint64_t hash;
+	char *key, *guest, *host;
+	const struct mount *mount;
+};
+
+static struct prefix cache[CACHE_ENTRIES];
+static uint64_t filter[FILTER_BITS / 64];
+static uint64_t cache_generation;
+
+static uint64_t hash_bytes(const char *bytes, size_t length)
+{
+	uint64_t h = 0xcbf29ce484222325ull;
+	for (size_t i = 0; i < length; i++)
+		h = (h ^ (unsigned char)bytes[i]) * 0x100000001b3ull;
+	return h ^ h >> 32;
+}
+
+static void cache_clear(void)
+{
+	for (size_t i = 0; i < CACHE_ENTRIES; i++) {
+		TALLOC_FREE(cache[i].key);
+		cache[i].hash = 0;
+	}
+	memset(filter, 0, sizeof(filter));
+}
+
+static void cache_validate(void)
+{
+	uint64_t now = meta_generation(session.meta);
+	if (now != cache_generation) {
+		cache_clear();
+		cache_generation = now;
+	}
+}
+
+static void filter_add(const char *host)
+{
+	uint64_t h = hash_bytes(host, strlen(host)) % FILTER_BITS;
+	filter[h / 64] |= UINT64_C(1) << h % 64;
+}
+
+void path_forget(const char *host)
+{
+	uint64_t h = hash_bytes(host, strlen(host)) % FILTER_BITS;
+	if (filter[h / 64] >> h % 64 & 1)
+		meta_bump_generation(session.meta);
+}
+
+/* ---- small host helpers ---- */
+
+const char *path_short(const char *host)
+{
+	static unsigned turn;
+	static char name[2][PATH_MAX];
+	size_t length = strlen(host);
+	if (length < PATH_MAX)
+		return host;
+	/*
+	 * The kernel limits a string, not a walk: each alias is a symlink for a head of the path that
+	 * itself fits, and the alias' target may start with an alias.
+	 */
+	char *alias = name[turn++ % 2];
+	char head[PATH_ROOM], joined[PATH_ROOM + PATH_MAX];
+	const char *rest = host;
+	char base[PATH_MAX] = "";
+	for (unsigned part = 0; strlen(base) + strlen(rest) >= PATH_MAX - 1; part++) {
+		size_t cut = PATH_MAX - 256 - strlen(base) - 1;
+		while (cut > 1 && rest[cut] != '/')
+			cut--;
+		memcpy(head, rest, cut);
+		head[cut] = '\0';
+		snprintf(joined, sizeof(joined), "%s%s", base, head);
+		snprintf(base, sizeof(base), "%s/long-%u-%u", session.run_dir, turn % 64, part);
+		unlink(base);
+		if (symlink(joined, base) < 0)
+			return host;
+		rest += cut;
+	}
+	snprintf(alias, PATH_MAX, "%s%s", base, rest);
+	return alias;
+}
+
+bool path_repair(const char *host)
+{
+	bool changed = false;
+	char part[PATH_ROOM];
+	size_t length = strlen(host);
+	if (length >= sizeof(part))
+		return false;
+	memcpy(part, host, length + 1);
+	for (size_t i = 1; i <= length; i++) {
+		if (part[i] != '/' && part[i] != '\0')
+			continue;
+		char saved = part[i];
+		part[i] = '\0';
+		struct stat st;
+		if (lstat(path_short(part), &st) == 0 && st.st_uid == session.uid && !S_ISLNK(st.st_mode)) {
+			mode_t need = S_ISDIR(st.st_mode) ? 0700 : saved ? 0 : 0600;
+			if ((st.st_mode & need) != need && !meta_is_shared(session.meta, &st)) {
+				struct meta_entry entry;
+				meta_get_or_default(session.meta, &st, &entry);
+				if (chmod(path_short(part), (st.st_mode & 0777) | need) == 0) {
+					meta_put(session.meta, &entry);
+					changed = true;
+				}
+			}
+		}
+		part[i] = saved;
+	}
+	return changed;
+}
+
+static int lstat_host(const char *host, struct stat *ret)
+{
+	if (lstat(path_short(host), ret) == 0)
+		return 0;
+	if (errno == EACCES && path_repair(host) && lstat(path_short(host), ret) == 0)
+		return 0;
+	return -errno;
+}
+
+/* ---- the walk ---- */
+
+struct walk {
+	struct tracee *t;
+	struct object *at;
+	char rest[2 * PATH_MAX + 2];
+	const char *root; /* ".." stops here */
+	unsigned flags;
+	unsigned links;
+	bool is_checked; /* credentials that need a search check in every directory */
+	bool is_cacheable;
+};
+
+static void set_guest(struct object *o, const char *guest)
+{
+	o->guest_length = strlen(guest);
+	memmove(o->guest, guest, o->guest_length + 1);
+}
+
+static void set_host(struct object *o, const char *host)
+{
+	o->host_length = strlen(host);
+	memmove(o->host, host, o->host_length + 1);
+}
+
+/* Host path of a canonical guest path; no symlink is followed, none can be there. */
+static int locate(struct walk *w, const char *guest)
+{
+	struct object *o = w->at;
+	const struct mount *m = mounts_of(w->t->mounts, guest);
+	const char *rest = guest + (m->guest_length == 1 ? 0 : m->guest_length);
+	size_t tail = strcmp(rest, "/") == 0 ? 0 : strlen(rest);
+	if (m->host_length + tail + 1 > PATH_ROOM || strlen(guest) + 1 > PATH_ROOM)
+		return -ENAMETOOLONG;
+	char host[PATH_ROOM];
+	memcpy(host, m->host, m->host_length);
+	memcpy(host + m->host_length, rest, tail);
+	host[m->host_length + tail] = '\0';
+	if (!host[0])
+		memcpy(host, "/", 2);
+	set_guest(o, guest);
+	set_host(o, host);
+	o->mount = m;
+	return 0;
+}
+
+static int go_up(struct walk *w)
+{
+	struct object *o = w->at;
+	if (strcmp(o->guest, w->root) == 0)
+		return w->flags & LOOKUP_BENEATH ? -EXDEV : 0;
+	char guest[PATH_ROOM];
+	memcpy(guest, o->guest, o->guest_length + 1);
+	char *slash = strrchr(guest, '/');
+	slash[slash == guest ? 1 : 0] = '\0';
+	return locate(w, guest);
+}
+
+static int append(char *path, size_t *length, const char *name, size_t name_length)
+{
+	bool needs_slash = *length == 0 || path[*length - 1] != '/';
+	if (*length + needs_slash + name_length + 1 > PATH_ROOM)
+		return -ENAMETOOLONG;
+	if (needs_slash)
+		path[(*length)++] = '/';
+	memcpy(path + *length, name, name_length);
+	*length += name_length;
+	path[*length] = '\0';
+	return 0;
+}
+
+static int go_down(struct walk *w, const char *name, size_t length)
+{
+	struct object *o = w->at;
+	int r = append(o->guest, &o->guest_length, name, length);
+	if (r < 0)
+		return r;
+	const struct mount *m = mounts_at(w->t->mounts, o->guest, o->guest_length);
+	if (m) {
+		set_host(o, m->host_length ? m->host : "/");
+		o->mount = m;
+		return 0;
+	}
+	return append(o->host, &o->host_length, name, length);
+}
+
+static int must_search(struct walk *w)
+{
+	struct stat st;
+	int r = lstat_host(w->at->host, &st);
+	if (r < 0)
+		return r;
+	if (!S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	meta_view(session.meta, &st);
+	return cred_permission(&w->t->cred, st.st_uid, st.st_gid, st.st_mode, CRED_EXECUTE);
+}
+
+static int prepend(struct walk *w, const char *target, const char *rest)
+{
+	size_t n = strlen(target), m = strlen(rest);
+	if (n == 0)
+		return -ENOENT;
+	if (n + m + 2 > sizeof(w->rest))
+		return -ENAMETOOLONG;
+	char joined[2 * PATH_MAX + 2];
+	memcpy(joined, target, n);
+	joined[n] = '/';
+	memcpy(joined + n + (m != 0), rest, m + 1);
+	if (m == 0)
+		joined[n] = '\0';
+	memcpy(w->rest, joined, n + m + 2);
+	return 0;
+}
+
+static int start_at_root(struct walk *w)
+{
+	return locate(w, w->root);
+}
+
+/* The rest of the walk after a symlink's target has been put in front of it. */
+static int follow_text(struct walk *w, const char *target, const char *rest)
+{
+	if (w->flags & LOOKUP_NO_SYMLINKS || ++w->links > SYMLINK_LIMIT)
+		return -ELOOP;
+	if (target[0] == '/' && (w->flags & LOOKUP_BENEATH))
+		return -EXDEV;
+	int r = prepend(w, target, rest);
+	if (r < 0)
+		return r;
+	return target[0] == '/' ? start_at_root(w) : go_up(w);
+}
+
+static size_t dir_part(const char *rest)
+{
+	size_t end = strlen(rest);
+	while (end && rest[end - 1] == '/')
+		end--;
+	while (end && rest[end - 1] != '/')
+		end--;
+	return end;
+}
+
+static size_t make_key(const struct walk *w, char *key, size_t room)
+{
+	size_t dir = dir_part(w->rest);
+	int n = snprintf(key, room, "%u:%s:%s:%.*s", w->t->mounts->serial, w->root, w->at->guest, (int)dir,
+			 w->rest);
+	return n > 0 && (size_t)n < room && dir ? (size_t)n : 0;
+}
+
+static bool cache_find(struct walk *w, const char *key, size_t length)
+{
+	uint64_t hash = hash_bytes(key, length);
+	const struct prefix *p = &cache[hash % CACHE_ENTRIES];
+	if (p->hash != hash || !p->key || strcmp(p->key, key) != 0)
+		return false;
+	set_guest(w->at, p->guest);
+	set_host(w->at, p->host);
+	w->at->mount = p->mount;
+	memmove(w->rest, w->rest + dir_part(w->rest), strlen(w->rest) - dir_part(w->rest) + 1);
+	return true;
+}
+
+static void cache_store(const struct walk *w, const char *key, size_t length)
+{
+	uint64_t hash = hash_bytes(key, length);
+	struct prefix *p = &cache[hash % CACHE_ENTRIES];
+	TALLOC_FREE(p->key);
+	p->hash = hash;
+	p->key = mem_strdup(NULL, key);
+	p->guest = mem_strdup(p->key, w->at->guest);
+	p->host = mem_strdup(p->key, w->at->host);
+	p->mount = w->at->mount;
+}
+
+/* One component that is no dot.  *ret_done when it was the last. */
+static int step(struct walk *w, bool *ret_done)
+{
+	struct object *o = w->at;
+	size_t length = strcspn(w->rest, "/");
+	const char *after = w->rest + length + strspn(w->rest + length, "/");
+	bool is_last = !*after;
+	if (length > NAME_MAX)
+		return -ENAMETOOLONG;
+	if (w->is_checked) {
+		int r = must_search(w);
+		if (r < 0)
+			return r;
+	}
+	size_t guest_length = o->guest_length;
+	int r = go_down(w, w->rest, length);
+	if (r < 0)
+		return r;
+	bool must_be_directory = is_last && w->rest[length] == '/';
+	char target[PATH_MAX];
+	if (is_last) {
+		*ret_done = true;
+		o->had_trailing_slash = must_be_directory;
+		r = lstat_host(o->host, &o->real);
+		o->exists = r == 0;
+		if (r == -ENOENT && w->flags & LOOKUP_CREATE)
+			return 0;
+		if (r < 0)
+			return r;
+		if (!S_ISLNK(o->real.st_mode) || (!(w->flags & LOOKUP_FOLLOW) && !must_be_directory)) {
+			if (must_be_directory && !S_ISDIR(o->real.st_mode))
+				return -ENOTDIR;
+			return 0;
+		}
+	}
+	enum procfs_link kind = PROCFS_PLAIN;
+	ssize_t n;
+	if (o->mount->flags & BINDING_PROC)
+		n = procfs_readlink(w->t, o->host, target, sizeof(target), &kind);
+	else
+		n = readlink(path_short(o->host), target, sizeof(target) - 1);
+	if (n < 0 && errno == EACCES && path_repair(o->host))
+		n = readlink(path_short(o->host), target, sizeof(target) - 1);
+	if (w->is_cacheable)
+		filter_add(o->host);
+	if (n < 0 && errno == EINVAL) {
+		memmove(w->rest, after, strlen(after) + 1);
+		return 0;
+	}
+	if (n < 0)
+		return -errno;
+	target[n] = '\0';
+	char tail[2 * PATH_MAX + 2];
+	memcpy(tail, must_be_directory ? "." : after, must_be_directory ? 2 : strlen(after) + 1);
+	*ret_done = false;
+	if (kind != PROCFS_PLAIN) {
+		w->is_cacheable = false;
+		if (w->flags & (LOOKUP_NO_MAGIC | LOOKUP_NO_SYMLINKS | LOOKUP_IN_ROOT | LOOKUP_BENEATH))
+			return -ELOOP;
+	}
+	if (kind == PROCFS_GUEST) { /* target is a canonical guest path already */
+		if (++w->links > SYMLINK_LIMIT)
+			return -ELOOP;
+		r = locate(w, target);
+		if (r < 0)
+			return r;
+		memcpy(w->rest, tail, strlen(tail) + 1);
+		if (!*tail) {
+			*ret_done = true;
+			r = lstat_host(o->host, &o->real);
+			o->exists = r == 0;
+			o->is_magic = true;
+			return r;
+		}
+		return 0;
+	}
+	if (kind == PROCFS_DESCRIPTOR) {
+		if (!*tail) {
+			*ret_done = true;
+			if (stat(o->host, &o->real) < 0)
+				return -errno;
+			o->exists = true;
+			o->is_fd = o->is_magic = true;
+			return 0;
+		}
+		char guest[PATH_ROOM];
+		if (target[0] != '/' || !mounts_to_guest(w->t->mounts, target, guest, sizeof(guest)))
+			return -ENOTDIR;
+		r = locate(w, guest);
+		memcpy(w->rest, tail, strlen(tail) + 1);
+		return r;
+	}
+	(void)guest_length;
+	return follow_text(w, target, tail);
+}
+
+static int finish_at_directory(struct walk *w)
+{
+	struct object *o = w->at;
+	int r = lstat_host(o->host, &o->real);
+	o->exists = r == 0;
+	o->is_dot = true;
+	if (r == 0 && !S_ISDIR(o->real.st_mode))
+		return -ENOTDIR;
+	return r;
+}
+
+static int walk_rest(struct walk *w)
+{
+	char key[3 * PATH_MAX];
+	size_t key_length = 0;
+	bool must_probe = true;
+	for (;;) {
+		size_t slashes = strspn(w->rest, "/");
+		memmove(w->rest, w->rest + slashes, strlen(w->rest + slashes) + 1);
+		if (!*w->rest)
+			return finish_at_directory(w);
+		if (must_probe && w->is_cacheable) {
+			must_probe = false;
+			key_length = make_key(w, key, sizeof(key));
+			if (key_length && cache_find(w, key, key_length)) {
+				key_length = 0;
+				continue;
+			}
+		}
+		if (key_length && w->is_cacheable && dir_part(w->rest) == 0) {
+			cache_store(w, key, key_length);
+			key_length = 0;
+		}
+		size_t length = strcspn(w->rest, "/");
+		int r = 0;
+		bool is_done = false;
+		if (length <= 2 && w->rest[0] == '.' && (length == 1 || w->rest[1] == '.')) {
+			struct stat st;
+			if (lstat_host(w->at->host, &st) < 0)
+				return -errno;
+			if (!S_ISDIR(st.st_mode))
+				return -ENOTDIR;
+			if (w->is_checked)
+				r = must_search(w);
+			if (w->is_cacheable)
+				filter_add(w->at->host);
+			if (r == 0 && length == 2)
+				r = go_up(w);
+			memmove(w->rest, w->rest + length, strlen(w->rest + length) + 1);
+		} else {
+			unsigned links = w->links;
+			r = step(w, &is_done);
+			if (w->links != links) {
+				must_probe = !key_length;
+			}
+		}
+		if (r < 0 || is_done)
+			return r;
+	}
+}
+
+/* Where a relative path starts; fills `at` with the directory. */
+static int start_at_fd(struct walk *w, int dir_fd)
+{
+	if (dir_fd == AT_FDCWD)
+		return locate(w, w->t->fs->cwd);
+	char link[64], host[PATH_MAX], guest[PATH_ROOM];
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", w->t->tid, dir_fd);
+	ssize_t n = readlink(link, host, sizeof(host) - 1);
+	if (n < 0)
+		return errno == ENOENT ? -EBADF : errno == ENAMETOOLONG ? -ENAMETOOLONG : -errno;
+	host[n] = '\0';
+	if (host[0] != '/')
+		return -ENOTDIR;
+	if (mounts_to_guest(w->t->mounts, host, guest, sizeof(guest))) {
+		int r = locate(w, guest);
+		/* A covered or deleted directory is still reached through the descriptor itself. */
+		if (r == 0 && strcmp(w->at->host, host) == 0) {
+			static const char deleted[] = " (deleted)";
+			if ((size_t)n < sizeof(deleted) || strcmp(host + n - sizeof(deleted) + 1, deleted) != 0)
+				return 0;
+			struct stat st;
+			if (lstat(host, &st) == 0)
+				return 0;
+		}
+	}
+	struct stat st;
+	if (stat(link, &st) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	set_guest(w->at, guest[0] == '/' ? guest : "/");
+	set_host(w->at, link);
+	w->at->mount = w->t->mounts->list[0];
+	w->is_cacheable = false;
+	return 0;
+}
+
+static bool needs_search_checks(const struct cred *c)
+{
+	return !cred_has(c, CAPABILITY_DAC_READ_SEARCH) && !cred_has(c, CAPABILITY_DAC_OVERRIDE);
+}
+
+int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, struct object *ret)
+{
+	size_t length = strlen(path);
+	ret->exists = ret->is_fd = ret->is_magic = ret->had_trailing_slash = ret->is_dot = false;
+	ret->is_plain = false;
+	if (length == 0) {
+		if (!(flags & LOOKUP_EMPTY))
+			return -ENOENT;
+		if (dir_fd == AT_FDCWD)
+			return path_lookup(t, dir_fd, ".", flags, ret);
+		return path_of_fd(t, dir_fd, ret);
+	}
+	if (length >= PATH_MAX)
+		return -ENAMETOOLONG;
+	cache_validate();
+	struct walk w;
+	w.t = t;
+	w.at = ret;
+	w.root = t->fs->root;
+	w.flags = flags;
+	w.links = 0;
+	w.is_checked = needs_search_checks(&t->cred);
+	w.is_cacheable = !w.is_checked;
+	memcpy(w.rest, path, length + 1);
+	char root[PATH_ROOM];
+	int r = path[0] == '/' && !(flags & LOOKUP_IN_ROOT) ? start_at_root(&w) : start_at_fd(&w, dir_fd);
+	if (r < 0)
+		return r;
+	if (flags & (LOOKUP_IN_ROOT | LOOKUP_BENEATH)) {
+		if (path[0] == '/' && (flags & LOOKUP_BENEATH))
+			return -EXDEV;
+		memcpy(root, ret->guest, ret->guest_length + 1);
+		w.root = root;
+	}
+	r = walk_rest(&w);
+	if (r < 0)
+		return r;
+	ret->is_plain = path[0] != '/' && w.links == 0 && !ret->is_dot && !strchr(path, '/') &&
+			!mounts_at(t->mounts, ret->guest, ret->guest_length) &&
+			!(ret->exists && S_ISLNK(ret->real.st_mode));
+	return 0;
+}
+
+int path_of_fd(struct tracee *t, int fd, struct object *ret)
+{
+	ret->is_plain = ret->had_trailing_slash = ret->is_dot = false;
+	ret->is_fd = ret->is_magic = true;
+	ret->guest[0] = '\0';
+	ret->guest_length = 0;
+	ret->host_length = snprintf(ret->host, sizeof(ret->host), "/proc/%d/fd/%d", t->tid, fd);
+	ret->mount = t->mounts->list[0];
+	if (fd < 0 || stat(ret->host, &ret->real) < 0)
+		return -EBADF;
+	ret->exists = true;
+	return 0;
+}
+
+bool path_to_view(const struct tracee *t, const char *guest, char *ret, size_t room)
+{
+	size_t root = strlen(t->fs->root);
+	if (root == 1)
+		root = 0;
+	if (strncmp(guest, t->fs->root, root) != 0 || (guest[root] != '/' && guest[root] != '\0')) {
+		int n = snprintf(ret, room, "(unreachable)%s", guest);
+		return n < 0;
+	}
+	int n = snprintf(ret, room, "%s", guest[root] ? guest + root : "/");
+	return n >= 0 && (size_t)n < room;
+}
+
+/* ---- permissions ---- */
+
+int path_permission(struct tracee *t, struct object *o, unsigned mask)
+{
+	if ((mask & CRED_WRITE) && (o->mount->flags & BINDING_READ_ONLY) && !o->is_fd &&
+	    (S_ISREG(o->real.st_mode) || S_ISDIR(o->real.st_mode) || S_ISLNK(o->real.st_mode)))
+		return -EROFS;
+	struct stat st = o->real;
+	meta_view(session.meta, &st);
+	return cred_permission(&t->cred, st.st_uid, st.st_gid, st.st_mode, mask);
+}
+
+int path_parent_stat(struct object *o, struct stat *ret)
+{
+	char *slash = strrchr(o->host, '/');
+	if (!slash)
+		return -ENOENT;
+	char saved = slash[1];
+	slash[1] = '\0';
+	int r = lstat_host(o->host, ret);
+	slash[1] = saved;
+	return r;
+}
+
+int path_may_change_parent(struct tracee *t, struct object *o)
+{
+	if (o->mount->flags & BINDING_READ_ONLY)
+		return -EROFS;
+	if (cred_has(&t->cred, CAPABILITY_DAC_OVERRIDE))
+		return 0;
+	struct stat st;
+	int r = path_parent_stat(o, &st);
+	if (r < 0)
+		return r;
+	meta_view(session.meta, &st);
+	return cred_permission(&t->cred, st.st_uid, st.st_gid, st.st_mode, CRED_WRITE | CRED_EXECUTE);
+}
+
+int path_may_remove(struct tracee *t, struct object *o)
+{
+	if (cred_has(&t->cred, CAPABILITY_FOWNER))
+		return 0;
+	struct stat parent, st = o->real;
+	int r = path_parent_stat(o, &parent);
+	if (r < 0)
+		return r;
+	meta_view(session.meta, &parent);
+	meta_view(session.meta, &st);
+	if ((parent.st_mode & S_ISVTX) && t->cred.fsuid != st.st_uid && t->cred.fsuid != parent.st_uid)
+		return -EPERM;
+	return 0;
+}
+
+int path_must_own(struct tracee *t, const struct object *o)
+{
+	struct stat st = o->real;
+	meta_view(session.meta, &st);
+	return t->cred.fsuid == st.st_uid || cred_has(&t->cred, CAPABILITY_FOWNER) ? 0 : -EPERM;
+}

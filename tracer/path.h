@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Path lookup: guest path to host path, by path_resolution(7) over the virtual mount table, the guest's
+ * roots, its credentials and the metadata table.
+ */
+#ifndef FAKEBUILD_PATH_H
+#define FAKEBUILD_PATH_H
+
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "tracer/mounts.h"
+#include "tracer/tracee.h"
+
+/* Canonical guest paths and host paths may be longer than what a call accepts. */
+enum { PATH_ROOM = 4 * PATH_MAX };
+
+enum lookup_flags {
+	LOOKUP_FOLLOW = 1,    /* follow a symlink in the last component */
+	LOOKUP_CREATE = 2,    /* the last component may be missing; its parent may not */
+	LOOKUP_EMPTY = 4,     /* AT_EMPTY_PATH: "" means the descriptor itself */
+	LOOKUP_NO_MAGIC = 8,  /* RESOLVE_NO_MAGICLINKS */
+	LOOKUP_NO_SYMLINKS = 16,
+	LOOKUP_IN_ROOT = 32,  /* RESOLVE_IN_ROOT: the descriptor is the root */
+	LOOKUP_BENEATH = 64,  /* RESOLVE_BENEATH */
+};
+
+/* What a lookup found: a place in the guest, or an open descriptor of the guest. */
+struct object {
+	char guest[PATH_ROOM]; /* canonical guest path; "" when it is a descriptor */
+	char host[PATH_ROOM];  /* host path; of a descriptor /proc/PID/fd/N */
+	size_t guest_length, host_length;
+	const struct mount *mount;
+	struct stat real;      /* as the host has it, when exists */
+	bool exists;
+	bool is_fd;            /* host is a magic link: to be followed, never renamed or removed */
+	bool is_magic;         /* reached through a /proc magic link */
+	bool is_plain;         /* the kernel gets to the same file by the guest's own arguments */
+	bool had_trailing_slash;
+	bool is_dot;           /* the last component was "." or ".." or the path was "/" */
+};
+
+/* What the tracer serves; one a process. */
+struct session {
+	const struct tracer_config *config;
+	struct meta *meta;
+	const char *run_dir, *scratch;
+	char *short_dir; /* for AF_UNIX names; made on first use */
+	char *hostname, *domainname;
+	pid_t first_pid;
+	int first_status;
+	bool has_started; /* the first execve worked */
+	bool is_over;
+	uint64_t stops;
+	uid_t uid; /* of the invoking user */
+	gid_t gid;
+};
+extern struct session session;
+
+/*
+ * Look `path` up relative to the directory descriptor dir_fd (AT_FDCWD: the cwd).  0 or -errno, as the
+ * calls with paths give: ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, EBADF.
+ */
+int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, struct object *ret);
+/* The object behind a descriptor of the tracee; -EBADF. */
+int path_of_fd(struct tracee *t, int fd, struct object *ret);
+/* Put a chrooted process's view on a canonical guest path: cuts its root off.  False: unreachable. */
+bool path_to_view(const struct tracee *t, const char *guest, char *ret, size_t room);
+
+/* May the tracee's credentials do this (CRED_*) to the object? 0, -EACCES, -EROFS for writing. */
+int path_permission(struct tracee *t, struct object *o, unsigned mask);
+/* May it add or remove names in the object's directory?  0, -EACCES, -EROFS. */
+int path_may_change_parent(struct tracee *t, struct object *o);
+/* May it remove or replace this entry: the sticky rule.  0, -EPERM. */
+int path_may_remove(struct tracee *t, struct object *o);
+/* The real stat of the directory that holds the object. */
+int path_parent_stat(struct object *o, struct stat *ret);
+/* Is it the owner, or has it CAP_FOWNER?  0 or -EPERM. */
+int path_must_own(struct tracee *t, const struct object *o);
+
+/* A directory or symlink was renamed, removed or replaced at this host path: forget what went through. */
+void path_forget(const char *host);
+/* Give the invoking user the access that root has by nature, keeping the shown mode in the table. */
+bool path_repair(const char *host);
+/* A host path that fits PATH_MAX, by an alias when needed; valid until the next call. */
+const char *path_short(const char *host);
+
+#endif

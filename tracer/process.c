@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the calls that act on other processes: they reach the guest's own only. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tracer/hooks.h"
+#include "tracer/memory.h"
+
+enum { NEW_USER = 0x10000000 };
+static const uint64_t any_new = 0x7e020080;
+
+int64_t hook_clone(struct call *c)
+{
+	uint64_t flags = c->argument[0];
+	if (flags & NEW_USER)
+		return -ENOSPC;
+	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+		return -EPERM;
+	/* Granted virtually: only a mount namespace means something here (tracee_inherit). */
+	c->t->clone_new = flags & any_new;
+	call_set(c, 0, flags & ~any_new);
+	return CALL_PASS;
+}
+
+int64_t hook_clone3(struct call *c)
+{
+	uint64_t flags;
+	size_t size = c->argument[1];
+	if (size < 64)
+		return -EINVAL;
+	if (memory_read(c->t, c->argument[0], &flags, sizeof(flags)) < 0)
+		return -EFAULT;
+	if (flags & NEW_USER)
+		return -ENOSPC;
+	/* CLONE_INTO_CGROUP needs rights on cgroups that nobody here has. */
+	if (!(flags & any_new))
+		return CALL_PASS;
+	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+		return -EPERM;
+	char *copy = size <= 256 ? call_room(c, size) : NULL;
+	if (!copy || memory_read(c->t, c->argument[0], copy, size) < 0)
+		return -EFAULT;
+	c->t->clone_new = flags & any_new;
+	flags &= ~any_new;
+	memcpy(copy, &flags, sizeof(flags));
+	call_set(c, 0, (uintptr_t)copy);
+	return CALL_PASS;
+}
+
+/* kill(2): who may signal whom. */
+static int may_signal(const struct tracee *from, const struct tracee *to, int signal)
+{
+	const struct cred *a = &from->cred, *b = &to->cred;
+	if (from->process == to->process || cred_has(a, CAPABILITY_KILL) || a->euid == b->suid ||
+	    a->euid == b->ruid || a->ruid == b->suid || a->ruid == b->ruid)
+		return 0;
+	return signal == SIGCONT && getsid(from->tid) == getsid(to->tid) ? 0 : -EPERM;
+}
+
+static const struct tracee *guest_of(pid_t pid)
+{
+	const struct tracee *t = tracee_find(pid);
+	return t && t->is_known ? t : NULL;
+}
+
+struct group_signal {
+	const struct tracee *from;
+	pid_t group; /* -1: everybody but the sender and the first process */
+	int signal, result;
+};
+
+static int signal_member(struct tracee *t, void *arg)
+{
+	struct group_signal *g = arg;
+	if (!t->is_known || t->tid != t->process->pid)
+		return 0;
+	if (g->group == -1 ? t->process == g->from->process || t->tid == session.first_pid :
+			     getpgid(t->tid) != g->group)
+		return 0;
+	int r = may_signal(g->from, t, g->signal);
+	if (r == 0 && kill(t->tid, g->signal) < 0)
+		r = -errno;
+	if (g->result != 0)
+		g->result = r;
+	return 0;
+}
+
+int64_t hook_kill(struct call *c)
+{
+	pid_t pid = call_int(c, 0);
+	int signal = call_int(c, 1);
+	if (signal < 0 || signal > 64)
+		return -EINVAL;
+	if (pid > 0) {
+		const struct tracee *to = guest_of(pid);
+		if (!to)
+			return -ESRCH;
+		int r = may_signal(c->t, to, signal);
+		return r < 0 ? r : CALL_PASS;
+	}
+	pid_t group = pid == 0 ? getpgid(c->t->tid) : pid == -1 ? -1 : -pid;
+	/* A group without us in it holds the guest's own processes only. */
+	if (pid != -1 && group != getpgrp()) {
+		struct group_signal any = { c->t, group, 0, -ESRCH };
+		tracee_each(signal_member, &any);
+		return any.result < 0 ? any.result : CALL_PASS;
+	}
+	struct group_signal g = { c->t, group, signal, -ESRCH };
+	tracee_each(signal_member, &g);
+	return g.result;
+}
+
+int64_t hook_tgkill(struct call *c)
+{
+	bool has_group = strcmp(c->row->name, "tgkill") == 0 || strcmp(c->row->name, "rt_tgsigqueueinfo") == 0;
+	const struct tracee *to = guest_of(call_int(c, has_group));
+	if (call_int(c, 0) <= 0)
+		return -EINVAL;
+	if (!to)
+		return -ESRCH;
+	int r = may_signal(c->t, to, call_int(c, has_group + 1));
+	return r < 0 ? r : CALL_PASS;
+}
+
+int64_t hook_pidfd_open(struct call *c)
+{
+	if (call_int(c, 0) <= 0)
+		return -EINVAL;
+	return guest_of(call_int(c, 0)) ? CALL_PASS : -ESRCH;
+}
+
+int64_t hook_ptrace(struct call *c)
+{
+	(void)c;
+	/* The guest is traced already; as under a debugger that lets nobody else in. */
+	return -EPERM;
+}
+
+int64_t hook_process_vm(struct call *c)
+{
+	const struct tracee *to = guest_of(call_int(c, 0));
+	if (!to)
+		return -ESRCH;
+	return may_signal(c->t, to, 0) < 0 ? -EPERM : CALL_PASS;
+}
+
+/* Root may raise hard limits; the invoking user may not.  What cannot be had is granted in name. */
+static int64_t set_limit(struct call *c, pid_t pid, int resource, struct rlimit wanted)
+{
+	struct rlimit now;
+	if (wanted.rlim_cur > wanted.rlim_max)
+		return -EINVAL;
+	if (syscall(SYS_prlimit64, pid, resource, NULL, &now) < 0)
+		return -errno;
+	if (wanted.rlim_max > now.rlim_max) {
+		if (!cred_has(&c->t->cred, CAPABILITY_SYS_RESOURCE))
+			return -EPERM;
+		wanted.rlim_max = now.rlim_max;
+		if (wanted.rlim_cur > wanted.rlim_max)
+			wanted.rlim_cur = wanted.rlim_max;
+	}
+	return syscall(SYS_prlimit64, pid, resource, &wanted, NULL) < 0 ? -errno : 0;
+}
+
+int64_t hook_prlimit(struct call *c)
+{
+	pid_t pid = call_int(c, 0);
+	struct rlimit wanted, old;
+	if (pid && !guest_of(pid))
+		return -ESRCH;
+	if (memory_read(c->t, c->argument[2], &wanted, sizeof(wanted)) < 0)
+		return -EFAULT;
+	pid = pid ? pid : c->t->tid;
+	if (c->argument[3]) {
+		if (syscall(SYS_prlimit64, pid, call_int(c, 1), NULL, &old) < 0)
+			return -errno;
+		if (memory_write(c->t, c->argument[3], &old, sizeof(old)) < 0)
+			return -EFAULT;
+	}
+	return set_limit(c, pid, call_int(c, 1), wanted);
+}
+
+int64_t hook_setrlimit(struct call *c)
+{
+	struct rlimit wanted;
+	if (c->abi == ABI_32) {
+		uint32_t small[2];
+		if (memory_read(c->t, c->argument[1], small, sizeof(small)) < 0)
+			return -EFAULT;
+		wanted.rlim_cur = small[0] == UINT32_MAX ? RLIM_INFINITY : small[0];
+		wanted.rlim_max = small[1] == UINT32_MAX ? RLIM_INFINITY : small[1];
+	} else if (memory_read(c->t, c->argument[1], &wanted, sizeof(wanted)) < 0) {
+		return -EFAULT;
+	}
+	return set_limit(c, c->t->tid, call_int(c, 0), wanted);
+}
+
+static int64_t forgive(struct call *c)
+{
+	return c->result == -EPERM || c->result == -EACCES ? 0 : c->result;
+}
+
+int64_t hook_privileged(struct call *c)
+{
+	if (!cred_has(&c->t->cred, CAPABILITY_SYS_NICE))
+		return CALL_PASS;
+	c->t->at_exit = forgive;
+	return CALL_PASS_EXIT;
+}
+
+int64_t hook_seccomp(struct call *c)
+{
+	enum { STRICT = 0, FILTER = 1, ACTION_AVAILABLE = 2 };
+	/* As for prctl(PR_SET_SECCOMP): a guest's filter is accepted and not installed. */
+	switch (call_int(c, 0)) {
+	case STRICT:
+	case FILTER:
+		return c->argument[1] & 8 /* SECCOMP_FILTER_FLAG_NEW_LISTENER */ ? -EBUSY : 0;
+	case ACTION_AVAILABLE:
+		return CALL_PASS;
+	}
+	return -EINVAL;
+}

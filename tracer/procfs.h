@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What of /proc must show the guest's world instead of the host's: links and generated files. */
+#ifndef FAKEBUILD_PROCFS_H
+#define FAKEBUILD_PROCFS_H
+
+#include <sys/types.h>
+
+#include "tracer/tracee.h"
+
+struct object;
+
+enum procfs_link {
+	PROCFS_PLAIN,      /* an ordinary symlink's text */
+	PROCFS_GUEST,      /* a magic link: the text is a canonical guest path */
+	PROCFS_DESCRIPTOR, /* a magic link to an open file: the text is what the host says */
+};
+
+/*
+ * readlink(2) of a host path below /proc as the tracee must see it: self and thread-self are its own,
+ * exe, cwd and root of guests are guest paths.  -1 with errno; EINVAL when it is no link.
+ */
+ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t room,
+			enum procfs_link *ret_kind);
+/*
+ * The host path of a generated file to open instead of this one (maps, mounts, status ...), on a talloc
+ * context of the tracee's; NULL when the host's own file will do.
+ */
+char *procfs_generate(struct tracee *t, const struct object *o);
+
+#endif

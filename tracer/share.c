@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns link breaking and the metadata of new inodes. */
+#include "tracer/share.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "tracer/base/io.h"
+
+mode_t share_real_mode(mode_t shown)
+{
+	return (shown & 0777) | (S_ISDIR(shown) ? 0700 : 0600);
+}
+
+/* user.* attributes are the host file's own; the copy gets them too. */
+static void copy_user_xattrs(const char *from, int to_fd)
+{
+	char names[4096], value[65536];
+	ssize_t n = listxattr(from, names, sizeof(names));
+	for (ssize_t at = 0; at < n; at += strlen(names + at) + 1) {
+		ssize_t size = getxattr(from, names + at, value, sizeof(value));
+		if (size >= 0 && strncmp(names + at, "user.", 5) == 0)
+			fsetxattr(to_fd, names + at, value, size, 0);
+	}
+}
+
+static int replace_by_copy(struct object *o, bool keeps_content)
+{
+	static unsigned counter;
+	char copy[PATH_ROOM];
+	snprintf(copy, sizeof(copy), "%s/copy-%d-%u", session.scratch, (int)getpid(), counter++);
+	const char *host = path_short(o->host);
+	CLEANUP_CLOSE int from = open(host, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (from < 0)
+		return -errno;
+	struct meta_entry entry;
+	meta_get_or_default(session.meta, &o->real, &entry);
+	CLEANUP_CLOSE int to = open(copy, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (to < 0)
+		return -errno;
+	int r = keeps_content ? io_copy_bytes(from, to) : 0;
+	copy_user_xattrs(host, to);
+	struct timespec times[2] = { o->real.st_atim, o->real.st_mtim };
+	struct stat made;
+	if (r == 0 && (fchmod(to, share_real_mode(entry.mode)) < 0 || futimens(to, times) < 0 ||
+		       fstat(to, &made) < 0))
+		r = -errno;
+	if (r == 0) {
+		/* Programs compare st_ino before and after an open: the copy keeps showing the old number. */
+		entry.shown_ino = entry.shown_ino ? entry.shown_ino : o->real.st_ino;
+		entry.dev = made.st_dev;
+		entry.ino = made.st_ino;
+		meta_set(session.meta, &made, &entry);
+		if (rename(copy, host) < 0)
+			r = -errno;
+	}
+	if (r < 0) {
+		unlink(copy);
+		return r;
+	}
+	o->real = made;
+	return 0;
+}
+
+int share_make_private(struct object *o, bool keeps_content)
+{
+	if (!o->exists || !S_ISREG(o->real.st_mode))
+		return 0;
+	if (meta_is_shared(session.meta, &o->real)) {
+		if (!o->is_fd)
+			return replace_by_copy(o, keeps_content);
+		/* A descriptor or magic link: the name behind it is what gets the copy. */
+		char name[PATH_ROOM];
+		ssize_t n = readlink(o->host, name, sizeof(name) - 1);
+		struct stat st;
+		if (n <= 0 || name[0] != '/')
+			return 0;
+		name[n] = '\0';
+		if (lstat(name, &st) < 0 || st.st_ino != o->real.st_ino || st.st_dev != o->real.st_dev)
+			return 0;
+		memcpy(o->host, name, n + 1);
+		o->host_length = n;
+		o->is_fd = false;
+		return replace_by_copy(o, keeps_content);
+	}
+	if ((o->real.st_mode & 0600) != 0600 && o->real.st_uid == session.uid) {
+		path_repair(o->host);
+		if (stat(path_short(o->host), &o->real) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int share_record_new(struct tracee *t, struct object *o, mode_t mode, dev_t rdev)
+{
+	struct stat parent;
+	if (lstat(path_short(o->host), &o->real) < 0)
+		return -errno;
+	o->exists = true;
+	mode_t type = mode & S_IFMT ? mode & S_IFMT : o->real.st_mode & S_IFMT;
+	struct meta_entry entry = {
+		.dev = o->real.st_dev,
+		.ino = o->real.st_ino,
+		.uid = t->cred.fsuid,
+		.gid = t->cred.fsgid,
+		.mode = type | (mode & 07777),
+		.rdev = rdev,
+	};
+	if (path_parent_stat(o, &parent) == 0) {
+		meta_view(session.meta, &parent);
+		/* inode_init_owner of fs/inode.c */
+		if (parent.st_mode & S_ISGID) {
+			entry.gid = parent.st_gid;
+			if (S_ISDIR(type))
+				entry.mode |= S_ISGID;
+			else if ((entry.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+				 !cred_in_group(&t->cred, entry.gid) && !cred_has(&t->cred, CAPABILITY_FSETID))
+				entry.mode &= ~S_ISGID;
+		}
+	}
+	meta_set(session.meta, &o->real, &entry);
+	return 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inodes of the guest: what becomes of the metadata of new ones, and of files shared with a layer. */
+#ifndef FAKEBUILD_SHARE_H
+#define FAKEBUILD_SHARE_H
+
+#include <stdbool.h>
+
+#include "tracer/path.h"
+
+/*
+ * The object is about to be written: when it is a hard link into a layer, put a private copy in its
+ * place (empty when !keeps_content) and update object->real; when the invoking user lacks write access
+ * to his own file, give it.  0 or -errno (ENOSPC, EDQUOT, EIO ...).
+ */
+int share_make_private(struct object *o, bool keeps_content);
+/* The real permission bits that a file of this shown mode gets: the invoking user can always work on it. */
+mode_t share_real_mode(mode_t shown);
+/*
+ * The object has just been made: look at its inode and record the tracee's ownership and `mode`
+ * (permission and special bits; the type too for device nodes), by the rules of set-group-ID
+ * directories.  `rdev` for device nodes.  0 or -errno.
+ */
+int share_record_new(struct tracee *t, struct object *o, mode_t mode, dev_t rdev);
+
+#endif

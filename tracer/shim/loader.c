@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The shim as loader: the program that execve really starts.  The kernel would look PT_INTERP up on the
+ * host, so the shim maps program and interpreter itself, as fs/binfmt_elf.c does, mends the auxiliary
+ * vector and jumps.  It keeps the kernel's stack, brk and randomisation.  Freestanding: its only calls
+ * go through the gate, and nothing here has been translated by the tracer but the paths in its slot.
+ */
+#include "tracer/shim/abi.h"
+
+#ifdef __x86_64__
+typedef uint64_t word;
+enum {
+	NR_OPEN = 2, NR_CLOSE = 3, NR_MMAP = 9, NR_MPROTECT = 10, NR_MUNMAP = 11, NR_PREAD = 17,
+	NR_GETPID = 39, NR_KILL = 62, NR_PERSONALITY = 135, NR_PRCTL = 157,
+	ELF_CLASS = 2, ELF_MACHINE = 62,
+};
+#define PIE_BASE 0x555555554000ull /* ELF_ET_DYN_BASE: two thirds of the address space */
+#define PIE_RANDOM_PAGES 0xfffffffull /* mmap_rnd_bits is 28 */
+#else
+typedef uint32_t word;
+enum {
+	NR_OPEN = 5, NR_CLOSE = 6, NR_MMAP = 192, NR_MPROTECT = 125, NR_MUNMAP = 91, NR_PREAD = 180,
+	NR_GETPID = 20, NR_KILL = 37, NR_PERSONALITY = 136, NR_PRCTL = 172,
+	ELF_CLASS = 1, ELF_MACHINE = 3,
+};
+#define PIE_BASE 0x56555000u
+#define PIE_RANDOM_PAGES 0xffu
+#endif
+
+struct elf_header {
+	unsigned char ident[16];
+	uint16_t type, machine;
+	uint32_t version;
+	word entry, phoff, shoff;
+	uint32_t flags;
+	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+};
+
+#ifdef __x86_64__
+struct elf_segment {
+	uint32_t type, flags;
+	word offset, vaddr, paddr, filesz, memsz, align;
+};
+#else
+struct elf_segment {
+	uint32_t type;
+	word offset, vaddr, paddr, filesz, memsz;
+	uint32_t flags;
+	word align;
+};
+#endif
+
+enum { TYPE_EXEC = 2, TYPE_DYN = 3 };
+enum { SEGMENT_LOAD = 1, SEGMENT_PHDR = 6, SEGMENT_STACK = 0x6474e551 };
+enum { PAGE = 4096, MAX_SEGMENTS = 64 };
+enum { READ = 1, WRITE = 2, EXEC = 4, GROWSDOWN = 0x01000000 };
+enum { SHARED = 1, PRIVATE = 2, FIXED = 0x10, ANONYMOUS = 0x20 };
+enum { CLOEXEC = 02000000, ADDR_NO_RANDOMIZE = 0x0040000 };
+enum {
+	AUX_PHDR = 3, AUX_PHENT = 4, AUX_PHNUM = 5, AUX_BASE = 7, AUX_ENTRY = 9, AUX_UID = 11,
+	AUX_EUID = 12, AUX_GID = 13, AUX_EGID = 14, AUX_SECURE = 23, AUX_RANDOM = 25, AUX_EXECFN = 31,
+};
+
+long shim_raw_call(long number, long a, long b, long c, long d, long e, long f);
+const void *shim_load(word *stack, unsigned slot_number);
+
+struct start {
+	word entry, stack;
+};
+
+struct program {
+	word entry, base, phdr, phnum;
+	int needs_exec_stack;
+};
+
+static char guest_name[PAGE]; /* AT_EXECFN points here: the slot is used again */
+static struct start start;
+
+/* After the point of no return there is nobody to give an errno to: the kernel kills, too. */
+static void give_up(void)
+{
+	shim_raw_call(NR_KILL, shim_raw_call(NR_GETPID, 0, 0, 0, 0, 0, 0), 9, 0, 0, 0, 0);
+	for (;;)
+		;
+}
+
+static long must(long result)
+{
+	if (result < 0 && result > -4096)
+		give_up();
+	return result;
+}
+
+static word map(word address, word size, int protection, int flags, int fd, word offset)
+{
+#ifndef __x86_64__
+	offset /= PAGE; /* mmap2 */
+#endif
+	return must(shim_raw_call(NR_MMAP, address, size, protection, flags, fd, offset));
+}
+
+static void clear(word from, word to)
+{
+	for (volatile char *p = (char *)from; p < (char *)to; p++)
+		*p = 0;
+}
+
+static word random_pages(word limit, const unsigned char *seed)
+{
+	uint32_t low, high;
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	uint64_t x = low ^ (uint64_t)high << 32;
+	for (int i = 0; seed && i < 16; i++)
+		x = (x ^ seed[i]) * 0x100000001b3ull;
+	x ^= x >> 29;
+	return (word)x & limit;
+}
+
+/* The page protection of a segment's flags, which have the bits in the other order. */
+static int protection_of(const struct elf_segment *s)
+{
+	return (s->flags & 4 ? READ : 0) | (s->flags & 2 ? WRITE : 0) | (s->flags & 1 ? EXEC : 0);
+}
+
+static void map_segment(const struct elf_segment *s, word base, int fd)
+{
+	word skew = s->vaddr & (PAGE - 1), address = base + s->vaddr - skew;
+	word file_end = base + s->vaddr + s->filesz, memory_end = base + s->vaddr + s->memsz;
+	word mapped_end = address;
+	if (s->filesz) {
+		map(address, s->filesz + skew, protection_of(s), PRIVATE | FIXED, fd, s->offset - skew);
+		mapped_end = (file_end + PAGE - 1) & ~(word)(PAGE - 1);
+		if (s->memsz > s->filesz && (s->flags & 2))
+			clear(file_end, mapped_end);
+	}
+	if (memory_end > mapped_end)
+		map(mapped_end, memory_end - mapped_end, protection_of(s), PRIVATE | FIXED | ANONYMOUS, -1, 0);
+}
+
+static void load(const char *path, int is_program, int has_interpreter, const unsigned char *seed,
+		 struct program *ret)
+{
+	static char head[PAGE];
+	static struct elf_segment table[MAX_SEGMENTS];
+	int fd = must(shim_raw_call(NR_OPEN, (word)path, CLOEXEC, 0, 0, 0, 0));
+	long got = must(shim_raw_call(NR_PREAD, fd, (word)head, sizeof(head), 0, 0, 0));
+	const struct elf_header *h = (const struct elf_header *)head;
+	if (got < (long)sizeof(*h) || h->machine != ELF_MACHINE || h->ident[4] != ELF_CLASS ||
+	    h->phnum == 0 || h->phnum > MAX_SEGMENTS || h->phentsize != sizeof(struct elf_segment))
+		give_up();
+	word bytes = h->phnum * sizeof(struct elf_segment);
+	if (shim_raw_call(NR_PREAD, fd, (word)table, bytes, h->phoff, 0, 0) != (long)bytes)
+		give_up();
+	word low = ~(word)0, high = 0, align = PAGE;
+	ret->phdr = 0;
+	for (const struct elf_segment *s = table; s < table + h->phnum; s++) {
+		if (s->type == SEGMENT_STACK && is_program)
+			ret->needs_exec_stack = s->flags & 1;
+		if (s->type != SEGMENT_LOAD)
+			continue;
+		if ((s->vaddr & ~(word)(PAGE - 1)) < low)
+			low = s->vaddr & ~(word)(PAGE - 1);
+		if (s->vaddr + s->memsz > high)
+			high = s->vaddr + s->memsz;
+		if (s->align > align && !(s->align & (s->align - 1)))
+			align = s->align;
+		if (h->phoff >= s->offset && h->phoff < s->offset + s->filesz)
+			ret->phdr = h->phoff - s->offset + s->vaddr;
+	}
+	if (high <= low)
+		give_up();
+	word base = 0;
+	if (h->type == TYPE_DYN) {
+		/* A program with an interpreter goes to ELF_ET_DYN_BASE, all else among the mappings. */
+		word want = 0;
+		if (is_program && has_interpreter) {
+			int persona = shim_raw_call(NR_PERSONALITY, 0xffffffff, 0, 0, 0, 0, 0);
+			want = PIE_BASE;
+			if (!(persona & ADDR_NO_RANDOMIZE))
+				want += random_pages(PIE_RANDOM_PAGES, seed) * PAGE;
+			want &= ~(align - 1);
+		}
+		word room = high - low + (align > PAGE ? align : 0);
+		word at = map(want, room, 0, PRIVATE | ANONYMOUS, -1, 0);
+		word aligned = (at + align - 1) & ~(align - 1);
+		if (aligned > at)
+			shim_raw_call(NR_MUNMAP, at, aligned - at, 0, 0, 0, 0);
+		word end = (aligned + high - low + PAGE - 1) & ~(word)(PAGE - 1);
+		if (at + room > end)
+			shim_raw_call(NR_MUNMAP, end, at + room - end, 0, 0, 0, 0);
+		base = aligned - low;
+	}
+	for (const struct elf_segment *s = table; s < table + h->phnum; s++)
+		if (s->type == SEGMENT_LOAD && s->memsz)
+			map_segment(s, base, fd);
+	shim_raw_call(NR_CLOSE, fd, 0, 0, 0, 0, 0);
+	ret->entry = base + h->entry;
+	ret->base = base;
+	ret->phdr += ret->phdr ? base : 0;
+	ret->phnum = h->phnum;
+}
+
+/* Where the arena is: the file beside the one that was executed. */
+static void map_arena(const char *executed)
+{
+	static char path[PAGE];
+	unsigned n = 0, slash = 0;
+	for (; executed[n] && n + 8 < sizeof(path); n++) {
+		path[n] = executed[n];
+		if (path[n] == '/')
+			slash = n;
+	}
+	static const char name[] = "/arena";
+	for (unsigned i = 0; i < sizeof(name); i++)
+		path[slash + i] = name[i];
+	int fd = must(shim_raw_call(NR_OPEN, (word)path, CLOEXEC, 0, 0, 0, 0));
+	map(SHIM_ARENA, SHIM_ARENA_BYTES, READ, SHARED | FIXED, fd, 0);
+	shim_raw_call(NR_CLOSE, fd, 0, 0, 0, 0, 0);
+}
+
+const void *shim_load(word *stack, unsigned slot_number)
+{
+	word *aux = stack + 1 + stack[0] + 1;
+	while (*aux)
+		aux++;
+	aux++;
+	const char *executed = 0;
+	const unsigned char *seed = 0;
+	for (word *a = aux; a[0]; a += 2) {
+		if (a[0] == AUX_EXECFN)
+			executed = (const char *)a[1];
+		if (a[0] == AUX_RANDOM)
+			seed = (const unsigned char *)a[1];
+	}
+	/* Started by hand, not by the tracer: there is no slot. */
+	if (!executed || slot_number == 0 || slot_number > SHIM_SLOTS)
+		give_up();
+	map_arena(executed);
+	const struct shim_slot *slot = (const struct shim_slot *)(word)SHIM_ARENA + (slot_number - 1);
+	const struct shim_exec *info = (const struct shim_exec *)slot->room;
+	const char *name = slot->room + info->guest_name;
+	for (unsigned i = 0; i + 1 < sizeof(guest_name) && name[i]; i++)
+		guest_name[i] = name[i];
+
+	struct program program = { 0 }, interpreter = { 0 };
+	load(slot->room + info->program, 1, info->interpreter != 0, seed, &program);
+	if (info->interpreter)
+		load(slot->room + info->interpreter, 0, 0, seed, &interpreter);
+	if (program.needs_exec_stack)
+		shim_raw_call(NR_MPROTECT, (word)stack & ~(word)(PAGE - 1), PAGE,
+			      READ | WRITE | EXEC | GROWSDOWN, 0, 0, 0);
+	for (word *a = aux; a[0]; a += 2) {
+		switch (a[0]) {
+		case AUX_PHDR: a[1] = program.phdr; break;
+		case AUX_PHENT: a[1] = sizeof(struct elf_segment); break;
+		case AUX_PHNUM: a[1] = program.phnum; break;
+		case AUX_BASE: a[1] = interpreter.base; break;
+		case AUX_ENTRY: a[1] = program.entry; break;
+		case AUX_UID: a[1] = info->uid; break;
+		case AUX_EUID: a[1] = info->euid; break;
+		case AUX_GID: a[1] = info->gid; break;
+		case AUX_EGID: a[1] = info->egid; break;
+		case AUX_SECURE: a[1] = info->secure; break;
+		case AUX_EXECFN: a[1] = (word)guest_name; break;
+		}
+	}
+	shim_raw_call(NR_PRCTL, 15 /* PR_SET_NAME */, (word)info->comm, 0, 0, 0, 0);
+	start.entry = info->interpreter ? interpreter.entry : program.entry;
+	start.stack = (word)stack;
+	return &start;
+}

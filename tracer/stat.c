@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the calls that look at files: stat and its kin, access, readlink, getcwd, statfs. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/stat.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "tracer/base/compat.h"
+#include "tracer/hooks.h"
+#include "tracer/memory.h"
+#include "tracer/procfs.h"
+
+/* The argument behind the path (or descriptor) of the row. */
+static unsigned after_path(const struct call *c)
+{
+	const struct path_argument *p = &c->row->path[0];
+	return p->path ? p->path : p->dir_fd;
+}
+
+/* What the guest sees of the object. */
+static struct stat shown(const struct call *c)
+{
+	struct stat st = c->object[0].real;
+	bool has_entry = meta_view(session.meta, &st);
+	/* A pipe or socket has no name to be chowned by: it belongs to who uses it. */
+	if (!has_entry && c->object[0].is_fd && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))) {
+		st.st_uid = c->t->cred.fsuid;
+		st.st_gid = c->t->cred.fsgid;
+	}
+	return st;
+}
+
+struct stat_i386 {
+	uint32_t dev, ino;
+	uint16_t mode, nlink, uid, gid;
+	uint32_t rdev, size, blksize, blocks, atime, atime_nsec, mtime, mtime_nsec, ctime, ctime_nsec, unused[2];
+};
+
+struct stat64_i386 {
+	uint64_t dev;
+	uint32_t pad0, short_ino, mode, nlink, uid, gid;
+	uint64_t rdev;
+	uint32_t pad3;
+	int64_t size;
+	uint32_t blksize;
+	uint64_t blocks;
+	uint32_t atime, atime_nsec, mtime, mtime_nsec, ctime, ctime_nsec;
+	uint64_t ino;
+} __attribute__((packed));
+_Static_assert(sizeof(struct stat64_i386) == 96, "arch/x86/include/uapi/asm/stat.h");
+
+struct stat_oldest {
+	uint16_t dev, ino, mode, nlink, uid, gid, rdev;
+	uint32_t size, atime, mtime, ctime;
+};
+
+static uint16_t short_id(uint32_t id)
+{
+	return id > 0xffff ? 65534 : id;
+}
+
+int64_t hook_stat(struct call *c)
+{
+	struct stat st = shown(c);
+	taddr to = c->argument[after_path(c)];
+	if (c->abi == ABI_64)
+		return memory_write(c->t, to, &st, sizeof(st));
+	struct stat_i386 s = {
+		.dev = st.st_dev, .ino = st.st_ino, .mode = st.st_mode, .nlink = st.st_nlink,
+		.uid = short_id(st.st_uid), .gid = short_id(st.st_gid), .rdev = st.st_rdev, .size = st.st_size,
+		.blksize = st.st_blksize, .blocks = st.st_blocks,
+		.atime = st.st_atim.tv_sec, .atime_nsec = st.st_atim.tv_nsec,
+		.mtime = st.st_mtim.tv_sec, .mtime_nsec = st.st_mtim.tv_nsec,
+		.ctime = st.st_ctim.tv_sec, .ctime_nsec = st.st_ctim.tv_nsec,
+	};
+	if (st.st_size > INT32_MAX)
+		return -EOVERFLOW;
+	return memory_write(c->t, to, &s, sizeof(s));
+}
+
+int64_t hook_stat64(struct call *c)
+{
+	struct stat st = shown(c);
+	struct stat64_i386 s = {
+		.dev = st.st_dev, .short_ino = st.st_ino, .mode = st.st_mode, .nlink = st.st_nlink,
+		.uid = st.st_uid, .gid = st.st_gid, .rdev = st.st_rdev, .size = st.st_size,
+		.blksize = st.st_blksize, .blocks = st.st_blocks,
+		.atime = st.st_atim.tv_sec, .atime_nsec = st.st_atim.tv_nsec,
+		.mtime = st.st_mtim.tv_sec, .mtime_nsec = st.st_mtim.tv_nsec,
+		.ctime = st.st_ctim.tv_sec, .ctime_nsec = st.st_ctim.tv_nsec, .ino = st.st_ino,
+	};
+	return memory_write(c->t, c->argument[after_path(c)], &s, sizeof(s));
+}
+
+int64_t hook_stat_old(struct call *c)
+{
+	struct stat st = shown(c);
+	struct stat_oldest s = {
+		.dev = st.st_dev, .ino = st.st_ino, .mode = st.st_mode, .nlink = st.st_nlink,
+		.uid = short_id(st.st_uid), .gid = short_id(st.st_gid), .rdev = st.st_rdev, .size = st.st_size,
+		.atime = st.st_atim.tv_sec, .mtime = st.st_mtim.tv_sec, .ctime = st.st_ctim.tv_sec,
+	};
+	return memory_write(c->t, c->argument[after_path(c)], &s, sizeof(s));
+}
+
+/* struct statx of Linux 4.11, its first part; the rest is copied through. */
+struct statx_head {
+	uint32_t mask, blksize;
+	uint64_t attributes;
+	uint32_t nlink, uid, gid;
+	uint16_t mode, spare;
+	uint64_t ino, size, blocks, attributes_mask;
+	struct {
+		int64_t sec;
+		uint32_t nsec;
+		int32_t reserved;
+	} atime, btime, ctime, mtime;
+	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+	uint64_t rest[14];
+};
+_Static_assert(sizeof(struct statx_head) == 256, "include/uapi/linux/stat.h");
+
+int64_t hook_statx(struct call *c)
+{
+	const struct object *o = &c->object[0];
+	struct statx_head x;
+	unsigned flags = (c->at_flags & AT_STATX_SYNC_TYPE) | (o->is_fd ? 0 : AT_SYMLINK_NOFOLLOW);
+	if (syscall(SYS_statx, AT_FDCWD, path_short(o->host), flags, (unsigned)c->argument[3], &x) < 0)
+		return -errno;
+	struct stat st = shown(c);
+	x.uid = st.st_uid;
+	x.gid = st.st_gid;
+	x.mode = st.st_mode;
+	x.nlink = st.st_nlink;
+	x.ino = st.st_ino;
+	x.rdev_major = major(st.st_rdev);
+	x.rdev_minor = minor(st.st_rdev);
+	return memory_write(c->t, c->argument[4], &x, sizeof(x));
+}
+
+struct statfs_i386 {
+	uint32_t type, bsize, blocks, bfree, bavail, files, ffree, fsid[2], namelen, frsize, flags, spare[4];
+};
+struct statfs64_i386 {
+	uint32_t type, bsize;
+	uint64_t blocks, bfree, bavail, files, ffree;
+	uint32_t fsid[2], namelen, frsize, flags, spare[4];
+} __attribute__((packed));
+
+static int statfs_of(const struct call *c, struct statfs *ret)
+{
+	if (statfs(path_short(c->object[0].host), ret) < 0)
+		return -errno;
+	/* nosuid and nodev are the host's policy for its users; in the guest set-id files and devices work. */
+	ret->f_flags &= ~(unsigned long)(0x2 | 0x4);
+	if (c->object[0].mount->flags & BINDING_READ_ONLY)
+		ret->f_flags |= 1;
+	return 0;
+}
+
+int64_t hook_statfs(struct call *c)
+{
+	struct statfs s;
+	int r = statfs_of(c, &s);
+	if (r < 0)
+		return r;
+	if (c->abi == ABI_64)
+		return memory_write(c->t, c->argument[1], &s, sizeof(s));
+	struct statfs_i386 small = { .type = s.f_type, .bsize = s.f_bsize, .blocks = s.f_blocks,
+		.bfree = s.f_bfree, .bavail = s.f_bavail, .files = s.f_files, .ffree = s.f_ffree,
+		.namelen = s.f_namelen, .frsize = s.f_frsize, .flags = s.f_flags };
+	return memory_write(c->t, c->argument[1], &small, sizeof(small));
+}
+
+int64_t hook_statfs64(struct call *c)
+{
+	struct statfs s;
+	int r = statfs_of(c, &s);
+	if (r < 0)
+		return r;
+	struct statfs64_i386 big = { .type = s.f_type, .bsize = s.f_bsize, .blocks = s.f_blocks,
+		.bfree = s.f_bfree, .bavail = s.f_bavail, .files = s.f_files, .ffree = s.f_ffree,
+		.namelen = s.f_namelen, .frsize = s.f_frsize, .flags = s.f_flags };
+	return memory_write(c->t, c->argument[2], &big, sizeof(big));
+}
+
+int64_t hook_access(struct call *c)
+{
+	unsigned mask = call_int(c, after_path(c));
+	if (mask & ~7u)
+		return -EINVAL;
+	if (!mask)
+		return 0;
+	struct cred saved = c->t->cred;
+	if (!(c->at_flags & AT_EACCESS)) {
+		/* access(2): the real ids; root's capabilities when the real id is root's. */
+		c->t->cred.fsuid = saved.ruid;
+		c->t->cred.fsgid = saved.rgid;
+		c->t->cred.effective = saved.ruid == 0 ? saved.permitted : 0;
+	}
+	int r = path_permission(c->t, &c->object[0], mask);
+	c->t->cred = saved;
+	return r;
+}
+
+int64_t hook_readlink(struct call *c)
+{
+	const struct object *o = &c->object[0];
+	unsigned out = after_path(c);
+	int size = call_int(c, out + 1);
+	char target[PATH_ROOM], guest[PATH_ROOM], view[PATH_ROOM];
+	enum procfs_link kind = PROCFS_PLAIN;
+	if (size <= 0)
+		return -EINVAL;
+	ssize_t n;
+	if (o->is_fd) { /* readlinkat(fd, ""): the link that an O_PATH descriptor is open on */
+		n = readlink(o->host, guest, sizeof(guest) - 1);
+		if (n < 0 || !S_ISLNK(o->real.st_mode))
+			return -ENOENT;
+		guest[n] = '\0';
+		n = readlink(path_short(guest), target, PATH_MAX);
+	} else if (o->mount->flags & BINDING_PROC) {
+		n = procfs_readlink(c->t, o->host, target, PATH_MAX, &kind);
+	} else {
+		n = readlink(path_short(o->host), target, PATH_MAX);
+	}
+	if (n < 0)
+		return -errno;
+	target[n] = '\0';
+	const char *text = target;
+	if (kind == PROCFS_DESCRIPTOR && target[0] == '/' &&
+	    mounts_to_guest(c->t->mounts, target, guest, sizeof(guest)))
+		text = guest;
+	if (text == guest || kind == PROCFS_GUEST) {
+		path_to_view(c->t, text, view, sizeof(view));
+		text = view;
+	}
+	size_t length = strlen(text);
+	if (length > (size_t)size)
+		length = size;
+	int r = memory_write(c->t, c->argument[out], text, length);
+	return r < 0 ? r : (int64_t)length;
+}
+
+int64_t hook_getcwd(struct call *c)
+{
+	char view[PATH_ROOM];
+	struct object *o = &c->object[0];
+	int r = path_lookup(c->t, AT_FDCWD, ".", LOOKUP_FOLLOW, o);
+	if (r == -ENOENT)
+		return r;
+	path_to_view(c->t, c->t->fs->cwd, view, sizeof(view));
+	size_t size = strlen(view) + 1;
+	if (size > PATH_MAX)
+		return -ENAMETOOLONG;
+	if (size > c->argument[1])
+		return -ERANGE;
+	r = memory_write(c->t, c->argument[0], view, size);
+	return r < 0 ? r : (int64_t)size;
+}

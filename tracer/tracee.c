@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the table of tracees and what clone and execve do to them. */
+#include "tracer/tracee.h"
+
+#include <sched.h>
+#include <string.h>
+
+#include "tracer/arena.h"
+#include "tracer/base/mem.h"
+#include "tracer/mounts.h"
+
+#ifndef CLONE_NEWNS
+#define CLONE_NEWNS 0x00020000
+#endif
+
+enum { BUCKETS = 4096 };
+
+static struct tracee *table[BUCKETS];
+static unsigned count;
+
+static struct tracee **bucket(pid_t tid)
+{
+	return &table[(unsigned)tid % BUCKETS];
+}
+
+struct tracee *tracee_find(pid_t tid)
+{
+	for (struct tracee *t = *bucket(tid); t; t = t->next)
+		if (t->tid == tid)
+			return t;
+	return NULL;
+}
+
+struct tracee *tracee_add(pid_t tid)
+{
+	struct tracee *t = tracee_find(tid);
+	if (t)
+		return t;
+	t = mem_new(NULL, struct tracee);
+	t->tid = tid;
+	t->slot = t->loader_slot = -1;
+	t->next = *bucket(tid);
+	*bucket(tid) = t;
+	count++;
+	return t;
+}
+
+struct fs *fs_new(const char *root, const char *cwd, mode_t mask)
+{
+	struct fs *fs = mem_new(NULL, struct fs);
+	fs->users = 1;
+	fs->root = mem_strdup(fs, root);
+	fs->cwd = mem_strdup(fs, cwd);
+	fs->umask = mask;
+	return fs;
+}
+
+struct fs *fs_copy(const struct fs *fs)
+{
+	return fs_new(fs->root, fs->cwd, fs->umask);
+}
+
+void fs_put(struct fs *fs)
+{
+	if (fs && --fs->users == 0)
+		talloc_free(fs);
+}
+
+void fs_set(char **path, const char *value)
+{
+	const void *ctx = talloc_parent(*path);
+	char *copy = mem_strdup(ctx, value);
+	talloc_free(*path);
+	*path = copy;
+}
+
+struct process *process_new(pid_t pid)
+{
+	struct process *p = mem_new(NULL, struct process);
+	p->users = 1;
+	p->pid = pid;
+	p->is_dumpable = true;
+	return p;
+}
+
+void process_put(struct process *p)
+{
+	if (p && --p->users == 0)
+		talloc_free(p);
+}
+
+void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t clone_flags)
+{
+	child->cred = parent->cred;
+	child->has_shim = parent->has_shim;
+	if (clone_flags & CLONE_FS) {
+		child->fs = parent->fs;
+		child->fs->users++;
+	} else {
+		child->fs = fs_copy(parent->fs);
+	}
+	child->mounts = clone_flags & CLONE_NEWNS ? mounts_copy(parent->mounts) : mounts_get(parent->mounts);
+	if (clone_flags & CLONE_THREAD) {
+		child->process = parent->process;
+		child->process->users++;
+	} else {
+		child->process = process_new(child->tid);
+		child->process->exe = mem_strdup(child->process, parent->process->exe ? parent->process->exe : "");
+		child->process->is_dumpable = parent->process->is_dumpable;
+		child->process->abi = parent->process->abi;
+	}
+	child->is_known = true;
+}
+
+void tracee_drop_slots(struct tracee *t)
+{
+	if (t->slot >= 0)
+		arena_release(t->slot);
+	if (t->loader_slot >= 0)
+		arena_release(t->loader_slot);
+	for (unsigned i = 0; i < t->run_count; i++)
+		arena_release(t->run_slot + i);
+	t->slot = t->loader_slot = -1;
+	t->run_count = 0;
+}
+
+static void release(struct tracee *t)
+{
+	tracee_drop_slots(t);
+	fs_put(t->fs);
+	process_put(t->process);
+	mounts_put(t->mounts);
+	t->fs = NULL;
+	t->process = NULL;
+	t->mounts = NULL;
+	TALLOC_FREE(t->exec);
+}
+
+void tracee_remove(struct tracee *t)
+{
+	for (struct tracee **at = bucket(t->tid); *at; at = &(*at)->next) {
+		if (*at != t)
+			continue;
+		*at = t->next;
+		count--;
+		break;
+	}
+	release(t);
+	talloc_free(t);
+}
+
+struct tracee *tracee_exec_from_thread(pid_t pid, pid_t old_tid)
+{
+	struct tracee *leader = tracee_find(pid), *thread = tracee_find(old_tid);
+	if (!thread || thread == leader)
+		return leader;
+	/* execve(2): the other threads are gone, the caller goes on under the leader's id. */
+	if (!leader)
+		leader = tracee_add(pid);
+	else
+		release(leader);
+	struct tracee *next = leader->next;
+	*leader = *thread;
+	leader->tid = pid;
+	leader->next = next;
+	talloc_steal(leader, thread->exec);
+	thread->fs = NULL;
+	thread->process = NULL;
+	thread->mounts = NULL;
+	thread->slot = thread->loader_slot = -1;
+	thread->run_count = 0;
+	thread->remove_later = NULL;
+	thread->exec = NULL;
+	tracee_remove(thread);
+	return leader;
+}
+
+unsigned tracee_count(void)
+{
+	return count;
+}
+
+int tracee_each(int (*visit)(struct tracee *t, void *arg), void *arg)
+{
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		for (struct tracee *t = table[i], *next; t; t = next) {
+			next = t->next;
+			int r = visit(t, arg);
+			if (r)
+				return r;
+		}
+	}
+	return 0;
+}

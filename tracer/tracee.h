@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The processes of the guest: one struct a thread, ordered by how clone(2) and execve(2) treat each
+ * part, and the table that finds them by thread id.
+ */
+#ifndef FAKEBUILD_TRACEE_H
+#define FAKEBUILD_TRACEE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "tracer/core/cred.h"
+#include "tracer/tracer.h"
+
+/* An address in a tracee; cannot be dereferenced here. */
+typedef uint64_t taddr;
+
+enum abi { ABI_64, ABI_32, ABI_COUNT };
+
+struct call;
+struct mounts;
+
+/* What clone(2) shares under CLONE_FS.  Paths are canonical guest paths from the namespace's root. */
+struct fs {
+	unsigned users;
+	char *root; /* "/" unless chrooted */
+	char *cwd;
+	mode_t umask;
+};
+
+/* What the threads of one process share; made anew by fork, mended by execve. */
+struct process {
+	unsigned users;
+	pid_t pid;
+	char *exe;          /* guest path of the program */
+	bool is_dumpable;   /* as the guest set it; really it stays dumpable */
+	enum abi abi;       /* of the program it runs */
+	uint64_t brk_start; /* unused by the kernel's own brk; kept for /proc */
+};
+
+/* Runs at the exit stop of a call; returns the result to give (often c->result). */
+typedef int64_t (*exit_hook)(struct call *c);
+
+struct tracee {
+	/* Identity: of this thread only. */
+	pid_t tid;
+	struct tracee *next; /* in its hash bucket */
+	bool is_known;       /* its parent's event has told who it is */
+	bool is_stopped_early; /* its first stop came before that event */
+	bool has_shim;       /* the gate is mapped: false only before the first execve */
+
+	/* Copied by clone, whatever its flags. */
+	struct cred cred;
+
+	/* Shared or copied by clone: CLONE_FS, CLONE_THREAD, CLONE_NEWNS. */
+	struct fs *fs;
+	struct process *process;
+	struct mounts *mounts;
+
+	/* Of the call in flight; never inherited. */
+	int slot;        /* of the arena, -1: none */
+	int loader_slot; /* of a program that is starting, -1: none */
+	int run_slot;    /* of a long argument vector, with run_count slots */
+	unsigned run_count;
+	uint64_t clone_new; /* CLONE_NEW* flags that the clone in flight asked for */
+	exit_hook at_exit;
+	uint64_t exit_argument[6];
+	uint64_t exit_private;
+	exit_hook exit_inner; /* of a call inside socketcall */
+	char *exit_text;      /* a path that the exit hook wants */
+	struct { /* restored at the exit stop when there was no gate */
+		bool is_needed;
+		uint64_t argument[6];
+	} restore;
+	struct exec_plan *exec; /* committed by the exec event */
+	char *remove_later;     /* a generated file that the call was pointed to */
+};
+
+struct tracee *tracee_find(pid_t tid);
+/* A new one, not known yet; also when it is there already. */
+struct tracee *tracee_add(pid_t tid);
+/* Inherit from `parent` by clone's flags. */
+void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t clone_flags);
+void tracee_remove(struct tracee *t);
+/* Give back the slots of the call in flight. */
+void tracee_drop_slots(struct tracee *t);
+/* After the execve of thread `old_tid`, which is now the leader `pid`. */
+struct tracee *tracee_exec_from_thread(pid_t pid, pid_t old_tid);
+unsigned tracee_count(void);
+/* Call visit for each tracee until it returns non-zero. */
+int tracee_each(int (*visit)(struct tracee *t, void *arg), void *arg);
+
+struct fs *fs_new(const char *root, const char *cwd, mode_t mask);
+struct fs *fs_copy(const struct fs *fs);
+void fs_put(struct fs *fs);
+void fs_set(char **path, const char *value);
+struct process *process_new(pid_t pid);
+void process_put(struct process *p);
+
+#endif

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns a run from start to end: the first process, the loop of stops, and the end of all that is left.
+ * What a call means is in rows.c and the files of hooks.
+ */
+#include "tracer/tracer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tracer/arch/arch.h"
+#include "tracer/arena.h"
+#include "tracer/base/compat.h"
+#include "tracer/base/io.h"
+#include "tracer/base/mem.h"
+#include "tracer/call.h"
+#include "tracer/exec.h"
+#include "tracer/filter.h"
+#include "tracer/mounts.h"
+#include "tracer/path.h"
+
+static const long trace_options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK |
+				  PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
+				  PTRACE_O_EXITKILL;
+
+/* ---- the first process ---- */
+
+static void close_descriptors(int keep)
+{
+	for (int fd = 3; fd < 4096; fd++)
+		if (fd != keep)
+			close(fd);
+}
+
+/* execvpe over the guest's PATH: each execve below is traced and looks its path up in the guest. */
+static int execute(const struct tracer_config *config)
+{
+	const char *name = config->argv[0];
+	if (strchr(name, '/') || !*name) {
+		execve(name, config->argv, config->env);
+		return errno;
+	}
+	const char *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	for (char *const *e = config->env; *e; e++)
+		if (strncmp(*e, "PATH=", 5) == 0)
+			path = *e + 5;
+	int failure = ENOENT;
+	for (const char *part = path; part;) {
+		size_t length = strcspn(part, ":");
+		char candidate[PATH_MAX];
+		if (snprintf(candidate, sizeof(candidate), "%.*s%s%s", (int)length, part, length ? "/" : "", name) <
+		    (int)sizeof(candidate)) {
+			execve(candidate, config->argv, config->env);
+			/* execvp(3): go on unless something was found that cannot be executed. */
+			if (errno != ENOENT && errno != ENOTDIR)
+				failure = errno;
+			if (errno == ENOEXEC || errno == ENOMEM || errno == E2BIG)
+				return errno;
+		}
+		part = part[length] ? part + length + 1 : NULL;
+	}
+	return failure;
+}
+
+static void first_process(const struct tracer_config *config, const struct sock_fprog *filter, int gate)
+{
+	struct sigaction by_default = { .sa_handler = SIG_DFL };
+	sigset_t none;
+	for (int signal = 1; signal <= 64; signal++)
+		sigaction(signal, &by_default, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	close_descriptors(gate);
+	/* The tracer writes when it has seized us; should it die before, the read ends. */
+	char go;
+	if (read(gate, &go, 1) != 1)
+		_exit(EXIT_FAKEBUILD);
+	close(gate);
+	umask(022);
+	if (filter_install(filter) < 0)
+		_exit(254);
+	if (chdir(config->cwd) < 0)
+		_exit(253);
+	_exit(execute(config) & 0x7f);
+}
+
+static int explain_ptrace(int number, struct error *err)
+{
+	char scope = '0';
+	CLEANUP_CLOSE int fd = open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && read(fd, &scope, 1) == 1 && scope >= '2')
+		return error_set(err, 0, "tracing is forbidden on this host: kernel.yama.ptrace_scope is %c, it must be 0 or 1",
+				 scope);
+	fd = fd >= 0 ? fd : open("/sys/fs/selinux/booleans/deny_ptrace", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && read(fd, &scope, 1) == 1 && scope == '1')
+		return error_set(err, 0, "tracing is forbidden on this host: SELinux' boolean deny_ptrace is on");
+	return error_set(err, number,
+			 "tracing is forbidden here, perhaps by the container's seccomp profile or a debugger that traces us");
+}
+
+/* ---- the loop ---- */
+
+static void resume(struct tracee *t, int signal)
+{
+	ptrace(PTRACE_CONT, t->tid, NULL, (void *)(long)signal);
+}
+
+static void on_child(struct tracee *parent)
+{
+	unsigned long message = 0;
+	if (ptrace(PTRACE_GETEVENTMSG, parent->tid, NULL, &message) < 0)
+		return;
+	uint64_t flags = arch_clone_flags(parent) | parent->clone_new;
+	parent->clone_new = 0;
+	struct tracee *child = tracee_add(message);
+	tracee_inherit(child, parent, flags);
+	if (parent->slot >= 0 && !child->is_stopped_early) {
+		/* The child comes back through the parent's stub: it must be put right while the slot holds. */
+		int status;
+		if (waitpid(child->tid, &status, __WALL) == child->tid && WIFSTOPPED(status))
+			child->is_stopped_early = true;
+	}
+	if (child->is_stopped_early) {
+		child->is_stopped_early = false;
+		if (parent->slot >= 0)
+			arch_demote(child, parent->slot);
+		resume(child, 0);
+	}
+	resume(parent, 0);
+}
+
+static void on_exec(pid_t pid)
+{
+	unsigned long message = pid;
+	ptrace(PTRACE_GETEVENTMSG, pid, NULL, &message);
+	struct tracee *t = tracee_exec_from_thread(pid, message);
+	if (!t)
+		return;
+	exec_commit(t);
+	resume(t, 0);
+}
+
+static bool stops_group(int signal)
+{
+	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
+static void on_stop(pid_t pid, int status)
+{
+	int signal = WSTOPSIG(status), event = status >> 16;
+	struct tracee *t = tracee_find(pid);
+	if (event == PTRACE_EVENT_EXEC) {
+		on_exec(pid);
+		return;
+	}
+	if (!t || !t->is_known) {
+		/* A child whose parent's event comes later. */
+		t = tracee_add(pid);
+		t->is_stopped_early = true;
+		return;
+	}
+	switch (event) {
+	case PTRACE_EVENT_SECCOMP:
+		call_serve(t);
+		return;
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+	case PTRACE_EVENT_CLONE:
+		on_child(t);
+		return;
+	case PTRACE_EVENT_STOP:
+		if (stops_group(signal))
+			ptrace(PTRACE_LISTEN, pid, NULL, NULL);
+		else
+			resume(t, 0);
+		return;
+	case 0:
+		break;
+	default:
+		resume(t, 0);
+		return;
+	}
+	if (signal == (SIGTRAP | 0x80)) {
+		if (arch_is_exit(t))
+			call_serve_exit(t);
+		else
+			ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
+		return;
+	}
+	/* A signal is about to be delivered: nobody may see the thread in our gate. */
+	if (t->slot >= 0 && arch_demote(t, t->slot))
+		tracee_drop_slots(t);
+	resume(t, signal);
+}
+
+static int kill_tracee(struct tracee *t, void *arg)
+{
+	(void)arg;
+	kill(t->tid, SIGKILL);
+	return 0;
+}
+
+static void on_end(pid_t pid, int status)
+{
+	struct tracee *t = tracee_find(pid);
+	if (pid == session.first_pid) {
+		session.first_status = status;
+		session.is_over = true;
+		tracee_each(kill_tracee, NULL);
+	}
+	if (t)
+		tracee_remove(t);
+}
+
+static void serve(void)
+{
+	for (;;) {
+		int status;
+		pid_t pid = waitpid(-1, &status, __WALL);
+		if (pid < 0 && errno == EINTR)
+			continue;
+		if (pid < 0)
+			return;
+		if (WIFSTOPPED(status)) {
+			on_stop(pid, status);
+			if (session.is_over)
+				kill(pid, SIGKILL);
+		} else {
+			on_end(pid, status);
+		}
+	}
+}
+
+/* ---- signals of ours that are the guest's ---- */
+
+static const int passed_on[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2 };
+enum { PASSED_ON = sizeof(passed_on) / sizeof(*passed_on) };
+
+static void pass_on(int signal, siginfo_t *info, void *context)
+{
+	(void)context;
+	/* What the terminal sends reaches the guest by itself: it is in the same foreground group. */
+	if (info->si_code != SI_KERNEL && session.first_pid > 0)
+		kill(session.first_pid, signal);
+}
+
+/* ---- a run ---- */
+
+static int add_bindings(const struct tracer_config *config, struct tracee *t, struct error *err)
+{
+	static struct object o;
+	mounts_add(t->mounts, "/", config->root, config->flags & TRACER_READ_ONLY ? BINDING_READ_ONLY : 0, "rootfs",
+		   "rootfs");
+	for (size_t i = 0; i < config->binding_count; i++) {
+		const struct binding *b = &config->bindings[i];
+		int r = path_lookup(t, AT_FDCWD, b->guest_path, LOOKUP_FOLLOW | LOOKUP_CREATE, &o);
+		if (r < 0 && r != -ENOENT)
+			return error_set(err, -r, "cannot bind '%s' at '%s'", b->host_path, b->guest_path);
+		/* A point whose parents are missing as well still works, by its name. */
+		mounts_add(t->mounts, r < 0 ? b->guest_path : o.guest, b->host_path, b->flags, b->fs_type,
+			   b->host_path);
+	}
+	return 0;
+}
+
+static struct tracee *make_first(const struct tracer_config *config, pid_t pid, struct error *err)
+{
+	struct tracee *t = tracee_add(pid);
+	t->is_known = true;
+	t->process = process_new(pid);
+	t->fs = fs_new("/", "/", 022);
+	t->mounts = mounts_new();
+	cred_init(&t->cred, config->uid, config->gid);
+	for (size_t i = 0; i < config->group_count && i < CRED_GROUPS_MAX; i++)
+		t->cred.groups[t->cred.group_count++] = config->groups[i];
+	return add_bindings(config, t, err) < 0 ? NULL : t;
+}
+
+static void open_session(const struct tracer_config *config)
+{
+	memset(&session, 0, sizeof(session));
+	session.config = config;
+	session.meta = config->meta;
+	session.run_dir = config->run_dir;
+	session.scratch = config->scratch ? config->scratch : config->run_dir;
+	session.uid = getuid();
+	session.gid = getgid();
+	session.hostname = config->hostname ? mem_strdup(NULL, config->hostname) : NULL;
+	meta_bump_generation(config->meta);
+}
+
+static int forget_tracee(struct tracee *t, void *arg)
+{
+	(void)arg;
+	tracee_remove(t);
+	return 0;
+}
+
+static void close_session(void)
+{
+	tracee_each(forget_tracee, NULL);
+	if (session.short_dir && strcmp(session.short_dir, session.run_dir) != 0)
+		io_remove_tree(AT_FDCWD, session.short_dir);
+	TALLOC_FREE(session.short_dir);
+	TALLOC_FREE(session.hostname);
+	TALLOC_FREE(session.domainname);
+	arena_close();
+}
+
+/* The first process never became the command: say why. */
+static int explain_exec(const struct tracer_config *config, int status, struct error *err)
+{
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+	if (code == 254)
+		return error_set(err, 0, "the kernel refuses our seccomp filter (CONFIG_SECCOMP_FILTER)");
+	if (code == 253)
+		return error_status(err, (error_set(err, 0, "working directory '%s' does not exist in the guest",
+						    config->cwd), EXIT_NOT_FOUND));
+	if (!WIFEXITED(status))
+		return error_set(err, 0, "the first process was killed by signal %d before it started",
+				 WTERMSIG(status));
+	error_set(err, code, "cannot execute '%s'", config->argv[0]);
+	return error_status(err, code == ENOENT || code == ENOTDIR ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE);
+}
+
+static int start(const struct tracer_config *config, const struct sock_fprog *filter, struct error *err)
+{
+	int gate[2];
+	if (pipe2(gate, O_CLOEXEC) < 0)
+		return error_set(err, errno, "cannot make a pipe");
+	pid_t pid = fork();
+	if (pid == 0) {
+		close(gate[1]);
+		first_process(config, filter, gate[0]);
+	}
+	close(gate[0]);
+	CLEANUP_CLOSE int release = gate[1];
+	if (pid < 0)
+		return error_set(err, errno, "cannot fork");
+	session.first_pid = pid;
+	int r = 0;
+	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)trace_options) < 0)
+		r = explain_ptrace(errno, err);
+	else if (!make_first(config, pid, err))
+		r = -1;
+	if (r == 0 && write(release, "", 1) != 1)
+		r = error_set(err, errno, "cannot release the first process");
+	if (r < 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	return r;
+}
+
+int tracer_run(const struct tracer_config *config, int *ret_status, struct error *err)
+{
+	CLEANUP_TALLOC struct sock_fprog *filter = filter_make(NULL, err);
+	if (!filter)
+		return -1;
+	open_session(config);
+	if (arena_open(config->run_dir, err) < 0) {
+		close_session();
+		return -1;
+	}
+	struct sigaction pass = { .sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART }, old[PASSED_ON];
+	for (unsigned i = 0; i < PASSED_ON; i++)
+		sigaction(passed_on[i], &pass, &old[i]);
+	/* Orphans of the guest become ours, not init's. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	int r = start(config, filter, err);
+	if (r == 0) {
+		/* Guests share our user id; they must not look into us. */
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+		bool was_started = false;
+		serve();
+		was_started = session.has_started;
+		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+		int status = session.first_status;
+		if (!was_started)
+			r = explain_exec(config, status, err);
+		else
+			*ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	}
+	prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+	session.first_pid = 0;
+	for (unsigned i = 0; i < PASSED_ON; i++)
+		sigaction(passed_on[i], &old[i], NULL);
+	close_session();
+	return r;
+}
+
+char *tracer_lookup(const void *ctx, const struct tracer_config *config, const char *guest_path)
+{
+	static struct object o;
+	char *found = NULL;
+	open_session(config);
+	struct tracee *t = make_first(config, getpid(), NULL);
+	if (t && path_lookup(t, AT_FDCWD, guest_path, LOOKUP_FOLLOW, &o) == 0)
+		found = mem_strdup(ctx, o.host);
+	close_session();
+	return found;
+}
