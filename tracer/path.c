@@ -381,8 +381,10 @@ static int step(struct walk *w, bool *ret_done)
 	char tail[2 * PATH_MAX + 2];
 	memcpy(tail, must_be_directory ? "." : after, must_be_directory ? 2 : strlen(after) + 1);
 	*ret_done = false;
-	if (kind != PROCFS_PLAIN) {
+	/* self, fd, cwd ... lead each process elsewhere. */
+	if (o->mount->flags & BINDING_PROC)
 		w->is_cacheable = false;
+	if (kind != PROCFS_PLAIN) {
 		if (w->flags & (LOOKUP_NO_MAGIC | LOOKUP_NO_SYMLINKS | LOOKUP_IN_ROOT | LOOKUP_BENEATH))
 			return -ELOOP;
 	}
