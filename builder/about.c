@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "builder/command.h"
-#include "builder/emit.h"
 #include "builder/listing.h"
 #include "oci/container.h"
 #include "oci/image.h"
+#include "oci/json.h"
 #include "oci/reference.h"
 
 struct version_options {
@@ -25,12 +25,10 @@ static int run_version(struct invocation *inv, int *ret_status, struct error *er
 	(void)ret_status;
 	(void)err;
 	if (o->format == LISTING_JSON) {
-		struct emitter e = { .out = stdout };
-		emit_open(&e, NULL, '{');
-		emit_text(&e, "Version", FAKEBUILD_VERSION);
-		emit_text(&e, "Platform", platform_default());
-		emit_close(&e, '}');
-		putchar('\n');
+		CLEANUP_TALLOC struct json *object = json_new_object(NULL);
+		json_set_string(object, "Version", FAKEBUILD_VERSION);
+		json_set_string(object, "Platform", platform_default());
+		listing_print_object(stdout, object);
 	} else {
 		printf("fakebuild %s\n%s\n", FAKEBUILD_VERSION, platform_default());
 	}

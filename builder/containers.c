@@ -6,9 +6,9 @@
 #include <time.h>
 
 #include "builder/command.h"
-#include "builder/emit.h"
 #include "builder/listing.h"
 #include "oci/container.h"
+#include "oci/json.h"
 #include "oci/reference.h"
 #include "tracer/base/text.h"
 
@@ -178,13 +178,11 @@ static int run_diff(struct invocation *inv, int *ret_status, struct error *err)
 		return -1;
 	for (unsigned i = 0; i < count; i++) {
 		char kind[] = { (char)changes[i].kind, '\0' };
-		struct emitter e = { .out = stdout };
 		if (o->format == LISTING_JSON) {
-			emit_open(&e, NULL, '{');
-			emit_text(&e, "Kind", kind);
-			emit_text(&e, "Path", changes[i].path);
-			emit_close(&e, '}');
-			putchar('\n');
+			CLEANUP_TALLOC struct json *object = json_new_object(NULL);
+			json_set_string(object, "Kind", kind);
+			json_set_string(object, "Path", changes[i].path);
+			listing_print_object(stdout, object);
 		} else {
 			printf("%s %s\n", kind, changes[i].path);
 		}

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "builder/command.h"
-#include "builder/emit.h"
 #include "oci/container.h"
+#include "oci/json.h"
 #include "oci/reference.h"
 
 struct inspect_options {
@@ -22,37 +22,21 @@ static const struct option_row inspect_rows[] = {
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
 
-static void emit_optional_text(struct emitter *e, const char *key, const char *text)
+/* The configuration as the image has it, whatever is in it. */
+static int add_config(struct json *object, const struct image *image, struct error *err)
 {
-	if (text && *text)
-		emit_text(e, key, text);
-}
-
-static void emit_config(struct emitter *e, const struct image_config *config)
-{
-	emit_open(e, "Config", '{');
-	emit_text(e, "User", config->user);
-	if (config->exposed_ports && config->exposed_ports->count)
-		emit_set(e, "ExposedPorts", config->exposed_ports);
-	emit_list(e, "Env", config->env);
-	emit_list(e, "Cmd", config->cmd);
-	if (config->volumes && config->volumes->count)
-		emit_set(e, "Volumes", config->volumes);
-	emit_text(e, "WorkingDir", config->working_dir);
-	emit_list(e, "Entrypoint", config->entrypoint);
-	if (config->labels && config->labels->count)
-		emit_pairs(e, "Labels", config->labels);
-	else
-		emit_text(e, "Labels", NULL);
-	emit_optional_text(e, "StopSignal", config->stop_signal);
-	if (config->shell && config->shell->count)
-		emit_list(e, "Shell", config->shell);
-	emit_close(e, '}');
+	struct json *document;
+	if (json_parse(object, image->config_json, "image configuration", &document, err) < 0)
+		return -1;
+	struct json *config = json_get(document, "config");
+	if (config)
+		json_set(object, "Config", config);
+	return 0;
 }
 
 /* Names of the image, and the same with its digest: registry/repository@sha256:... */
-static int emit_names(struct invocation *inv, struct emitter *e, const struct image *image,
-		      struct error *err)
+static int add_names(struct invocation *inv, struct json *object, const struct image *image,
+		     struct error *err)
 {
 	struct stored_image *images;
 	unsigned count;
@@ -70,72 +54,70 @@ static int emit_names(struct invocation *inv, struct emitter *e, const struct im
 		strlist_addf(digests, "%s/%s@%s", reference->registry, reference->repository,
 			     image->manifest.digest);
 	}
-	emit_list(e, "RepoTags", tags);
-	emit_list(e, "RepoDigests", digests);
+	json_set_strings(object, "RepoTags", tags);
+	json_set_strings(object, "RepoDigests", digests);
 	return 0;
 }
 
-static int emit_image(struct invocation *inv, struct emitter *e, const struct image *image,
+static int show_image(struct invocation *inv, struct json *object, const struct image *image,
 		      struct error *err)
 {
+	const struct platform *platform = &image->run.platform;
 	int64_t bytes = 0;
-	emit_open(e, NULL, '{');
-	emit_text(e, "Id", image->config.digest);
-	if (emit_names(inv, e, image, err) < 0)
-		return -1;
-	emit_text(e, "Created", image->run.created);
-	emit_text(e, "Author", image->run.author ? image->run.author : "");
-	emit_config(e, &image->run);
-	emit_text(e, "Architecture", image->run.platform.architecture);
-	emit_optional_text(e, "Variant", image->run.platform.variant);
-	emit_text(e, "Os", image->run.platform.os);
-	for (unsigned i = 0; i < image->layer_count; i++)
+	struct strlist *diff_ids = strlist_new(inv);
+	for (unsigned i = 0; i < image->layer_count; i++) {
 		bytes += image->layers[i].size_bytes;
-	emit_number(e, "Size", bytes);
-	emit_open(e, "RootFS", '{');
-	emit_text(e, "Type", "layers");
-	emit_open(e, "Layers", '[');
-	for (unsigned i = 0; i < image->layer_count; i++)
-		emit_text(e, NULL, image->diff_ids[i]);
-	emit_close(e, ']');
-	emit_close(e, '}');
-	emit_open(e, "Descriptor", '{');
-	emit_text(e, "mediaType", image->manifest.media_type);
-	emit_text(e, "digest", image->manifest.digest);
-	emit_number(e, "size", image->manifest.size_bytes);
-	emit_close(e, '}');
-	emit_close(e, '}');
+		strlist_add(diff_ids, image->diff_ids[i]);
+	}
+	struct json *root = json_new_object(inv), *descriptor = json_new_object(inv);
+	json_set_string(root, "Type", "layers");
+	json_set_strings(root, "Layers", diff_ids);
+	json_set_string(descriptor, "mediaType", image->manifest.media_type);
+	json_set_string(descriptor, "digest", image->manifest.digest);
+	json_set_int(descriptor, "size", image->manifest.size_bytes);
+
+	json_set_string(object, "Id", image->config.digest);
+	if (add_names(inv, object, image, err) < 0)
+		return -1;
+	json_set_string(object, "Created", image->run.created ? image->run.created : "");
+	json_set_string(object, "Author", image->run.author ? image->run.author : "");
+	if (add_config(object, image, err) < 0)
+		return -1;
+	json_set_string(object, "Architecture", platform->architecture ? platform->architecture : "");
+	if (platform->variant && *platform->variant)
+		json_set_string(object, "Variant", platform->variant);
+	json_set_string(object, "Os", platform->os ? platform->os : "");
+	json_set_int(object, "Size", bytes);
+	json_set(object, "RootFS", root);
+	json_set(object, "Descriptor", descriptor);
 	return 0;
 }
 
-static int emit_container(struct invocation *inv, struct emitter *e, const struct container *c,
+static int show_container(struct invocation *inv, struct json *object, const struct container *c,
 			  struct error *err)
 {
 	struct image *image = NULL;
 	if (store_find_image(inv, inv->store, c->image_digest, &image, err) < 0)
 		return -1;
-	emit_open(e, NULL, '{');
-	emit_text(e, "Id", c->id);
-	emit_text(e, "Name", c->name);
-	emit_text(e, "Created", c->created);
-	emit_text(e, "Command", c->command);
-	emit_open(e, "State", '{');
-	emit_text(e, "Status", c->pid ? "running" : c->exit_code < 0 ? "created" : "exited");
-	emit_bool(e, "Running", c->pid != 0);
-	emit_number(e, "Pid", c->pid);
-	emit_number(e, "ExitCode", c->exit_code < 0 ? 0 : c->exit_code);
-	emit_close(e, '}');
-	emit_text(e, "Image", image ? image->config.digest : c->image_digest);
-	emit_text(e, "ImageName", c->image_name);
-	emit_text(e, "Root", c->root);
-	if (image)
-		emit_config(e, &image->run);
-	emit_close(e, '}');
-	return 0;
+	struct json *state = json_new_object(inv);
+	json_set_string(state, "Status", c->pid ? "running" : c->exit_code < 0 ? "created" : "exited");
+	json_set_bool(state, "Running", c->pid != 0);
+	json_set_int(state, "Pid", c->pid);
+	json_set_int(state, "ExitCode", c->exit_code < 0 ? 0 : c->exit_code);
+
+	json_set_string(object, "Id", c->id);
+	json_set_string(object, "Name", c->name ? c->name : "");
+	json_set_string(object, "Created", c->created ? c->created : "");
+	json_set_string(object, "Command", c->command ? c->command : "");
+	json_set(object, "State", state);
+	json_set_string(object, "Image", image ? image->config.digest : c->image_digest);
+	json_set_string(object, "ImageName", c->image_name ? c->image_name : "");
+	json_set_string(object, "Root", c->root);
+	return image ? add_config(object, image, err) : 0;
 }
 
-static int emit_object(struct invocation *inv, struct emitter *e, enum inspect_type type,
-		       const char *text, struct error *err)
+static int show(struct invocation *inv, struct json *object, enum inspect_type type, const char *text,
+		struct error *err)
 {
 	struct container *container = NULL;
 	struct image *image;
@@ -143,15 +125,13 @@ static int emit_object(struct invocation *inv, struct emitter *e, enum inspect_t
 		if (container_find(inv, inv->store, text, &container, err) < 0)
 			return -1;
 		if (container)
-			return emit_container(inv, e, container, err);
+			return show_container(inv, object, container, err);
 		if (type == INSPECT_CONTAINER)
 			return error_set(err, 0, "no such container: %s", text);
 	}
-	struct error of_image = ERROR_INIT;
-	if (invocation_image(inv, text, &image, &of_image) == 0)
-		return emit_image(inv, e, image, err);
-	*err = of_image;
-	return -1;
+	if (invocation_image(inv, text, &image, err) < 0)
+		return -1;
+	return show_image(inv, object, image, err);
 }
 
 static int run_inspect(struct invocation *inv, int *ret_status, struct error *err)
@@ -159,16 +139,18 @@ static int run_inspect(struct invocation *inv, int *ret_status, struct error *er
 	const struct inspect_options *o = inv->options;
 	(void)ret_status;
 	struct store *store;
-	struct emitter e = { .out = stdout, .is_indented = o->format == INSPECT_INDENTED };
+	struct json *array = json_new_array(inv);
+	int r = 0;
 	if (invocation_store(inv, &store, err) < 0)
 		return -1;
+	for (int i = 0; i < inv->arg_count && r == 0; i++) {
+		struct json *object = json_new_object(inv);
+		r = show(inv, object, o->type, inv->args[i], err);
+		if (r == 0)
+			json_append(array, object);
+	}
 	/* What was found is shown as whole JSON, also when a later name is unknown. */
-	int r = 0;
-	emit_open(&e, NULL, '[');
-	for (int i = 0; i < inv->arg_count && r == 0; i++)
-		r = emit_object(inv, &e, o->type, inv->args[i], err);
-	emit_close(&e, ']');
-	putchar('\n');
+	puts(o->format == INSPECT_COMPACT ? json_dump(inv, array) : json_dump_indented(inv, array));
 	return r;
 }
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "builder/emit.h"
+#include "oci/json.h"
 #include "tracer/base/text.h"
 
 struct listing {
@@ -76,16 +76,20 @@ static void print_table(const struct listing *l, FILE *out)
 		print_table_row(l, out, widths, l->cells->items + i);
 }
 
+void listing_print_object(FILE *out, const struct json *object)
+{
+	CLEANUP_TALLOC char *text = json_dump(NULL, object);
+	fprintf(out, "%s\n", text);
+}
+
 static void print_json(const struct listing *l, FILE *out)
 {
 	for (size_t i = 0; i + l->column_count <= l->cells->count; i += l->column_count) {
-		struct emitter e = { .out = out };
-		emit_open(&e, NULL, '{');
+		CLEANUP_TALLOC struct json *object = json_new_object(NULL);
 		for (unsigned c = 0; c < l->column_count; c++)
 			if (l->columns[c].key)
-				emit_text(&e, l->columns[c].key, l->cells->items[i + c]);
-		emit_close(&e, '}');
-		fputc('\n', out);
+				json_set_string(object, l->columns[c].key, l->cells->items[i + c]);
+		listing_print_object(out, object);
 	}
 }
 

@@ -30,6 +30,10 @@ void listing_print(const struct listing *l, FILE *out, enum listing_format forma
 /* Only this column's cells, a line each, without title. */
 void listing_print_column(const struct listing *l, FILE *out, unsigned column);
 
+/* One JSON value on a line of its own. */
+struct json;
+void listing_print_object(FILE *out, const struct json *object);
+
 /* "About an hour ago", as Docker's HumanDuration says it; "N/A" when the RFC 3339 text is none. */
 char *listing_ago(const void *ctx, const char *rfc3339);
 /* The image id or container id as people see it: 12 digits, or all with its "sha256:". */

@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Each command has a man page with the same options as its --help, and a .bats file; each man page has a command.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+fakebuild=${FAKEBUILD:-build/release/fakebuild}
+status=0
+fail() {
+	echo "$1"
+	status=1
+}
+# "-e, --env KEY[=VALUE]" of a line of --help; a help text may stand in the next line.
+help_options() {
+	sed -nE 's/^ +((-[^ ], )?--[a-z-]+( [^ ]+)?)(  .*)?$/\1/p' | sort
+}
+# The same of ".It Fl e , Fl -env Ar KEY[=VALUE]".
+man_options() {
+	sed -nE '/^\.It Fl /{s/^\.It Fl //;s/ , Fl /, -/;s/^/-/;s/ Ar / /;p}' "$1" | sort
+}
+compare() { # NAME MAN-PAGE HELP
+	local difference
+	difference=$(diff <(printf '%s\n' "$3" | help_options) <(man_options "$2"))
+	[ -z "$difference" ] || fail "options of $1, --help (<) and $2 (>):
+$difference"
+}
+commands=$("$fakebuild" help | sed -nE 's/^  ([a-z]+) +[A-Z].*/\1/p')
+[ "$(printf '%s\n' "$commands" | wc -l)" -ge 20 ] || fail "help lists too few commands: $commands"
+compare fakebuild man/fakebuild.1 "$("$fakebuild" --help)"
+for command in $commands; do
+	page=man/fakebuild-$command.1
+	if [ ! -e "$page" ]; then
+		fail "$command has no $page"
+		continue
+	fi
+	compare "$command" "$page" "$("$fakebuild" "$command" --help)"
+	grep -q "^\.It Xr fakebuild-$command 1$" man/fakebuild.1 || fail "man/fakebuild.1 does not name $command"
+	[ -e "tests/cli/$command.bats" ] || fail "$command has no tests/cli/$command.bats"
+done
+for page in man/fakebuild-*.1; do
+	command=${page#man/fakebuild-}
+	printf '%s\n' "$commands" | grep -qx "${command%.1}" || fail "$page is of no command"
+done
+if command -v groff >/dev/null; then
+	for page in man/*.1; do
+		complaints=$(groff -mandoc -ww -z -Tutf8 "$page" 2>&1)
+		[ -z "$complaints" ] || fail "$page: $complaints"
+	done
+fi
+exit $status

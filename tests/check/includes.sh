@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The arrows of the rooms: an #include points down only, never up or sideways, and is never relative.
+#   builder, compat -> oci, tracer/tracer.h, tracer/base     oci -> tracer/base
+#   tracer -> tracer                                         tracer/base -> itself
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+status=0
+allowed() { # FILE: a pattern of what it may include
+	case $1 in
+	tracer/base/*) echo '^tracer/base/' ;;
+	tracer/*) echo '^(tracer/|shim_)' ;;
+	oci/*) echo '^(oci/|tracer/base/)' ;;
+	builder/*) echo '^(builder/|oci/|tracer/tracer\.h$|tracer/base/)' ;;
+	compat/*) echo '^(compat/|oci/|tracer/tracer\.h$|tracer/base/)' ;;
+	esac
+}
+count=0
+while IFS= read -r file; do
+	pattern=$(allowed "$file")
+	count=$((count + 1))
+	while IFS= read -r name; do
+		if [[ $name == *..* || ! $name =~ $pattern ]]; then
+			echo "$file includes \"$name\", which its room may not"
+			status=1
+		fi
+	done < <(sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*"\([^"]*\)".*/\1/p' "$file")
+done < <(find tracer oci builder compat -name '*.[chS]' | sort)
+if [ "$count" -eq 0 ]; then
+	echo "no source file was found"
+	status=1
+fi
+
+# A library is used from one file (and its header at most), so that it can be swapped and faked.
+for library in curl/curl.h jansson.h openssl/ zstd.h zlib.h seccomp.h; do
+	users=$(grep -lE "^#[[:space:]]*include[[:space:]]*<$library" -r --include='*.[ch]' tracer oci builder compat |
+		sed 's/\.[ch]$//' | sort -u)
+	if [ "$(printf '%s' "$users" | grep -c .)" -gt 1 ]; then
+		echo "<$library> is included by more than one module: ${users//$'\n'/ }"
+		status=1
+	fi
+done
+exit $status

@@ -1,0 +1,57 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The main job: an unmodified package manager in a real distribution.
+load store
+setup_file() {
+	use_store
+	tar=${FAKEBUILD_TEST_GUESTS-}/debian.tar
+	[ -e "$tar" ] || skip "no \$FAKEBUILD_TEST_GUESTS/debian.tar"
+	fakebuild import "$tar" debian:12
+	start_registry open
+	fakebuild push -q debian:12 "$REGISTRY/debian:12"
+}
+teardown_file() {
+	stop_registry open
+	remove_store
+}
+has_mirror() {
+	fakebuild run debian:12 apt-get update >/dev/null 2>&1 || skip "no package mirror can be reached"
+}
+
+@test "pulled_from_a_registry_it_runs" {
+	FAKEBUILD_ROOT=$BATS_TEST_TMPDIR/s run -0 fakebuild run -q "$REGISTRY/debian:12" cat /etc/debian_version
+	[[ $output == 12* ]]
+	FAKEBUILD_ROOT=$BATS_TEST_TMPDIR/s fakebuild rmi "$REGISTRY/debian:12"
+	chmod -R u+rwX "$BATS_TEST_TMPDIR"
+}
+
+@test "root_and_dpkg_see_a_whole_system" {
+	run -0 fakebuild run debian:12 sh -c 'id -u; stat -c "%U:%G %a" /etc/shadow /tmp /usr/bin/passwd; dpkg --audit; dpkg -V'
+	equal "0" "${lines[0]}"
+	equal "root:shadow 640" "${lines[1]}"
+	equal "root:root 1777" "${lines[2]}"
+	equal "root:root 4755" "${lines[3]}"
+	equal 4 "${#lines[@]}"
+}
+
+@test "apt_installs_a_package_with_users_and_set_id_files" {
+	has_mirror
+	run -0 fakebuild run --commit with-packages debian:12 sh -c \
+		'apt-get update && apt-get install -y --no-install-recommends sudo cron openssh-client iputils-ping'
+	run -0 fakebuild run with-packages sh -c 'stat -c "%U:%G %a" /usr/bin/sudo /usr/bin/crontab /usr/bin/ssh-agent; getcap /usr/bin/ping 2>/dev/null || true; dpkg --audit'
+	equal "root:root 4755" "${lines[0]}"
+	equal "root:crontab 2755" "${lines[1]}"
+	equal "root:_ssh 2755" "${lines[2]}"
+	run -0 fakebuild run -u nobody with-packages id -un
+	equal nobody "$output"
+}
+
+@test "apt_in_a_folder" {
+	has_mirror
+	mkdir "$BATS_TEST_TMPDIR/root"
+	tar -C "$BATS_TEST_TMPDIR/root" --exclude './dev/*' -xf "$FAKEBUILD_TEST_GUESTS/debian.tar"
+	run -0 fakebuild run --rootfs "$BATS_TEST_TMPDIR/root" -- sh -c \
+		'apt-get update && apt-get install -y --no-install-recommends cron && stat -c "%U:%G %a" /usr/bin/crontab'
+	equal "root:crontab 2755" "${lines[-1]}"
+	chmod -R u+rwX "$BATS_TEST_TMPDIR"
+}

@@ -1,0 +1,26 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+load store
+setup_file() {
+	use_store
+	make_base
+	fakebuild run --name box base:1 sh -c 'exit 4' || true
+}
+teardown_file() { remove_store; }
+
+@test "columns_are_dockers" {
+	run -0 fakebuild ps -a
+	[[ ${lines[0]} =~ ^CONTAINER\ ID\ +IMAGE\ +COMMAND\ +CREATED\ +STATUS\ +NAMES$ ]]
+	[[ ${lines[1]} =~ ^[0-9a-f]{12}\ +base:1\ +\"sh\ -c\ exit\ 4\"\ .*Exited\ \(4\)\ +box$ ]]
+}
+
+@test "unnamed_containers_do_not_stay" {
+	fakebuild run base:1
+	run -0 fakebuild ps -q
+	equal 1 "${#lines[@]}"
+}
+
+@test "json" {
+	run -0 fakebuild ps --format json
+	[[ $output == '{"ID":"'*'"Names":"box"'*'}' ]]
+}

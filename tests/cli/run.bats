@@ -1,0 +1,329 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+load store
+setup_file() {
+	use_store
+	make_base
+	fakebuild import -c 'ENTRYPOINT ["echo","entry"]' -c 'CMD ["default"]' -c 'WORKDIR /work/dir' \
+		"$BATS_FILE_TMPDIR/base.tar" entry:1
+	fakebuild import -c 'USER me' "$BATS_FILE_TMPDIR/base.tar" user:1
+	fakebuild import "$BATS_FILE_TMPDIR/base.tar" plain:1
+}
+teardown_file() { remove_store; }
+# Run a line in base:1 and compare what it prints.
+prints() { # EXPECTED LINE [OPTIONS...]
+	local expected=$1 line=$2
+	shift 2
+	run -0 fakebuild run "$@" base:1 sh -c "$line"
+	equal "$expected" "$output"
+}
+
+# ---- what runs ----
+@test "the_images_command_runs" {
+	run -0 fakebuild run base:1
+	equal "base runs" "$output"
+}
+@test "dashes_before_the_command_are_optional" {
+	run -0 fakebuild run base:1 -- echo -n x
+	equal x "$output"
+	run -0 fakebuild run -- base:1 echo y
+	equal y "$output"
+}
+@test "options_behind_the_image_are_the_commands" {
+	prints "-e --rm" 'echo -e --rm'
+}
+@test "entrypoint_and_command_are_joined" {
+	run -0 fakebuild run entry:1
+	equal "entry default" "$output"
+	run -0 fakebuild run entry:1 given
+	equal "entry given" "$output"
+	run -0 fakebuild run --entrypoint pwd entry:1
+	equal "/work/dir" "$output"
+	run -0 fakebuild run --entrypoint "" entry:1 echo alone
+	equal alone "$output"
+	run -125 --separate-stderr fakebuild run --entrypoint "" entry:1
+	sentence "no command specified"
+}
+@test "an_image_without_command_needs_one" {
+	run -125 --separate-stderr fakebuild run plain:1
+	sentence "no command specified"
+}
+@test "an_id_runs" {
+	run -0 fakebuild run "$(fakebuild images -q base:1)"
+	equal "base runs" "$output"
+}
+
+# ---- statuses ----
+@test "the_commands_status_is_ours" {
+	run -0 fakebuild run base:1 true
+	run -42 fakebuild run base:1 sh -c 'exit 42'
+}
+@test "a_signal_is_128_and_its_number" {
+	run -137 fakebuild run base:1 sh -c 'kill -9 $$'
+	run -143 fakebuild run base:1 sh -c 'kill -15 $$'
+}
+@test "an_orphans_status_is_nobodys" {
+	run -3 fakebuild run base:1 sh -c '(sleep 0.2; exit 9) & exit 3'
+}
+@test "not_found_is_127" {
+	run -127 --separate-stderr fakebuild run base:1 no-such-command
+	[[ ${stderr_lines[-1]} == fakebuild:*no-such-command* ]]
+	run -127 --separate-stderr fakebuild run base:1 /no/such/command
+}
+@test "not_executable_is_126" {
+	run -126 --separate-stderr fakebuild run base:1 /etc/passwd
+	[[ ${stderr_lines[-1]} == fakebuild:*/etc/passwd* ]]
+	run -126 --separate-stderr fakebuild run base:1 /etc
+}
+@test "an_unknown_image_is_125" {
+	run -125 --separate-stderr fakebuild run --pull never nothing:1
+	sentence "no such image: nothing:1"
+}
+
+# ---- environment ----
+@test "environment_is_the_images_and_the_options" {
+	prints "yes" 'echo $FROM_IMAGE'
+	prints "no" 'echo $FROM_IMAGE' -e FROM_IMAGE=no
+	prints "" 'echo $FROM_IMAGE' -e FROM_IMAGE
+	OWN=mine prints "mine" 'echo $OWN' -e OWN
+	OWN=mine prints "" 'echo $OWN'
+	prints "b c" 'echo $A $D' --env A=b -eD=c
+	prints "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" 'echo $PATH'
+}
+@test "environment_files" {
+	printf '# comment\nA=1 "2"\n\nOWN\nNOTHERE\n' >"$BATS_TEST_TMPDIR/env"
+	OWN=o prints '1 "2" o unset' 'echo "$A $OWN ${NOTHERE-unset}"' --env-file "$BATS_TEST_TMPDIR/env"
+	echo 'a b=c' >"$BATS_TEST_TMPDIR/bad"
+	run -125 --separate-stderr fakebuild run --env-file "$BATS_TEST_TMPDIR/bad" base:1
+	sentence "--env-file: '$BATS_TEST_TMPDIR/bad': variable 'a b' contains blanks"
+	run -125 --separate-stderr fakebuild run --env-file /no/file base:1
+	sentence "--env-file: cannot open '/no/file': No such file or directory"
+}
+@test "home_is_of_passwd" {
+	prints /root 'echo $HOME'
+	prints /home/me 'echo $HOME' -u me
+	prints / 'echo $HOME' -u 4711
+	prints /x 'echo $HOME' -u me -e HOME=/x
+}
+
+# ---- user ----
+@test "root_is_the_default" {
+	prints "0 0 0" 'echo $(id -u) $(id -g) $(id -G)'
+}
+@test "users_by_name_and_number" {
+	prints "1000 1001 1001 50" 'echo $(id -u) $(id -g) $(id -G)' -u me
+	prints "1000 1001 1001 50" 'echo $(id -u) $(id -g) $(id -G)' -u 1000
+	prints "4711 0" 'echo $(id -u) $(id -g)' -u 4711
+	prints "4711 12 12" 'echo $(id -u) $(id -g) $(id -G)' -u 4711:12
+	prints "1000 60 60" 'echo $(id -u) $(id -g) $(id -G)' -u me:other
+	run -0 fakebuild run user:1 id -u
+	equal 1000 "$output"
+}
+@test "unknown_and_wrong_users_are_told" {
+	run -125 --separate-stderr fakebuild run -u nobody-here base:1 true
+	sentence "no such user: 'nobody-here' is not in the image's /etc/passwd"
+	run -125 --separate-stderr fakebuild run -u me:no-group base:1 true
+	sentence "no such group: 'no-group' is not in the image's /etc/group"
+	run -125 --separate-stderr fakebuild run -u 2147483648 base:1 true
+	sentence "user id 2147483648 is larger than 2147483647"
+	run -125 --separate-stderr fakebuild run -u 4294967296:0 base:1 true
+}
+@test "a_passwd_that_is_no_file_is_refused" {
+	fakebuild run --commit odd:1 base:1 sh -c 'rm /etc/passwd; ln -s /dev/zero /etc/passwd'
+	run -125 --separate-stderr fakebuild run -u me odd:1 true
+	[[ $stderr == *"not a regular file"* ]]
+}
+
+# ---- working directory ----
+@test "workdir_is_made_when_missing" {
+	run -0 fakebuild run entry:1
+	prints /a/b/c pwd -w /a/b/c
+	prints "755 0:0" 'stat -c "%a %u:%g" .' -w /made
+	run -125 --separate-stderr fakebuild run -w relative base:1 true
+	sentence "the working directory 'relative' is invalid, it needs to be an absolute path"
+	run -126 --separate-stderr fakebuild run -w /etc/passwd base:1 true
+	sentence "cannot use '/etc/passwd' as the working directory: Not a directory"
+}
+
+# ---- bindings ----
+@test "volumes_are_shared" {
+	mkdir "$BATS_TEST_TMPDIR/v"
+	echo host >"$BATS_TEST_TMPDIR/v/file"
+	prints host 'cat /v/file; echo guest >/v/new' -v "$BATS_TEST_TMPDIR/v:/v"
+	equal guest "$(cat "$BATS_TEST_TMPDIR/v/new")"
+}
+@test "read_only_volumes" {
+	mkdir "$BATS_TEST_TMPDIR/v"
+	run -1 fakebuild run -v "$BATS_TEST_TMPDIR/v:/v:ro" base:1 touch /v/x
+	[[ $output == *"Read-only file system"* ]]
+	[ ! -e "$BATS_TEST_TMPDIR/v/x" ]
+}
+@test "a_file_can_be_bound" {
+	echo bound >"$BATS_TEST_TMPDIR/f"
+	prints bound 'cat /etc/file' -v "$BATS_TEST_TMPDIR/f:/etc/file"
+	prints bound 'cat /not/there/yet' -v "$BATS_TEST_TMPDIR/f:/not/there/yet"
+}
+@test "missing_host_folders_are_made_and_relative_ones_are_named" {
+	prints "" 'ls /v' -v "$BATS_TEST_TMPDIR/new:/v"
+	[ -d "$BATS_TEST_TMPDIR/new" ]
+	run -125 --separate-stderr fakebuild run -v a/b:/v base:1 true
+	[[ $stderr == *'"a/b" includes invalid characters'*"absolute path"* ]]
+	run -125 --separate-stderr fakebuild run -v /tmp:v base:1 true
+	sentence "invalid mount path: 'v', mount path must be absolute"
+	run -125 --separate-stderr fakebuild run -v /tmp:/v:rox base:1 true
+	sentence "invalid mode: rox"
+	run -125 --separate-stderr fakebuild run -v /tmp:/ base:1 true
+	sentence "invalid specification: destination can't be '/'"
+	cd "$BATS_TEST_TMPDIR"
+	echo here >here
+	prints here 'cat /v/here' -v .:/v
+}
+@test "named_volumes_stay" {
+	fakebuild run -v data:/data base:1 sh -c 'echo kept >/data/x'
+	prints kept 'cat /d/x' -v data:/d:ro
+}
+@test "mount_and_tmpfs" {
+	mkdir "$BATS_TEST_TMPDIR/v"
+	echo m >"$BATS_TEST_TMPDIR/v/f"
+	prints m 'cat /m/f' --mount "type=bind,source=$BATS_TEST_TMPDIR/v,target=/m,readonly"
+	prints 1777 'echo x >/t/x; stat -c %a /t' --tmpfs /t
+	run -125 --separate-stderr fakebuild run --mount type=bind,source=/no/where,target=/m base:1 true
+	sentence "invalid --mount: source '/no/where': No such file or directory"
+}
+@test "network_files_are_the_hosts_and_read_only" {
+	prints "$(cat /etc/resolv.conf)" 'cat /etc/resolv.conf'
+	run -1 fakebuild run base:1 sh -c 'echo x >>/etc/hosts'
+	prints "10.1.2.3	there" 'grep there /etc/hosts' --add-host there:10.1.2.3
+	prints "boxname boxname" 'echo $(hostname) $(cat /etc/hostname)' -h boxname
+	prints "boxname" 'echo $HOSTNAME' --hostname boxname
+}
+@test "a_small_dev" {
+	prints ok 'echo x >/dev/null && head -c 1 /dev/zero >/dev/null && head -c 4 /dev/urandom >/dev/null && echo ok'
+	prints "/proc/self/fd /proc/self/fd/1" 'echo $(readlink /dev/fd) $(readlink /dev/stdout)'
+	prints ok 'echo x >/dev/shm/x && [ -k /dev/shm ] && [ -d /dev/pts ] && [ ! -e /dev/sda ] && [ ! -e /dev/kmsg ] && echo ok'
+	prints "character special file 0:0" 'stat -c "%F %u:%g" /dev/null'
+}
+@test "proc_and_sys_are_there" {
+	prints ok '[ -d /proc/self ] && [ -d /sys/kernel ] && echo ok'
+	prints "/bin/busybox" 'readlink /proc/self/exe'
+}
+@test "read_only_root" {
+	run -1 fakebuild run --read-only base:1 touch /x
+	[[ $output == *"Read-only file system"* ]]
+	prints ok 'echo x >/t/x && echo ok' --read-only --tmpfs /t
+}
+@test "network_none" {
+	run fakebuild run --network none base:1 nc -w 1 127.0.0.1 9
+	[ "$status" -ne 0 ]
+	[[ $output == *nreachable* || $output == *"not supported"* || $output == *"ermission"* ]]
+}
+
+# ---- standard descriptors ----
+@test "a_pipe_is_standard_input" {
+	run -0 bash -c 'echo piped | fakebuild run -i base:1 cat'
+	equal piped "$output"
+	run -0 bash -c 'echo piped | fakebuild run base:1 cat'
+	equal piped "$output"
+}
+@test "output_and_errors_stay_apart" {
+	run -0 --separate-stderr fakebuild run base:1 sh -c 'echo out; echo err >&2'
+	equal out "$output"
+	equal err "$stderr"
+}
+@test "no_descriptor_leaks_in" {
+	run -0 bash -c 'exec 7</etc/passwd; fakebuild run base:1 sh -c "ls /proc/self/fd | wc -l"'
+	[ "$output" -le 4 ]
+}
+@test "a_broken_pipe_ends_the_guest" {
+	run -0 bash -c 'fakebuild run base:1 sh -c "while true; do echo y; done" | head -n 1'
+	equal y "$output"
+}
+
+# ---- a terminal ----
+terminal() { # LINE: run it in a terminal of script(1), print what is seen
+	command -v script >/dev/null || skip "no script(1)"
+	script -qec "$1" /dev/null </dev/null | tr -d '\r'
+}
+@test "tty_gives_a_terminal" {
+	run terminal "fakebuild run -t base:1 sh -c 'tty; [ -t 0 ] && [ -t 1 ] && echo yes; echo \$TERM; exit 5'; echo status \$?"
+	[[ $output == */dev/*yes*xterm*"status 5"* ]]
+}
+@test "without_tty_there_is_none" {
+	run terminal "fakebuild run base:1 sh -c '[ -t 0 ] || echo no input terminal'"
+	[[ $output == *"no input terminal"* ]]
+}
+@test "interactive_tty_needs_a_terminal" {
+	run -125 --separate-stderr bash -c 'fakebuild run -it base:1 sh </dev/null'
+	sentence "the input device is not a TTY"
+}
+@test "ctrl_c_and_typed_input_reach_the_guest" {
+	run -0 python3 "$BATS_TEST_DIRNAME/type.py" "fakebuild run -it base:1 sh" \
+		'echo begin-$((1+1))' begin-2 \
+		'sleep 100' '' $'\003' '' \
+		'echo again-$((2+2))' again-4 \
+		'exit 6' ''
+	equal "6" "${lines[-1]}"
+}
+
+# ---- what a run leaves ----
+@test "changes_are_gone_after_the_run" {
+	fakebuild run base:1 sh -c 'echo x >/new; rm /etc/file'
+	prints first 'cat /etc/file; ls /new 2>/dev/null || true'
+}
+@test "layers_are_not_written_through" {
+	before=$(cd "$FAKEBUILD_ROOT/layers" && find . -type f -exec sha256sum {} + | sort)
+	fakebuild run base:1 sh -c 'echo changed >>/etc/file; chmod 600 /etc/passwd; : >/etc/group; mv /bin/busybox /b; cp /b /c; touch /etc/file'
+	equal "$before" "$(cd "$FAKEBUILD_ROOT/layers" && find . -type f -exec sha256sum {} + | sort)"
+	prints first 'cat /etc/file'
+}
+@test "a_name_is_kept_once" {
+	fakebuild run --name once base:1 true
+	run -125 --separate-stderr fakebuild run --name once base:1 true
+	[[ ${stderr_lines[-1]} == fakebuild:*once* ]]
+}
+@test "two_runs_at_once" {
+	fakebuild run base:1 sh -c 'echo one >/f; sleep 0.5; cat /f' >"$BATS_TEST_TMPDIR/one" 3>&- &
+	pid=$!
+	prints two 'echo two >/f; sleep 0.5; cat /f'
+	wait "$pid"
+	equal one "$(cat "$BATS_TEST_TMPDIR/one")"
+}
+@test "nothing_temporary_stays" {
+	fakebuild run base:1 true
+	equal "" "$(ls "$FAKEBUILD_ROOT/tmp")"
+	equal "" "$(fakebuild ps --format json | grep -v '"Names":"[a-z]' || true)"
+}
+@test "signals_are_passed_on" {
+	fakebuild run base:1 sh -c 'trap "exit 9" TERM; echo ready; while true; do sleep 0.1; done' >"$BATS_TEST_TMPDIR/out" 3>&- &
+	pid=$!
+	for _ in $(seq 100); do
+		grep -q ready "$BATS_TEST_TMPDIR/out" && break
+		sleep 0.1
+	done
+	kill -TERM "$pid"
+	status=0
+	wait "$pid" || status=$?
+	equal 9 "$status"
+}
+
+# ---- a folder ----
+@test "rootfs_works_in_place" {
+	root=$BATS_TEST_TMPDIR/root
+	mkdir "$root"
+	tar -C "$root" -xf "$BATS_FILE_TMPDIR/base.tar"
+	run -0 fakebuild run --rootfs "$root" -- sh -c 'echo x >/x; chown 7:8 /x; chmod 0 /x; mknod /n b 1 2; stat -c "%u:%g %a %t,%T" /x /n'
+	equal "7:8 0 0,0 0:0 644 1,2" "${lines[*]}"
+	run -0 fakebuild run --rootfs "$root" stat -c '%u:%g %a %F' /x /n
+	equal "7:8 0 regular file" "${lines[0]}"
+	equal "0:0 644 block special file" "${lines[1]}"
+	[ ! -e "$root/etc/hosts" ]
+	[ ! -e "$root/proc" ]
+}
+@test "rootfs_has_no_images_options" {
+	run -125 --separate-stderr fakebuild run --rootfs / --commit x true
+	sentence "--commit needs an image, a --rootfs keeps its changes in place"
+	run -125 --separate-stderr fakebuild run --rootfs /no/where true
+	sentence "cannot open '/no/where': No such file or directory"
+	run -2 --separate-stderr fakebuild run
+	sentence "run: an image, or --rootfs DIR, is needed"
+}

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+# What is done with the program: tests, checks of the text, the demo.  tests/README.md tells how to add one.
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
+TEST ?=
+
+# Static guest programs: GUEST_TESTS, and how to run them in tests/guest/run.sh.
+-include tests/guest.mk
+
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/liboci.a $(B)/libtracer.a
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) -lcmocka
+$(B)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+.PRECIOUS: $(B)/tests/unit/%.o
+
+tests: all $(UNIT_TESTS) $(GUEST_TESTS)
+
+check: tests
+	@tests/run.sh $(B) $(TEST)
+check-asan:
+	@$(MAKE) --no-print-directory VARIANT=asan check
+check-ubsan:
+	@$(MAKE) --no-print-directory VARIANT=ubsan check
+
+# Fuzzers run their corpus as a plain test everywhere; with clang they go on from there.
+build/fuzz/%: tests/fuzz/%.c $(BASE_SRC) $(OCI_SRC)
+	@mkdir -p $(@D)
+	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+		-DFAKEBUILD_VERSION='"$(VERSION)"' -I. $(PKG_CFLAGS) -o $@ $^ $(LIBS)
+fuzz: $(FUZZERS)
+	@for f in $(FUZZERS); do $$f -max_total_time=60 $$(ls -d tests/fuzz/corpus/$$(basename $$f) 2>/dev/null) || exit 1; done
+
+SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh .ci/run)
+lint:
+	shellcheck -x $(SCRIPTS)
+	shellcheck -x -e SC2016,SC2030,SC2031,SC2034,SC2154 $(wildcard tests/cli/*.bats tests/cli/*.bash)
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
+		--suppress=missingIncludeSystem -D_GNU_SOURCE -D__x86_64__ -I. -j2 \
+		$(BUILDER_SRC) $(OCI_SRC) $(TRACER_SRC)
+	tests/check/includes.sh
+	tests/check/words.sh
+format:
+	clang-format -i $(wildcard builder/*.[ch] oci/*.[ch] tracer/*.[ch] tracer/*/*.[ch] tests/*/*.c)
+
+# The benchmark compares with a native chroot, so that it needs root; see the file.
+bench: all
+	tests/bench/bench.py --executor 'fakebuild=$(abspath $(B))/fakebuild run --rootfs {root} --'
+demo:
+	@tests/demo.sh
+
+help:
+	@echo 'all          build $(B)/fakebuild (the default)'
+	@echo 'demo         get what is needed, build, make an image, run it; needs no root'
+	@echo 'check        run the tests; TEST=tests/cli/run.bats runs one file'
+	@echo 'check-asan   the same with AddressSanitizer'
+	@echo 'check-ubsan  the same with UndefinedBehaviorSanitizer'
+	@echo 'lint         cppcheck, shellcheck, rules of the tree'
+	@echo 'format       clang-format'
+	@echo 'fuzz         a minute of each fuzzer, with clang'
+	@echo 'bench        compare speed with a native chroot; needs root'
+	@echo 'install      to $$(DESTDIR)$$(PREFIX), $(PREFIX); uninstall takes it away'
+	@echo 'clean        remove build/'
+	@echo 'Variables: V=1 shows commands, WERROR=1, VARIANT=release|debug|asan|ubsan, CC, CFLAGS, LDFLAGS'
+
+.PHONY: tests check check-asan check-ubsan fuzz lint format bench demo help
