@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "builder/environment.h"
-#include "builder/mounts.h"
+#include "builder/bindings.h"
 #include "builder/terminal.h"
 #include "builder/user.h"
 #include "tracer/base/io.h"
@@ -27,7 +27,7 @@ struct guest {
 	char *run_dir; /* NULL once it is removed */
 	struct strlist *argv, *env;
 	struct stubs *stubs;
-	struct mounts *mounts;
+	struct bindings *bindings;
 	struct terminal *terminal; /* NULL without -t */
 	char *command;
 };
@@ -179,27 +179,27 @@ static int choose_workdir(struct guest *g, const struct guest_request *request, 
 	return make_workdir(g, g->config.cwd, err);
 }
 
-static int choose_mounts(struct guest *g, const struct guest_request *request, struct error *err)
+static int choose_bindings(struct guest *g, const struct guest_request *request, struct error *err)
 {
 	const struct guest_options *o = request->options;
 	struct volume_list *volumes;
 	char *volumes_dir = mem_printf(g, "%s/volumes", store_root(request->store));
 	if (request->stubs_path)
 		g->stubs = stubs_new(g, request->stubs_path);
-	g->mounts = mem_new(g, struct mounts);
-	g->mounts->config = &g->config;
-	g->mounts->stubs = g->stubs;
+	g->bindings = mem_new(g, struct bindings);
+	g->bindings->config = &g->config;
+	g->bindings->stubs = g->stubs;
 	if (volumes_parse(g, o->volumes, o->mounts, o->tmpfs, volumes_dir, g->run_dir, &volumes, err) < 0)
 		return -1;
 	if (request->place == GUEST_OF_HOST) {
-		mounts_add(g->mounts, "/proc", "/proc", BINDING_PROC, "proc");
+		bindings_add(g->bindings, "/proc", "/proc", BINDING_PROC, "proc");
 	} else {
 		const char *console = g->terminal ? terminal_path(g->terminal) : NULL;
-		if (mounts_add_system(g->mounts, volumes, console, err) < 0 ||
-		    mounts_add_network(g->mounts, volumes, o->hostname, o->add_hosts, err) < 0)
+		if (bindings_add_system(g->bindings, volumes, console, err) < 0 ||
+		    bindings_add_network(g->bindings, volumes, o->hostname, o->add_hosts, err) < 0)
 			return -1;
 	}
-	mounts_add_volumes(g->mounts, volumes);
+	bindings_add_volumes(g->bindings, volumes);
 	return 0;
 }
 
@@ -229,7 +229,7 @@ static int fill(struct guest *g, const struct guest_request *request, struct err
 	g->config.hostname = o->hostname;
 	g->config.flags = (o->network == NETWORK_NONE ? TRACER_NO_NETWORK : 0u) |
 			  (o->is_read_only ? TRACER_READ_ONLY : 0u);
-	if (choose_argv(g, request, err) < 0 || choose_mounts(g, request, err) < 0 ||
+	if (choose_argv(g, request, err) < 0 || choose_bindings(g, request, err) < 0 ||
 	    choose_user(g, request, err) < 0 || choose_workdir(g, request, err) < 0)
 		return -1;
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the reading of -v, --mount and --tmpfs. */
-#include "builder/mounts.h"
+#include "builder/bindings.h"
 
 #include <ctype.h>
 #include <errno.h>

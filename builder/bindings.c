@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the bindings that every guest has; volumes.c reads those that a person asks for. */
-#include "builder/mounts.h"
+#include "builder/bindings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +42,7 @@ static const struct device {
 	{ "core", DEVICE_LINK, "/proc/kcore" },
 };
 
-void mounts_add(struct mounts *m, const char *host_path, const char *guest_path, unsigned flags,
+void bindings_add(struct bindings *m, const char *host_path, const char *guest_path, unsigned flags,
 		const char *fs_type)
 {
 	struct stat st;
@@ -76,7 +76,7 @@ static int make_file(int dir_fd, const char *name, struct error *err)
 	return fd < 0 ? error_set(err, errno, "cannot make the guest's /dev/%s", name) : 0;
 }
 
-static int make_device(struct mounts *m, int dev_fd, const struct device *device, struct error *err)
+static int make_device(struct bindings *m, int dev_fd, const struct device *device, struct error *err)
 {
 	CLEANUP_TALLOC char *host_path = mem_printf(NULL, "/dev/%s", device->name);
 	int r = 0;
@@ -87,14 +87,14 @@ static int make_device(struct mounts *m, int dev_fd, const struct device *device
 			return 0;
 		if (make_file(dev_fd, device->name, err) < 0)
 			return -1;
-		mounts_add(m, host_path, host_path, 0, NULL);
+		bindings_add(m, host_path, host_path, 0, NULL);
 		return 0;
 	case DEVICE_FOLDER:
 		if (access(host_path, F_OK) < 0)
 			return 0;
 		r = mkdirat(dev_fd, device->name, 0755);
 		if (r == 0)
-			mounts_add(m, host_path, host_path, 0, "devpts");
+			bindings_add(m, host_path, host_path, 0, "devpts");
 		break;
 	case DEVICE_PRIVATE:
 		r = mkdirat(dev_fd, device->name, 0777);
@@ -112,7 +112,7 @@ static int make_device(struct mounts *m, int dev_fd, const struct device *device
  * Most hosts mount devpts with ptmxmode=000, where /dev/pts/ptmx opens for nobody; /dev/ptmx is then
  * the host's node.
  */
-static int make_ptmx(struct mounts *m, int dev_fd, struct error *err)
+static int make_ptmx(struct bindings *m, int dev_fd, struct error *err)
 {
 	if (access("/dev/pts/ptmx", R_OK | W_OK) == 0)
 		return symlinkat("pts/ptmx", dev_fd, "ptmx") < 0 ?
@@ -122,11 +122,11 @@ static int make_ptmx(struct mounts *m, int dev_fd, struct error *err)
 		return 0;
 	if (make_file(dev_fd, "ptmx", err) < 0)
 		return -1;
-	mounts_add(m, "/dev/ptmx", "/dev/ptmx", 0, NULL);
+	bindings_add(m, "/dev/ptmx", "/dev/ptmx", 0, NULL);
 	return 0;
 }
 
-static int add_dev(struct mounts *m, const char *console, struct error *err)
+static int add_dev(struct bindings *m, const char *console, struct error *err)
 {
 	CLEANUP_TALLOC char *dev = mem_printf(NULL, "%s/dev", m->config->run_dir);
 	if (mkdir(dev, 0755) < 0)
@@ -134,7 +134,7 @@ static int add_dev(struct mounts *m, const char *console, struct error *err)
 	CLEANUP_CLOSE int dev_fd = open(dev, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dev_fd < 0)
 		return error_set(err, errno, "cannot open '%s'", dev);
-	mounts_add(m, dev, "/dev", 0, "tmpfs");
+	bindings_add(m, dev, "/dev", 0, "tmpfs");
 	for (size_t i = 0; i < sizeof(devices) / sizeof(*devices); i++)
 		if (make_device(m, dev_fd, &devices[i], err) < 0)
 			return -1;
@@ -143,22 +143,22 @@ static int add_dev(struct mounts *m, const char *console, struct error *err)
 	if (console) {
 		if (make_file(dev_fd, "console", err) < 0)
 			return -1;
-		mounts_add(m, console, "/dev/console", 0, "devpts");
+		bindings_add(m, console, "/dev/console", 0, "devpts");
 	}
 	return 0;
 }
 
-int mounts_add_system(struct mounts *m, const struct volume_list *volumes, const char *console,
+int bindings_add_system(struct bindings *m, const struct volume_list *volumes, const char *console,
 		      struct error *err)
 {
 	if (!is_asked_for(volumes, "/proc"))
-		mounts_add(m, "/proc", "/proc", BINDING_PROC, "proc");
+		bindings_add(m, "/proc", "/proc", BINDING_PROC, "proc");
 	if (!is_asked_for(volumes, "/sys"))
-		mounts_add(m, "/sys", "/sys", BINDING_READ_ONLY, "sysfs");
+		bindings_add(m, "/sys", "/sys", BINDING_READ_ONLY, "sysfs");
 	return is_asked_for(volumes, "/dev") ? 0 : add_dev(m, console, err);
 }
 
-static int add_generated(struct mounts *m, const struct volume_list *volumes, const char *guest_path,
+static int add_generated(struct bindings *m, const struct volume_list *volumes, const char *guest_path,
 			 const char *text, struct error *err)
 {
 	if (is_asked_for(volumes, guest_path))
@@ -167,7 +167,7 @@ static int add_generated(struct mounts *m, const struct volume_list *volumes, co
 		mem_printf(NULL, "%s%s", m->config->run_dir, strrchr(guest_path, '/'));
 	if (io_write_file(AT_FDCWD, host_path, text, strlen(text), 0644, err) < 0)
 		return -1;
-	mounts_add(m, host_path, guest_path, BINDING_READ_ONLY, NULL);
+	bindings_add(m, host_path, guest_path, BINDING_READ_ONLY, NULL);
 	return 0;
 }
 
@@ -180,7 +180,7 @@ static char *host_file(const void *ctx, const char *host_path, const char *other
 	return mem_strdup(ctx, otherwise);
 }
 
-int mounts_add_network(struct mounts *m, const struct volume_list *volumes, const char *hostname,
+int bindings_add_network(struct bindings *m, const struct volume_list *volumes, const char *hostname,
 		       const struct strlist *add_hosts, struct error *err)
 {
 	static const char plain_hosts[] = "127.0.0.1\tlocalhost\n"
@@ -213,10 +213,10 @@ int mounts_add_network(struct mounts *m, const struct volume_list *volumes, cons
 	return 0;
 }
 
-void mounts_add_volumes(struct mounts *m, const struct volume_list *volumes)
+void bindings_add_volumes(struct bindings *m, const struct volume_list *volumes)
 {
 	for (size_t i = 0; i < volumes->count; i++) {
 		const struct volume *v = &volumes->items[i];
-		mounts_add(m, v->host_path, v->guest_path, v->flags, v->is_tmpfs ? "tmpfs" : NULL);
+		bindings_add(m, v->host_path, v->guest_path, v->flags, v->is_tmpfs ? "tmpfs" : NULL);
 	}
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a guest finds bound into its root: /proc, /sys, a small /dev, network files, and what -v asks for. */
-#ifndef FAKEBUILD_BUILDER_MOUNTS_H
-#define FAKEBUILD_BUILDER_MOUNTS_H
+#ifndef FAKEBUILD_BUILDER_BINDINGS_H
+#define FAKEBUILD_BUILDER_BINDINGS_H
 
 #include "builder/stubs.h"
 #include "tracer/base/mem.h"
 #include "tracer/tracer.h"
 
 /* The bindings of a guest while they are put together; config->bindings always shows those made. */
-struct mounts {
+struct bindings {
 	struct tracer_config *config;
 	struct stubs *stubs; /* NULL: none are made (the host's own tree) */
 	struct binding *items;
@@ -26,19 +26,19 @@ struct volume_list {
 };
 
 /* Bind, with a stub where the root has nothing. */
-void mounts_add(struct mounts *m, const char *host_path, const char *guest_path, unsigned flags,
+void bindings_add(struct bindings *m, const char *host_path, const char *guest_path, unsigned flags,
 		const char *fs_type);
 
 /* /proc, /sys and the private /dev, made in run_dir; console: host path of the guest's terminal or NULL. */
-int mounts_add_system(struct mounts *m, const struct volume_list *volumes, const char *console,
+int bindings_add_system(struct bindings *m, const struct volume_list *volumes, const char *console,
 		      struct error *err);
 /*
  * /etc/resolv.conf, /etc/hosts and /etc/hostname, written to run_dir and bound read-only.  add_hosts:
  * "NAME:IP" each.  Fails on a bad one.
  */
-int mounts_add_network(struct mounts *m, const struct volume_list *volumes, const char *hostname,
+int bindings_add_network(struct bindings *m, const struct volume_list *volumes, const char *hostname,
 		       const struct strlist *add_hosts, struct error *err);
-void mounts_add_volumes(struct mounts *m, const struct volume_list *volumes);
+void bindings_add_volumes(struct bindings *m, const struct volume_list *volumes);
 
 /*
  * Read the options: -v [HOST:]GUEST[:OPTIONS], --mount type=...,..., --tmpfs GUEST.  HOST is a path
