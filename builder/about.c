@@ -81,7 +81,7 @@ const struct command command_help = {
 };
 
 static const char *const words_names[] = {
-	[WORDS_NONE] = "", [WORDS_IMAGES] = "images", [WORDS_CONTAINERS] = "containers",
+	[WORDS_NONE] = "",           [WORDS_IMAGES] = "images", [WORDS_CONTAINERS] = "containers",
 	[WORDS_OBJECTS] = "objects", [WORDS_FILES] = "files",
 };
 
@@ -124,7 +124,8 @@ static void print_bash(void)
 	      "\telif [[ $words == files || -z $words ]]; then\n"
 	      "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
 	      "\telse\n"
-	      "\t\tmapfile -t COMPREPLY < <(compgen -W \"$(fakebuild completion \"$words\" 2>/dev/null)\" -- \"$word\")\n"
+	      "\t\tmapfile -t COMPREPLY < <(compgen -W \"$(fakebuild completion \"$words\" "
+	      "2>/dev/null)\" -- \"$word\")\n"
 	      "\tfi\n"
 	      "}\n"
 	      "complete -o default -F _fakebuild fakebuild\n",
@@ -149,7 +150,7 @@ static void print_zsh_options(const struct option_row *rows)
 	for (; rows && rows->name; rows++) {
 		if (rows->kind == OPTION_REFUSED)
 			continue;
-		for (int is_short = 0; is_short <= (rows->letter != 0); is_short++) {
+		for (int is_short = 0; is_short <= (rows->letter ? 1 : 0); is_short++) {
 			fputs(" \\\n\t\t\t'", stdout);
 			if (rows->kind == OPTION_LIST)
 				putchar('*');
@@ -201,7 +202,8 @@ static void print_zsh(void)
 		if ((*c)->words == WORDS_FILES || (*c)->words == WORDS_NONE)
 			puts(" \\\n\t\t\t'*::word:_files' ;;");
 		else
-			printf(" \\\n\t\t\t'*::word:_fakebuild_words %s' ;;\n", words_names[(*c)->words]);
+			printf(" \\\n\t\t\t'*::word:_fakebuild_words %s' ;;\n",
+			       words_names[(*c)->words]);
 	}
 	fputs("\tesac\n}\n_fakebuild \"$@\"\n", stdout);
 }

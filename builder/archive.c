@@ -55,7 +55,8 @@ static int run_save(struct invocation *inv, int *ret_status, struct error *err)
 	}
 	CLEANUP_CLOSE int fd = -1;
 	if (command_open_output(o->file, &fd, err) < 0 ||
-	    transport_save(inv->store, names->items, (unsigned)names->count, fd, o->format == SAVE_OCI, err) < 0)
+	    transport_save(inv->store, names->items, (unsigned)names->count, fd,
+			   o->format == SAVE_OCI, err) < 0)
 		return -1;
 	return finish_output(&fd, o->file, err);
 }
@@ -83,7 +84,8 @@ struct load_options {
 static const struct option_row load_rows[] = {
 	{ "input", 'i', "FILE", "Read FILE instead of standard input", OPTION_TEXT,
 	  offsetof(struct load_options, file) },
-	{ "quiet", 'q', NULL, "Show no progress", OPTION_FLAG, offsetof(struct load_options, is_quiet) },
+	{ "quiet", 'q', NULL, "Show no progress", OPTION_FLAG,
+	  offsetof(struct load_options, is_quiet) },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
 
@@ -122,8 +124,8 @@ struct import_options {
 };
 
 static const struct option_row import_rows[] = {
-	{ "change", 'c', "INSTRUCTION", "Apply a Dockerfile instruction (CMD, ENV, ...)", OPTION_LIST,
-	  offsetof(struct import_options, change) },
+	{ "change", 'c', "INSTRUCTION", "Apply a Dockerfile instruction (CMD, ENV, ...)",
+	  OPTION_LIST, offsetof(struct import_options, change) },
 	{ "message", 'm', "TEXT", "The comment in the history", OPTION_TEXT,
 	  offsetof(struct import_options, message) },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
@@ -151,7 +153,8 @@ static int run_import(struct invocation *inv, int *ret_status, struct error *err
 		.change = o->change,
 	};
 	if (image_derive(inv, NULL, &layer, diff_id, &changes, &config, err) < 0 ||
-	    store_add_image(inv, store, config, &layer, 1, reference ? reference->name : NULL, &image, err) < 0)
+	    store_add_image(inv, store, config, &layer, 1, reference ? reference->name : NULL,
+			    &image, err) < 0)
 		return -1;
 	puts(image->config.digest);
 	return 0;

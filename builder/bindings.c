@@ -43,7 +43,7 @@ static const struct device {
 };
 
 void bindings_add(struct bindings *m, const char *host_path, const char *guest_path, unsigned flags,
-		const char *fs_type)
+		  const char *fs_type)
 {
 	struct stat st;
 	bool is_directory = stat(host_path, &st) == 0 && S_ISDIR(st.st_mode);
@@ -76,7 +76,8 @@ static int make_file(int dir_fd, const char *name, struct error *err)
 	return fd < 0 ? error_set(err, errno, "cannot make the guest's /dev/%s", name) : 0;
 }
 
-static int make_device(struct bindings *m, int dev_fd, const struct device *device, struct error *err)
+static int make_device(struct bindings *m, int dev_fd, const struct device *device,
+		       struct error *err)
 {
 	CLEANUP_TALLOC char *host_path = mem_printf(NULL, "/dev/%s", device->name);
 	int r = 0;
@@ -109,8 +110,8 @@ static int make_device(struct bindings *m, int dev_fd, const struct device *devi
 }
 
 /*
- * Most hosts mount devpts with ptmxmode=000, where /dev/pts/ptmx opens for nobody; /dev/ptmx is then
- * the host's node.
+ * Most hosts mount devpts with ptmxmode=000, where /dev/pts/ptmx opens for nobody; /dev/ptmx is
+ * then the host's node.
  */
 static int make_ptmx(struct bindings *m, int dev_fd, struct error *err)
 {
@@ -149,7 +150,7 @@ static int add_dev(struct bindings *m, const char *console, struct error *err)
 }
 
 int bindings_add_system(struct bindings *m, const struct volume_list *volumes, const char *console,
-		      struct error *err)
+			struct error *err)
 {
 	if (!is_asked_for(volumes, "/proc"))
 		bindings_add(m, "/proc", "/proc", BINDING_PROC, "proc");
@@ -158,8 +159,8 @@ int bindings_add_system(struct bindings *m, const struct volume_list *volumes, c
 	return is_asked_for(volumes, "/dev") ? 0 : add_dev(m, console, err);
 }
 
-static int add_generated(struct bindings *m, const struct volume_list *volumes, const char *guest_path,
-			 const char *text, struct error *err)
+static int add_generated(struct bindings *m, const struct volume_list *volumes,
+			 const char *guest_path, const char *text, struct error *err)
 {
 	if (is_asked_for(volumes, guest_path))
 		return 0;
@@ -180,8 +181,8 @@ static char *host_file(const void *ctx, const char *host_path, const char *other
 	return mem_strdup(ctx, otherwise);
 }
 
-int bindings_add_network(struct bindings *m, const struct volume_list *volumes, const char *hostname,
-		       const struct strlist *add_hosts, struct error *err)
+int bindings_add_network(struct bindings *m, const struct volume_list *volumes,
+			 const char *hostname, const struct strlist *add_hosts, struct error *err)
 {
 	static const char plain_hosts[] = "127.0.0.1\tlocalhost\n"
 					  "::1\tlocalhost ip6-localhost ip6-loopback\n";
@@ -198,11 +199,12 @@ int bindings_add_network(struct bindings *m, const struct volume_list *volumes, 
 		const char *entry = add_hosts->items[i];
 		size_t name = strcspn(entry, ":=");
 		if (name == 0 || entry[name] == '\0' || entry[name + 1] == '\0')
-			return error_set(err, 0, "invalid --add-host '%s': NAME:IP is wanted", entry);
+			return error_set(err, 0, "invalid --add-host '%s': NAME:IP is wanted",
+					 entry);
 		const char *address = entry + name + 1;
 		hosts = mem_append(hosts, "%s\t%.*s\n",
-				   strcmp(address, "host-gateway") == 0 ? "127.0.0.1" : address, (int)name,
-				   entry);
+				   strcmp(address, "host-gateway") == 0 ? "127.0.0.1" : address,
+				   (int)name, entry);
 	}
 	char *name_line = mem_printf(scratch, "%s\n", hostname ? hostname : own);
 	char *resolv = host_file(scratch, "/etc/resolv.conf", "");
@@ -217,6 +219,7 @@ void bindings_add_volumes(struct bindings *m, const struct volume_list *volumes)
 {
 	for (size_t i = 0; i < volumes->count; i++) {
 		const struct volume *v = &volumes->items[i];
-		bindings_add(m, v->host_path, v->guest_path, v->flags, v->is_tmpfs ? "tmpfs" : NULL);
+		bindings_add(m, v->host_path, v->guest_path, v->flags,
+			     v->is_tmpfs ? "tmpfs" : NULL);
 	}
 }

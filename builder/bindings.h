@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a guest finds bound into its root: /proc, /sys, a small /dev, network files, and what -v asks for. */
+/* What a guest finds bound into its root: /proc, /sys, a small /dev, network files, and what -v
+ * asks for. */
 #ifndef FAKEBUILD_BUILDER_BINDINGS_H
 #define FAKEBUILD_BUILDER_BINDINGS_H
 
@@ -27,26 +28,28 @@ struct volume_list {
 
 /* Bind, with a stub where the root has nothing. */
 void bindings_add(struct bindings *m, const char *host_path, const char *guest_path, unsigned flags,
-		const char *fs_type);
+		  const char *fs_type);
 
-/* /proc, /sys and the private /dev, made in run_dir; console: host path of the guest's terminal or NULL. */
+/* /proc, /sys and the private /dev, made in run_dir; console: host path of the guest's terminal or
+ * NULL. */
 int bindings_add_system(struct bindings *m, const struct volume_list *volumes, const char *console,
-		      struct error *err);
+			struct error *err);
 /*
- * /etc/resolv.conf, /etc/hosts and /etc/hostname, written to run_dir and bound read-only.  add_hosts:
- * "NAME:IP" each.  Fails on a bad one.
+ * /etc/resolv.conf, /etc/hosts and /etc/hostname, written to run_dir and bound read-only.
+ * add_hosts: "NAME:IP" each.  Fails on a bad one.
  */
-int bindings_add_network(struct bindings *m, const struct volume_list *volumes, const char *hostname,
-		       const struct strlist *add_hosts, struct error *err);
+int bindings_add_network(struct bindings *m, const struct volume_list *volumes,
+			 const char *hostname, const struct strlist *add_hosts, struct error *err);
 void bindings_add_volumes(struct bindings *m, const struct volume_list *volumes);
 
 /*
  * Read the options: -v [HOST:]GUEST[:OPTIONS], --mount type=...,..., --tmpfs GUEST.  HOST is a path
- * (made when missing, as Docker does) or the name of a volume, kept in volumes_dir.  run_dir holds what
- * lasts only for this run.  Fails with Docker's sentences.
+ * (made when missing, as Docker does) or the name of a volume, kept in volumes_dir.  run_dir holds
+ * what lasts only for this run.  Fails with Docker's sentences.
  */
-int volumes_parse(const void *ctx, const struct strlist *volumes, const struct strlist *mount_options,
-		  const struct strlist *tmpfs, const char *volumes_dir, const char *run_dir,
-		  struct volume_list **ret, struct error *err);
+int volumes_parse(const void *ctx, const struct strlist *volumes,
+		  const struct strlist *mount_options, const struct strlist *tmpfs,
+		  const char *volumes_dir, const char *run_dir, struct volume_list **ret,
+		  struct error *err);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Commands as rows.  To add one: write builder/<noun>.c with its option rows and a `const struct
- * command`, and name it in builder/commands.c; man/fakebuild-<name>.1 and a .bats file go with it, and
- * tests fail until they are there.
+ * command`, and name it in builder/commands.c; man/fakebuild-<name>.1 and a .bats file go with it,
+ * and tests fail until they are there.
  */
 #ifndef FAKEBUILD_BUILDER_COMMAND_H
 #define FAKEBUILD_BUILDER_COMMAND_H
@@ -61,9 +61,10 @@ void help_print_command(FILE *out, const struct command *command);
 
 /* The store of this run, opened at first use. */
 int invocation_store(struct invocation *inv, struct store **ret, struct error *err);
-/* The image that a person means by `text`: a name in Docker's short form, an id or its prefix.  Fails
- * with "no such image" when there is none. */
-int invocation_image(struct invocation *inv, const char *text, struct image **ret, struct error *err);
+/* The image that a person means by `text`: a name in Docker's short form, an id or its prefix.
+ * Fails with "no such image" when there is none. */
+int invocation_image(struct invocation *inv, const char *text, struct image **ret,
+		     struct error *err);
 struct container;
 /* By name, id or prefix of an id; fails with "no such container" when there is none. */
 int invocation_container(struct invocation *inv, const char *text, struct container **ret,

@@ -14,23 +14,25 @@
 
 extern const struct command command_run, command_root, command_exec;
 extern const struct command command_pull, command_push, command_login, command_logout;
-extern const struct command command_images, command_tag, command_rmi, command_history, command_inspect;
+extern const struct command command_images, command_tag, command_rmi, command_history,
+	command_inspect;
 extern const struct command command_save, command_load, command_import, command_export;
 extern const struct command command_commit, command_diff, command_ps, command_rm;
 extern const struct command command_gc, command_version, command_help, command_completion;
 
 const struct command *const commands[] = {
-	&command_run,     &command_exec,    &command_root,   &command_pull,       &command_push,
-	&command_images,  &command_inspect, &command_history, &command_tag,       &command_rmi,
-	&command_save,    &command_load,    &command_import, &command_login,      &command_logout,
-	&command_ps,      &command_rm,      &command_diff,   &command_commit,     &command_export,
-	&command_gc,      &command_version, &command_help,   &command_completion, NULL,
+	&command_run,    &command_exec,    &command_root,    &command_pull,       &command_push,
+	&command_images, &command_inspect, &command_history, &command_tag,        &command_rmi,
+	&command_save,   &command_load,    &command_import,  &command_login,      &command_logout,
+	&command_ps,     &command_rm,      &command_diff,    &command_commit,     &command_export,
+	&command_gc,     &command_version, &command_help,    &command_completion, NULL,
 };
 
 const struct command *command_find(const char *name)
 {
 	for (const struct command *const *c = commands; *c; c++)
-		if (strcmp((*c)->name, name) == 0 || ((*c)->alias && strcmp((*c)->alias, name) == 0))
+		if (strcmp((*c)->name, name) == 0 ||
+		    ((*c)->alias && strcmp((*c)->alias, name) == 0))
 			return *c;
 	return NULL;
 }
@@ -52,7 +54,8 @@ static bool may_be_id(const char *text)
 	return length >= 4 && length <= 64 && strspn(text, "0123456789abcdef") == length;
 }
 
-int invocation_image(struct invocation *inv, const char *text, struct image **ret, struct error *err)
+int invocation_image(struct invocation *inv, const char *text, struct image **ret,
+		     struct error *err)
 {
 	struct store *store;
 	struct reference *reference = NULL;
@@ -81,7 +84,8 @@ int invocation_container(struct invocation *inv, const char *text, struct contai
 {
 	struct store *store;
 	struct container *container = NULL;
-	if (invocation_store(inv, &store, err) < 0 || container_find(inv, store, text, &container, err) < 0)
+	if (invocation_store(inv, &store, err) < 0 ||
+	    container_find(inv, store, text, &container, err) < 0)
 		return -1;
 	if (!container)
 		return error_set(err, 0, "no such container: %s", text);
@@ -93,11 +97,13 @@ int command_open_output(const char *file, int *ret_fd, struct error *err)
 {
 	bool is_stdout = !file || strcmp(file, "-") == 0;
 	if (is_stdout && isatty(STDOUT_FILENO))
-		return error_set(err, 0, "not writing an archive to a terminal: use -o FILE or redirect");
+		return error_set(err, 0,
+				 "not writing an archive to a terminal: use -o FILE or redirect");
 	int fd = is_stdout ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) :
 			     open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (fd < 0)
-		return error_set(err, errno, "cannot create '%s'", is_stdout ? "standard output" : file);
+		return error_set(err, errno, "cannot create '%s'",
+				 is_stdout ? "standard output" : file);
 	*ret_fd = fd;
 	return 0;
 }
@@ -106,10 +112,13 @@ int command_open_input(const char *file, int *ret_fd, struct error *err)
 {
 	bool is_stdin = !file || strcmp(file, "-") == 0;
 	if (is_stdin && isatty(STDIN_FILENO))
-		return error_set(err, 0, "not reading an archive from a terminal: use -i FILE or redirect");
-	int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(file, O_RDONLY | O_CLOEXEC);
+		return error_set(err, 0,
+				 "not reading an archive from a terminal: use -i FILE or redirect");
+	int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) :
+			    open(file, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return error_set(err, errno, "cannot open '%s'", is_stdin ? "standard input" : file);
+		return error_set(err, errno, "cannot open '%s'",
+				 is_stdin ? "standard input" : file);
 	*ret_fd = fd;
 	return 0;
 }

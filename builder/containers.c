@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands for containers that are kept: ps, rm, diff, commit; and gc, which removes the others. */
+/* The commands for containers that are kept: ps, rm, diff, commit; and gc, which removes the
+ * others. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -19,16 +20,19 @@ struct ps_options {
 
 #define PS_MEMBER(member) offsetof(struct ps_options, member)
 static const struct option_row ps_rows[] = {
-	{ "all", 'a', NULL, "Taken for Docker's sake: all containers are always shown", OPTION_IGNORED, 0 },
-	{ "format", 0, LISTING_FORMATS, "json: an object a line", OPTION_CHOICE, PS_MEMBER(format) },
+	{ "all", 'a', NULL, "Taken for Docker's sake: all containers are always shown",
+	  OPTION_IGNORED, 0 },
+	{ "format", 0, LISTING_FORMATS, "json: an object a line", OPTION_CHOICE,
+	  PS_MEMBER(format) },
 	{ "no-trunc", 0, NULL, "Show whole ids and commands", OPTION_FLAG, PS_MEMBER(is_whole) },
 	{ "quiet", 'q', NULL, "Show only ids", OPTION_FLAG, PS_MEMBER(is_quiet) },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
 
 static const struct column ps_columns[] = {
-	{ "CONTAINER ID", "ID" }, { "IMAGE", "Image" },   { "COMMAND", "Command" }, { "CREATED", "RunningFor" },
-	{ "STATUS", "Status" },   { "NAMES", "Names" },   { NULL, "CreatedAt" },    { NULL, NULL },
+	{ "CONTAINER ID", "ID" },    { "IMAGE", "Image" },   { "COMMAND", "Command" },
+	{ "CREATED", "RunningFor" }, { "STATUS", "Status" }, { "NAMES", "Names" },
+	{ NULL, "CreatedAt" },       { NULL, NULL },
 };
 
 static char *container_status(const void *ctx, const struct container *c)
@@ -57,7 +61,8 @@ static int run_ps(struct invocation *inv, int *ret_status, struct error *err)
 	struct store *store;
 	struct container **containers;
 	unsigned count;
-	if (invocation_store(inv, &store, err) < 0 || container_list(inv, store, &containers, &count, err) < 0)
+	if (invocation_store(inv, &store, err) < 0 ||
+	    container_list(inv, store, &containers, &count, err) < 0)
 		return -1;
 	struct listing *l = listing_new(inv, ps_columns);
 	for (unsigned i = 0; i < count; i++) {
@@ -67,7 +72,9 @@ static int run_ps(struct invocation *inv, int *ret_status, struct error *err)
 		if (c->image_name)
 			reference_parse(inv, c->image_name, &reference, &ignored);
 		listing_cell(l, "%s", listing_id(inv, c->id, o->is_whole));
-		listing_cell(l, "%s", reference ? reference->familiar : listing_id(inv, c->image_digest, false));
+		listing_cell(l, "%s",
+			     reference ? reference->familiar :
+					 listing_id(inv, c->image_digest, false));
 		listing_cell(l, "%s", container_command(inv, c, o->is_whole));
 		listing_cell(l, "%s", listing_ago(inv, c->created));
 		listing_cell(l, "%s", container_status(inv, c));
@@ -102,7 +109,8 @@ struct rm_options {
 static const struct option_row rm_rows[] = {
 	{ "force", 'f', NULL, "Kill what runs in it; do not mind when there is none", OPTION_FLAG,
 	  offsetof(struct rm_options, is_forced) },
-	{ "volumes", 'v', NULL, "Taken for Docker's sake: unnamed volumes last for one run", OPTION_IGNORED, 0 },
+	{ "volumes", 'v', NULL, "Taken for Docker's sake: unnamed volumes last for one run",
+	  OPTION_IGNORED, 0 },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
 
@@ -211,9 +219,10 @@ struct commit_options {
 #define COMMIT_MEMBER(member) offsetof(struct commit_options, member)
 static const struct option_row commit_rows[] = {
 	{ "author", 'a', "TEXT", "Who made it", OPTION_TEXT, COMMIT_MEMBER(author) },
-	{ "change", 'c', "INSTRUCTION", "Apply a Dockerfile instruction (CMD, ENV, ...)", OPTION_LIST,
-	  COMMIT_MEMBER(change) },
-	{ "message", 'm', "TEXT", "The comment in the history", OPTION_TEXT, COMMIT_MEMBER(message) },
+	{ "change", 'c', "INSTRUCTION", "Apply a Dockerfile instruction (CMD, ENV, ...)",
+	  OPTION_LIST, COMMIT_MEMBER(change) },
+	{ "message", 'm', "TEXT", "The comment in the history", OPTION_TEXT,
+	  COMMIT_MEMBER(message) },
 	{ "pause", 'p', NULL, "Taken for Docker's sake", OPTION_IGNORED, 0 },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
@@ -235,7 +244,8 @@ static int run_commit(struct invocation *inv, int *ret_status, struct error *err
 		.author = o->author,
 		.change = o->change,
 	};
-	if (container_commit(inv, inv->store, c, reference ? reference->name : NULL, &changes, &image, err) < 0)
+	if (container_commit(inv, inv->store, c, reference ? reference->name : NULL, &changes,
+			     &image, err) < 0)
 		return -1;
 	puts(image->config.digest);
 	return 0;

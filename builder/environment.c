@@ -84,8 +84,9 @@ int environment_file(struct strlist *env, const char *host_path, struct error *e
 		size_t key = strcspn(line, "=");
 		if (*line && *line != '#') {
 			if (strcspn(line, " \t") < key)
-				return error_set(err, 0, "--env-file: '%s': variable '%.*s' contains blanks",
-						 host_path, (int)key, line);
+				return error_set(
+					err, 0, "--env-file: '%s': variable '%.*s' contains blanks",
+					host_path, (int)key, line);
 			/* A name alone that the caller does not have either stays as it is. */
 			if ((line[key] || getenv(line)) && environment_option(env, line, err) < 0)
 				return error_wrap(err, "--env-file: '%s'", host_path);

@@ -14,11 +14,12 @@ void environment_default(struct strlist *env, const char *key, const char *value
 /* The value of KEY, or NULL. */
 const char *environment_get(const struct strlist *env, const char *key);
 /*
- * One -e option: "KEY=VALUE"; "KEY" takes the caller's own value, and unsets KEY when there is none.
- * Fails on an empty KEY.
+ * One -e option: "KEY=VALUE"; "KEY" takes the caller's own value, and unsets KEY when there is
+ * none. Fails on an empty KEY.
  */
 int environment_option(struct strlist *env, const char *option, struct error *err);
-/* --env-file: a line per variable as -e has them, '#' begins a comment line, values are taken as they are. */
+/* --env-file: a line per variable as -e has them, '#' begins a comment line, values are taken as
+ * they are. */
 int environment_file(struct strlist *env, const char *host_path, struct error *err);
 /* http_proxy and its kin of the caller, as Docker builds and podman hand them on. */
 void environment_proxies(struct strlist *env);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Owns Docker's rules for what runs in a guest: entrypoint and command, working directory, descriptors.
- * Environment, user and bindings have files of their own.
+ * Owns Docker's rules for what runs in a guest: entrypoint and command, working directory,
+ * descriptors. Environment, user and bindings have files of their own.
  */
 #include "builder/guest.h"
 
@@ -51,8 +51,9 @@ static int make_run_dir(struct guest *g, struct store *store, struct error *err)
 }
 
 /*
- * "CMD ... If the user specifies arguments to docker run then they will override the default specified
- * in CMD, but still use the default ENTRYPOINT"; --entrypoint also forgets the image's CMD.
+ * "CMD ... If the user specifies arguments to docker run then they will override the default
+ * specified in CMD, but still use the default ENTRYPOINT"; --entrypoint also forgets the image's
+ * CMD.
  */
 static int choose_argv(struct guest *g, const struct guest_request *request, struct error *err)
 {
@@ -78,7 +79,8 @@ static int choose_argv(struct guest *g, const struct guest_request *request, str
 	return 0;
 }
 
-/* Docker's order: its own defaults, then the image, then files, then -e; HOME comes last, of passwd. */
+/* Docker's order: its own defaults, then the image, then files, then -e; HOME comes last, of
+ * passwd. */
 static int choose_env(struct guest *g, const struct guest_request *request, const char *home,
 		      struct error *err)
 {
@@ -143,7 +145,8 @@ static int make_workdir(struct guest *g, const char *guest_path, struct error *e
 			CLEANUP_CLOSE int parent =
 				open(host_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 			if (parent < 0 || mkdirat(parent, name, 0755) < 0) {
-				error_set(err, errno, "cannot make the working directory '%s'", guest_path);
+				error_set(err, errno, "cannot make the working directory '%s'",
+					  guest_path);
 				return error_status(err, EXIT_CANNOT_EXECUTE);
 			}
 			found = tracer_lookup(scratch, &g->config, prefix);
@@ -170,12 +173,15 @@ static int choose_workdir(struct guest *g, const struct guest_request *request, 
 		return 0;
 	}
 	if (asked && *asked != '/')
-		return error_set(err, 0,
-				 "the working directory '%s' is invalid, it needs to be an absolute path", asked);
+		return error_set(
+			err, 0,
+			"the working directory '%s' is invalid, it needs to be an absolute path",
+			asked);
 	if (!asked && request->image)
 		asked = request->image->working_dir;
 	/* An image may say "app"; Docker takes it from the root. */
-	g->config.cwd = mem_printf(g, "%s%s", asked && *asked == '/' ? "" : "/", asked ? asked : "");
+	g->config.cwd =
+		mem_printf(g, "%s%s", asked && *asked == '/' ? "" : "/", asked ? asked : "");
 	return make_workdir(g, g->config.cwd, err);
 }
 
@@ -189,7 +195,8 @@ static int choose_bindings(struct guest *g, const struct guest_request *request,
 	g->bindings = mem_new(g, struct bindings);
 	g->bindings->config = &g->config;
 	g->bindings->stubs = g->stubs;
-	if (volumes_parse(g, o->volumes, o->mounts, o->tmpfs, volumes_dir, g->run_dir, &volumes, err) < 0)
+	if (volumes_parse(g, o->volumes, o->mounts, o->tmpfs, volumes_dir, g->run_dir, &volumes,
+			  err) < 0)
 		return -1;
 	if (request->place == GUEST_OF_HOST) {
 		bindings_add(g->bindings, "/proc", "/proc", BINDING_PROC, "proc");
@@ -211,8 +218,8 @@ static int open_meta(struct guest *g, const struct guest_request *request, struc
 	if (!S_ISDIR(st.st_mode))
 		return error_set(err, ENOTDIR, "cannot open '%s'", request->root);
 	char *own = mem_printf(g, "%s/meta", g->run_dir);
-	return meta_open(g, request->meta_path ? request->meta_path : own, st.st_dev, request->meta_flags,
-			 &g->config.meta, err);
+	return meta_open(g, request->meta_path ? request->meta_path : own, st.st_dev,
+			 request->meta_flags, &g->config.meta, err);
 }
 
 static int fill(struct guest *g, const struct guest_request *request, struct error *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A guest put together: from an image's configuration and the options of run, exec or root to what the
- * tracer is given (environment, user, working directory, bindings, argv), and its run.
+ * A guest put together: from an image's configuration and the options of run, exec or root to what
+ * the tracer is given (environment, user, working directory, bindings, argv), and its run.
  */
 #ifndef FAKEBUILD_BUILDER_GUEST_H
 #define FAKEBUILD_BUILDER_GUEST_H
@@ -26,28 +26,52 @@ struct guest_options {
 #define GUEST_MEMBER(member) offsetof(struct guest_options, member)
 
 /* Rows that several commands have. */
-#define GUEST_ROWS_PROCESS \
-	{ "env", 'e', "KEY[=VALUE]", "Set an environment variable", OPTION_LIST, GUEST_MEMBER(env) }, \
-	{ "env-file", 0, "FILE", "Set the environment variables in FILE", OPTION_LIST, \
-	  GUEST_MEMBER(env_files) }, \
-	{ "workdir", 'w', "DIR", "Working directory, made when missing", OPTION_TEXT, \
-	  GUEST_MEMBER(workdir) }, \
-	{ "user", 'u', "USER[:GROUP]", "User (name or number) to run as", OPTION_TEXT, GUEST_MEMBER(user) }
-#define GUEST_ROWS_TERMINAL \
-	{ "interactive", 'i', NULL, "Pass standard input on even when it is a terminal", OPTION_FLAG, \
-	  GUEST_MEMBER(is_interactive) }, \
-	{ "tty", 't', NULL, "Give the command a terminal of its own", OPTION_FLAG, GUEST_MEMBER(is_tty) }
-#define GUEST_ROWS_MOUNTS \
-	{ "volume", 'v', "HOST:GUEST[:ro]", "Bind a host path, or a named volume", OPTION_LIST, \
-	  GUEST_MEMBER(volumes) }, \
-	{ "mount", 0, "type=TYPE,...", "Bind, as Docker's --mount: bind, volume or tmpfs", OPTION_LIST, \
-	  GUEST_MEMBER(mounts) }, \
-	{ "tmpfs", 0, "DIR", "An empty folder at DIR for this run", OPTION_LIST, GUEST_MEMBER(tmpfs) }
-#define GUEST_ROWS_NETWORK \
-	{ "network", 0, "host|none", "none: no network but Unix sockets", OPTION_CHOICE, \
-	  GUEST_MEMBER(network) }, \
-	{ "hostname", 'h', "NAME", "Host name that the command sees", OPTION_TEXT, GUEST_MEMBER(hostname) }, \
-	{ "add-host", 0, "NAME:IP", "Add a line to /etc/hosts", OPTION_LIST, GUEST_MEMBER(add_hosts) }
+#define GUEST_ROWS_PROCESS                                                                         \
+	{                                                                                          \
+		"env",         'e',                                                                \
+		"KEY[=VALUE]", "Set an environment variable",                                      \
+		OPTION_LIST,   GUEST_MEMBER(env)                                                   \
+	},                                                                                         \
+		{ "env-file",  0,                                                                  \
+		  "FILE",      "Set the environment variables in FILE",                            \
+		  OPTION_LIST, GUEST_MEMBER(env_files) },                                          \
+		{ "workdir",   'w',                                                                \
+		  "DIR",       "Working directory, made when missing",                             \
+		  OPTION_TEXT, GUEST_MEMBER(workdir) },                                            \
+	{                                                                                          \
+		"user", 'u', "USER[:GROUP]", "User (name or number) to run as", OPTION_TEXT,       \
+			GUEST_MEMBER(user)                                                         \
+	}
+#define GUEST_ROWS_TERMINAL                                                                        \
+	{ "interactive", 'i',                                                                      \
+	  NULL,          "Pass standard input on even when it is a terminal",                      \
+	  OPTION_FLAG,   GUEST_MEMBER(is_interactive) },                                           \
+	{                                                                                          \
+		"tty", 't', NULL, "Give the command a terminal of its own", OPTION_FLAG,           \
+			GUEST_MEMBER(is_tty)                                                       \
+	}
+#define GUEST_ROWS_MOUNTS                                                                          \
+	{ "volume",          'v',                                                                  \
+	  "HOST:GUEST[:ro]", "Bind a host path, or a named volume",                                \
+	  OPTION_LIST,       GUEST_MEMBER(volumes) },                                              \
+		{ "mount",         0,                                                              \
+		  "type=TYPE,...", "Bind, as Docker's --mount: bind, volume or tmpfs",             \
+		  OPTION_LIST,     GUEST_MEMBER(mounts) },                                         \
+	{                                                                                          \
+		"tmpfs", 0, "DIR", "An empty folder at DIR for this run", OPTION_LIST,             \
+			GUEST_MEMBER(tmpfs)                                                        \
+	}
+#define GUEST_ROWS_NETWORK                                                                         \
+	{ "network",     0,                                                                        \
+	  "host|none",   "none: no network but Unix sockets",                                      \
+	  OPTION_CHOICE, GUEST_MEMBER(network) },                                                  \
+		{ "hostname",  'h',                                                                \
+		  "NAME",      "Host name that the command sees",                                  \
+		  OPTION_TEXT, GUEST_MEMBER(hostname) },                                           \
+	{                                                                                          \
+		"add-host", 0, "NAME:IP", "Add a line to /etc/hosts", OPTION_LIST,                 \
+			GUEST_MEMBER(add_hosts)                                                    \
+	}
 
 /* Where a guest lives. */
 enum guest_place {
@@ -71,8 +95,8 @@ struct guest_request {
 
 struct guest;
 /*
- * Put it together.  Fails with a sentence when a user, folder, volume or command is missing, with Docker's
- * status.  Whoever opens a guest closes it.
+ * Put it together.  Fails with a sentence when a user, folder, volume or command is missing, with
+ * Docker's status.  Whoever opens a guest closes it.
  */
 int guest_open(const void *ctx, const struct guest_request *request, struct guest **ret,
 	       struct error *err);

@@ -35,7 +35,8 @@ void help_print_command(FILE *out, const struct command *command)
 	for (const char *form = command->usage; form;) {
 		const char *end = strchr(form, '\n');
 		int length = end ? (int)(end - form) : (int)strlen(form);
-		fprintf(out, "%-6s fakebuild %s%s%.*s\n", lead, command->name, length ? " " : "", length, form);
+		fprintf(out, "%-6s fakebuild %s%s%.*s\n", lead, command->name, length ? " " : "",
+			length, form);
 		form = end ? end + 1 : NULL;
 		lead = "";
 	}

@@ -14,8 +14,10 @@ struct history_options {
 
 #define HISTORY_MEMBER(member) offsetof(struct history_options, member)
 static const struct option_row history_rows[] = {
-	{ "format", 0, LISTING_FORMATS, "json: an object a line", OPTION_CHOICE, HISTORY_MEMBER(format) },
-	{ "no-trunc", 0, NULL, "Show whole ids and commands", OPTION_FLAG, HISTORY_MEMBER(is_whole) },
+	{ "format", 0, LISTING_FORMATS, "json: an object a line", OPTION_CHOICE,
+	  HISTORY_MEMBER(format) },
+	{ "no-trunc", 0, NULL, "Show whole ids and commands", OPTION_FLAG,
+	  HISTORY_MEMBER(is_whole) },
 	{ "quiet", 'q', NULL, "Show only ids", OPTION_FLAG, HISTORY_MEMBER(is_quiet) },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
@@ -62,9 +64,11 @@ static int run_history(struct invocation *inv, int *ret_status, struct error *er
 		int64_t bytes = !is_empty && layer > 0 ? image->layers[--layer].size_bytes : 0;
 		bool is_newest = i + 1 == json_length(history);
 		listing_cell(l, "%s",
-			     is_newest ? listing_id(inv, image->config.digest, o->is_whole) : "<missing>");
+			     is_newest ? listing_id(inv, image->config.digest, o->is_whole) :
+					 "<missing>");
 		listing_cell(l, "%s", listing_ago(inv, created));
-		listing_cell(l, "%s", shown_command(inv, command ? command : "", o->is_whole || o->format));
+		listing_cell(l, "%s",
+			     shown_command(inv, command ? command : "", o->is_whole || o->format));
 		listing_cell(l, "%s", text_size(bytes, size, sizeof(size)));
 		listing_cell(l, "%s", comment ? comment : "");
 		listing_cell(l, "%s", created ? created : "");

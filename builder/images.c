@@ -15,22 +15,31 @@ struct images_options {
 
 #define IMAGES_MEMBER(member) offsetof(struct images_options, member)
 static const struct option_row images_rows[] = {
-	{ "all", 'a', NULL, "Taken for Docker's sake: all images are always shown", OPTION_IGNORED, 0 },
-	{ "digests", 0, NULL, "Show the digests of the manifests too", OPTION_FLAG, IMAGES_MEMBER(has_digests) },
-	{ "format", 0, LISTING_FORMATS, "json: an object a line", OPTION_CHOICE, IMAGES_MEMBER(format) },
+	{ "all", 'a', NULL, "Taken for Docker's sake: all images are always shown", OPTION_IGNORED,
+	  0 },
+	{ "digests", 0, NULL, "Show the digests of the manifests too", OPTION_FLAG,
+	  IMAGES_MEMBER(has_digests) },
+	{ "format", 0, LISTING_FORMATS, "json: an object a line", OPTION_CHOICE,
+	  IMAGES_MEMBER(format) },
 	{ "no-trunc", 0, NULL, "Show whole ids", OPTION_FLAG, IMAGES_MEMBER(is_whole) },
 	{ "quiet", 'q', NULL, "Show only ids", OPTION_FLAG, IMAGES_MEMBER(is_quiet) },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
 
 static const struct column images_columns[] = {
-	{ "REPOSITORY", "Repository" }, { "TAG", "Tag" },          { "IMAGE ID", "ID" },
-	{ "CREATED", "CreatedSince" },  { "SIZE", "Size" },        { NULL, "CreatedAt" },
-	{ NULL, "Digest" },             { NULL, NULL },
+	{ "REPOSITORY", "Repository" },
+	{ "TAG", "Tag" },
+	{ "IMAGE ID", "ID" },
+	{ "CREATED", "CreatedSince" },
+	{ "SIZE", "Size" },
+	{ NULL, "CreatedAt" },
+	{ NULL, "Digest" },
+	{ NULL, NULL },
 };
 static const struct column images_digest_columns[] = {
-	{ "REPOSITORY", "Repository" }, { "TAG", "Tag" },          { "DIGEST", "Digest" },
-	{ "IMAGE ID", "ID" },           { "CREATED", "CreatedSince" }, { "SIZE", "Size" },
+	{ "REPOSITORY", "Repository" }, { "TAG", "Tag" },
+	{ "DIGEST", "Digest" },         { "IMAGE ID", "ID" },
+	{ "CREATED", "CreatedSince" },  { "SIZE", "Size" },
 	{ NULL, "CreatedAt" },          { NULL, NULL },
 };
 enum { IMAGE_ID_COLUMN = 2 };
@@ -44,8 +53,8 @@ static uint64_t image_bytes(const struct image *image)
 	return bytes;
 }
 
-static void add_image(struct listing *l, const struct images_options *o, const struct reference *reference,
-		      const struct image *image)
+static void add_image(struct listing *l, const struct images_options *o,
+		      const struct reference *reference, const struct image *image)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	char size[16], *familiar = reference ? mem_strdup(scratch, reference->familiar) : NULL;
@@ -84,7 +93,8 @@ static bool is_wanted(const char *wanted, const struct reference *reference)
 	if (colon)
 		*colon = '\0';
 	return fnmatch(wanted, reference->familiar, FNM_PATHNAME) == 0 ||
-	       fnmatch(wanted, repository, FNM_PATHNAME) == 0 || strcmp(wanted, reference->name) == 0;
+	       fnmatch(wanted, repository, FNM_PATHNAME) == 0 ||
+	       strcmp(wanted, reference->name) == 0;
 }
 
 static int run_images(struct invocation *inv, int *ret_status, struct error *err)
@@ -94,9 +104,11 @@ static int run_images(struct invocation *inv, int *ret_status, struct error *err
 	struct store *store;
 	struct stored_image *images;
 	unsigned count;
-	if (invocation_store(inv, &store, err) < 0 || store_list_images(inv, store, &images, &count, err) < 0)
+	if (invocation_store(inv, &store, err) < 0 ||
+	    store_list_images(inv, store, &images, &count, err) < 0)
 		return -1;
-	struct listing *l = listing_new(inv, o->has_digests ? images_digest_columns : images_columns);
+	struct listing *l =
+		listing_new(inv, o->has_digests ? images_digest_columns : images_columns);
 	for (unsigned i = 0; i < count; i++) {
 		struct reference *reference = NULL;
 		struct image *image;
@@ -106,7 +118,8 @@ static int run_images(struct invocation *inv, int *ret_status, struct error *err
 		if (!is_wanted(inv->args[0], reference))
 			continue;
 		if (store_find_image(inv, store, images[i].manifest.digest, &image, err) < 0)
-			return error_wrap(err, "image '%s'", images[i].name ? images[i].name : "<none>");
+			return error_wrap(err, "image '%s'",
+					  images[i].name ? images[i].name : "<none>");
 		if (image)
 			add_image(l, o, reference, image);
 	}
@@ -166,8 +179,8 @@ struct rmi_options {
 };
 
 static const struct option_row rmi_rows[] = {
-	{ "force", 'f', NULL, "Remove an image by its id even when it has several names", OPTION_FLAG,
-	  offsetof(struct rmi_options, is_forced) },
+	{ "force", 'f', NULL, "Remove an image by its id even when it has several names",
+	  OPTION_FLAG, offsetof(struct rmi_options, is_forced) },
 	{ "no-prune", 0, NULL, "Only take the name away; 'gc' frees the room later", OPTION_FLAG,
 	  offsetof(struct rmi_options, keeps_blobs) },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
@@ -185,8 +198,9 @@ static int untag_all(struct invocation *inv, const struct rmi_options *o, const 
 	for (unsigned i = 0; i < count; i++)
 		names += strcmp(images[i].manifest.digest, image->manifest.digest) == 0;
 	if (names > 1 && !o->is_forced)
-		return error_set(err, 0, "image %s has %u names: remove them one by one, or use --force", text,
-				 names);
+		return error_set(err, 0,
+				 "image %s has %u names: remove them one by one, or use --force",
+				 text, names);
 	for (unsigned i = 0; i < count; i++) {
 		if (strcmp(images[i].manifest.digest, image->manifest.digest) != 0)
 			continue;
@@ -226,7 +240,8 @@ static int run_rmi(struct invocation *inv, int *ret_status, struct error *err)
 	for (int i = 0; i < inv->arg_count && r == 0; i++)
 		r = remove_image(inv, o, inv->args[i], err);
 	struct error of_gc = ERROR_INIT;
-	if (inv->store && !o->keeps_blobs && store_gc(inv->store, false, &freed, &of_gc) < 0 && r == 0) {
+	if (inv->store && !o->keeps_blobs && store_gc(inv->store, false, &freed, &of_gc) < 0 &&
+	    r == 0) {
 		*err = of_gc;
 		r = -1;
 	}

@@ -46,7 +46,8 @@ static int add_names(struct invocation *inv, struct json *object, const struct i
 	for (unsigned i = 0; i < count; i++) {
 		struct reference *reference;
 		struct error ignored = ERROR_INIT;
-		if (!images[i].name || strcmp(images[i].manifest.digest, image->manifest.digest) != 0 ||
+		if (!images[i].name ||
+		    strcmp(images[i].manifest.digest, image->manifest.digest) != 0 ||
 		    reference_parse(inv, images[i].name, &reference, &ignored) < 0)
 			continue;
 		if (reference->tag)
@@ -83,7 +84,8 @@ static int show_image(struct invocation *inv, struct json *object, const struct 
 	json_set_string(object, "Author", image->run.author ? image->run.author : "");
 	if (add_config(object, image, err) < 0)
 		return -1;
-	json_set_string(object, "Architecture", platform->architecture ? platform->architecture : "");
+	json_set_string(object, "Architecture",
+			platform->architecture ? platform->architecture : "");
 	if (platform->variant && *platform->variant)
 		json_set_string(object, "Variant", platform->variant);
 	json_set_string(object, "Os", platform->os ? platform->os : "");
@@ -100,7 +102,10 @@ static int show_container(struct invocation *inv, struct json *object, const str
 	if (store_find_image(inv, inv->store, c->image_digest, &image, err) < 0)
 		return -1;
 	struct json *state = json_new_object(inv);
-	json_set_string(state, "Status", c->pid ? "running" : c->exit_code < 0 ? "created" : "exited");
+	json_set_string(state, "Status",
+			c->pid           ? "running" :
+			c->exit_code < 0 ? "created" :
+					   "exited");
 	json_set_bool(state, "Running", c->pid != 0);
 	json_set_int(state, "Pid", c->pid);
 	json_set_int(state, "ExitCode", c->exit_code < 0 ? 0 : c->exit_code);
@@ -116,8 +121,8 @@ static int show_container(struct invocation *inv, struct json *object, const str
 	return image ? add_config(object, image, err) : 0;
 }
 
-static int show(struct invocation *inv, struct json *object, enum inspect_type type, const char *text,
-		struct error *err)
+static int show(struct invocation *inv, struct json *object, enum inspect_type type,
+		const char *text, struct error *err)
 {
 	struct container *container = NULL;
 	struct image *image;

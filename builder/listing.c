@@ -44,7 +44,8 @@ static size_t text_width(const char *text)
 	return n;
 }
 
-static void print_table_row(const struct listing *l, FILE *out, const size_t *widths, char *const *cells)
+static void print_table_row(const struct listing *l, FILE *out, const size_t *widths,
+			    char *const *cells)
 {
 	size_t pending = 0;
 	for (unsigned c = 0; c < l->column_count; c++) {
@@ -112,8 +113,9 @@ static bool parse_time(const char *text, time_t *ret)
 	struct tm tm = { .tm_isdst = 0 };
 	int zone_hours = 0, zone_minutes = 0;
 	char sign = '+';
-	if (!text || strlen(text) < 19 || sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
-			    &tm.tm_min, &tm.tm_sec) != 6)
+	if (!text || strlen(text) < 19 ||
+	    sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+		   &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
 		return false;
 	const char *zone = strpbrk(text + 19, "+-Zz");
 	if (zone && (*zone == '+' || *zone == '-') &&
@@ -134,16 +136,11 @@ char *listing_ago(const void *ctx, const char *rfc3339)
 		long long unit;  /* 0: the words alone */
 		const char *words;
 	} scales[] = {
-		{ 1, 0, "Less than a second" },
-		{ 2, 0, "1 second" },
-		{ MINUTE, 1, "seconds" },
-		{ 2 * MINUTE, 0, "About a minute" },
-		{ HOUR, MINUTE, "minutes" },
-		{ 2 * HOUR, 0, "About an hour" },
-		{ 2 * DAY, HOUR, "hours" },
-		{ 14 * DAY, DAY, "days" },
-		{ 60 * DAY, 7 * DAY, "weeks" },
-		{ 730LL * DAY, 30 * DAY, "months" },
+		{ 1, 0, "Less than a second" },    { 2, 0, "1 second" },
+		{ MINUTE, 1, "seconds" },          { 2 * MINUTE, 0, "About a minute" },
+		{ HOUR, MINUTE, "minutes" },       { 2 * HOUR, 0, "About an hour" },
+		{ 2 * DAY, HOUR, "hours" },        { 14 * DAY, DAY, "days" },
+		{ 60 * DAY, 7 * DAY, "weeks" },    { 730LL * DAY, 30 * DAY, "months" },
 		{ INT64_MAX, 365 * DAY, "years" },
 	};
 	time_t then;

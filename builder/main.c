@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The `fakebuild` program: finds the command, reads its options, runs it, prints the one sentence of
- * a failure.  What each command does is in the file of its noun; see README.md in this folder.
+ * The `fakebuild` program: finds the command, reads its options, runs it, prints the one sentence
+ * of a failure.  What each command does is in the file of its noun; see README.md in this folder.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +13,10 @@
 #include "tracer/base/text.h"
 
 const struct option_row shared_rows[] = {
-	{ "root", 0, "DIR", "Folder of images and containers (default $FAKEBUILD_ROOT)", OPTION_TEXT,
-	  offsetof(struct shared_options, store_root) },
-	{ "help", 0, NULL, "Show this help", OPTION_FLAG, offsetof(struct shared_options, is_help) },
+	{ "root", 0, "DIR", "Folder of images and containers (default $FAKEBUILD_ROOT)",
+	  OPTION_TEXT, offsetof(struct shared_options, store_root) },
+	{ "help", 0, NULL, "Show this help", OPTION_FLAG,
+	  offsetof(struct shared_options, is_help) },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
 
@@ -49,9 +50,11 @@ static int check_word_count(const struct command *command, int count, struct err
 	if (count >= command->min_args && count <= command->max_args)
 		return 0;
 	const char *first_form_end = strchr(command->usage, '\n');
-	int length = first_form_end ? (int)(first_form_end - command->usage) : (int)strlen(command->usage);
+	int length = first_form_end ? (int)(first_form_end - command->usage) :
+				      (int)strlen(command->usage);
 	error_set(err, 0, "%s: too %s words, usage: fakebuild %s %.*s", command->name,
-		  count < command->min_args ? "few" : "many", command->name, length, command->usage);
+		  count < command->min_args ? "few" : "many", command->name, length,
+		  command->usage);
 	return error_status(err, EXIT_USAGE);
 }
 
@@ -60,9 +63,10 @@ static int run_command(int argc, char **argv, int *ret_status, struct error *err
 	CLEANUP_TALLOC void *ctx = talloc_new(NULL);
 	struct shared_options shared = { NULL, false, false };
 	int words = 0;
-	/* The words before the command are parsed alone: the first word that is no option ends them. */
-	if (options_parse(ctx, first_rows, &shared, shared_rows, &shared, OPTIONS_FIRST, argc - 1, argv + 1,
-			  &words, err) < 0)
+	/* The words before the command are parsed alone: the first word that is no option ends
+	 * them. */
+	if (options_parse(ctx, first_rows, &shared, shared_rows, &shared, OPTIONS_FIRST, argc - 1,
+			  argv + 1, &words, err) < 0)
 		return -1;
 	if (shared.is_version) {
 		puts("fakebuild " FAKEBUILD_VERSION);
@@ -79,8 +83,8 @@ static int run_command(int argc, char **argv, int *ret_status, struct error *err
 	void *options = talloc_zero_size(ctx, command->options_bytes + 1);
 	mem_must(options);
 	int count = 0;
-	if (options_parse(ctx, command->options, options, shared_rows, &shared, command->style, words - 1,
-			  argv + 2, &count, err) < 0)
+	if (options_parse(ctx, command->options, options, shared_rows, &shared, command->style,
+			  words - 1, argv + 2, &count, err) < 0)
 		return error_wrap(err, "%s", command->name);
 	if (shared.is_help) {
 		help_print_command(stdout, command);

@@ -21,7 +21,8 @@ struct found {
 	char *members;
 };
 
-const struct option_row *options_find(const struct option_row *rows, const char *name, size_t length)
+const struct option_row *options_find(const struct option_row *rows, const char *name,
+				      size_t length)
 {
 	for (const struct option_row *row = rows; row && row->name; row++)
 		if (strlen(row->name) == length && memcmp(row->name, name, length) == 0)
@@ -85,7 +86,8 @@ static int read_bool(const char *text, bool *ret)
 		const char *word;
 		bool value;
 	} words[] = {
-		{ "true", true }, { "1", true }, { "t", true }, { "false", false }, { "0", false }, { "f", false },
+		{ "true", true },   { "1", true },  { "t", true },
+		{ "false", false }, { "0", false }, { "f", false },
 	};
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		if (strcmp(words[i].word, text) == 0) {
@@ -122,7 +124,8 @@ static int store_value(struct found found, const char *value, struct error *err)
 		if (!value) {
 			*(bool *)member = true;
 		} else if (read_bool(value, (bool *)member) < 0) {
-			error_set(err, 0, "option '--%s' is true or false, not '%s'", row->name, value);
+			error_set(err, 0, "option '--%s' is true or false, not '%s'", row->name,
+				  value);
 			return error_status(err, EXIT_USAGE);
 		}
 		return 0;
@@ -135,7 +138,8 @@ static int store_value(struct found found, const char *value, struct error *err)
 	case OPTION_CHOICE:
 		choice = find_choice(row->argument, value);
 		if (choice < 0) {
-			error_set(err, 0, "option '--%s' takes %s, not '%s'", row->name, row->argument, value);
+			error_set(err, 0, "option '--%s' takes %s, not '%s'", row->name,
+				  row->argument, value);
 			return error_status(err, EXIT_USAGE);
 		}
 		*(int *)member = choice;
@@ -158,7 +162,8 @@ static int next_value(struct found found, int *at, int argc, char **argv, const 
 		return 0;
 	}
 	if (*at + 1 >= argc) {
-		error_set(err, 0, "option '--%s' needs a value: %s", found.row->name, found.row->argument);
+		error_set(err, 0, "option '--%s' needs a value: %s", found.row->name,
+			  found.row->argument);
 		return error_status(err, EXIT_USAGE);
 	}
 	*ret = argv[++*at];
@@ -212,8 +217,8 @@ static void make_lists(const void *ctx, const struct option_row *rows, char *opt
 }
 
 int options_parse(const void *ctx, const struct option_row *rows, void *options,
-		  const struct option_row *shared_rows, void *shared, enum option_style style, int argc,
-		  char **argv, int *ret_words, struct error *err)
+		  const struct option_row *shared_rows, void *shared, enum option_style style,
+		  int argc, char **argv, int *ret_words, struct error *err)
 {
 	struct parser p = { rows, options, shared_rows, shared };
 	make_lists(ctx, rows, options);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Options as rows.  A command's rows are all there is to say about its options: parsing, --help, the
- * completion scripts and the comparison with the man page are derived from them.
+ * Options as rows.  A command's rows are all there is to say about its options: parsing, --help,
+ * the completion scripts and the comparison with the man page are derived from them.
  */
 #ifndef FAKEBUILD_BUILDER_OPTIONS_H
 #define FAKEBUILD_BUILDER_OPTIONS_H
@@ -18,9 +18,11 @@ enum option_kind {
 	OPTION_FLAG,    /* bool; --x, --x=true, --x=false */
 	OPTION_TEXT,    /* const char *; the last one given counts, NULL when none was */
 	OPTION_LIST,    /* struct strlist *; each one given is added, never NULL */
-	OPTION_CHOICE,  /* int; which of the words of `argument`, "missing|always|never", 0 by default */
+	OPTION_CHOICE,  /* int; which of the words of `argument`, "missing|always|never", 0 by
+			   default */
 	OPTION_IGNORED, /* no member: taken as Docker takes it, of no effect here */
-	OPTION_REFUSED, /* no member: Docker has it, we cannot; `help` is the sentence; not in --help */
+	OPTION_REFUSED, /* no member: Docker has it, we cannot; `help` is the sentence; not in
+			   --help */
 };
 
 struct option_row {
@@ -38,16 +40,17 @@ enum option_style {
 };
 
 /*
- * Parse argv[0..argc) as Docker does: --name=value, --name value, -n value, -nvalue, -abc, "--" ends.
- * `rows` fill *options, `shared_rows` fill *shared.  Words that are no options are moved to the front of
- * argv and counted in *ret_words.  Fails with one sentence and status EXIT_USAGE.
+ * Parse argv[0..argc) as Docker does: --name=value, --name value, -n value, -nvalue, -abc, "--"
+ * ends. `rows` fill *options, `shared_rows` fill *shared.  Words that are no options are moved to
+ * the front of argv and counted in *ret_words.  Fails with one sentence and status EXIT_USAGE.
  */
 int options_parse(const void *ctx, const struct option_row *rows, void *options,
-		  const struct option_row *shared_rows, void *shared, enum option_style style, int argc,
-		  char **argv, int *ret_words, struct error *err);
+		  const struct option_row *shared_rows, void *shared, enum option_style style,
+		  int argc, char **argv, int *ret_words, struct error *err);
 
 /* Is there an option with this long name? */
-const struct option_row *options_find(const struct option_row *rows, const char *name, size_t length);
+const struct option_row *options_find(const struct option_row *rows, const char *name,
+				      size_t length);
 
 /* The lines of --help for these rows. */
 void options_print_help(FILE *out, const struct option_row *rows);

@@ -62,7 +62,8 @@ static void draw_layer(const struct screen *s, const struct layer *layer)
 	short_digest(layer->digest, id);
 	fprintf(stderr, "\r\033[K%s: ", id);
 	if (s->has_colour)
-		fprintf(stderr, "\033[%sm%s\033[0m", stages[layer->stage].colour, stages[layer->stage].words);
+		fprintf(stderr, "\033[%sm%s\033[0m", stages[layer->stage].colour,
+			stages[layer->stage].words);
 	else
 		fputs(stages[layer->stage].words, stderr);
 	if (stages[layer->stage].has_bar && layer->total_bytes > 0) {
@@ -73,7 +74,8 @@ static void draw_layer(const struct screen *s, const struct layer *layer)
 		if (full > 0 && full < BAR_WIDTH)
 			bar[full - 1] = '>';
 		bar[BAR_WIDTH] = '\0';
-		fprintf(stderr, "  [%s]  %s/%s", bar, text_size(layer->done_bytes, done, sizeof(done)),
+		fprintf(stderr, "  [%s]  %s/%s", bar,
+			text_size(layer->done_bytes, done, sizeof(done)),
 			text_size(layer->total_bytes, total, sizeof(total)));
 	}
 	fputc('\n', stderr);
@@ -82,7 +84,9 @@ static void draw_layer(const struct screen *s, const struct layer *layer)
 static void redraw(struct screen *s)
 {
 	struct winsize size;
-	unsigned room = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 2 ? size.ws_row - 1u : 23;
+	unsigned room = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 2 ?
+				size.ws_row - 1u :
+				23;
 	unsigned first = s->layer_count > room ? s->layer_count - room : 0;
 	/* More layers than lines: the later ones are shown. */
 	if (s->drawn > 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Progress of pulls and pushes: a bar per layer on a terminal, plain lines elsewhere, on standard error. */
+/* Progress of pulls and pushes: a bar per layer on a terminal, plain lines elsewhere, on standard
+ * error. */
 #ifndef FAKEBUILD_BUILDER_PROGRESS_H
 #define FAKEBUILD_BUILDER_PROGRESS_H
 

@@ -22,7 +22,8 @@ struct pull_options {
 static const struct option_row pull_rows[] = {
 	{ "platform", 0, "OS/ARCH", "Platform to choose of an image that has several", OPTION_TEXT,
 	  offsetof(struct pull_options, platform) },
-	{ "quiet", 'q', NULL, "Show no progress", OPTION_FLAG, offsetof(struct pull_options, is_quiet) },
+	{ "quiet", 'q', NULL, "Show no progress", OPTION_FLAG,
+	  offsetof(struct pull_options, is_quiet) },
 	{ "all-tags", 'a', NULL, "name the tags that are wanted", OPTION_REFUSED, 0 },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
@@ -38,8 +39,8 @@ static int run_pull(struct invocation *inv, int *ret_status, struct error *err)
 		struct image *image;
 		char *name;
 		const struct progress *progress = progress_begin(inv, o->is_quiet);
-		int r = transport_pull(inv, store, inv->args[i], PULL_ALWAYS, o->platform, progress, &image,
-				       &name, err);
+		int r = transport_pull(inv, store, inv->args[i], PULL_ALWAYS, o->platform, progress,
+				       &image, &name, err);
 		progress_end(progress);
 		if (r < 0)
 			return -1;
@@ -68,7 +69,8 @@ struct push_options {
 };
 
 static const struct option_row push_rows[] = {
-	{ "quiet", 'q', NULL, "Show no progress", OPTION_FLAG, offsetof(struct push_options, is_quiet) },
+	{ "quiet", 'q', NULL, "Show no progress", OPTION_FLAG,
+	  offsetof(struct push_options, is_quiet) },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
 
@@ -115,8 +117,8 @@ struct login_options {
 static const struct option_row login_rows[] = {
 	{ "username", 'u', "NAME", "User name, asked for when missing", OPTION_TEXT,
 	  offsetof(struct login_options, user) },
-	{ "password", 'p', "PASSWORD", "Password; others can read it in the list of processes", OPTION_TEXT,
-	  offsetof(struct login_options, password) },
+	{ "password", 'p', "PASSWORD", "Password; others can read it in the list of processes",
+	  OPTION_TEXT, offsetof(struct login_options, password) },
 	{ "password-stdin", 0, NULL, "Read the password from standard input", OPTION_FLAG,
 	  offsetof(struct login_options, is_password_on_stdin) },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
@@ -155,8 +157,9 @@ static int run_login(struct invocation *inv, int *ret_status, struct error *err)
 		user = answer;
 	}
 	if (!password) {
-		if (o->is_password_on_stdin ? read_password(inv, &answer, err) < 0 :
-					      terminal_ask(inv, "Password: ", true, &answer, err) < 0)
+		if (o->is_password_on_stdin ?
+			    read_password(inv, &answer, err) < 0 :
+			    terminal_ask(inv, "Password: ", true, &answer, err) < 0)
 			return -1;
 		password = answer;
 	}

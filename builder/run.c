@@ -36,37 +36,45 @@ static const struct option_row run_rows[] = {
 	GUEST_ROWS_TERMINAL,
 	GUEST_ROWS_MOUNTS,
 	GUEST_ROWS_NETWORK,
-	{ "read-only", 0, NULL, "Make the root read-only", OPTION_FLAG, RUN_MEMBER(guest.is_read_only) },
+	{ "read-only", 0, NULL, "Make the root read-only", OPTION_FLAG,
+	  RUN_MEMBER(guest.is_read_only) },
 	{ "name", 0, "NAME", "Keep the container under this name", OPTION_TEXT, RUN_MEMBER(name) },
 	{ "commit", 0, "REF", "Make an image of the result when the command succeeds", OPTION_TEXT,
 	  RUN_MEMBER(commit) },
-	{ "change", 'c', "INSTRUCTION", "With --commit: apply a Dockerfile instruction (CMD, ENV, ...)",
-	  OPTION_LIST, RUN_MEMBER(change) },
-	{ "message", 'm', "TEXT", "With --commit: the comment in the history", OPTION_TEXT, RUN_MEMBER(message) },
-	{ "rootfs", 0, "DIR", "Run in this folder instead of an image; changes stay in it", OPTION_TEXT,
-	  RUN_MEMBER(rootfs) },
-	{ "platform", 0, "OS/ARCH", "Platform of the image to pull", OPTION_TEXT, RUN_MEMBER(platform) },
-	{ "pull", 0, "missing|always|never", "When to pull the image", OPTION_CHOICE, RUN_MEMBER(pull) },
+	{ "change", 'c', "INSTRUCTION",
+	  "With --commit: apply a Dockerfile instruction (CMD, ENV, ...)", OPTION_LIST,
+	  RUN_MEMBER(change) },
+	{ "message", 'm', "TEXT", "With --commit: the comment in the history", OPTION_TEXT,
+	  RUN_MEMBER(message) },
+	{ "rootfs", 0, "DIR", "Run in this folder instead of an image; changes stay in it",
+	  OPTION_TEXT, RUN_MEMBER(rootfs) },
+	{ "platform", 0, "OS/ARCH", "Platform of the image to pull", OPTION_TEXT,
+	  RUN_MEMBER(platform) },
+	{ "pull", 0, "missing|always|never", "When to pull the image", OPTION_CHOICE,
+	  RUN_MEMBER(pull) },
 	{ "quiet", 'q', NULL, "Show no progress of a pull", OPTION_FLAG, RUN_MEMBER(is_quiet) },
-	{ "rm", 0, NULL, "Taken for Docker's sake: unnamed containers are always removed", OPTION_IGNORED, 0 },
-	{ "init", 0, NULL, "Taken for Docker's sake: left-over processes are always reaped", OPTION_IGNORED, 0 },
+	{ "rm", 0, NULL, "Taken for Docker's sake: unnamed containers are always removed",
+	  OPTION_IGNORED, 0 },
+	{ "init", 0, NULL, "Taken for Docker's sake: left-over processes are always reaped",
+	  OPTION_IGNORED, 0 },
 	{ "privileged", 0, NULL, "Taken for Docker's sake", OPTION_IGNORED, 0 },
 	{ "cap-add", 0, "CAPABILITY", "Taken for Docker's sake", OPTION_IGNORED, 0 },
 	{ "cap-drop", 0, "CAPABILITY", "Taken for Docker's sake", OPTION_IGNORED, 0 },
 	{ "security-opt", 0, "OPTION", "Taken for Docker's sake", OPTION_IGNORED, 0 },
 	{ "label", 'l', "KEY=VALUE", "Taken for Docker's sake", OPTION_IGNORED, 0 },
-	{ "detach", 'd', NULL, "there is no daemon to keep a command running, start it with '&'", OPTION_REFUSED,
-	  0 },
+	{ "detach", 'd', NULL, "there is no daemon to keep a command running, start it with '&'",
+	  OPTION_REFUSED, 0 },
 	{ "publish", 'p', "PORTS", "the command shares the host's network and listens there itself",
 	  OPTION_REFUSED, 0 },
-	{ "publish-all", 'P', NULL, "the command shares the host's network and listens there itself",
-	  OPTION_REFUSED, 0 },
+	{ "publish-all", 'P', NULL,
+	  "the command shares the host's network and listens there itself", OPTION_REFUSED, 0 },
 	{ "memory", 0, "BYTES", "limits need cgroups, which need root", OPTION_REFUSED, 0 },
 	{ "cpus", 0, "NUMBER", "limits need cgroups, which need root", OPTION_REFUSED, 0 },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
 
-/* Docker reads nothing from a terminal without -i; a pipe is handed on as people expect of commands. */
+/* Docker reads nothing from a terminal without -i; a pipe is handed on as people expect of
+ * commands. */
 static int close_terminal_input(const struct guest_options *o, struct error *err)
 {
 	if (o->is_interactive || o->is_tty || !isatty(STDIN_FILENO))
@@ -79,7 +87,8 @@ static int close_terminal_input(const struct guest_options *o, struct error *err
 
 static bool is_transport(const char *source)
 {
-	static const char *const transports[] = { "docker://", "oci:", "oci-archive:", "docker-archive:", "dir:" };
+	static const char *const transports[] = { "docker://", "oci:", "oci-archive:",
+						  "docker-archive:", "dir:" };
 	for (size_t i = 0; i < sizeof(transports) / sizeof(*transports); i++)
 		if (text_starts(source, transports[i]))
 			return true;
@@ -90,7 +99,8 @@ static int unpack_layers(struct invocation *inv, const struct image *image, stru
 {
 	for (unsigned i = 0; i < image->layer_count; i++)
 		if (!layer_exists(inv->store, image->diff_ids[i]) &&
-		    layer_unpack_blob(inv, inv->store, &image->layers[i], image->diff_ids[i], err) < 0)
+		    layer_unpack_blob(inv, inv->store, &image->layers[i], image->diff_ids[i], err) <
+			    0)
 			return -1;
 	return 0;
 }
@@ -112,13 +122,14 @@ static int get_image(struct invocation *inv, const struct run_options *o, const 
 		return -1;
 	}
 	const struct progress *progress = progress_begin(inv, o->is_quiet);
-	int r = transport_pull(inv, inv->store, source, o->pull, o->platform, progress, ret, ret_name, err);
+	int r = transport_pull(inv, inv->store, source, o->pull, o->platform, progress, ret,
+			       ret_name, err);
 	progress_end(progress);
 	return r;
 }
 
-static int commit_result(struct invocation *inv, const struct run_options *o, const struct container *c,
-			 const char *command, struct error *err)
+static int commit_result(struct invocation *inv, const struct run_options *o,
+			 const struct container *c, const char *command, struct error *err)
 {
 	struct reference *reference;
 	struct image *image;
@@ -164,8 +175,9 @@ static int run_guest(struct invocation *inv, const struct guest_request *request
 	return r;
 }
 
-static int run_in_container(struct invocation *inv, const struct run_options *o, struct container *c,
-			    const struct image *image, int *ret_status, struct error *err)
+static int run_in_container(struct invocation *inv, const struct run_options *o,
+			    struct container *c, const struct image *image, int *ret_status,
+			    struct error *err)
 {
 	struct guest_request request = container_request(inv, c, &o->guest, image, inv->args + 1);
 	struct guest *guest;
@@ -209,15 +221,17 @@ static int run_image(struct invocation *inv, const struct run_options *o, int *r
 }
 
 /*
- * The table of a folder is kept by the folder's path, beside a note of which folder that was: one that was
- * deleted and made again is another folder, whose inode numbers may be the old one's.
+ * The table of a folder is kept by the folder's path, beside a note of which folder that was: one
+ * that was deleted and made again is another folder, whose inode numbers may be the old one's.
  */
-static int find_folder_table(struct invocation *inv, const char *root, char **ret_folder, struct error *err)
+static int find_folder_table(struct invocation *inv, const char *root, char **ret_folder,
+			     struct error *err)
 {
 	char digest[DIGEST_ROOM];
 	struct stat st;
 	digest_of(root, strlen(root), digest);
-	char *folder = mem_printf(inv, "%s/cache/rootfs/%s", store_root(inv->store), digest_hex(digest));
+	char *folder =
+		mem_printf(inv, "%s/cache/rootfs/%s", store_root(inv->store), digest_hex(digest));
 	char *note_path = mem_printf(inv, "%s/folder", folder), *note;
 	if (stat(root, &st) < 0)
 		return error_set(err, errno, "cannot open '%s'", root);
@@ -244,9 +258,11 @@ static int run_folder(struct invocation *inv, const struct run_options *o, int *
 	if (!root)
 		return error_set(err, errno, "cannot open '%s'", o->rootfs);
 	if (o->commit || o->name)
-		return error_set(err, 0, "--%s needs an image, a --rootfs keeps its changes in place",
+		return error_set(err, 0,
+				 "--%s needs an image, a --rootfs keeps its changes in place",
 				 o->commit ? "commit" : "name");
-	if (invocation_store(inv, &store, err) < 0 || find_folder_table(inv, root, &folder, err) < 0)
+	if (invocation_store(inv, &store, err) < 0 ||
+	    find_folder_table(inv, root, &folder, err) < 0)
 		return -1;
 	struct guest_request request = {
 		.place = GUEST_OF_FOLDER,
@@ -276,7 +292,8 @@ extern const struct command command_run, command_exec, command_root;
 
 const struct command command_run = {
 	.name = "run",
-	.usage = "[OPTIONS] IMAGE [--] [COMMAND [ARG...]]\n[OPTIONS] --rootfs DIR [--] COMMAND [ARG...]",
+	.usage = "[OPTIONS] IMAGE [--] [COMMAND [ARG...]]\n[OPTIONS] --rootfs DIR [--] COMMAND "
+		 "[ARG...]",
 	.summary = "Run a command as root of an image",
 	.group = GROUP_RUN,
 	.words = WORDS_IMAGES,
@@ -296,8 +313,8 @@ static const struct option_row exec_rows[] = {
 	GUEST_ROWS_PROCESS,
 	GUEST_ROWS_TERMINAL,
 	{ "privileged", 0, NULL, "Taken for Docker's sake", OPTION_IGNORED, 0 },
-	{ "detach", 'd', NULL, "there is no daemon to keep a command running, start it with '&'", OPTION_REFUSED,
-	  0 },
+	{ "detach", 'd', NULL, "there is no daemon to keep a command running, start it with '&'",
+	  OPTION_REFUSED, 0 },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
 
@@ -306,7 +323,8 @@ static int run_exec(struct invocation *inv, int *ret_status, struct error *err)
 	const struct exec_options *o = inv->options;
 	struct container *c;
 	struct image *image = NULL;
-	if (close_terminal_input(&o->guest, err) < 0 || invocation_container(inv, inv->args[0], &c, err) < 0 ||
+	if (close_terminal_input(&o->guest, err) < 0 ||
+	    invocation_container(inv, inv->args[0], &c, err) < 0 ||
 	    store_find_image(inv, inv->store, c->image_digest, &image, err) < 0)
 		return -1;
 	struct guest_options options = o->guest;
@@ -337,7 +355,8 @@ struct root_options {
 static const struct option_row root_rows[] = {
 	GUEST_ROWS_PROCESS,
 	GUEST_ROWS_MOUNTS,
-	{ "network", 0, "host|none", "none: no network but Unix sockets", OPTION_CHOICE, GUEST_MEMBER(network) },
+	{ "network", 0, "host|none", "none: no network but Unix sockets", OPTION_CHOICE,
+	  GUEST_MEMBER(network) },
 	{ "state", 0, "FILE", "Keep owners and modes in FILE, for later runs", OPTION_TEXT,
 	  offsetof(struct root_options, state) },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },

@@ -62,7 +62,8 @@ static bool record(const struct stubs *s, const char *guest_path)
 {
 	if (is_recorded(s, guest_path))
 		return true;
-	CLEANUP_CLOSE int fd = open(s->record_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	CLEANUP_CLOSE int fd =
+		open(s->record_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	return fd >= 0 && io_write_all(fd, guest_path, strlen(guest_path) + 1) == 0;
 }
 
@@ -73,7 +74,8 @@ static bool make_one(struct stubs *s, const char *parent_host_path, const char *
 	CLEANUP_CLOSE int parent_fd =
 		open(parent_host_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
-	if (parent_fd < 0 || fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+	if (parent_fd < 0 || fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    errno != ENOENT)
 		return false;
 	if (!record(s, guest_path))
 		return false;
@@ -82,7 +84,8 @@ static bool make_one(struct stubs *s, const char *parent_host_path, const char *
 			return false;
 	} else {
 		CLEANUP_CLOSE int fd =
-			openat(parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+			openat(parent_fd, name,
+			       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 		if (fd < 0)
 			return false;
 	}
@@ -132,6 +135,7 @@ void stubs_remove(struct stubs *s)
 			continue;
 		/* A folder that is used meanwhile is not empty, and stays. */
 		if (stub->is_directory || st.st_size == 0)
-			unlinkat(stub->parent_fd, stub->name, stub->is_directory ? AT_REMOVEDIR : 0);
+			unlinkat(stub->parent_fd, stub->name,
+				 stub->is_directory ? AT_REMOVEDIR : 0);
 	}
 }

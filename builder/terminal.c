@@ -102,7 +102,8 @@ static int take_terminal(const struct terminal *t, struct error *err)
 	if (slave < 0)
 		return error_set(err, errno, "cannot open '%s'", t->path);
 	if (ioctl(slave, TIOCSCTTY, 0) < 0)
-		return error_set(err, errno, "cannot take '%s' as the controlling terminal", t->path);
+		return error_set(err, errno, "cannot take '%s' as the controlling terminal",
+				 t->path);
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (dup2(slave, fd) < 0)
 			return error_set(err, errno, "cannot take '%s'", t->path);
@@ -180,8 +181,8 @@ static bool take_signal(const struct terminal *t, int signal_fd, pid_t child)
 }
 
 /*
- * Until the child ends.  We hold the guest's end open meanwhile, as a pty that nobody has open says EIO
- * all the time; the master never blocks, as a guest that waits to write reads nothing.
+ * Until the child ends.  We hold the guest's end open meanwhile, as a pty that nobody has open says
+ * EIO all the time; the master never blocks, as a guest that waits to write reads nothing.
  */
 static void relay(const struct terminal *t, int signal_fd, pid_t child, bool is_interactive)
 {
@@ -196,7 +197,8 @@ static void relay(const struct terminal *t, int signal_fd, pid_t child, bool is_
 	for (;;) {
 		bool is_full = pending.start < pending.end;
 		fds[MASTER].events = is_full ? POLLIN | POLLOUT : POLLIN;
-		fds[INPUT] = (struct pollfd){ is_interactive && !is_full ? STDIN_FILENO : -1, POLLIN, 0 };
+		fds[INPUT] = (struct pollfd){ is_interactive && !is_full ? STDIN_FILENO : -1,
+					      POLLIN, 0 };
 		if (poll(fds, COUNT, -1) < 0) {
 			if (errno == EINTR)
 				continue;
@@ -218,10 +220,11 @@ static void relay(const struct terminal *t, int signal_fd, pid_t child, bool is_
 }
 
 int terminal_run(struct terminal *t, bool is_interactive,
-		 int (*body)(void *arg, int *ret_status, struct error *err), void *arg, int *ret_status,
-		 struct error *err)
+		 int (*body)(void *arg, int *ret_status, struct error *err), void *arg,
+		 int *ret_status, struct error *err)
 {
-	static const int passed[] = { SIGCHLD, SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2 };
+	static const int passed[] = { SIGCHLD, SIGWINCH, SIGTERM, SIGHUP,
+				      SIGINT,  SIGQUIT,  SIGUSR1, SIGUSR2 };
 	sigset_t mask, old_mask;
 	int report[2];
 	sigemptyset(&mask);
@@ -268,7 +271,8 @@ int terminal_ask(const void *ctx, const char *prompt, bool is_secret, char **ret
 {
 	CLEANUP_CLOSE int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
-		return error_set(err, errno, "cannot ask for %s", is_secret ? "a password" : "a user name");
+		return error_set(err, errno, "cannot ask for %s",
+				 is_secret ? "a password" : "a user name");
 	struct termios mode;
 	bool is_hidden = is_secret && tcgetattr(fd, &saved_mode) == 0;
 	if (is_hidden) {

@@ -15,16 +15,19 @@ int terminal_open(const void *ctx, struct terminal **ret, struct error *err);
 const char *terminal_path(const struct terminal *t);
 
 /*
- * Run body(arg, ret_status, err) in a child that has the pseudo-terminal as its controlling terminal and
- * as descriptors 0, 1 and 2; it dies when this process does.  Meanwhile bytes go both ways (from
- * our standard input only when is_interactive), our terminal is raw, changes of its size and TERM, HUP,
- * INT, QUIT, USR1 and USR2 are passed on.  Our terminal is as before on every way out.
+ * Run body(arg, ret_status, err) in a child that has the pseudo-terminal as its controlling
+ * terminal and as descriptors 0, 1 and 2; it dies when this process does.  Meanwhile bytes go both
+ * ways (from our standard input only when is_interactive), our terminal is raw, changes of its size
+ * and TERM, HUP, INT, QUIT, USR1 and USR2 are passed on.  Our terminal is as before on every way
+ * out.
  */
 int terminal_run(struct terminal *t, bool is_interactive,
-		 int (*body)(void *arg, int *ret_status, struct error *err), void *arg, int *ret_status,
-		 struct error *err);
+		 int (*body)(void *arg, int *ret_status, struct error *err), void *arg,
+		 int *ret_status, struct error *err);
 
-/* Prompt on the terminal and read a line, without echo when is_secret.  Fails when there is no terminal. */
-int terminal_ask(const void *ctx, const char *prompt, bool is_secret, char **ret, struct error *err);
+/* Prompt on the terminal and read a line, without echo when is_secret.  Fails when there is no
+ * terminal. */
+int terminal_ask(const void *ctx, const char *prompt, bool is_secret, char **ret,
+		 struct error *err);
 
 #endif

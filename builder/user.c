@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns passwd(5) and group(5) of the guest.  Reads files of a stranger: nothing in them is trusted. */
+/* Owns passwd(5) and group(5) of the guest.  Reads files of a stranger: nothing in them is trusted.
+ */
 #include "builder/user.h"
 
 #include <errno.h>
@@ -26,7 +27,8 @@ static int database_read(const void *ctx, const struct tracer_config *guest, con
 	if (!host_path)
 		return 0;
 	/* O_NONBLOCK: opening a fifo must not wait for a writer. */
-	CLEANUP_CLOSE int fd = open(host_path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	CLEANUP_CLOSE int fd =
+		open(host_path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return error_set(err, errno, "cannot open the image's '%s'", guest_path);
 	struct stat st;
@@ -111,7 +113,8 @@ static int find_user(struct user *user, const struct tracer_config *guest, const
 		return 0;
 	}
 	if (!is_id && strcmp(wanted, "root") != 0)
-		return error_set(err, 0, "no such user: '%s' is not in the image's /etc/passwd", wanted);
+		return error_set(err, 0, "no such user: '%s' is not in the image's /etc/passwd",
+				 wanted);
 	user->uid = wanted_id;
 	return 0;
 }
@@ -130,7 +133,8 @@ static bool list_has(const char *list, const char *name)
 {
 	size_t length = strlen(name);
 	for (const char *word = list; word; word = strchr(word, ',') ? strchr(word, ',') + 1 : NULL)
-		if (strncmp(word, name, length) == 0 && (word[length] == ',' || word[length] == '\0'))
+		if (strncmp(word, name, length) == 0 &&
+		    (word[length] == ',' || word[length] == '\0'))
 			return true;
 	return false;
 }
@@ -164,7 +168,8 @@ static int find_groups(struct user *user, const struct tracer_config *guest, con
 		is_found = true;
 	}
 	if (wanted && !is_found)
-		return error_set(err, 0, "no such group: '%s' is not in the image's /etc/group", wanted);
+		return error_set(err, 0, "no such group: '%s' is not in the image's /etc/group",
+				 wanted);
 	add_group(user, user->gid);
 	for (size_t i = 0; i < extra->count; i++)
 		if (parse_id(extra->items[i], &gid))
@@ -172,8 +177,8 @@ static int find_groups(struct user *user, const struct tracer_config *guest, con
 	return 0;
 }
 
-int user_lookup(const void *ctx, const struct tracer_config *guest, const char *spec, struct user **ret,
-		struct error *err)
+int user_lookup(const void *ctx, const struct tracer_config *guest, const char *spec,
+		struct user **ret, struct error *err)
 {
 	struct user *user = mem_new(ctx, struct user);
 	user->home = mem_strdup(user, "/");

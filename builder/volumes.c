@@ -67,11 +67,12 @@ static int find_source(const struct reader *r, const char *source, char **ret, s
 	} else if (is_volume_name(source)) {
 		*ret = mem_printf(r->list, "%s/%s", r->volumes_dir, source);
 	} else {
-		return error_set(err, 0,
-				 "\"%s\" includes invalid characters for a volume name, only "
-				 "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed; to bind a host folder, use an "
-				 "absolute path",
-				 source);
+		return error_set(
+			err, 0,
+			"\"%s\" includes invalid characters for a volume name, only "
+			"\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed; to bind a host folder, use an "
+			"absolute path",
+			source);
 	}
 	return 0;
 }
@@ -92,7 +93,8 @@ static int add(const struct reader *r, char *host_path, const char *guest_path, 
 	struct volume_list *list = r->list;
 	char *clean = clean_path(list, guest_path);
 	if (guest_path[0] != '/')
-		return error_set(err, 0, "invalid mount path: '%s', mount path must be absolute", guest_path);
+		return error_set(err, 0, "invalid mount path: '%s', mount path must be absolute",
+				 guest_path);
 	if (strcmp(clean, "/") == 0)
 		return error_set(err, 0, "invalid specification: destination can't be '/'");
 	for (size_t i = 0; i < list->count; i++)
@@ -107,8 +109,9 @@ static int add(const struct reader *r, char *host_path, const char *guest_path, 
 static int parse_mode(const char *mode, unsigned *ret_flags, struct error *err)
 {
 	static const char *const known[] = {
-		"ro", "rw", "z", "Z", "cached", "delegated", "consistent", "nocopy", "bind", "rbind",
-		"private", "rprivate", "shared", "rshared", "slave", "rslave",
+		"ro",         "rw",      "z",     "Z",      "cached",  "delegated",
+		"consistent", "nocopy",  "bind",  "rbind",  "private", "rprivate",
+		"shared",     "rshared", "slave", "rslave",
 	};
 	for (const char *word = mode; word;) {
 		size_t length = strcspn(word, ","), i = 0;
@@ -138,14 +141,16 @@ static int parse_volume(const struct reader *r, const char *option, struct error
 	unsigned flags = 0;
 	char *host_path;
 	if (!target)
-		return make_private(r, 0755, &host_path, err) < 0 ? -1 : add(r, host_path, source, 0, false, err);
+		return make_private(r, 0755, &host_path, err) < 0 ?
+			       -1 :
+			       add(r, host_path, source, 0, false, err);
 	*target++ = '\0';
 	if (mode)
 		*mode++ = '\0';
 	if (*source == '\0' || *target == '\0' || (mode && strchr(mode, ':')))
 		return error_set(err, 0, "invalid volume specification: '%s'", option);
-	if ((mode && parse_mode(mode, &flags, err) < 0) || find_source(r, source, &host_path, err) < 0 ||
-	    make_missing(host_path, err) < 0)
+	if ((mode && parse_mode(mode, &flags, err) < 0) ||
+	    find_source(r, source, &host_path, err) < 0 || make_missing(host_path, err) < 0)
 		return -1;
 	return add(r, host_path, target, flags, false, err);
 }
@@ -178,24 +183,30 @@ static int parse_mount(const struct reader *r, const char *option, struct error 
 					0;
 		else if (!text_starts(word, "bind-") && !text_starts(word, "tmpfs-") &&
 			 !text_starts(word, "volume-") && strcmp(word, "consistency") != 0)
-			return error_set(err, 0, "invalid --mount '%s': unknown key '%s'", option, word);
+			return error_set(err, 0, "invalid --mount '%s': unknown key '%s'", option,
+					 word);
 	}
 	if (!target)
 		return error_set(err, 0, "invalid --mount '%s': target is missing", option);
 	if (strcmp(type, "tmpfs") == 0)
-		return make_private(r, 01777, &host_path, err) < 0 ? -1 :
-								      add(r, host_path, target, flags, true, err);
+		return make_private(r, 01777, &host_path, err) < 0 ?
+			       -1 :
+			       add(r, host_path, target, flags, true, err);
 	bool is_bind = strcmp(type, "bind") == 0;
 	if (!is_bind && strcmp(type, "volume") != 0)
-		return error_set(err, 0, "invalid --mount '%s': type is bind, volume or tmpfs, not '%s'", option,
-				 type);
+		return error_set(err, 0,
+				 "invalid --mount '%s': type is bind, volume or tmpfs, not '%s'",
+				 option, type);
 	if (is_bind && (!source || source[0] != '/'))
-		return error_set(err, 0, "invalid --mount '%s': source must be an absolute path", option);
+		return error_set(err, 0, "invalid --mount '%s': source must be an absolute path",
+				 option);
 	if (is_bind && access(source, F_OK) < 0)
 		return error_set(err, errno, "invalid --mount: source '%s'", source);
 	if (!is_bind && source && !is_volume_name(source))
-		return error_set(err, 0, "invalid --mount '%s': '%s' is no volume name", option, source);
-	if (source ? find_source(r, source, &host_path, err) < 0 || make_missing(host_path, err) < 0 :
+		return error_set(err, 0, "invalid --mount '%s': '%s' is no volume name", option,
+				 source);
+	if (source ? find_source(r, source, &host_path, err) < 0 ||
+			     make_missing(host_path, err) < 0 :
 		     make_private(r, 0755, &host_path, err) < 0)
 		return -1;
 	return add(r, host_path, target, flags, false, err);
@@ -210,15 +221,18 @@ static int parse_tmpfs(const struct reader *r, const char *option, struct error 
 	return add(r, host_path, target, 0, true, err);
 }
 
-int volumes_parse(const void *ctx, const struct strlist *volumes, const struct strlist *mount_options,
-		  const struct strlist *tmpfs, const char *volumes_dir, const char *run_dir,
-		  struct volume_list **ret, struct error *err)
+int volumes_parse(const void *ctx, const struct strlist *volumes,
+		  const struct strlist *mount_options, const struct strlist *tmpfs,
+		  const char *volumes_dir, const char *run_dir, struct volume_list **ret,
+		  struct error *err)
 {
 	struct reader reader = { mem_new(ctx, struct volume_list), volumes_dir, run_dir };
 	const struct {
 		const struct strlist *options;
 		int (*parse)(const struct reader *r, const char *option, struct error *err);
-	} kinds[] = { { volumes, parse_volume }, { mount_options, parse_mount }, { tmpfs, parse_tmpfs } };
+	} kinds[] = { { volumes, parse_volume },
+		      { mount_options, parse_mount },
+		      { tmpfs, parse_tmpfs } };
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)
 		for (size_t i = 0; kinds[k].options && i < kinds[k].options->count; i++)
 			if (kinds[k].parse(&reader, kinds[k].options->items[i], err) < 0)
