@@ -23,6 +23,12 @@ struct store;
  */
 int store_open(const void *ctx, const char *root, struct store **ret, struct error *err);
 const char *store_root(const struct store *s);
+/*
+ * Every process that has the store open keeps store_gc away, from store_open on; a long run that needs
+ * nothing more from it lets go, and holds again before a commit.
+ */
+void store_let_go(struct store *s);
+int store_hold(struct store *s, struct error *err);
 /* A new, empty, private directory in tmp/, named after this process; removed by the caller. */
 int store_make_tmp(const void *ctx, struct store *s, char **ret_path, struct error *err);
 

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the store's folders, its index and its locks; blobs.c the blobs, gc.c what is no longer needed. */
+#include "oci/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "oci/json.h"
+#include "oci/store_private.h"
+#include "tracer/base/io.h"
+#include "tracer/base/text.h"
+
+#define NAME_ANNOTATION "org.opencontainers.image.ref.name"
+
+/* ---- the folders ---- */
+
+static char *default_root(const void *ctx)
+{
+	const char *own = getenv("FAKEBUILD_ROOT"), *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+	if (own && *own)
+		return mem_strdup(ctx, own);
+	if (data && data[0] == '/')
+		return mem_printf(ctx, "%s/fakebuild", data);
+	return mem_printf(ctx, "%s/.local/share/fakebuild", home && home[0] == '/' ? home : "/tmp");
+}
+
+uint64_t store_process_start(int pid)
+{
+	char path[64], text[1024];
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : io_read_all(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	/* proc(5): starttime is field 22; the command in field 2 may hold anything but ends at the last ')'. */
+	char *at = strrchr(text, ')');
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at + 1, NULL, 10) : 0;
+}
+
+static void remove_stale(const char *tmp)
+{
+	DIR *dir = opendir(tmp);
+	if (!dir)
+		return;
+	const struct dirent *entry;
+	while ((entry = readdir(dir))) {
+		int pid;
+		unsigned long long start;
+		if (sscanf(entry->d_name, "%d-%llu-", &pid, &start) == 2 && store_process_start(pid) != start)
+			io_remove_tree(dirfd(dir), entry->d_name);
+	}
+	closedir(dir);
+}
+
+static int make_folders(struct store *s, struct error *err)
+{
+	static const char *const folder[] = { "blobs/sha256", "layers", "containers", "cache/partial", "tmp" };
+	int r = io_mkdir_p(AT_FDCWD, s->root, 0700);
+	if (r < 0)
+		return error_set(err, -r, "cannot make the store '%s'", s->root);
+	for (size_t i = 0; i < sizeof(folder) / sizeof(*folder); i++) {
+		CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/%s", s->root, folder[i]);
+		r = io_mkdir_p(AT_FDCWD, path, 0700);
+		if (r < 0)
+			return error_set(err, -r, "cannot make the store's '%s'", path);
+	}
+	if (access(s->root, W_OK | X_OK) < 0)
+		return error_set(err, errno, "the store '%s' is not writable", s->root);
+	return 0;
+}
+
+static char *path_in(const void *ctx, const struct store *s, const char *name)
+{
+	return mem_printf(ctx, "%s/%s", s->root, name);
+}
+
+static int write_once(struct store *s, const char *name, const char *text, struct error *err)
+{
+	CLEANUP_TALLOC char *path = path_in(NULL, s, name);
+	if (access(path, F_OK) == 0)
+		return 0;
+	return io_write_file(AT_FDCWD, path, text, strlen(text), 0600, err);
+}
+
+static int close_store(struct store *s)
+{
+	if (s->hold_fd >= 0)
+		close(s->hold_fd);
+	return 0;
+}
+
+int store_hold(struct store *s, struct error *err)
+{
+	if (s->hold_fd >= 0)
+		return 0;
+	CLEANUP_TALLOC char *path = path_in(NULL, s, "cache/in-use");
+	s->hold_fd = io_lock(AT_FDCWD, path, IO_LOCK_SHARED);
+	return s->hold_fd < 0 ? error_set(err, -s->hold_fd, "cannot lock the store '%s'", s->root) : 0;
+}
+
+void store_let_go(struct store *s)
+{
+	if (s->hold_fd >= 0)
+		close(s->hold_fd);
+	s->hold_fd = -1;
+}
+
+int store_open(const void *ctx, const char *root, struct store **ret, struct error *err)
+{
+	struct store *s = mem_new(ctx, struct store);
+	s->hold_fd = -1;
+	talloc_set_destructor(s, close_store);
+	s->root = root ? mem_strdup(s, root) : default_root(s);
+	if (make_folders(s, err) < 0)
+		goto failed;
+	char *absolute = realpath(s->root, NULL);
+	if (!absolute) {
+		error_set(err, errno, "cannot resolve the store '%s'", s->root);
+		goto failed;
+	}
+	s->root = mem_strdup(s, absolute);
+	free(absolute);
+	if (store_hold(s, err) < 0 ||
+	    write_once(s, "oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", err) < 0 ||
+	    write_once(s, "index.json", "{\"schemaVersion\":2,\"manifests\":[]}", err) < 0)
+		goto failed;
+	CLEANUP_TALLOC char *tmp = path_in(NULL, s, "tmp");
+	remove_stale(tmp);
+	*ret = s;
+	return 0;
+failed:
+	talloc_free(s);
+	return -1;
+}
+
+const char *store_root(const struct store *s)
+{
+	return s->root;
+}
+
+int store_make_tmp(const void *ctx, struct store *s, char **ret_path, struct error *err)
+{
+	static unsigned counter;
+	char *path = mem_printf(ctx, "%s/tmp/%d-%llu-%u", s->root, (int)getpid(),
+				(unsigned long long)store_process_start(getpid()),
+				__atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED));
+	if (mkdir(path, 0700) < 0) {
+		error_set(err, errno, "cannot make '%s'", path);
+		talloc_free(path);
+		return -1;
+	}
+	*ret_path = path;
+	return 0;
+}
+
+/* ---- the index ---- */
+
+static int load_index(const void *ctx, struct store *s, struct json **ret, struct error *err)
+{
+	CLEANUP_TALLOC char *path = path_in(NULL, s, "index.json");
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	char *text;
+	if (io_read_file(scratch, AT_FDCWD, path, 64u << 20, &text, NULL, err) < 0 ||
+	    json_parse(ctx, text, path, ret, err) < 0)
+		return -1;
+	if (!json_holds_array(json_get(*ret, "manifests")))
+		return error_set(err, 0, "'%s' has no list of manifests", path);
+	return 0;
+}
+
+static int save_index(struct store *s, const struct json *index, struct error *err)
+{
+	CLEANUP_TALLOC char *path = path_in(NULL, s, "index.json");
+	CLEANUP_TALLOC char *text = json_dump(NULL, index);
+	return io_write_file(AT_FDCWD, path, text, strlen(text), 0600, err);
+}
+
+static int lock_index(struct store *s, struct error *err)
+{
+	CLEANUP_TALLOC char *path = path_in(NULL, s, "cache/index-lock");
+	int fd = io_lock(AT_FDCWD, path, IO_LOCK_EXCLUSIVE);
+	return fd < 0 ? error_set(err, -fd, "cannot lock the store's index") : fd;
+}
+
+static const char *name_of(struct json *entry)
+{
+	return json_get_string(json_get(entry, "annotations"), NAME_ANNOTATION);
+}
+
+/* The list without the entries of this name, and without untagged ones of this digest. */
+static struct json *without(const void *ctx, struct json *list, const char *name, const char *digest,
+			    bool *ret_existed)
+{
+	struct json *kept = json_new_array(ctx);
+	*ret_existed = false;
+	for (unsigned i = 0; i < json_length(list); i++) {
+		struct json *entry = json_at(list, i);
+		const char *its_name = name_of(entry), *its_digest = json_get_string(entry, "digest");
+		if (its_name && name && strcmp(its_name, name) == 0)
+			*ret_existed = true;
+		else if (!its_name && digest && its_digest && strcmp(its_digest, digest) == 0)
+			*ret_existed |= !name;
+		else
+			json_append(kept, entry);
+	}
+	return kept;
+}
+
+static int change_index(struct store *s, const char *name, const struct descriptor *add, const char *digest,
+			bool *ret_existed, struct error *err)
+{
+	CLEANUP_CLOSE int lock = lock_index(s, err);
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct json *index;
+	if (lock < 0 || load_index(scratch, s, &index, err) < 0)
+		return -1;
+	struct json *list = without(scratch, json_get(index, "manifests"), name, digest, ret_existed);
+	if (add) {
+		struct json *entry = json_new_object(scratch);
+		json_set_string(entry, "mediaType", add->media_type);
+		json_set_string(entry, "digest", add->digest);
+		json_set_int(entry, "size", add->size_bytes);
+		if (name) {
+			struct json *annotations = json_new_object(scratch);
+			json_set_string(annotations, NAME_ANNOTATION, name);
+			json_set(entry, "annotations", annotations);
+		}
+		json_append(list, entry);
+	}
+	json_set(index, "manifests", list);
+	return save_index(s, index, err);
+}
+
+int store_tag(struct store *s, const char *name, const struct descriptor *manifest, struct error *err)
+{
+	bool existed;
+	return change_index(s, name, manifest, manifest->digest, &existed, err);
+}
+
+int store_untag(struct store *s, const char *name, bool *ret_existed, struct error *err)
+{
+	bool is_digest = digest_is_valid(name);
+	return change_index(s, is_digest ? NULL : name, NULL, is_digest ? name : NULL, ret_existed, err);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct stored_image *x = a, *y = b;
+	if (!x->name || !y->name)
+		return !x->name - !y->name;
+	return strcmp(x->name, y->name);
+}
+
+int store_list_images(const void *ctx, struct store *s, struct stored_image **ret, unsigned *ret_count,
+		      struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct json *index;
+	if (load_index(scratch, s, &index, err) < 0)
+		return -1;
+	struct json *list = json_get(index, "manifests");
+	struct stored_image *images = mem_array(ctx, struct stored_image, json_length(list));
+	unsigned count = 0;
+	for (unsigned i = 0; i < json_length(list); i++) {
+		struct json *entry = json_at(list, i);
+		const char *digest = json_get_string(entry, "digest"), *type = json_get_string(entry, "mediaType");
+		if (!digest || !digest_is_valid(digest))
+			continue;
+		struct stored_image *image = &images[count++];
+		image->name = name_of(entry) ? mem_strdup(images, name_of(entry)) : NULL;
+		image->manifest.digest = mem_strdup(images, digest);
+		image->manifest.media_type = mem_strdup(images, type ? type : MEDIA_OCI_MANIFEST);
+		image->manifest.size_bytes = json_get_int(entry, "size", 0);
+	}
+	qsort(images, count, sizeof(*images), by_name);
+	*ret = images;
+	*ret_count = count;
+	return 0;
+}
+
+int store_load_image(const void *ctx, struct store *s, const struct descriptor *manifest, struct image **ret,
+		     struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	char *text, *config;
+	struct image *image;
+	if (store_get_blob(scratch, s, manifest->digest, IMAGE_JSON_MAX_BYTES, &text, NULL, err) < 0 ||
+	    image_parse_manifest(ctx, text, manifest, &image, err) < 0)
+		return error_wrap(err, "image %s", manifest->digest);
+	if (store_get_blob(scratch, s, image->config.digest, IMAGE_JSON_MAX_BYTES, &config, NULL, err) < 0 ||
+	    image_parse_config(image, config, err) < 0) {
+		talloc_free(image);
+		return error_wrap(err, "image %s", manifest->digest);
+	}
+	*ret = image;
+	return 0;
+}
+
+static bool is_hex_prefix(const char *text)
+{
+	size_t n = strlen(text);
+	return n >= 4 && n <= 64 && strspn(text, "0123456789abcdef") == n;
+}
+
+/* 0: no; 1: by prefix; 2: exactly. */
+static int matches(const struct stored_image *entry, const struct image *image, const char *wanted)
+{
+	if (entry->name && strcmp(entry->name, wanted) == 0)
+		return 2;
+	if (strcmp(entry->manifest.digest, wanted) == 0 || strcmp(image->config.digest, wanted) == 0)
+		return 2;
+	/* name@digest of the very manifest */
+	size_t n = strlen(wanted), m = strlen(entry->manifest.digest);
+	if (n > m && wanted[n - m - 1] == '@' && strcmp(wanted + n - m, entry->manifest.digest) == 0)
+		return 2;
+	return is_hex_prefix(wanted) && text_starts(digest_hex(image->config.digest), wanted);
+}
+
+int store_find_image(const void *ctx, struct store *s, const char *name_or_id, struct image **ret,
+		     struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct stored_image *entries;
+	unsigned count;
+	struct image *found = NULL;
+	bool is_exact = false;
+	if (store_list_images(scratch, s, &entries, &count, err) < 0)
+		return -1;
+	*ret = NULL;
+	for (unsigned i = 0; i < count; i++) {
+		if (entries[i].name && strcmp(entries[i].name, name_or_id) == 0)
+			return store_load_image(ctx, s, &entries[i].manifest, ret, err);
+	}
+	if (!is_hex_prefix(name_or_id) && !strstr(name_or_id, "sha256:"))
+		return 0;
+	for (unsigned i = 0; i < count; i++) {
+		struct image *image;
+		struct error ignored = ERROR_INIT;
+		if (store_load_image(scratch, s, &entries[i].manifest, &image, &ignored) < 0)
+			continue;
+		int how = matches(&entries[i], image, name_or_id);
+		if (!how)
+			continue;
+		if (found && !is_exact && how < 2 && strcmp(found->config.digest, image->config.digest) != 0)
+			return error_set(err, 0, "'%s' is the beginning of several image ids", name_or_id);
+		if (!found || (how == 2 && !is_exact))
+			found = image;
+		is_exact |= how == 2;
+	}
+	*ret = found ? talloc_steal(ctx, found) : NULL;
+	return 0;
+}
+
+int store_add_image(const void *ctx, struct store *s, const char *config_json, const struct descriptor *layers,
+		    unsigned layer_count, const char *name, struct image **ret, struct error *err)
+{
+	char config_digest[DIGEST_ROOM], manifest_digest[DIGEST_ROOM], config_type[] = MEDIA_OCI_CONFIG,
+		manifest_type[] = MEDIA_OCI_MANIFEST;
+	struct descriptor config = { .media_type = config_type, .digest = config_digest,
+				     .size_bytes = strlen(config_json) };
+	if (store_put_blob(s, config_json, strlen(config_json), config_digest, err) < 0)
+		return -1;
+	CLEANUP_TALLOC char *text = image_make_manifest(NULL, &config, layers, layer_count);
+	struct descriptor manifest = { .media_type = manifest_type, .digest = manifest_digest,
+				       .size_bytes = strlen(text) };
+	if (store_put_blob(s, text, strlen(text), manifest_digest, err) < 0 ||
+	    store_tag(s, name, &manifest, err) < 0)
+		return -1;
+	return store_load_image(ctx, s, &manifest, ret, err);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the store share; for store.c, blobs.c, gc.c, layer.c and container.c only. */
+#ifndef FAKEBUILD_OCI_STORE_PRIVATE_H
+#define FAKEBUILD_OCI_STORE_PRIVATE_H
+
+#include "oci/store.h"
+
+struct store {
+	char *root;  /* absolute, without symlinks */
+	int hold_fd; /* shared lock against store_gc, -1: let go */
+};
+
+/* Load the image of a manifest that is in the store. */
+int store_load_image(const void *ctx, struct store *s, const struct descriptor *manifest, struct image **ret,
+		     struct error *err);
+/* When the process started, in clock ticks since boot; 0: there is none.  With the pid it is unique. */
+uint64_t store_process_start(int pid);
+
+#endif
