@@ -80,8 +80,8 @@ static int find_source(const struct reader *r, const char *source, char **ret, s
 /* A folder of this run only. */
 static int make_private(const struct reader *r, mode_t mode, char **ret, struct error *err)
 {
-	char *path = mem_printf(r->list, "%s/volume-%zu", r->run_dir, r->list->count);
-	if (mkdir(path, 0700) < 0 || chmod(path, mode) < 0)
+	char *path = mem_printf(r->list, "%s/volume-XXXXXX", r->run_dir);
+	if (!mkdtemp(path) || chmod(path, mode) < 0)
 		return error_set(err, errno, "cannot create '%s'", path);
 	*ret = path;
 	return 0;

@@ -7,7 +7,9 @@ TEST ?=
 # Static guest programs: GUEST_TESTS, and how to run them in tests/guest/run.sh.
 -include tests/guest.mk
 
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/liboci.a $(B)/libtracer.a
+# All of the program but main, so that its modules can be tested too.
+$(B)/libbuilder.a: $(call obj,$(filter-out builder/main.c,$(BUILDER_SRC)))
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libbuilder.a $(B)/liboci.a $(B)/libtracer.a
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) -lcmocka
 $(B)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
