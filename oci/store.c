@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "oci/json.h"
@@ -118,6 +119,8 @@ int store_open(const void *ctx, const char *root, struct store **ret, struct err
 {
 	struct store *s = mem_new(ctx, struct store);
 	s->hold_fd = -1;
+	/* Modes in the store are ours to say, whatever the user's mask. */
+	umask(0);
 	talloc_set_destructor(s, close_store);
 	s->root = root ? mem_strdup(s, root) : default_root(s);
 	if (make_folders(s, err) < 0)
