@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the containers of the store: making, finding, committing and removing them. */
+#include "oci/container.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "oci/base.h"
+#include "oci/diff.h"
+#include "oci/json.h"
+#include "oci/layer.h"
+#include "oci/materialize.h"
+#include "oci/merge.h"
+#include "oci/store_private.h"
+#include "tracer/base/io.h"
+#include "tracer/base/text.h"
+
+enum { STATE_MAX_BYTES = 1 << 20 };
+
+/* ---- state ---- */
+
+static void set_paths(struct container *c, char *dir)
+{
+	c->dir = dir;
+	c->root = mem_printf(c, "%s/root", dir);
+	c->meta_path = mem_printf(c, "%s/meta", dir);
+	c->scratch = mem_printf(c, "%s/scratch", dir);
+}
+
+static void set_optional(struct json *root, const char *key, const char *text)
+{
+	if (text)
+		json_set_string(root, key, text);
+}
+
+static int save_state(const struct container *c, uint64_t start, struct error *err)
+{
+	CLEANUP_TALLOC struct json *root = json_new_object(NULL);
+	json_set_string(root, "id", c->id);
+	set_optional(root, "name", c->name);
+	set_optional(root, "image", c->image_name);
+	set_optional(root, "imageDigest", c->image_digest);
+	set_optional(root, "command", c->command);
+	set_optional(root, "created", c->created);
+	json_set_int(root, "pid", c->pid);
+	json_set_int(root, "pidStart", start);
+	json_set_int(root, "exitCode", c->exit_code);
+	CLEANUP_TALLOC char *text = json_dump_indented(NULL, root);
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/state.json", c->dir);
+	return io_write_file(AT_FDCWD, path, text, strlen(text), 0600, err);
+}
+
+static char *get_optional(const void *ctx, struct json *root, const char *key)
+{
+	const char *text = json_get_string(root, key);
+	return text ? mem_strdup(ctx, text) : NULL;
+}
+
+static int load_state(const void *ctx, const char *dir, struct container **ret, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	char *path = mem_printf(scratch, "%s/state.json", dir), *text;
+	struct json *root;
+	if (io_read_file(scratch, AT_FDCWD, path, STATE_MAX_BYTES, &text, NULL, err) < 0 ||
+	    json_parse(scratch, text, path, &root, err) < 0)
+		return -1;
+	struct container *c = mem_new(ctx, struct container);
+	set_paths(c, mem_strdup(c, dir));
+	c->id = get_optional(c, root, "id");
+	c->name = get_optional(c, root, "name");
+	c->image_name = get_optional(c, root, "image");
+	c->image_digest = get_optional(c, root, "imageDigest");
+	c->command = get_optional(c, root, "command");
+	c->created = get_optional(c, root, "created");
+	c->pid = json_get_int(root, "pid", 0);
+	c->exit_code = json_get_int(root, "exitCode", -1);
+	/* The process may be gone, and its number somebody else's. */
+	if (c->pid && store_process_start(c->pid) != (uint64_t)json_get_int(root, "pidStart", 0))
+		c->pid = 0;
+	if (!c->id) {
+		talloc_free(c);
+		return error_set(err, 0, "'%s' has no id", path);
+	}
+	*ret = c;
+	return 0;
+}
+
+int container_set_running(struct container *c, const char *command, struct error *err)
+{
+	c->command = mem_strdup(c, command);
+	c->pid = getpid();
+	return save_state(c, store_process_start(c->pid), err);
+}
+
+int container_set_exited(struct container *c, int exit_code, struct error *err)
+{
+	c->pid = 0;
+	c->exit_code = exit_code;
+	return save_state(c, 0, err);
+}
+
+/* ---- finding ---- */
+
+static int by_created(const void *a, const void *b)
+{
+	const struct container *x = *(struct container *const *)a, *y = *(struct container *const *)b;
+	return strcmp(y->created ? y->created : "", x->created ? x->created : "");
+}
+
+int container_list(const void *ctx, struct store *s, struct container ***ret, unsigned *ret_count,
+		   struct error *err)
+{
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/containers", s->root);
+	DIR *dir = opendir(path);
+	if (!dir)
+		return error_set(err, errno, "cannot open '%s'", path);
+	struct container **list = mem_array(ctx, struct container *, 1);
+	unsigned count = 0;
+	const struct dirent *entry;
+	while ((entry = readdir(dir))) {
+		if (strlen(entry->d_name) != 64)
+			continue;
+		CLEANUP_TALLOC char *one = mem_printf(NULL, "%s/%s", path, entry->d_name);
+		list = mem_grow(ctx, list, struct container *, count + 1);
+		/* One that is being removed right now is no container any more. */
+		if (load_state(list, one, &list[count], NULL) == 0)
+			count++;
+	}
+	closedir(dir);
+	qsort(list, count, sizeof(*list), by_created);
+	*ret = list;
+	*ret_count = count;
+	return 0;
+}
+
+int container_find(const void *ctx, struct store *s, const char *name_or_id, struct container **ret,
+		   struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct container **list, *found = NULL;
+	unsigned count;
+	if (container_list(scratch, s, &list, &count, err) < 0)
+		return -1;
+	for (unsigned i = 0; i < count; i++) {
+		if ((list[i]->name && strcmp(list[i]->name, name_or_id) == 0) || strcmp(list[i]->id, name_or_id) == 0) {
+			*ret = talloc_steal(ctx, list[i]);
+			return 0;
+		}
+	}
+	for (unsigned i = 0; i < count && *name_or_id; i++) {
+		if (!text_starts(list[i]->id, name_or_id))
+			continue;
+		if (found)
+			return error_set(err, 0, "'%s' is the beginning of several container ids", name_or_id);
+		found = list[i];
+	}
+	*ret = found ? talloc_steal(ctx, found) : NULL;
+	return 0;
+}
+
+/* ---- making ---- */
+
+static void new_id(char id[65])
+{
+	unsigned char random[32] = { 0 };
+	CLEANUP_CLOSE int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || io_read_all(fd, random, sizeof(random)) != sizeof(random))
+		mem_must(NULL);
+	for (unsigned i = 0; i < sizeof(random); i++)
+		snprintf(id + 2 * i, 3, "%02x", random[i]);
+}
+
+static char *now_text(const void *ctx)
+{
+	char text[32];
+	struct timespec now;
+	struct tm tm;
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	return mem_printf(ctx, "%s.%09ldZ", text, now.tv_nsec);
+}
+
+static bool is_valid_name(const char *name)
+{
+	static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	size_t n = strlen(name);
+	return n >= 2 && n <= 200 && strchr(first, name[0]) &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == n;
+}
+
+/* Everything but the last rename, in c->dir below tmp/. */
+static int build(struct store *s, const struct image *image, struct container *c, struct error *err)
+{
+	CLEANUP_TALLOC struct merged *merged = NULL;
+	CLEANUP_TALLOC struct meta *meta = NULL;
+	struct stat st;
+	for (unsigned i = 0; i < image->layer_count; i++)
+		if (layer_unpack_blob(NULL, s, &image->layers[i], image->diff_ids[i], err) < 0)
+			return -1;
+	if (merge_image(NULL, s, image, &merged, err) < 0)
+		return -1;
+	if (mkdir(c->root, 0755) < 0 || mkdir(c->scratch, 0700) < 0 || stat(c->root, &st) < 0)
+		return error_set(err, errno, "cannot make '%s'", c->root);
+	if (meta_open(NULL, c->meta_path, st.st_dev, META_SHARED_LAYERS, &meta, err) < 0 ||
+	    materialize(merged, c->root, meta, err) < 0)
+		return -1;
+	CLEANUP_TALLOC char *base = mem_printf(NULL, "%s/base", c->dir);
+	return base_write(base, merged->tree, err);
+}
+
+int container_create(const void *ctx, struct store *s, const struct image *image, const char *image_name,
+		     const char *name, struct container **ret, struct error *err)
+{
+	char id[65], *tmp;
+	if (name && !is_valid_name(name))
+		return error_set(err, 0, "'%s' is not a container name: want letters, digits, '_', '.', '-'", name);
+	struct container *c = mem_new(ctx, struct container), *other = NULL;
+	CLEANUP_TALLOC char *lock_path = mem_printf(NULL, "%s/cache/containers-lock", s->root);
+	CLEANUP_CLOSE int lock = -1;
+	if (store_make_tmp(c, s, &tmp, err) < 0) {
+		talloc_free(c);
+		return -1;
+	}
+	set_paths(c, tmp);
+	new_id(id);
+	c->id = mem_strdup(c, id);
+	c->name = name ? mem_strdup(c, name) : NULL;
+	c->image_name = image_name ? mem_strdup(c, image_name) : NULL;
+	c->image_digest = mem_strdup(c, image->manifest.digest);
+	c->created = now_text(c);
+	c->exit_code = -1;
+	/* Made for this process: should it die before it runs anything, nobody needs it. */
+	c->pid = getpid();
+	if (build(s, image, c, err) < 0 || save_state(c, store_process_start(c->pid), err) < 0)
+		goto failed;
+	char *final = mem_printf(c, "%s/containers/%s", s->root, id);
+	if (name) {
+		lock = io_lock(AT_FDCWD, lock_path, IO_LOCK_EXCLUSIVE);
+		if (container_find(c, s, name, &other, err) < 0)
+			goto failed;
+		if (other) {
+			error_set(err, 0, "the name '%s' is taken by container %.12s", name, other->id);
+			goto failed;
+		}
+	}
+	if (rename(tmp, final) < 0) {
+		error_set(err, errno, "cannot put container %s into the store", id);
+		goto failed;
+	}
+	set_paths(c, final);
+	*ret = c;
+	return 0;
+failed:
+	io_remove_tree(AT_FDCWD, tmp);
+	talloc_free(c);
+	return -1;
+}
+
+int container_remove(struct store *s, struct container *c, struct error *err)
+{
+	char *tmp;
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	if (store_make_tmp(scratch, s, &tmp, err) < 0)
+		return -1;
+	char *gone = mem_printf(scratch, "%s/c", tmp);
+	if (rename(c->dir, gone) < 0) {
+		error_set(err, errno, "cannot remove container %.12s", c->id);
+		rmdir(tmp);
+		return -1;
+	}
+	/* It is gone for everybody; the work of removing its files need not be waited for. */
+	pid_t pid = fork();
+	if (pid == 0) {
+		setsid();
+		for (int fd = 0; fd < 256; fd++)
+			close(fd);
+		io_remove_tree(AT_FDCWD, tmp);
+		_exit(0);
+	}
+	if (pid < 0)
+		io_remove_tree(AT_FDCWD, tmp);
+	return 0;
+}
+
+/* ---- what came of it ---- */
+
+int container_open_meta(const void *ctx, const struct container *c, struct meta **ret, struct error *err)
+{
+	struct stat st;
+	if (stat(c->root, &st) < 0)
+		return error_set(err, errno, "cannot open container %.12s", c->id);
+	return meta_open(ctx, c->meta_path, st.st_dev, META_SHARED_LAYERS, ret, err);
+}
+
+int container_diff(const void *ctx, const struct container *c, struct change **ret, unsigned *ret_count,
+		   struct error *err)
+{
+	CLEANUP_TALLOC struct meta *meta = NULL;
+	if (container_open_meta(NULL, c, &meta, err) < 0)
+		return -1;
+	return diff_container(ctx, c, meta, ret, ret_count, err);
+}
+
+int container_make_layer(const void *ctx, struct store *s, const struct container *c, struct descriptor *ret,
+			 char **ret_diff_id, bool *ret_is_empty, struct error *err)
+{
+	CLEANUP_TALLOC struct meta *meta = NULL;
+	CLEANUP_TALLOC struct layer_maker *maker = NULL;
+	CLEANUP_TALLOC struct change *changes = NULL;
+	unsigned count;
+	if (container_open_meta(NULL, c, &meta, err) < 0 || diff_container(NULL, c, meta, &changes, &count, err) < 0)
+		return -1;
+	*ret_is_empty = count == 0;
+	if (count == 0)
+		return 0;
+	if (layer_maker_open(NULL, s, &maker, err) < 0 ||
+	    diff_write(c, meta, changes, count, layer_maker_write, maker, err) < 0)
+		return -1;
+	return layer_maker_finish(ctx, maker, ret, ret_diff_id, err);
+}
+
+int container_commit(const void *ctx, struct store *s, const struct container *c, const char *name,
+		     const struct image_changes *changes, struct image **ret, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct descriptor layer;
+	char *diff_id, *config;
+	bool is_empty;
+	struct image *base;
+	if (store_hold(s, err) < 0)
+		return -1;
+	if (store_find_image(scratch, s, c->image_digest, &base, err) < 0)
+		return -1;
+	if (!base) {
+		struct descriptor manifest = { .digest = c->image_digest };
+		if (store_load_image(scratch, s, &manifest, &base, err) < 0)
+			return error_wrap(err, "the image that container %.12s was made from is gone", c->id);
+	}
+	if (container_make_layer(scratch, s, c, &layer, &diff_id, &is_empty, err) < 0 ||
+	    image_derive(scratch, base, is_empty ? NULL : &layer, diff_id, changes, &config, err) < 0)
+		return -1;
+	struct descriptor *layers = mem_array(scratch, struct descriptor, base->layer_count + 1);
+	memcpy(layers, base->layers, base->layer_count * sizeof(*layers));
+	layers[base->layer_count] = layer;
+	return store_add_image(ctx, s, config, layers, base->layer_count + !is_empty, name, ret, err);
+}
+
+struct fd_sink {
+	int fd;
+};
+
+static int write_fd(void *arg, const void *bytes, size_t size, struct error *err)
+{
+	int r = io_write_all(((struct fd_sink *)arg)->fd, bytes, size);
+	return r < 0 ? error_set(err, -r, "cannot write the archive") : 0;
+}
+
+int container_export(const struct container *c, int fd, struct error *err)
+{
+	CLEANUP_TALLOC struct meta *meta = NULL;
+	CLEANUP_TALLOC struct change *changes = NULL;
+	struct fd_sink sink = { fd };
+	unsigned count;
+	if (container_open_meta(NULL, c, &meta, err) < 0 || diff_everything(NULL, c, &changes, &count, err) < 0)
+		return -1;
+	return diff_write(c, meta, changes, count, write_fd, &sink, err);
+}

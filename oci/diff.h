@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a container's tree has that its image had not, and writing it as a layer. */
+#ifndef FAKEBUILD_OCI_DIFF_H
+#define FAKEBUILD_OCI_DIFF_H
+
+#include "oci/archive.h"
+#include "oci/container.h"
+#include "tracer/base/meta.h"
+
+/* Looks only into directories whose ctime changed, at the container's own files, and at the table. */
+int diff_container(const void *ctx, const struct container *c, struct meta *meta, struct change **ret,
+		   unsigned *ret_count, struct error *err);
+/* The same by looking at everything: the oracle of tests. */
+int diff_container_fully(const void *ctx, const struct container *c, struct meta *meta, struct change **ret,
+			 unsigned *ret_count, struct error *err);
+/* Write the changes as containerd writes a layer; those of kind CHANGE_DELETED as whiteouts. */
+int diff_write(const struct container *c, struct meta *meta, const struct change *changes, unsigned count,
+	       archive_sink sink, void *arg, struct error *err);
+/* Everything below root, as added. */
+int diff_everything(const void *ctx, const struct container *c, struct change **ret, unsigned *ret_count,
+		    struct error *err);
+/* Open the container's table; the device is its root's. */
+int container_open_meta(const void *ctx, const struct container *c, struct meta **ret, struct error *err);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns what the store no longer needs. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "oci/container.h"
+#include "oci/store_private.h"
+#include "tracer/base/io.h"
+
+struct sweep {
+	struct store *store;
+	struct strlist *blobs, *layers; /* hex digits of what is needed, sorted */
+	bool is_dry_run;
+	struct gc_result result;
+};
+
+static void mark(struct sweep *w, const struct image *image)
+{
+	strlist_add(w->blobs, digest_hex(image->manifest.digest));
+	strlist_add(w->blobs, digest_hex(image->config.digest));
+	for (unsigned i = 0; i < image->layer_count; i++) {
+		strlist_add(w->blobs, digest_hex(image->layers[i].digest));
+		strlist_add(w->layers, digest_hex(image->diff_ids[i]));
+	}
+}
+
+static int mark_all(struct sweep *w, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct stored_image *images;
+	struct container **containers;
+	struct image *image;
+	unsigned count;
+	if (store_list_images(scratch, w->store, &images, &count, err) < 0)
+		return -1;
+	for (unsigned i = 0; i < count; i++) {
+		if (store_load_image(scratch, w->store, &images[i].manifest, &image, err) < 0)
+			return -1;
+		mark(w, image);
+	}
+	if (container_list(scratch, w->store, &containers, &count, err) < 0)
+		return -1;
+	for (unsigned i = 0; i < count; i++) {
+		/* Unnamed, and its fakebuild was killed: nobody can want it. */
+		if (!containers[i]->name && !containers[i]->pid && !w->is_dry_run) {
+			if (container_remove(w->store, containers[i], err) < 0)
+				return -1;
+			continue;
+		}
+		struct descriptor manifest = { .digest = containers[i]->image_digest };
+		if (containers[i]->image_digest &&
+		    store_load_image(scratch, w->store, &manifest, &image, NULL) == 0)
+			mark(w, image);
+	}
+	return 0;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_needed(const struct strlist *sorted, const char *name)
+{
+	return bsearch(&name, sorted->items, sorted->count, sizeof(char *), by_text) != NULL;
+}
+
+static uint64_t tree_bytes(int dir_fd, const char *name)
+{
+	struct stat st;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	uint64_t bytes = (uint64_t)st.st_blocks * 512;
+	if (!S_ISDIR(st.st_mode))
+		return st.st_nlink > 1 ? 0 : bytes; /* a container goes on holding it */
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	while (dir && (entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			bytes += tree_bytes(fd, entry->d_name);
+	if (dir)
+		closedir(dir);
+	return bytes;
+}
+
+static void sweep_folder(struct sweep *w, const char *folder, const struct strlist *needed, unsigned *count)
+{
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/%s", w->store->root, folder);
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || (needed && is_needed(needed, entry->d_name)))
+			continue;
+		w->result.bytes += tree_bytes(dirfd(dir), entry->d_name);
+		if (count)
+			++*count;
+		if (!w->is_dry_run)
+			io_remove_tree(dirfd(dir), entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+int store_gc(struct store *s, bool is_dry_run, struct gc_result *ret, struct error *err)
+{
+	CLEANUP_TALLOC struct sweep *w = mem_new(NULL, struct sweep);
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/cache/in-use", s->root);
+	w->store = s;
+	w->is_dry_run = is_dry_run;
+	w->blobs = strlist_new(w);
+	w->layers = strlist_new(w);
+	store_let_go(s);
+	CLEANUP_CLOSE int lock = io_lock(AT_FDCWD, path, IO_LOCK_EXCLUSIVE | IO_LOCK_NONBLOCKING);
+	if (lock < 0)
+		return error_set(err, 0, "the store '%s' is being changed by another fakebuild: try again later",
+				 s->root);
+	if (mark_all(w, err) < 0)
+		return -1;
+	qsort(w->blobs->items, w->blobs->count, sizeof(char *), by_text);
+	qsort(w->layers->items, w->layers->count, sizeof(char *), by_text);
+	sweep_folder(w, "blobs/sha256", w->blobs, &w->result.blobs);
+	sweep_folder(w, "layers", w->layers, &w->result.layers);
+	sweep_folder(w, "cache/partial", NULL, NULL);
+	*ret = w->result;
+	return 0;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns writing changes as a layer's tar, entry by entry as containerd's differ does. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "oci/diff.h"
+#include "tracer/base/io.h"
+#include "tracer/base/text.h"
+
+enum { PATH_ROOM = 65536, XATTR_MAX = 65536, CHUNK = 1 << 18 };
+
+/* A name of an inode that is in the archive already. */
+struct first_name {
+	uint64_t ino;
+	char *path;
+};
+
+struct layer_writer {
+	struct archive_writer *archive;
+	struct meta *meta;
+	int root_fd;
+	char *buffer;
+	struct first_name *names;
+	size_t name_count, name_room;
+	bool is_whole; /* a root file system, not a layer: all attributes, exact times */
+};
+
+/* The order of entries: directories before their content, whiteouts before their siblings. */
+struct line {
+	char *key, *path;
+	bool is_whiteout;
+};
+
+static int by_key(const void *a, const void *b)
+{
+	return strcmp(((const struct line *)a)->key, ((const struct line *)b)->key);
+}
+
+static char *make_key(const void *ctx, const char *path, bool is_whiteout)
+{
+	char *key = mem_array(ctx, char, 2 * strlen(path) + 3), *to = key;
+	const char *last = strrchr(path, '/');
+	for (const char *p = path; *p; p++) {
+		if (p == path || p[-1] == '/')
+			*to++ = is_whiteout && p == (last ? last + 1 : path) ? 1 : 2;
+		*to++ = *p == '/' ? 1 : *p;
+	}
+	*to = '\0';
+	return key;
+}
+
+static void add_line(struct line **lines, size_t *count, size_t *room, const char *path, bool is_whiteout)
+{
+	if (*count == *room) {
+		*room = *room ? 2 * *room : 256;
+		*lines = mem_grow(NULL, *lines, struct line, *room);
+	}
+	struct line *line = &(*lines)[(*count)++];
+	line->path = mem_strdup(*lines, path);
+	line->key = make_key(*lines, path, is_whiteout);
+	line->is_whiteout = is_whiteout;
+}
+
+/* The changes and the directories above them, each once, in order. */
+static struct line *order(const struct change *changes, unsigned change_count, size_t *ret_count)
+{
+	struct line *lines = mem_array(NULL, struct line, 1);
+	size_t count = 0, room = 0;
+	for (unsigned i = 0; i < change_count; i++) {
+		char parent[PATH_ROOM];
+		const char *path = changes[i].path + 1;
+		if (strlen(path) >= sizeof(parent))
+			continue;
+		add_line(&lines, &count, &room, path, changes[i].kind == CHANGE_DELETED);
+		memcpy(parent, path, strlen(path) + 1);
+		for (char *slash; (slash = strrchr(parent, '/'));) {
+			*slash = '\0';
+			add_line(&lines, &count, &room, parent, false);
+		}
+	}
+	qsort(lines, count, sizeof(*lines), by_key);
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++)
+		if (!kept || strcmp(lines[kept - 1].key, lines[i].key) != 0)
+			lines[kept++] = lines[i];
+	*ret_count = kept;
+	return lines;
+}
+
+static int write_whiteout(struct layer_writer *w, const char *path, struct error *err)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	CLEANUP_TALLOC char *marker = mem_printf(NULL, "%.*s.wh.%s", (int)(name - path), path, name);
+	struct archive_item item = { .path = marker, .mode = S_IFREG };
+	return archive_writer_add(w->archive, &item, err);
+}
+
+static void read_xattrs(struct layer_writer *w, const void *ctx, const struct meta_entry *entry,
+			struct archive_item *item)
+{
+	if (!entry->xattr)
+		return;
+	char *names = mem_array(ctx, char, XATTR_MAX);
+	ssize_t n = meta_xattr_list(w->meta, entry, names, XATTR_MAX);
+	for (ssize_t at = 0; at < n; at += strlen(names + at) + 1) {
+		const char *name = names + at;
+		if (!w->is_whole && strcmp(name, "security.capability") != 0 && !text_starts(name, "user."))
+			continue;
+		item->xattrs = mem_grow(ctx, item->xattrs, struct archive_xattr, item->xattr_count + 1);
+		struct archive_xattr *x = &item->xattrs[item->xattr_count++];
+		x->name = mem_strdup(ctx, name);
+		x->value = mem_array(ctx, char, XATTR_MAX);
+		x->value_size = meta_xattr_get(w->meta, entry, name, x->value, XATTR_MAX);
+	}
+}
+
+static const char *earlier_name(struct layer_writer *w, uint64_t ino, const char *path)
+{
+	for (size_t i = 0; i < w->name_count; i++)
+		if (w->names[i].ino == ino)
+			return w->names[i].path;
+	if (w->name_count == w->name_room) {
+		w->name_room = w->name_room ? 2 * w->name_room : 64;
+		w->names = mem_grow(w->archive, w->names, struct first_name, w->name_room);
+	}
+	w->names[w->name_count++] = (struct first_name){ ino, mem_strdup(w->archive, path) };
+	return NULL;
+}
+
+static int write_content(struct layer_writer *w, const char *path, int64_t size, struct error *err)
+{
+	CLEANUP_CLOSE int fd = openat(w->root_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(err, errno, "cannot open '/%s' in the container", path);
+	while (size > 0) {
+		ssize_t n = io_read_all(fd, w->buffer, size < CHUNK ? (size_t)size : CHUNK);
+		if (n <= 0)
+			return error_set(err, -n, "'/%s' in the container changes while it is read", path);
+		if (archive_writer_write(w->archive, w->buffer, n, err) < 0)
+			return -1;
+		size -= n;
+	}
+	return 0;
+}
+
+static int write_entry(struct layer_writer *w, const char *path, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct stat st;
+	struct meta_entry entry;
+	if (fstatat(w->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_set(err, errno, "cannot examine '/%s' in the container", path);
+	meta_get_or_default(w->meta, &st, &entry);
+	struct archive_item item = {
+		.path = mem_printf(scratch, "%s%s", path, S_ISDIR(entry.mode) ? "/" : ""),
+		.mode = entry.mode, .uid = entry.uid, .gid = entry.gid, .rdev = entry.rdev,
+		.size_bytes = S_ISREG(entry.mode) ? st.st_size : 0,
+		.mtime_sec = st.st_mtim.tv_sec,
+	};
+	if (S_ISSOCK(entry.mode))
+		return 0;
+	if (S_ISLNK(entry.mode)) {
+		char target[PATH_MAX];
+		ssize_t n = readlinkat(w->root_fd, path, target, sizeof(target) - 1);
+		if (n < 0)
+			return error_set(err, errno, "cannot read '/%s' in the container", path);
+		target[n] = '\0';
+		item.link_target = mem_strdup(scratch, target);
+		item.mode = S_IFLNK | 0777;
+	} else if (!S_ISDIR(entry.mode) && st.st_nlink > 1 && !meta_is_shared(w->meta, &st)) {
+		const char *earlier = earlier_name(w, st.st_ino, path);
+		if (earlier) {
+			item.is_hard_link = true;
+			item.link_target = mem_strdup(scratch, earlier);
+			return archive_writer_add(w->archive, &item, err);
+		}
+	}
+	read_xattrs(w, scratch, &entry, &item);
+	if (archive_writer_add(w->archive, &item, err) < 0)
+		return -1;
+	return S_ISREG(entry.mode) ? write_content(w, path, st.st_size, err) : 0;
+}
+
+int diff_write(const struct container *c, struct meta *meta, const struct change *changes, unsigned count,
+	       archive_sink sink, void *arg, struct error *err)
+{
+	CLEANUP_TALLOC struct layer_writer *w = mem_new(NULL, struct layer_writer);
+	size_t line_count;
+	CLEANUP_TALLOC struct line *lines = order(changes, count, &line_count);
+	CLEANUP_CLOSE int root_fd = open(c->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root_fd < 0)
+		return error_set(err, errno, "cannot open '%s'", c->root);
+	w->root_fd = root_fd;
+	w->meta = meta;
+	w->buffer = mem_array(w, char, CHUNK);
+	if (archive_writer_open_sink(w, sink, arg, &w->archive, err) < 0)
+		return -1;
+	for (size_t i = 0; i < line_count; i++)
+		if ((lines[i].is_whiteout ? write_whiteout(w, lines[i].path, err) :
+					    write_entry(w, lines[i].path, err)) < 0)
+			return -1;
+	return archive_writer_close(w->archive, err);
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns the way from a merged tree to directories.  A file with one name in the image is linked; files
+ * with several are copied once and linked among themselves, so that link counts are the image's own.
+ */
+#include "oci/materialize.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "oci/base.h"
+#include "tracer/base/io.h"
+
+struct builder {
+	struct merged *merged;
+	struct meta *meta;
+	int root_fd;
+	/* Inodes of the layers that more than one name has: open addressing by (layer, ino). */
+	struct multiple {
+		uint64_t ino;
+		unsigned layer, names;
+		struct node *first; /* made already */
+	} *multiples;
+	uint64_t capacity, used;
+	char path[65536];
+};
+
+static struct multiple *find_multiple(struct builder *b, unsigned layer, uint64_t ino)
+{
+	uint64_t i = (ino * 0x9e3779b97f4a7c15ull ^ layer) >> 7 & (b->capacity - 1);
+	while (b->multiples[i].names && (b->multiples[i].ino != ino || b->multiples[i].layer != layer))
+		i = (i + 1) & (b->capacity - 1);
+	return &b->multiples[i];
+}
+
+static void count_names(struct builder *b, const struct node *n)
+{
+	for (const struct node *child = n->children; child; child = child->next) {
+		if (child->kind == TREE_DIRECTORY || child->kind == TREE_IMPLIED) {
+			count_names(b, child);
+			continue;
+		}
+		if (2 * ++b->used > b->capacity) {
+			struct multiple *old = b->multiples;
+			uint64_t old_capacity = b->capacity;
+			b->capacity *= 4;
+			b->multiples = mem_array(b, struct multiple, b->capacity);
+			for (uint64_t i = 0; i < old_capacity; i++)
+				if (old[i].names)
+					*find_multiple(b, old[i].layer, old[i].ino) = old[i];
+			talloc_free(old);
+		}
+		struct multiple *m = find_multiple(b, child->layer, child->ino);
+		m->ino = child->ino;
+		m->layer = child->layer;
+		m->names++;
+	}
+}
+
+static int fail(struct builder *b, const struct node *n, int number, struct error *err)
+{
+	if (!nodes_path(n, b->path, sizeof(b->path)))
+		memcpy(b->path, n->name, strlen(n->name) + 1);
+	return error_set(err, number, "cannot make '/%s' in the container", b->path);
+}
+
+/* The layer's entry for the node, as one for the inode that now stands for it. */
+static void layer_entry(struct builder *b, const struct node *n, const struct stat *made, struct meta_entry *ret)
+{
+	struct merged_layer *layer = &b->merged->layers[n->layer];
+	struct meta_entry theirs;
+	meta_default(b->meta, made, ret);
+	if (n->has_entry && meta_get(layer->meta, layer->dev, n->ino, &theirs)) {
+		ret->uid = theirs.uid;
+		ret->gid = theirs.gid;
+		ret->mode = theirs.mode;
+		ret->rdev = theirs.rdev;
+		meta_xattr_copy(b->meta, ret, layer->meta, &theirs);
+	} else {
+		ret->uid = ret->gid = 0;
+		/* The layer's default: real bits, and the owner's write bit that sharing took. */
+		if (n->kind == TREE_FILE)
+			ret->mode = S_IFREG | (n->mode & 0777) | 0200;
+		else if (n->kind != TREE_SYMLINK)
+			ret->mode = (made->st_mode & S_IFMT) | (n->mode & 0777);
+	}
+}
+
+static void note_made(struct builder *b, struct node *n, const struct stat *made)
+{
+	struct meta_entry entry;
+	layer_entry(b, n, made, &entry);
+	meta_set(b->meta, made, &entry);
+	base_note(n, b->meta, &entry);
+	n->has_entry = meta_get(b->meta, made->st_dev, made->st_ino, &entry);
+	n->ino = made->st_ino;
+	n->size_bytes = made->st_size;
+	n->mtime_sec = made->st_mtim.tv_sec;
+	n->mtime_nsec = made->st_mtim.tv_nsec;
+	n->ctime_sec = made->st_ctim.tv_sec;
+	n->ctime_nsec = made->st_ctim.tv_nsec;
+}
+
+static int set_mtime(int dir_fd, const struct node *n)
+{
+	struct timespec times[2] = { { n->mtime_sec, n->mtime_nsec }, { n->mtime_sec, n->mtime_nsec } };
+	return utimensat(dir_fd, n->name, times, AT_SYMLINK_NOFOLLOW);
+}
+
+static int copy_file(struct builder *b, int dir_fd, struct node *n, struct error *err)
+{
+	CLEANUP_CLOSE int from = openat(b->merged->layers[n->layer].fs_fd, n->source, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (from < 0)
+		return fail(b, n, errno, err);
+	CLEANUP_CLOSE int to = openat(dir_fd, n->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (n->mode & 0777) | 0600);
+	if (to < 0)
+		return fail(b, n, errno, err);
+	int r = io_copy_bytes(from, to);
+	struct stat st;
+	if (r == 0 && (set_mtime(dir_fd, n) < 0 || fstat(to, &st) < 0))
+		r = -errno;
+	if (r < 0)
+		return fail(b, n, -r, err);
+	n->is_private = true;
+	note_made(b, n, &st);
+	return 0;
+}
+
+static int link_shared(struct builder *b, int dir_fd, struct node *n, struct error *err)
+{
+	struct merged_layer *layer = &b->merged->layers[n->layer];
+	if (linkat(layer->fs_fd, n->source, dir_fd, n->name, 0) < 0) {
+		/* Another file system, too many links, links refused: a copy does. */
+		if (errno == EXDEV || errno == EMLINK || errno == EPERM || errno == EOPNOTSUPP)
+			return copy_file(b, dir_fd, n, err);
+		return fail(b, n, errno, err);
+	}
+	struct meta_entry entry;
+	if (n->has_entry && meta_get(layer->meta, layer->dev, n->ino, &entry)) {
+		struct meta_entry ours = entry;
+		meta_xattr_copy(b->meta, &ours, layer->meta, &entry);
+		meta_put(b->meta, &ours);
+		base_note(n, b->meta, &ours);
+	} else {
+		n->has_entry = false;
+		n->mode = S_IFREG | (n->mode & 0777) | 0200;
+	}
+	return 0;
+}
+
+static int make_other(struct builder *b, int dir_fd, struct node *n, struct error *err)
+{
+	struct stat st;
+	int r = n->kind == TREE_SYMLINK ? symlinkat(n->target, dir_fd, n->name) :
+					  mkfifoat(dir_fd, n->name, (n->mode & 0777) | 0600);
+	if (r < 0 || set_mtime(dir_fd, n) < 0 || fstatat(dir_fd, n->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(b, n, errno, err);
+	n->is_private = true;
+	note_made(b, n, &st);
+	return 0;
+}
+
+static int make_entry(struct builder *b, int dir_fd, struct node *n, struct error *err)
+{
+	struct multiple *m = find_multiple(b, n->layer, n->ino);
+	if (m->names < 2)
+		return n->kind == TREE_FILE ? link_shared(b, dir_fd, n, err) : make_other(b, dir_fd, n, err);
+	if (!m->first) {
+		int r = n->kind == TREE_FILE ? copy_file(b, dir_fd, n, err) : make_other(b, dir_fd, n, err);
+		m->first = n;
+		return r;
+	}
+	if (!nodes_path(m->first, b->path, sizeof(b->path)))
+		return fail(b, n, ENAMETOOLONG, err);
+	if (linkat(b->root_fd, b->path, dir_fd, n->name, 0) < 0)
+		return fail(b, n, errno, err);
+	const char *name = n->name;
+	struct node *parent = n->parent, *next = n->next, *hash_next = n->hash_next;
+	*n = *m->first;
+	n->name = name;
+	n->parent = parent;
+	n->next = next;
+	n->hash_next = hash_next;
+	n->children = NULL;
+	return 0;
+}
+
+static int make_directory(struct builder *b, int fd, struct node *n, struct error *err)
+{
+	for (struct node *child = n->children; child; child = child->next) {
+		if (child->kind != TREE_DIRECTORY && child->kind != TREE_IMPLIED) {
+			if (make_entry(b, fd, child, err) < 0)
+				return -1;
+			continue;
+		}
+		if (mkdirat(fd, child->name, (child->mode & 0777) | 0700) < 0)
+			return fail(b, child, errno, err);
+		CLEANUP_CLOSE int child_fd = openat(fd, child->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (child_fd < 0)
+			return fail(b, child, errno, err);
+		if (make_directory(b, child_fd, child, err) < 0)
+			return -1;
+	}
+	/* The directory's own time last: making its entries changed it. */
+	struct timespec times[2] = { { n->mtime_sec, n->mtime_nsec }, { n->mtime_sec, n->mtime_nsec } };
+	struct stat st;
+	if ((n->kind == TREE_DIRECTORY && futimens(fd, times) < 0) || fstat(fd, &st) < 0)
+		return fail(b, n, errno, err);
+	note_made(b, n, &st);
+	return 0;
+}
+
+/* Link counts of files made by linking change their ctime: what base remembers is the end. */
+static int note_link_times(struct builder *b, struct node *n)
+{
+	for (struct node *child = n->children; child; child = child->next) {
+		if (child->kind == TREE_DIRECTORY || child->kind == TREE_IMPLIED) {
+			note_link_times(b, child);
+			continue;
+		}
+		struct stat st;
+		if (!child->is_private || !nodes_path(child, b->path, sizeof(b->path)) ||
+		    fstatat(b->root_fd, b->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		child->ctime_sec = st.st_ctim.tv_sec;
+		child->ctime_nsec = st.st_ctim.tv_nsec;
+	}
+	return 0;
+}
+
+/*
+ * Inode times have the granularity of a clock tick before Linux 6.13: a change within the tick in which
+ * we finished would not show.  So wait for the next one.
+ */
+static void wait_for_tick(void)
+{
+	struct timespec begin, now, pause = { 0, 500000 };
+	clock_gettime(CLOCK_REALTIME_COARSE, &begin);
+	do {
+		nanosleep(&pause, NULL);
+		clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	} while (now.tv_sec == begin.tv_sec && now.tv_nsec == begin.tv_nsec);
+}
+
+int materialize(struct merged *merged, const char *root, struct meta *meta, struct error *err)
+{
+	CLEANUP_TALLOC struct builder *b = mem_new(NULL, struct builder);
+	struct node *top = nodes_root(merged->tree);
+	b->merged = merged;
+	b->meta = meta;
+	b->capacity = 1024;
+	b->multiples = mem_array(b, struct multiple, b->capacity);
+	count_names(b, top);
+	CLEANUP_CLOSE int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fchmod(fd, (top->mode & 0777) | 0700) < 0)
+		return error_set(err, errno, "cannot make '%s'", root);
+	b->root_fd = fd;
+	if (make_directory(b, fd, top, err) < 0)
+		return -1;
+	note_link_times(b, top);
+	wait_for_tick();
+	return 0;
+}
