@@ -13,7 +13,6 @@
 #include "builder/progress.h"
 #include "oci/container.h"
 #include "oci/digest.h"
-#include "oci/layer.h"
 #include "oci/reference.h"
 #include "oci/transport.h"
 #include "tracer/base/io.h"
@@ -95,16 +94,6 @@ static bool is_transport(const char *source)
 	return false;
 }
 
-static int unpack_layers(struct invocation *inv, const struct image *image, struct error *err)
-{
-	for (unsigned i = 0; i < image->layer_count; i++)
-		if (!layer_exists(inv->store, image->diff_ids[i]) &&
-		    layer_unpack_blob(inv, inv->store, &image->layers[i], image->diff_ids[i], err) <
-			    0)
-			return -1;
-	return 0;
-}
-
 /* The image, pulled when the policy says so; *ret_name is how people know it. */
 static int get_image(struct invocation *inv, const struct run_options *o, const char *source,
 		     struct image **ret, char **ret_name, struct error *err)
@@ -115,7 +104,7 @@ static int get_image(struct invocation *inv, const struct run_options *o, const 
 	if (may_be_here && invocation_image(inv, source, &image, &missing) == 0) {
 		*ret = image;
 		*ret_name = mem_strdup(inv, source);
-		return unpack_layers(inv, image, err);
+		return 0;
 	}
 	if (o->pull == PULL_NEVER && may_be_here) {
 		*err = missing;
@@ -170,6 +159,7 @@ static int run_guest(struct invocation *inv, const struct guest_request *request
 	struct guest *guest;
 	if (guest_open(inv, request, &guest, err) < 0)
 		return -1;
+	store_let_go(inv->store);
 	int r = guest_run(guest, ret_status, err);
 	guest_close(guest);
 	return r;
@@ -185,6 +175,7 @@ static int run_in_container(struct invocation *inv, const struct run_options *o,
 		return -1;
 	int r = container_set_running(c, guest_command(guest), err);
 	if (r == 0) {
+		store_let_go(inv->store);
 		r = guest_run(guest, ret_status, err);
 		struct error ignored = ERROR_INIT;
 		int status = r == 0 ? *ret_status : err->status ? err->status : EXIT_FAKEBUILD;
@@ -194,6 +185,20 @@ static int run_in_container(struct invocation *inv, const struct run_options *o,
 	if (r == 0 && o->commit && *ret_status == 0)
 		r = commit_result(inv, o, c, guest_command(guest), err);
 	return r;
+}
+
+/* Unnamed containers last as long as their run; those that a kill -9 left go when the store is used
+ * next. */
+static void remove_left_overs(struct invocation *inv)
+{
+	struct container **containers;
+	unsigned count;
+	struct error ignored = ERROR_INIT;
+	if (container_list(inv, inv->store, &containers, &count, &ignored) < 0)
+		return;
+	for (unsigned i = 0; i < count; i++)
+		if (!containers[i]->name && !containers[i]->pid)
+			container_remove(inv->store, containers[i], &ignored);
 }
 
 static int run_image(struct invocation *inv, const struct run_options *o, int *ret_status,
@@ -211,6 +216,7 @@ static int run_image(struct invocation *inv, const struct run_options *o, int *r
 	    get_image(inv, o, inv->args[0], &image, &image_name, err) < 0 ||
 	    container_create(inv, store, image, image_name, o->name, &container, err) < 0)
 		return -1;
+	remove_left_overs(inv);
 	int r = run_in_container(inv, o, container, image, ret_status, err);
 	bool has_run = container->exit_code >= 0;
 	if (!o->name || (r < 0 && !has_run)) {

@@ -2,6 +2,8 @@
 /*
  * Owns stubs.  The guest may have put a symlink where a parent folder was (CVE-2024-23652), so each
  * parent is held open from the making of a stub to its removal, and no name is looked up twice.
+ * Several runs may use one root: each holds a shared lock on the record, and the last one out
+ * removes what all of them, and those that were killed, have put.
  */
 #include "builder/stubs.h"
 
@@ -9,6 +11,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "tracer/base/io.h"
@@ -26,14 +29,17 @@ struct stub {
 
 struct stubs {
 	char *record_path;
+	int record_fd; /* holds the lock; -1: nothing can be recorded, and no stub is put */
 	struct stub *items;
 	size_t count;
 };
 
-static int close_parents(struct stubs *s)
+static int close_all(struct stubs *s)
 {
 	for (size_t i = 0; i < s->count; i++)
 		close(s->items[i].parent_fd);
+	if (s->record_fd >= 0)
+		close(s->record_fd);
 	return 0;
 }
 
@@ -41,7 +47,10 @@ struct stubs *stubs_new(const void *ctx, const char *record_path)
 {
 	struct stubs *s = mem_new(ctx, struct stubs);
 	s->record_path = mem_strdup(s, record_path);
-	talloc_set_destructor(s, close_parents);
+	s->record_fd = open(record_path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (s->record_fd >= 0)
+		flock(s->record_fd, LOCK_SH);
+	talloc_set_destructor(s, close_all);
 	return s;
 }
 
@@ -60,19 +69,34 @@ static bool is_recorded(const struct stubs *s, const char *guest_path)
 /* Before the stub is made, so that a kill in between leaves none that is not recorded. */
 static bool record(const struct stubs *s, const char *guest_path)
 {
-	if (is_recorded(s, guest_path))
-		return true;
-	CLEANUP_CLOSE int fd =
-		open(s->record_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	return fd >= 0 && io_write_all(fd, guest_path, strlen(guest_path) + 1) == 0;
+	if (s->record_fd < 0)
+		return false;
+	return is_recorded(s, guest_path) ||
+	       io_write_all(s->record_fd, guest_path, strlen(guest_path) + 1) == 0;
+}
+
+static void take(struct stubs *s, int parent_fd, const char *name, const struct stat *st)
+{
+	s->items = mem_grow(s, s->items, struct stub, s->count + 1);
+	s->items[s->count++] = (struct stub){
+		.parent_fd = parent_fd,
+		.name = mem_strdup(s, name),
+		.dev = st->st_dev,
+		.ino = st->st_ino,
+		.is_directory = S_ISDIR(st->st_mode),
+	};
+}
+
+static int open_parent(const char *host_path)
+{
+	return open(host_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 static bool make_one(struct stubs *s, const char *parent_host_path, const char *guest_path,
 		     bool is_directory)
 {
 	const char *name = strrchr(guest_path, '/') + 1;
-	CLEANUP_CLOSE int parent_fd =
-		open(parent_host_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	CLEANUP_CLOSE int parent_fd = open_parent(parent_host_path);
 	struct stat st;
 	if (parent_fd < 0 || fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
 	    errno != ENOENT)
@@ -91,15 +115,22 @@ static bool make_one(struct stubs *s, const char *parent_host_path, const char *
 	}
 	if (fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
-	s->items = mem_grow(s, s->items, struct stub, s->count + 1);
-	s->items[s->count++] = (struct stub){
-		.parent_fd = io_take_fd(&parent_fd),
-		.name = mem_strdup(s, name),
-		.dev = st.st_dev,
-		.ino = st.st_ino,
-		.is_directory = is_directory,
-	};
+	take(s, io_take_fd(&parent_fd), name, &st);
 	return true;
+}
+
+/* A stub of another run, or of one that was killed. */
+static void adopt(struct stubs *s, const char *parent_host_path, const char *guest_path)
+{
+	const char *name = strrchr(guest_path, '/') + 1;
+	CLEANUP_CLOSE int parent_fd = -1;
+	struct stat st;
+	if (!*name || !is_recorded(s, guest_path))
+		return;
+	parent_fd = open_parent(parent_host_path);
+	if (parent_fd >= 0 && fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size == 0)))
+		take(s, io_take_fd(&parent_fd), name, &st);
 }
 
 bool stubs_make(struct stubs *s, const struct tracer_config *guest, const char *guest_path,
@@ -115,7 +146,9 @@ bool stubs_make(struct stubs *s, const struct tracer_config *guest, const char *
 		char kept = *slash;
 		*slash = '\0';
 		char *found = tracer_lookup(scratch, guest, prefix);
-		if (!found && make_one(s, parent, prefix, !is_last || is_directory))
+		if (found)
+			adopt(s, parent, prefix);
+		else if (make_one(s, parent, prefix, !is_last || is_directory))
 			found = tracer_lookup(scratch, guest, prefix);
 		*slash = kept;
 		if (is_last || !found)
@@ -127,6 +160,8 @@ bool stubs_make(struct stubs *s, const struct tracer_config *guest, const char *
 
 void stubs_remove(struct stubs *s)
 {
+	if (s->record_fd < 0 || flock(s->record_fd, LOCK_EX | LOCK_NB) < 0)
+		return;
 	for (size_t i = s->count; i-- > 0;) {
 		const struct stub *stub = &s->items[i];
 		struct stat st;
@@ -138,4 +173,7 @@ void stubs_remove(struct stubs *s)
 			unlinkat(stub->parent_fd, stub->name,
 				 stub->is_directory ? AT_REMOVEDIR : 0);
 	}
+	/* All are gone, or are the guest's own now. */
+	if (ftruncate(s->record_fd, 0) < 0)
+		return;
 }

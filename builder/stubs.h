@@ -11,7 +11,8 @@
 
 struct stubs;
 
-/* `record_path` lists the stubs, NUL separated guest paths; what it lists already stays. */
+/* `record_path` lists the stubs, NUL separated guest paths; those of a run that was killed are
+ * taken over. */
 struct stubs *stubs_new(const void *ctx, const char *record_path);
 /*
  * Put a stub, and its parents, at guest_path when nothing is there; true when it is there now.
@@ -20,7 +21,7 @@ struct stubs *stubs_new(const void *ctx, const char *record_path);
  */
 bool stubs_make(struct stubs *s, const struct tracer_config *guest, const char *guest_path,
 		bool is_directory);
-/* Take them away again, unless they are stubs no more. */
+/* Take them away again, unless they are stubs no more, or another run needs them. */
 void stubs_remove(struct stubs *s);
 
 #endif

@@ -275,6 +275,26 @@ static void used_stubs_stay(void **state)
 	assert_true(exists(h, "/file"));
 }
 
+static void the_last_run_removes_what_a_killed_one_left(void **state)
+{
+	struct house *h = *state;
+	CLEANUP_TALLOC char *record = mem_printf(NULL, "%s/stubs", h->folder);
+	struct stubs *killed = stubs_new(h, record);
+	assert_true(stubs_make(killed, &h->guest, "/etc/hosts", false));
+	assert_true(stubs_make(killed, &h->guest, "/sys", true));
+	struct stubs *first = stubs_new(h, record), *last = stubs_new(h, record);
+	talloc_free(killed);
+	assert_true(stubs_make(first, &h->guest, "/etc/hosts", false));
+	assert_true(stubs_make(last, &h->guest, "/etc/hosts", false));
+	assert_true(stubs_make(last, &h->guest, "/sys", true));
+	stubs_remove(first);
+	talloc_free(first);
+	assert_true(exists(h, "/etc/hosts"));
+	stubs_remove(last);
+	assert_false(exists(h, "/etc/hosts"));
+	assert_false(exists(h, "/sys"));
+}
+
 /* CVE-2024-23652: a guest that puts a symlink where the stub's folder was. */
 static void removal_does_not_follow_a_swapped_folder(void **state)
 {
@@ -324,6 +344,7 @@ int main(void)
 		TEST(bad_volumes_are_sentences),
 		TEST(stubs_come_and_go),
 		TEST(used_stubs_stay),
+		TEST(the_last_run_removes_what_a_killed_one_left),
 		TEST(removal_does_not_follow_a_swapped_folder),
 		TEST(nothing_is_put_through_a_dangling_symlink),
 	};
