@@ -239,12 +239,10 @@ static int run_rmi(struct invocation *inv, int *ret_status, struct error *err)
 	int r = 0;
 	for (int i = 0; i < inv->arg_count && r == 0; i++)
 		r = remove_image(inv, o, inv->args[i], err);
-	struct error of_gc = ERROR_INIT;
-	if (inv->store && !o->keeps_blobs && store_gc(inv->store, false, &freed, &of_gc) < 0 &&
-	    r == 0) {
-		*err = of_gc;
-		r = -1;
-	}
+	/* While others use the store nothing can be freed; a later rmi or gc does. */
+	struct error ignored = ERROR_INIT;
+	if (inv->store && !o->keeps_blobs)
+		store_gc(inv->store, false, &freed, &ignored);
 	return r;
 }
 
