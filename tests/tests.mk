@@ -33,12 +33,13 @@ build/fuzz/%: tests/fuzz/%.c $(BASE_SRC) $(OCI_SRC)
 fuzz: $(FUZZERS)
 	@for f in $(FUZZERS); do $$f -max_total_time=60 $$(ls -d tests/fuzz/corpus/$$(basename $$f) 2>/dev/null) || exit 1; done
 
+# The linker's symbols around the shim's bytes look like two objects to cppcheck.
 SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh .ci/run)
 lint:
 	shellcheck -x $(SCRIPTS)
 	shellcheck -x -e SC2016,SC2030,SC2031,SC2034,SC2154 $(wildcard tests/cli/*.bats tests/cli/*.bash)
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
-		--suppress=missingIncludeSystem -D_GNU_SOURCE -D__x86_64__ -I. -j2 \
+		--suppress=missingIncludeSystem --suppress=comparePointers:tracer/arena.c -D_GNU_SOURCE -D__x86_64__ -I. -j2 \
 		$(BUILDER_SRC) $(OCI_SRC) $(TRACER_SRC)
 	tests/check/includes.sh
 	tests/check/words.sh
