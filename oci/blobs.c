@@ -127,6 +127,11 @@ int blob_writer_open(const void *ctx, struct store *s, const char *digest, struc
 	}
 	if (open_partial(w, err) < 0)
 		goto failed;
+	/* Process numbers repeat, in containers soon: a killed process of our number may have left this. */
+	if (!digest && ftruncate(w->fd, 0) < 0) {
+		error_set(err, errno, "cannot write '%s'", w->path);
+		goto failed;
+	}
 	if (digest && store_has_blob(s, digest)) {
 		struct stat st;
 		CLEANUP_TALLOC char *path = store_blob_path(NULL, s, digest);

@@ -333,7 +333,7 @@ int container_commit(const void *ctx, struct store *s, const struct container *c
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct descriptor layer;
-	char *diff_id, *config;
+	char *diff_id = NULL, *config;
 	bool is_empty;
 	struct image *base;
 	if (store_hold(s, err) < 0)

@@ -132,7 +132,8 @@ static void compare_tables(struct differ *d, dev_t dev)
 			note_changed(d, w.list[i].ino);
 	}
 	talloc_free(w.list);
-	qsort(d->changed_inodes, d->changed_count, sizeof(uint64_t), by_number);
+	if (d->changed_count)
+		qsort(d->changed_inodes, d->changed_count, sizeof(uint64_t), by_number);
 }
 
 static bool has_changed_entry(const struct differ *d, uint64_t ino)

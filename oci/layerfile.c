@@ -24,6 +24,9 @@ struct layer_writer {
 	struct archive_writer *archive;
 	struct meta *meta;
 	int root_fd;
+	/* The directory of the last entry: most entries are in the same one. */
+	char parent_path[PATH_ROOM];
+	int parent_fd;
 	char *buffer;
 	struct first_name *names;
 	size_t name_count, name_room;
@@ -38,7 +41,10 @@ struct line {
 
 static int by_key(const void *a, const void *b)
 {
-	return strcmp(((const struct line *)a)->key, ((const struct line *)b)->key);
+	const struct line *x = a, *y = b;
+	int order_of_keys = strcmp(x->key, y->key);
+	/* Names may hold the bytes that keys are made with: only equal paths are equal lines. */
+	return order_of_keys ? order_of_keys : strcmp(x->path, y->path);
 }
 
 static char *make_key(const void *ctx, const char *path, bool is_whiteout)
@@ -86,7 +92,7 @@ static struct line *order(const struct change *changes, unsigned change_count, s
 	qsort(lines, count, sizeof(*lines), by_key);
 	size_t kept = 0;
 	for (size_t i = 0; i < count; i++)
-		if (!kept || strcmp(lines[kept - 1].key, lines[i].key) != 0)
+		if (!kept || by_key(&lines[kept - 1], &lines[i]) != 0)
 			lines[kept++] = lines[i];
 	*ret_count = kept;
 	return lines;
@@ -132,11 +138,50 @@ static const char *earlier_name(struct layer_writer *w, uint64_t ino, const char
 	return NULL;
 }
 
-static int write_content(struct layer_writer *w, const char *path, int64_t size, struct error *err)
+/*
+ * Leave the directory that holds `path` in parent_fd, and give the last component.  The guest may still be
+ * running: a symlink that it puts in the way must not lead to files of the host (CVE-2018-15664).
+ */
+static int open_parent(struct layer_writer *w, const char *path, const char **ret_name, struct error *err)
 {
-	CLEANUP_CLOSE int fd = openat(w->root_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	const char *slash = strrchr(path, '/');
+	size_t length = slash ? slash - path : 0;
+	*ret_name = slash ? slash + 1 : path;
+	if (w->parent_fd >= 0 && strncmp(w->parent_path, path, length) == 0 && !w->parent_path[length])
+		return 0;
+	char rest[PATH_ROOM];
+	CLEANUP_CLOSE int fd = fcntl(w->root_fd, F_DUPFD_CLOEXEC, 3);
+	memcpy(rest, path, length);
+	rest[length] = '\0';
+	char *save = NULL;
+	for (char *part = strtok_r(rest, "/", &save); fd >= 0 && part; part = strtok_r(NULL, "/", &save)) {
+		int child = openat(fd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		int number = errno;
+		close(fd);
+		fd = child;
+		errno = number;
+	}
 	if (fd < 0)
+		return error_set(err, errno, "cannot open the directory of '/%s' in the container", path);
+	if (w->parent_fd >= 0)
+		close(w->parent_fd);
+	w->parent_fd = io_take_fd(&fd);
+	memcpy(w->parent_path, path, length);
+	w->parent_path[length] = '\0';
+	return 0;
+}
+
+static int write_content(struct layer_writer *w, const char *path, const char *name, const struct stat *examined,
+			 struct error *err)
+{
+	/* O_NONBLOCK: should a fifo be there now, opening it must not wait for a writer. */
+	CLEANUP_CLOSE int fd = openat(w->parent_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return error_set(err, errno, "cannot open '/%s' in the container", path);
+	if (st.st_ino != examined->st_ino || st.st_dev != examined->st_dev)
+		return error_set(err, 0, "'/%s' in the container changes while it is read", path);
+	int64_t size = examined->st_size;
 	while (size > 0) {
 		ssize_t n = io_read_all(fd, w->buffer, size < CHUNK ? (size_t)size : CHUNK);
 		if (n <= 0)
@@ -153,7 +198,10 @@ static int write_entry(struct layer_writer *w, const char *path, struct error *e
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct stat st;
 	struct meta_entry entry;
-	if (fstatat(w->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	const char *name;
+	if (open_parent(w, path, &name, err) < 0)
+		return -1;
+	if (fstatat(w->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_set(err, errno, "cannot examine '/%s' in the container", path);
 	meta_get_or_default(w->meta, &st, &entry);
 	struct archive_item item = {
@@ -166,7 +214,7 @@ static int write_entry(struct layer_writer *w, const char *path, struct error *e
 		return 0;
 	if (S_ISLNK(entry.mode)) {
 		char target[PATH_MAX];
-		ssize_t n = readlinkat(w->root_fd, path, target, sizeof(target) - 1);
+		ssize_t n = readlinkat(w->parent_fd, name, target, sizeof(target) - 1);
 		if (n < 0)
 			return error_set(err, errno, "cannot read '/%s' in the container", path);
 		target[n] = '\0';
@@ -183,7 +231,14 @@ static int write_entry(struct layer_writer *w, const char *path, struct error *e
 	read_xattrs(w, scratch, &entry, &item);
 	if (archive_writer_add(w->archive, &item, err) < 0)
 		return -1;
-	return S_ISREG(entry.mode) ? write_content(w, path, st.st_size, err) : 0;
+	return S_ISREG(entry.mode) ? write_content(w, path, name, &st, err) : 0;
+}
+
+static int close_parent(struct layer_writer *w)
+{
+	if (w->parent_fd >= 0)
+		close(w->parent_fd);
+	return 0;
 }
 
 int diff_write(const struct container *c, struct meta *meta, const struct change *changes, unsigned count,
@@ -195,6 +250,8 @@ int diff_write(const struct container *c, struct meta *meta, const struct change
 	CLEANUP_CLOSE int root_fd = open(c->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root_fd < 0)
 		return error_set(err, errno, "cannot open '%s'", c->root);
+	w->parent_fd = -1;
+	talloc_set_destructor(w, close_parent);
 	w->root_fd = root_fd;
 	w->meta = meta;
 	w->buffer = mem_array(w, char, CHUNK);
