@@ -259,7 +259,7 @@ static int run_folder(struct invocation *inv, const struct run_options *o, int *
 		      struct error *err)
 {
 	struct store *store;
-	char *folder;
+	char *folder = NULL;
 	CLEANUP_FREE char *root = realpath(o->rootfs, NULL);
 	if (!root)
 		return error_set(err, errno, "cannot open '%s'", o->rootfs);
