@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns which transport a name means, and the pull from and push to registries. */
+#include "oci/transport.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "oci/credentials.h"
+#include "oci/distribution.h"
+#include "oci/layer.h"
+#include "oci/reference.h"
+#include "oci/transfer.h"
+#include "tracer/base/io.h"
+#include "tracer/base/text.h"
+
+enum { WORKERS = 3 };
+
+void tell(const struct progress *p, const char *digest, enum progress_stage stage, int64_t done, int64_t total)
+{
+	if (p && p->update)
+		p->update(p->arg, digest, stage, done, total);
+}
+
+void tell_line(const struct progress *p, const char *fmt, ...)
+{
+	char text[1024];
+	if (!p || !p->line)
+		return;
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	p->line(p->arg, text);
+}
+
+/* ---- layers, several at a time ---- */
+
+struct work {
+	struct store *store;
+	const struct registry *registry;
+	const struct image *image;
+	const struct progress *progress;
+	pthread_mutex_t lock; /* of next, result, error and the progress callback */
+	unsigned next;
+	int result;
+	struct error error;
+};
+
+struct layer_download {
+	struct work *work;
+	struct layer_ingest *ingest;
+	const struct descriptor *layer;
+	int64_t done_bytes;
+};
+
+static void show(struct work *w, const char *digest, enum progress_stage stage, int64_t done, int64_t total)
+{
+	pthread_mutex_lock(&w->lock);
+	tell(w->progress, digest, stage, done, total);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static int write_layer(void *arg, const void *bytes, size_t size, struct error *err)
+{
+	struct layer_download *d = arg;
+	if (layer_ingest_write(d->ingest, bytes, size, err) < 0)
+		return -1;
+	d->done_bytes += size;
+	show(d->work, d->layer->digest, PROGRESS_DOWNLOADING, d->done_bytes, d->layer->size_bytes);
+	return 0;
+}
+
+static int restart_layer(void *arg, struct error *err)
+{
+	struct layer_download *d = arg;
+	d->done_bytes = 0;
+	return layer_ingest_restart(d->ingest, err);
+}
+
+static void retry_layer(void *arg)
+{
+	struct layer_download *d = arg;
+	show(d->work, d->layer->digest, PROGRESS_RETRYING, d->done_bytes, d->layer->size_bytes);
+}
+
+static bool is_earlier(const struct image *image, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (strcmp(image->layers[i].digest, image->layers[n].digest) == 0)
+			return true;
+	return false;
+}
+
+static int fetch_layer(struct work *w, struct registry *r, unsigned n, struct error *err)
+{
+	const struct descriptor *layer = &w->image->layers[n];
+	CLEANUP_TALLOC struct layer_ingest *ingest = NULL;
+	struct layer_download d = { .work = w, .layer = layer };
+	if (layer_exists(w->store, w->image->diff_ids[n]) && store_has_blob(w->store, layer->digest)) {
+		show(w, layer->digest, PROGRESS_EXISTS, layer->size_bytes, layer->size_bytes);
+		return 0;
+	}
+	/* The same bytes twice in one image are fetched once. */
+	if (is_earlier(w->image, n))
+		return 0;
+	if (layer_ingest_open(NULL, w->store, layer, w->image->diff_ids[n], &ingest, &d.done_bytes, err) < 0)
+		return -1;
+	d.ingest = ingest;
+	struct blob_sink sink = { write_layer, restart_layer, retry_layer, &d };
+	if (d.done_bytes < layer->size_bytes && registry_get_blob(r, layer, d.done_bytes, &sink, err) < 0)
+		return -1;
+	show(w, layer->digest, PROGRESS_UNPACKING, layer->size_bytes, layer->size_bytes);
+	if (layer_ingest_finish(ingest, err) < 0)
+		return -1;
+	show(w, layer->digest, PROGRESS_DONE, layer->size_bytes, layer->size_bytes);
+	return 0;
+}
+
+static void *fetch_layers(void *arg)
+{
+	struct work *w = arg;
+	struct error error = ERROR_INIT;
+	CLEANUP_TALLOC struct registry *r = NULL;
+	int result = registry_clone(NULL, w->registry, &r, &error);
+	for (;;) {
+		pthread_mutex_lock(&w->lock);
+		unsigned n = result < 0 || w->result < 0 ? w->image->layer_count : w->next++;
+		pthread_mutex_unlock(&w->lock);
+		if (n >= w->image->layer_count)
+			break;
+		result = fetch_layer(w, r, n, &error);
+	}
+	if (result < 0) {
+		pthread_mutex_lock(&w->lock);
+		if (w->result == 0)
+			w->error = error;
+		w->result = -1;
+		pthread_mutex_unlock(&w->lock);
+	}
+	return NULL;
+}
+
+static int fetch_all(struct store *s, const struct registry *r, const struct image *image,
+		     const struct progress *progress, struct error *err)
+{
+	struct work w = { .store = s, .registry = r, .image = image, .progress = progress, .error = ERROR_INIT };
+	pthread_t thread[WORKERS];
+	unsigned started = 0;
+	pthread_mutex_init(&w.lock, NULL);
+	while (started < WORKERS && started < image->layer_count &&
+	       pthread_create(&thread[started], NULL, fetch_layers, &w) == 0)
+		started++;
+	if (!started && image->layer_count)
+		fetch_layers(&w);
+	for (unsigned i = 0; i < started; i++)
+		pthread_join(thread[i], NULL);
+	pthread_mutex_destroy(&w.lock);
+	if (w.result < 0)
+		*err = w.error;
+	return w.result;
+}
+
+/* ---- pull from a registry ---- */
+
+static int collect(void *arg, const void *bytes, size_t size, struct error *err)
+{
+	return blob_writer_write(arg, bytes, size, err);
+}
+
+static int collect_again(void *arg, struct error *err)
+{
+	return blob_writer_restart(arg, err);
+}
+
+static void no_retry_line(void *arg)
+{
+	(void)arg;
+}
+
+static int fetch_config(const void *ctx, struct store *s, struct registry *r, struct image *image, struct error *err)
+{
+	char digest[DIGEST_ROOM], *text;
+	int64_t have;
+	if (image->config.size_bytes > IMAGE_JSON_MAX_BYTES)
+		return error_set(err, 0, "the image configuration has %lld bytes, more than %u",
+				 (long long)image->config.size_bytes, IMAGE_JSON_MAX_BYTES);
+	if (!store_has_blob(s, image->config.digest)) {
+		CLEANUP_TALLOC struct blob_writer *w = NULL;
+		if (blob_writer_open(NULL, s, image->config.digest, &w, &have, err) < 0)
+			return -1;
+		struct blob_sink sink = { collect, collect_again, no_retry_line, w };
+		if (have < image->config.size_bytes && registry_get_blob(r, &image->config, have, &sink, err) < 0)
+			return -1;
+		if (blob_writer_commit(w, image->config.size_bytes, digest, err) < 0)
+			return -1;
+	}
+	if (store_get_blob(ctx, s, image->config.digest, IMAGE_JSON_MAX_BYTES, &text, NULL, err) < 0)
+		return -1;
+	return image_parse_config(image, text, err);
+}
+
+static int pull_registry(const void *ctx, struct store *s, const struct reference *ref, const char *platform,
+			 const struct progress *progress, struct image **ret, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct registry *r;
+	struct descriptor manifest;
+	char *text, digest[DIGEST_ROOM];
+	bool is_index;
+	if (registry_open(scratch, ref, "pull", &r, err) < 0)
+		return -1;
+	tell_line(progress, "%s: Pulling from %s", ref->tag ? ref->tag : ref->digest, ref->repository);
+	if (registry_get_manifest(scratch, r, ref->digest ? ref->digest : ref->tag, &text, &manifest, err) < 0 ||
+	    manifest_is_index(text, manifest.media_type, &is_index, err) < 0)
+		return -1;
+	char *top_digest = manifest.digest;
+	if (is_index) {
+		struct manifest_index *index;
+		const struct descriptor *chosen;
+		if (manifest_index_parse(scratch, text, &index, err) < 0 ||
+		    manifest_index_choose(index, platform, &chosen, err) < 0 ||
+		    registry_get_manifest(scratch, r, chosen->digest, &text, &manifest, err) < 0)
+			return -1;
+	}
+	struct image *image;
+	if (image_parse_manifest(scratch, text, &manifest, &image, err) < 0 ||
+	    fetch_config(scratch, s, r, image, err) < 0)
+		return -1;
+	struct platform have = image->run.platform, want;
+	if (platform && (platform_parse(scratch, platform, &want, err) < 0))
+		return -1;
+	if (platform && have.architecture && (strcmp(have.architecture, want.architecture) != 0))
+		return error_set(err, 0, "no image for platform %s; there is: %s/%s", platform,
+				 have.os ? have.os : "linux", have.architecture);
+	if (fetch_all(s, r, image, progress, err) < 0 ||
+	    store_put_blob(s, text, strlen(text), digest, err) < 0 ||
+	    store_tag(s, ref->name, &image->manifest, err) < 0)
+		return -1;
+	tell_line(progress, "Digest: %s", top_digest);
+	*ret = talloc_steal(ctx, image);
+	return 0;
+}
+
+/* ---- push to a registry ---- */
+
+static int push_blob(struct store *s, struct registry *r, const struct descriptor *blob,
+		     const struct progress *progress, struct error *err)
+{
+	if (registry_has_blob(r, blob->digest)) {
+		tell(progress, blob->digest, PROGRESS_EXISTS, blob->size_bytes, blob->size_bytes);
+		return 0;
+	}
+	CLEANUP_TALLOC char *path = store_blob_path(NULL, s, blob->digest);
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(err, errno, "cannot open '%s'", path);
+	tell(progress, blob->digest, PROGRESS_UPLOADING, 0, blob->size_bytes);
+	if (registry_put_blob(r, blob, fd, err) < 0)
+		return -1;
+	tell(progress, blob->digest, PROGRESS_DONE, blob->size_bytes, blob->size_bytes);
+	return 0;
+}
+
+static int push_registry(struct store *s, const struct image *image, const struct reference *ref,
+			 const struct progress *progress, struct error *err)
+{
+	CLEANUP_TALLOC struct registry *r = NULL;
+	if (registry_open(NULL, ref, "pull,push", &r, err) < 0)
+		return -1;
+	tell_line(progress, "The push refers to repository [%s/%s]", ref->registry, ref->repository);
+	for (unsigned i = 0; i < image->layer_count; i++)
+		if (push_blob(s, r, &image->layers[i], progress, err) < 0)
+			return -1;
+	if (push_blob(s, r, &image->config, NULL, err) < 0)
+		return -1;
+	const char *name = ref->tag ? ref->tag : image->manifest.digest;
+	if (registry_put_manifest(r, name, image->manifest.media_type, image->manifest_json, err) < 0)
+		return -1;
+	tell_line(progress, "%s: digest: %s size: %zu", name, image->manifest.digest, strlen(image->manifest_json));
+	return 0;
+}
+
+/* ---- names ---- */
+
+/* The rest of a name behind a transport's prefix, or NULL. */
+static const char *behind(const char *name, const char *prefix)
+{
+	return text_starts(name, prefix) ? name + strlen(prefix) : NULL;
+}
+
+/* "PATH[:REF]": a colon in what follows the last slash. */
+static char *split_path(const void *ctx, const char *text, const char **ret_ref)
+{
+	char *path = mem_strdup(ctx, text);
+	/* The reference may hold slashes and colons itself: take the first colon after which no path goes on. */
+	char *colon = strchr(path, ':');
+	*ret_ref = NULL;
+	if (colon) {
+		*colon = '\0';
+		*ret_ref = colon + 1;
+	}
+	return path;
+}
+
+static char *name_from_path(const void *ctx, const char *path, const char *ref)
+{
+	struct reference *r;
+	CLEANUP_TALLOC char *guess = NULL;
+	if (ref && reference_parse(NULL, ref, &r, NULL) == 0 && (strchr(ref, ':') || strchr(ref, '/'))) {
+		char *name = mem_strdup(ctx, r->name);
+		talloc_free(r);
+		return name;
+	}
+	const char *slash = strrchr(path, '/');
+	guess = mem_printf(NULL, "%s:%s", slash && slash[1] ? slash + 1 : path, ref ? ref : "latest");
+	for (char *p = guess; *p; p++)
+		*p = *p >= 'A' && *p <= 'Z' ? *p + 32 : *p;
+	if (reference_parse(NULL, guess, &r, NULL) < 0)
+		return NULL;
+	char *name = mem_strdup(ctx, r->name);
+	talloc_free(r);
+	return name;
+}
+
+static int pull_archive(const void *ctx, struct store *s, const char *text, const char *platform,
+			const struct progress *progress, struct image **ret, char **ret_name, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	const char *ref;
+	char *path = split_path(scratch, text, &ref);
+	struct strlist *names = strlist_new(scratch);
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(err, errno, "cannot open '%s'", path);
+	if (archive_pull(ctx, s, fd, ref, platform, progress, names, ret, err) < 0)
+		return error_wrap(err, "'%s'", path);
+	*ret_name = mem_strdup(ctx, names->count ? names->items[0] : (*ret)->config.digest);
+	return 0;
+}
+
+int transport_pull(const void *ctx, struct store *s, const char *source, enum pull_policy policy,
+		   const char *platform, const struct progress *progress, struct image **ret, char **ret_name,
+		   struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	const char *rest, *ref_text;
+	if ((rest = behind(source, "oci:")) || (rest = behind(source, "dir:"))) {
+		bool is_flat = source[0] == 'd';
+		char *path = split_path(scratch, rest, &ref_text);
+		char *name = name_from_path(ctx, path, ref_text);
+		if (layout_pull(ctx, s, path, ref_text, is_flat, platform, name, progress, ret, err) < 0)
+			return error_wrap(err, "'%s'", source);
+		*ret_name = name ? name : mem_strdup(ctx, (*ret)->config.digest);
+		return 0;
+	}
+	if ((rest = behind(source, "docker-archive:")) || (rest = behind(source, "oci-archive:")))
+		return pull_archive(ctx, s, rest, platform, progress, ret, ret_name, err);
+	rest = behind(source, "docker://");
+	struct reference *ref;
+	if (reference_parse(scratch, rest ? rest : source, &ref, err) < 0)
+		return -1;
+	struct image *image = NULL;
+	if (policy != PULL_ALWAYS) {
+		if (store_find_image(ctx, s, ref->name, &image, err) < 0)
+			return -1;
+		if (!image && policy == PULL_NEVER)
+			return error_set(err, 0, "image '%s' is not in the store, and pulling is off (--pull never)",
+					 ref->familiar);
+	}
+	if (!image && pull_registry(ctx, s, ref, platform, progress, &image, err) < 0)
+		return error_wrap(err, "cannot pull '%s'", ref->familiar);
+	*ret = image;
+	*ret_name = mem_strdup(ctx, ref->name);
+	return 0;
+}
+
+int transport_push(struct store *s, const struct image *image, const char *destination,
+		   const struct progress *progress, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	const char *rest, *ref_text;
+	if ((rest = behind(destination, "oci:")) || (rest = behind(destination, "dir:"))) {
+		char *path = split_path(scratch, rest, &ref_text);
+		return layout_push(s, image, path, ref_text, destination[0] == 'd', err);
+	}
+	if ((rest = behind(destination, "docker-archive:")) || (rest = behind(destination, "oci-archive:"))) {
+		char *path = split_path(scratch, rest, &ref_text);
+		struct reference *ref = NULL;
+		CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+		if (fd < 0)
+			return error_set(err, errno, "cannot create '%s'", path);
+		if (ref_text && reference_parse(scratch, ref_text, &ref, err) < 0)
+			return -1;
+		char *name = mem_strdup(scratch, image->manifest.digest);
+		(void)ref;
+		int r = transport_save(s, &name, 1, fd, destination[0] == 'o', err);
+		if (r < 0)
+			unlink(path);
+		return r;
+	}
+	rest = behind(destination, "docker://");
+	struct reference *ref;
+	if (reference_parse(scratch, rest ? rest : destination, &ref, err) < 0)
+		return -1;
+	return push_registry(s, image, ref, progress, err) < 0 ? error_wrap(err, "cannot push '%s'", ref->familiar) : 0;
+}
+
+int transport_login(const char *registry, const char *user, const char *password, struct error *err)
+{
+	struct credentials c = { (char *)(uintptr_t)user, (char *)(uintptr_t)password, NULL };
+	if (registry_check(registry, user, password, err) < 0)
+		return -1;
+	return credentials_store(registry, &c, err);
+}
+
+int transport_logout(const char *registry, bool *ret_had, struct error *err)
+{
+	return credentials_erase(registry, ret_had, err);
+}

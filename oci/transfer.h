@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the transports share; for transfer.c, layout.c and archives.c only. */
+#ifndef FAKEBUILD_OCI_TRANSFER_H
+#define FAKEBUILD_OCI_TRANSFER_H
+
+#include "oci/transport.h"
+
+/* An image whose blobs are files: an OCI layout, an unpacked archive, a dir:. */
+struct blob_folder {
+	const char *dir;
+	bool is_flat; /* dir/<hex> instead of dir/blobs/sha256/<hex> */
+};
+char *folder_blob_path(const void *ctx, const struct blob_folder *f, const char *digest);
+/* Read a JSON blob, checking its digest. */
+int folder_read(const void *ctx, const struct blob_folder *f, const char *digest, char **ret, struct error *err);
+
+/* Go from an index or manifest text to the image's manifest by platform.  *ret_text on ctx. */
+int folder_choose(const void *ctx, const struct blob_folder *f, const char *platform, char **ret_text,
+		  struct descriptor *ret, struct error *err);
+/* Put an image whose blobs are in the folder into the store, unpacked, under this name (NULL: untagged). */
+int folder_import(const void *ctx, struct store *s, const struct blob_folder *f, const char *manifest_text,
+		  const struct descriptor *manifest, const char *name, const struct progress *progress,
+		  struct image **ret, struct error *err);
+/* Put one file in as a layer; the descriptor is made of the file. */
+int import_layer_file(const void *ctx, struct store *s, const char *path, const char *diff_id,
+		      struct descriptor *ret, struct error *err);
+
+/* oci:DIR[:REF], dir:DIR and the archives. */
+int layout_pull(const void *ctx, struct store *s, const char *dir, const char *ref, bool is_flat,
+		const char *platform, const char *name, const struct progress *progress, struct image **ret,
+		struct error *err);
+int layout_push(struct store *s, const struct image *image, const char *dir, const char *ref, bool is_flat,
+		struct error *err);
+int archive_pull(const void *ctx, struct store *s, int fd, const char *ref, const char *platform,
+		 const struct progress *progress, struct strlist *names, struct image **ret, struct error *err);
+
+/* Copy the store's file of a blob to a path. */
+int copy_blob(struct store *s, const char *digest, const char *path, struct error *err);
+void tell(const struct progress *p, const char *digest, enum progress_stage stage, int64_t done, int64_t total);
+void tell_line(const struct progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the binding to libcurl: one exchange at a time; who to ask and as whom is registry.c's. */
+#include "oci/web.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "oci/image.h"
+#include "tracer/base/text.h"
+
+enum { REDIRECTS_MAX = 10, STALL_SECONDS = 60, CONNECT_SECONDS = 20 };
+
+struct web {
+	CURL *curl;
+};
+
+/* One exchange while it goes on. */
+struct exchange {
+	const struct web_request *request;
+	struct web_response *response;
+	CURL *curl;
+	struct error error; /* of the sink */
+	bool has_begun, is_too_large;
+	int64_t sent_bytes;
+};
+
+static void init_library(void)
+{
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static int release(struct web *h)
+{
+	curl_easy_cleanup(h->curl);
+	return 0;
+}
+
+int web_open(const void *ctx, struct web **ret, struct error *err)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, init_library);
+	struct web *h = mem_new(ctx, struct web);
+	h->curl = curl_easy_init();
+	if (!h->curl) {
+		talloc_free(h);
+		return error_set(err, 0, "cannot start libcurl");
+	}
+	talloc_set_destructor(h, release);
+	*ret = h;
+	return 0;
+}
+
+bool web_may_be_plain(const char *host)
+{
+	char name[256];
+	size_t length = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+	snprintf(name, sizeof(name), "%.*s", (int)length, host);
+	if (strcmp(name, "localhost") == 0 || strcmp(name, "[::1]") == 0 || text_starts(name, "127."))
+		return true;
+	const char *list = getenv("FAKEBUILD_INSECURE_REGISTRIES");
+	for (; list && *list; list += strcspn(list, ","), list += *list == ',') {
+		size_t n = strcspn(list, ",");
+		if ((n == strlen(host) && memcmp(list, host, n) == 0) || (n == length && memcmp(list, name, n) == 0))
+			return true;
+	}
+	return false;
+}
+
+static void set_header(const void *ctx, char **place, const char *value, size_t length)
+{
+	while (length && isspace((unsigned char)*value))
+		value++, length--;
+	while (length && isspace((unsigned char)value[length - 1]))
+		length--;
+	/* Several challenges may come as several headers. */
+	*place = *place ? mem_append(*place, ", %.*s", (int)length, value) : mem_strndup(ctx, value, length);
+}
+
+static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct exchange *x = arg;
+	struct web_response *r = x->response;
+	size_t length = size * count;
+	const char *colon = memchr(bytes, ':', length);
+	if (length > 5 && memcmp(bytes, "HTTP/", 5) == 0) {
+		/* A new answer (after 100 Continue): what the last said is over. */
+		r->location = r->content_type = r->authenticate = r->digest = NULL;
+		r->retry_after = -1;
+		return length;
+	}
+	if (!colon)
+		return length;
+	size_t name = colon - bytes, rest = length - name - 1;
+	if (name == 8 && strncasecmp(bytes, "location", name) == 0)
+		set_header(r->body, &r->location, colon + 1, rest);
+	else if (name == 12 && strncasecmp(bytes, "content-type", name) == 0)
+		set_header(r->body, &r->content_type, colon + 1, rest);
+	else if (name == 16 && strncasecmp(bytes, "www-authenticate", name) == 0)
+		set_header(r->body, &r->authenticate, colon + 1, rest);
+	else if (name == 21 && strncasecmp(bytes, "docker-content-digest", name) == 0)
+		set_header(r->body, &r->digest, colon + 1, rest);
+	else if (name == 11 && strncasecmp(bytes, "retry-after", name) == 0)
+		r->retry_after = atoi(colon + 1);
+	return length;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct exchange *x = arg;
+	struct web_response *r = x->response;
+	size_t length = size * count;
+	long status = 0;
+	curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (x->request->sink && status >= 200 && status < 300) {
+		if (!x->has_begun && x->request->begin && x->request->begin(x->request->arg, status, &x->error) < 0)
+			return 0;
+		x->has_begun = true;
+		return x->request->sink(x->request->arg, bytes, length, &x->error) < 0 ? 0 : length;
+	}
+	if (r->body_bytes + length > IMAGE_JSON_MAX_BYTES) {
+		x->is_too_large = true;
+		return 0;
+	}
+	/* Headers hang on the body, so it is grown in place of its parent by hand. */
+	const void *ctx = talloc_parent(r->body);
+	r->body = mem_grow(ctx, r->body, char, r->body_bytes + length + 1);
+	memcpy(r->body + r->body_bytes, bytes, length);
+	r->body_bytes += length;
+	r->body[r->body_bytes] = '\0';
+	return length;
+}
+
+static size_t on_upload(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct exchange *x = arg;
+	const struct web_request *q = x->request;
+	size_t want = size * count;
+	if ((int64_t)want > q->body_bytes - x->sent_bytes)
+		want = q->body_bytes - x->sent_bytes;
+	if (!want)
+		return 0;
+	ssize_t n;
+	if (q->body) {
+		memcpy(bytes, q->body + x->sent_bytes, want);
+		n = want;
+	} else {
+		n = pread(q->body_fd, bytes, want, x->sent_bytes);
+	}
+	if (n <= 0)
+		return CURL_READFUNC_ABORT;
+	x->sent_bytes += n;
+	return n;
+}
+
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+	struct exchange *x = arg;
+	if (origin != SEEK_SET)
+		return CURL_SEEKFUNC_CANTSEEK;
+	x->sent_bytes = offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+/* docker's per-registry certificates: certs.d/HOST[:PORT]/{ca.crt,client.cert,client.key}. */
+static void use_certificates(CURL *curl, const char *url)
+{
+	static const char *const root[] = { "/etc/docker/certs.d", "/etc/containers/certs.d" };
+	const char *host = strstr(url, "://");
+	if (!host)
+		return;
+	host += 3;
+	for (size_t i = 0; i < 2; i++) {
+		CLEANUP_TALLOC char *dir = mem_printf(NULL, "%s/%.*s", root[i], (int)strcspn(host, "/?"), host);
+		CLEANUP_TALLOC char *ca = mem_printf(NULL, "%s/ca.crt", dir);
+		CLEANUP_TALLOC char *cert = mem_printf(NULL, "%s/client.cert", dir);
+		CLEANUP_TALLOC char *key = mem_printf(NULL, "%s/client.key", dir);
+		if (access(ca, R_OK) == 0)
+			curl_easy_setopt(curl, CURLOPT_CAINFO, ca);
+		if (access(cert, R_OK) == 0 && access(key, R_OK) == 0) {
+			curl_easy_setopt(curl, CURLOPT_SSLCERT, cert);
+			curl_easy_setopt(curl, CURLOPT_SSLKEY, key);
+		}
+	}
+}
+
+static int explain(CURLcode code, const char *detail, struct error *err)
+{
+	switch (code) {
+	case CURLE_COULDNT_CONNECT:
+		return error_set(err, ECONNREFUSED, "cannot connect");
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		error_set(err, 0, "%s", detail);
+		err->number = ENOENT;
+		return -1;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CERTPROBLEM:
+		error_set(err, 0, "%s", detail);
+		err->number = EPROTO;
+		return -1;
+	default:
+		error_set(err, 0, "%s", detail);
+		err->number = EIO;
+		return -1;
+	}
+}
+
+static int exchange_once(struct web *h, const struct web_request *q, const char *url, bool sends_secrets,
+			 struct web_response *ret, struct error *err)
+{
+	CURL *curl = h->curl;
+	struct exchange x = { .request = q, .response = ret, .curl = curl, .error = ERROR_INIT };
+	char detail[CURL_ERROR_SIZE] = "";
+	struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+	char line[8192];
+	const struct {
+		const char *name, *value;
+	} own[] = {
+		{ "Accept", q->accept }, { "Content-Type", q->content_type },
+		{ "Authorization", sends_secrets ? q->authorization : NULL },
+	};
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
+		if (!own[i].value)
+			continue;
+		snprintf(line, sizeof(line), "%s: %s", own[i].name, own[i].value);
+		headers = curl_slist_append(headers, line);
+	}
+	curl_easy_reset(curl);
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
+	curl_easy_setopt(curl, CURLOPT_USERAGENT, "fakebuild/" FAKEBUILD_VERSION);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(curl, CURLOPT_HEADERDATA, &x);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &x);
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
+	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)STALL_SECONDS);
+#if LIBCURL_VERSION_NUM >= 0x075500
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+	use_certificates(curl, url);
+	if (q->range)
+		curl_easy_setopt(curl, CURLOPT_RANGE, q->range);
+	if (strcmp(q->method, "HEAD") == 0) {
+		curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+	} else if (q->body_bytes >= 0) {
+		curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+		curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_upload);
+		curl_easy_setopt(curl, CURLOPT_READDATA, &x);
+		curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
+		curl_easy_setopt(curl, CURLOPT_SEEKDATA, &x);
+		curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)q->body_bytes);
+		curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, q->method);
+	} else if (strcmp(q->method, "GET") != 0) {
+		curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, q->method);
+	}
+	CURLcode code = curl_easy_perform(curl);
+	curl_slist_free_all(headers);
+	double length = -1;
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret->status);
+#if LIBCURL_VERSION_NUM >= 0x073700
+	curl_off_t exact = -1;
+	curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &exact);
+	length = exact;
+#else
+	curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD, &length);
+#endif
+	ret->length = length;
+	if (x.error.text[0]) {
+		*err = x.error;
+		return -1;
+	}
+	if (x.is_too_large)
+		return error_set(err, 0, "the answer is larger than %u bytes", IMAGE_JSON_MAX_BYTES);
+	if (code != CURLE_OK)
+		return explain(code, detail[0] ? detail : curl_easy_strerror(code), err);
+	return 0;
+}
+
+static bool is_same_host(const char *a, const char *b)
+{
+	size_t n = strcspn(strstr(a, "://") ? strstr(a, "://") + 3 : a, "/?") + (strstr(a, "://") ? strstr(a, "://") + 3 - a : 0);
+	return strncasecmp(a, b, n) == 0 && (b[n] == '/' || b[n] == '?' || !b[n]);
+}
+
+int web_perform(const void *ctx, struct web *h, const struct web_request *q, struct web_response *ret,
+		 struct error *err)
+{
+	CLEANUP_TALLOC char *url = mem_strdup(NULL, q->url);
+	bool sends_secrets = true;
+	for (unsigned redirects = 0;; redirects++) {
+		*ret = (struct web_response){ .retry_after = -1, .length = -1 };
+		ret->body = mem_strdup(ctx, "");
+		if (exchange_once(h, q, url, sends_secrets, ret, err) < 0)
+			return -1;
+		bool is_redirect = ret->status == 301 || ret->status == 302 || ret->status == 303 ||
+				   ret->status == 307 || ret->status == 308;
+		if (!is_redirect || q->body_bytes >= 0 ||
+		    (strcmp(q->method, "GET") != 0 && strcmp(q->method, "HEAD") != 0))
+			return 0;
+		char *next = NULL;
+		curl_easy_getinfo(h->curl, CURLINFO_REDIRECT_URL, &next);
+		if (!next || redirects == REDIRECTS_MAX)
+			return error_set(err, 0, next ? "too many redirects" : "a redirect without a target");
+		/* Blobs may be anywhere, but never over plain HTTP when we came by TLS. */
+		if (text_starts(url, "https:") && !text_starts(next, "https:"))
+			return error_set(err, 0, "a redirect from https to '%s' is refused", next);
+		if (!is_same_host(url, next))
+			sends_secrets = false;
+		talloc_free(url);
+		url = mem_strdup(NULL, next);
+	}
+}
