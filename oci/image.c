@@ -361,22 +361,49 @@ static void set_command(void *scratch, struct json *config, const char *key, con
 	json_set_strings(config, key, list);
 }
 
-/* "a=b" or "a b": the value loses one pair of quotes. */
-static bool split_pair(char *text, char **ret_key, char **ret_value)
+/* Cut the next word off *at, quotes and backslashes taken away in place; NULL at the end. */
+static char *next_word(char **at)
 {
+	char *from = *at + strspn(*at, " \t"), *word = from, *to = from, quote = '\0';
+	if (!*from)
+		return NULL;
+	for (; *from && (quote || !strchr(" \t", *from)); from++) {
+		if (!quote && (*from == '"' || *from == '\''))
+			quote = *from;
+		else if (quote && *from == quote)
+			quote = '\0';
+		else if (*from == '\\' && from[1] && (!quote || (quote == '"' && strchr("\"\\$", from[1]))))
+			*to++ = *++from;
+		else
+			*to++ = *from;
+	}
+	*at = *from ? from + 1 : from;
+	*to = '\0';
+	return word;
+}
+
+/* Take the next pair off *at: of "A=1 B=2" each, of the old form "A the rest" all.  False when it is none. */
+static bool next_pair(char **at, bool is_first, char **ret_key, char **ret_value)
+{
+	char *text = *at + strspn(*at, " \t");
 	size_t n = strcspn(text, "= \t");
 	if (!n || !text[n])
 		return false;
-	char *value = text + n + 1;
-	text[n] = '\0';
-	value += strspn(value, " \t");
-	size_t length = strlen(value);
-	if (length >= 2 && (value[0] == '"' || value[0] == '\'') && value[length - 1] == value[0]) {
-		value[length - 1] = '\0';
-		value++;
+	if (text[n] != '=' && !is_first)
+		return false;
+	if (text[n] != '=') {
+		text[n] = '\0';
+		*ret_key = text;
+		*ret_value = text + n + 1 + strspn(text + n + 1, " \t");
+		*at = text + n + 1 + strlen(text + n + 1);
+		return **ret_value;
 	}
-	*ret_key = text;
-	*ret_value = value;
+	char *word = next_word(at), *equals = strchr(word, '=');
+	if (!equals || equals == word)
+		return false;
+	*equals = '\0';
+	*ret_key = word;
+	*ret_value = equals + 1;
 	return true;
 }
 
@@ -436,12 +463,15 @@ static int apply_change(void *scratch, struct json *config, const char *line, st
 	} else if (strcasecmp(text, "ENTRYPOINT") == 0) {
 		set_command(scratch, config, "Entrypoint", rest);
 	} else if (strcasecmp(text, "ENV") == 0 || strcasecmp(text, "LABEL") == 0) {
-		if (!split_pair(rest, &key, &value))
-			return error_set(err, 0, "--change '%s': want NAME=VALUE", line);
-		if (strcasecmp(text, "ENV") == 0)
-			set_env(scratch, config, key, value);
-		else
-			set_in_object(scratch, config, "Labels", key, value);
+		bool is_env = strcasecmp(text, "ENV") == 0, is_first = true;
+		for (; is_first || rest[strspn(rest, " \t")]; is_first = false) {
+			if (!next_pair(&rest, is_first, &key, &value))
+				return error_set(err, 0, "--change '%s': want NAME=VALUE", line);
+			if (is_env)
+				set_env(scratch, config, key, value);
+			else
+				set_in_object(scratch, config, "Labels", key, value);
+		}
 	} else if (strcasecmp(text, "EXPOSE") == 0) {
 		add_names(scratch, config, "ExposedPorts", rest);
 	} else if (strcasecmp(text, "VOLUME") == 0) {
