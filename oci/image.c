@@ -160,6 +160,13 @@ int platform_parse(const void *ctx, const char *text, struct platform *ret, stru
 	return 0;
 }
 
+/* Of "v7" 7; 0 when it says none. */
+static int variant_number(const char *variant)
+{
+	uint64_t number;
+	return variant && variant[0] == 'v' && text_to_number(variant + 1, 99, &number) ? (int)number : 0;
+}
+
 /* 0: does not fit; larger is better. */
 static int fit(const struct platform *have, const struct platform *want)
 {
@@ -168,8 +175,7 @@ static int fit(const struct platform *have, const struct platform *want)
 	const char *variant = have->variant;
 	if (strcmp(normal_architecture(have->architecture, &variant), want->architecture) != 0)
 		return 0;
-	int have_number = variant && variant[0] == 'v' ? atoi(variant + 1) : 0;
-	int want_number = want->variant && want->variant[0] == 'v' ? atoi(want->variant + 1) : 0;
+	int have_number = variant_number(variant), want_number = variant_number(want->variant);
 	if (strcmp(want->architecture, "arm") == 0)
 		have_number = have_number ? have_number : 7;
 	else if (strcmp(want->architecture, "arm64") == 0)

@@ -43,8 +43,8 @@ static void put_header(struct tar *t, const char *name, char type, unsigned mode
 	snprintf(h + 100, 8, "%07o", mode);
 	snprintf(h + 108, 8, "%07o", uid);
 	snprintf(h + 116, 8, "%07o", gid);
-	snprintf(h + 124, 12, "%011llo", (unsigned long long)size);
-	snprintf(h + 136, 12, "%011lo", mtime);
+	snprintf(h + 124, 12, "%011o", (unsigned)size);
+	snprintf(h + 136, 12, "%011o", (unsigned)mtime);
 	memset(h + 148, ' ', 8);
 	h[156] = type;
 	if (target)
