@@ -47,7 +47,7 @@ teardown_file() {
 	mkdir -p "$BATS_TEST_TMPDIR/bin" "$BATS_TEST_TMPDIR/docker"
 	cat >"$BATS_TEST_TMPDIR/bin/docker-credential-tests" <<-'END'
 		#!/bin/sh
-		[ "$1" = get ] && read server && printf '{"ServerURL":"%s","Username":"me","Secret":"secret"}' "$server"
+		[ "$1" = get ] && server=$(cat) && printf '{"ServerURL":"%s","Username":"me","Secret":"secret"}' "$server"
 	END
 	chmod +x "$BATS_TEST_TMPDIR/bin/docker-credential-tests"
 	printf '{"credHelpers":{"%s":"tests"}}' "$REGISTRY" >"$BATS_TEST_TMPDIR/docker/config.json"

@@ -19,11 +19,12 @@ teardown_file() {
 	FAKEBUILD_ROOT=$BATS_TEST_TMPDIR/other
 	export FAKEBUILD_ROOT
 	run -0 --separate-stderr fakebuild run "$REGISTRY/work/app:1" sh -c \
-		'stat -c "%n %u:%g %a %F" /new /d /d/f /d/null; ls /etc/file'
+		'stat -c "%n %u:%g %a %F" /new /d /d/f /d/null; ls /etc/file 2>/dev/null || echo gone'
 	equal "/new 7:8 644 regular file" "${lines[0]}"
 	equal "/d 0:0 750 directory" "${lines[1]}"
 	[[ ${lines[2]} == "/d/f 0:0 4755 regular"* ]]
 	equal "/d/null 0:0 644 character special file" "${lines[3]}"
+	equal gone "${lines[4]}"
 	chmod -R u+rwX "$FAKEBUILD_ROOT"
 }
 
