@@ -6,6 +6,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 status=0
+mapfile -t rooms < <(ls -d tracer oci builder compat 2>/dev/null)
 allowed() { # FILE: a pattern of what it may include
 	case $1 in
 	tracer/base/*) echo '^tracer/base/' ;;
@@ -25,7 +26,7 @@ while IFS= read -r file; do
 			status=1
 		fi
 	done < <(sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*"\([^"]*\)".*/\1/p' "$file")
-done < <(find tracer oci builder compat -name '*.[chS]' | sort)
+done < <(find "${rooms[@]}" -name '*.[chS]' | sort)
 if [ "$count" -eq 0 ]; then
 	echo "no source file was found"
 	status=1
@@ -33,7 +34,7 @@ fi
 
 # A library is used from one file (and its header at most), so that it can be swapped and faked.
 for library in curl/curl.h jansson.h openssl/ zstd.h zlib.h seccomp.h; do
-	users=$(grep -lE "^#[[:space:]]*include[[:space:]]*<$library" -r --include='*.[ch]' tracer oci builder compat |
+	users=$(grep -lE "^#[[:space:]]*include[[:space:]]*<$library" -r --include='*.[ch]' "${rooms[@]}" |
 		sed 's/\.[ch]$//' | sort -u)
 	if [ "$(printf '%s' "$users" | grep -c .)" -gt 1 ]; then
 		echo "<$library> is included by more than one module: ${users//$'\n'/ }"
