@@ -80,6 +80,35 @@ static void name_of(struct call *c, const struct object *o, char ret[PATH_ROOM])
 		memcpy(ret, host, n + 1);
 }
 
+/*
+ * A program that is given by descriptor must have a name when the loader opens it: the descriptor may be
+ * closed by then.  Its own when it still has one, else a copy's.
+ */
+static int give_name(struct call *c, struct object *o, int fd)
+{
+	static unsigned counter;
+	char name[PATH_ROOM];
+	struct stat st;
+	ssize_t n = readlink(o->host, name, sizeof(name) - 1);
+	if (n > 0 && name[0] == '/') {
+		name[n] = '\0';
+		if (stat(name, &st) == 0 && st.st_dev == o->real.st_dev && st.st_ino == o->real.st_ino) {
+			memcpy(o->host, name, n + 1);
+			o->host_length = n;
+			return 0;
+		}
+	}
+	char *copy = mem_printf(c->t, "%s/program-%u", session.run_dir, counter++);
+	CLEANUP_CLOSE int to = open(copy, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (to < 0)
+		return -errno;
+	c->t->remove_later = copy;
+	int r = io_copy_bytes(fd, to);
+	o->host_length = strlen(copy);
+	memcpy(o->host, copy, o->host_length + 1);
+	return r;
+}
+
 /* binfmt_script: "#!" blanks interpreter [blanks one argument] end of line. */
 static int parse_script(char *head, char **ret_interpreter, char **ret_argument)
 {
@@ -184,8 +213,11 @@ static int find_program(struct call *c, const char *given, struct leading *lead,
 			meta_get_or_default(session.meta, &o->real, &entry);
 			p->file = (struct exec_file){ .uid = entry.uid, .gid = entry.gid, .mode = entry.mode };
 			read_file_caps(&entry, &p->file);
-			memcpy(p->host, o->host, o->host_length + 1);
 			name_of(c, o, p->guest);
+			r = o->is_fd ? give_name(c, o, fd) : 0;
+			if (r < 0)
+				return r;
+			memcpy(p->host, o->host, o->host_length + 1);
 			p->interpreter[0] = '\0';
 			return read_elf(c, fd, head, p);
 		}

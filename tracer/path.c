@@ -101,13 +101,16 @@ const char *path_short(const char *host)
 		memcpy(head, rest, cut);
 		head[cut] = '\0';
 		snprintf(joined, sizeof(joined), "%s%s", base, head);
-		snprintf(base, sizeof(base), "%s/long-%u-%u", session.run_dir, turn % 64, part);
+		snprintf(base, sizeof(base), "%.3000s/long-%u-%u", session.run_dir, turn % 64, part);
 		unlink(base);
 		if (symlink(joined, base) < 0)
 			return host;
 		rest += cut;
 	}
-	snprintf(alias, PATH_MAX, "%s%s", base, rest);
+	/* The loop's condition is that it fits. */
+	size_t head_length = strlen(base);
+	memcpy(alias, base, head_length);
+	memcpy(alias + head_length, rest, strlen(rest) + 1);
 	return alias;
 }
 
@@ -159,6 +162,7 @@ struct walk {
 	const char *root; /* ".." stops here */
 	unsigned flags;
 	unsigned links;
+	size_t opaque; /* not 0: the walk began at a descriptor whose name is not known; length of its link */
 	bool is_checked; /* credentials that need a search check in every directory */
 	bool is_cacheable;
 };
@@ -196,18 +200,6 @@ static int locate(struct walk *w, const char *guest)
 	return 0;
 }
 
-static int go_up(struct walk *w)
-{
-	struct object *o = w->at;
-	if (strcmp(o->guest, w->root) == 0)
-		return w->flags & LOOKUP_BENEATH ? -EXDEV : 0;
-	char guest[PATH_ROOM];
-	memcpy(guest, o->guest, o->guest_length + 1);
-	char *slash = strrchr(guest, '/');
-	slash[slash == guest ? 1 : 0] = '\0';
-	return locate(w, guest);
-}
-
 static int append(char *path, size_t *length, const char *name, size_t name_length)
 {
 	bool needs_slash = *length == 0 || path[*length - 1] != '/';
@@ -219,6 +211,27 @@ static int append(char *path, size_t *length, const char *name, size_t name_leng
 	*length += name_length;
 	path[*length] = '\0';
 	return 0;
+}
+
+static int go_up(struct walk *w)
+{
+	struct object *o = w->at;
+	if (w->opaque) {
+		const char *slash = strrchr(o->host, '/');
+		if (o->host_length > w->opaque && strcmp(slash, "/..") != 0) {
+			o->host_length = slash - o->host;
+			o->host[o->host_length] = '\0';
+			return 0;
+		}
+		return append(o->host, &o->host_length, "..", 2);
+	}
+	if (strcmp(o->guest, w->root) == 0)
+		return w->flags & LOOKUP_BENEATH ? -EXDEV : 0;
+	char guest[PATH_ROOM];
+	memcpy(guest, o->guest, o->guest_length + 1);
+	char *slash = strrchr(guest, '/');
+	slash[slash == guest ? 1 : 0] = '\0';
+	return locate(w, guest);
 }
 
 static int go_down(struct walk *w, const char *name, size_t length)
@@ -493,12 +506,12 @@ static int start_at_fd(struct walk *w, int dir_fd)
 	char link[64], host[PATH_MAX], guest[PATH_ROOM];
 	snprintf(link, sizeof(link), "/proc/%d/fd/%d", w->t->tid, dir_fd);
 	ssize_t n = readlink(link, host, sizeof(host) - 1);
-	if (n < 0)
-		return errno == ENOENT ? -EBADF : errno == ENAMETOOLONG ? -ENAMETOOLONG : -errno;
-	host[n] = '\0';
-	if (host[0] != '/')
+	if (n < 0 && errno != ENAMETOOLONG)
+		return errno == ENOENT ? -EBADF : -errno;
+	host[n < 0 ? 0 : n] = '\0';
+	if (n >= 0 && host[0] != '/')
 		return -ENOTDIR;
-	if (mounts_to_guest(w->t->mounts, host, guest, sizeof(guest))) {
+	if (n >= 0 && mounts_to_guest(w->t->mounts, host, guest, sizeof(guest))) {
 		int r = locate(w, guest);
 		/* A covered or deleted directory is still reached through the descriptor itself. */
 		if (r == 0 && strcmp(w->at->host, host) == 0) {
@@ -515,8 +528,12 @@ static int start_at_fd(struct walk *w, int dir_fd)
 		return -errno;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
-	set_guest(w->at, guest[0] == '/' ? guest : "/");
-	set_host(w->at, link);
+	/* A name that no mount has, so that none is found below it. */
+	set_guest(w->at, "\001");
+	/* The link itself is a symlink; what it leads to is the directory. */
+	snprintf(host, sizeof(host), "%s/.", link);
+	set_host(w->at, host);
+	w->opaque = w->at->host_length;
 	w->at->mount = w->t->mounts->list[0];
 	w->is_cacheable = false;
 	return 0;
@@ -548,6 +565,7 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 	w.root = t->fs->root;
 	w.flags = flags;
 	w.links = 0;
+	w.opaque = 0;
 	w.is_checked = needs_search_checks(&t->cred);
 	w.is_cacheable = !w.is_checked;
 	memcpy(w.rest, path, length + 1);

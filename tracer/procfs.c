@@ -12,6 +12,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/base/text.h"
 #include "tracer/path.h"
+#include "tracer/shim/abi.h"
 
 /* "/proc/<pid>[/task/<tid>]/rest": the tracee it is about, and rest; NULL when it is about none of ours. */
 static struct tracee *subject(const char *host, const char **ret_rest)
@@ -84,6 +85,14 @@ static char *read_host(const void *ctx, const char *path)
 	return text;
 }
 
+/* The shim and its arena are not the guest's to see. */
+static bool is_ours(const char *line)
+{
+	unsigned long long from = strtoull(line, NULL, 16);
+	return (from >= SHIM_ARENA && from < SHIM_ARENA + SHIM_ARENA_BYTES) ||
+	       (from >= SHIM_BASE && from < SHIM_BASE + SHIM_IMAGE_BYTES);
+}
+
 /* Paths in maps and smaps: detranslated, and the shim's own lines left out. */
 static void write_maps(const struct tracee *t, const struct tracee *of, char *text, FILE *out)
 {
@@ -100,7 +109,7 @@ static void write_maps(const struct tracee *t, const struct tracee *of, char *te
 		bool is_mapping = strspn(line, "0123456789abcdef") >= 8 && line[strspn(line, "0123456789abcdef")] == '-';
 		char *path = is_mapping ? strchr(line, '/') : NULL;
 		if (is_mapping)
-			is_hidden = path && strncmp(path, session.run_dir, run_length) == 0;
+			is_hidden = is_ours(line) || (path && strncmp(path, session.run_dir, run_length) == 0);
 		if (is_hidden)
 			continue;
 		if (path && mounts_to_guest(of->mounts, path, guest, sizeof(guest))) {

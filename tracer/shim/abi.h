@@ -13,6 +13,7 @@
 
 #define SHIM_ARENA 0x6e000000
 #define SHIM_BASE 0x70000000
+#define SHIM_IMAGE_BYTES 0x44000  /* the last of it is the loader's bss at 0x70040000 */
 #define SHIM_GATE 0x70020000      /* allowed are addresses with (ip & SHIM_GATE_MASK) == SHIM_GATE */
 #define SHIM_GATE_MASK 0xfffe0000
 #define SHIM_STUBS 0x70021000     /* stub of slot n at SHIM_STUBS + n * SHIM_STUB_BYTES */
