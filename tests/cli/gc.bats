@@ -37,10 +37,46 @@ teardown() { remove_store; }
 	kill -9 "$pid"
 	wait "$pid" || true
 	sleep 0.3
-	run ! pgrep -u "$(id -u)" -f 'sleep 1000'
+	run ! pgrep -u "$(id -u)" -x -f 'sleep 1000'
 	run -0 fakebuild gc
 	run -0 fakebuild ps -q
 	equal "" "$output"
 	equal "" "$(ls "$FAKEBUILD_ROOT/containers")"
 	run -0 fakebuild run base:1
+}
+
+@test "a_kill_at_any_moment_leaves_a_store_that_works" {
+	for delay in 0.001 0.005 0.01 0.02 0.03 0.05 0.08 0.12 0.2; do
+		fakebuild run --commit half:1 base:1 sh -c 'seq 100000 >/a; cp /a /b; rm /etc/file' >/dev/null 2>&1 3>&- &
+		pid=$!
+		sleep "$delay"
+		kill -9 "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+		run -0 fakebuild run base:1
+		equal "base runs" "$output"
+		# The image is whole or is not there.
+		if fakebuild inspect half:1 >/dev/null 2>&1; then
+			run -0 fakebuild run half:1 sh -c 'tail -n 1 /b; ls /etc/file 2>/dev/null || echo gone'
+			equal "100000 gone" "${lines[*]}"
+			fakebuild rmi half:1
+		fi
+	done
+	fakebuild gc
+	equal "" "$(ls "$FAKEBUILD_ROOT/containers")"
+}
+
+@test "a_killed_terminal_run_leaves_no_process" {
+	command -v script >/dev/null || skip "no script(1)"
+	script -qec "fakebuild run -t base:1 sleep 1001" /dev/null </dev/null >/dev/null 2>&1 3>&- &
+	for _ in $(seq 100); do
+		pgrep -u "$(id -u)" -x -f 'sleep 1001' >/dev/null && break
+		sleep 0.1
+	done
+	pid=$(fakebuild ps --format json | sed 's/.*"ID":"\([0-9a-f]*\)".*/\1/')
+	kill -9 "$(fakebuild inspect --format json "$pid" | sed 's/.*"Pid":\([0-9]*\).*/\1/')"
+	for _ in $(seq 50); do
+		pgrep -u "$(id -u)" -x -f 'sleep 1001' >/dev/null || break
+		sleep 0.1
+	done
+	run ! pgrep -u "$(id -u)" -x -f 'sleep 1001'
 }
