@@ -54,6 +54,19 @@ static char *container_command(const void *ctx, const struct container *c, bool 
 	return mem_printf(ctx, "\"%.*s…\"", SHOWN - 1, command);
 }
 
+/* Its name in short, or its id. */
+static const char *container_image(struct invocation *inv, const struct container *c)
+{
+	struct reference *reference;
+	struct image *image = NULL;
+	struct error ignored = ERROR_INIT;
+	if (c->image_name && reference_parse(inv, c->image_name, &reference, &ignored) == 0)
+		return reference->familiar;
+	if (store_find_image(inv, inv->store, c->image_digest, &image, &ignored) == 0 && image)
+		return listing_id(inv, image->config.digest, false);
+	return listing_id(inv, c->image_digest, false);
+}
+
 static int run_ps(struct invocation *inv, int *ret_status, struct error *err)
 {
 	const struct ps_options *o = inv->options;
@@ -67,14 +80,8 @@ static int run_ps(struct invocation *inv, int *ret_status, struct error *err)
 	struct listing *l = listing_new(inv, ps_columns);
 	for (unsigned i = 0; i < count; i++) {
 		const struct container *c = containers[i];
-		struct reference *reference = NULL;
-		struct error ignored = ERROR_INIT;
-		if (c->image_name)
-			reference_parse(inv, c->image_name, &reference, &ignored);
 		listing_cell(l, "%s", listing_id(inv, c->id, o->is_whole));
-		listing_cell(l, "%s",
-			     reference ? reference->familiar :
-					 listing_id(inv, c->image_digest, false));
+		listing_cell(l, "%s", container_image(inv, c));
 		listing_cell(l, "%s", container_command(inv, c, o->is_whole));
 		listing_cell(l, "%s", listing_ago(inv, c->created));
 		listing_cell(l, "%s", container_status(inv, c));

@@ -94,7 +94,16 @@ static bool is_transport(const char *source)
 	return false;
 }
 
-/* The image, pulled when the policy says so; *ret_name is how people know it. */
+/* Is this the beginning of the image's id, rather than a name? */
+static bool is_id_of(const char *text, const struct image *image)
+{
+	const char *hex = text_starts(text, "sha256:") ? text + strlen("sha256:") : text;
+	return text_starts(digest_hex(image->config.digest), hex) ||
+	       text_starts(digest_hex(image->manifest.digest), hex);
+}
+
+/* The image, pulled when the policy says so; *ret_name is how people know it, NULL when by its id.
+ */
 static int get_image(struct invocation *inv, const struct run_options *o, const char *source,
 		     struct image **ret, char **ret_name, struct error *err)
 {
@@ -103,7 +112,7 @@ static int get_image(struct invocation *inv, const struct run_options *o, const 
 	struct error missing = ERROR_INIT;
 	if (may_be_here && invocation_image(inv, source, &image, &missing) == 0) {
 		*ret = image;
-		*ret_name = mem_strdup(inv, source);
+		*ret_name = is_id_of(source, image) ? NULL : mem_strdup(inv, source);
 		return 0;
 	}
 	if (o->pull == PULL_NEVER && may_be_here) {

@@ -24,3 +24,10 @@ teardown_file() { remove_store; }
 	run -0 fakebuild ps --format json
 	[[ $output == '{"ID":"'*'"Names":"box"'*'}' ]]
 }
+
+@test "an_image_without_a_name_is_shown_by_its_id" {
+	id=$(fakebuild images -q base:1)
+	fakebuild run --name by-id "$id" true
+	[[ $(fakebuild ps) =~ $id.*by-id ]]
+	fakebuild rm by-id
+}
