@@ -8,9 +8,10 @@ VERSION := 0.1.0
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1) $(2)";)
 
-PKGS := talloc libarchive zlib libseccomp libcurl jansson libcrypto libzstd
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS := $(or $(shell pkg-config --libs $(PKGS) 2>/dev/null),-ltalloc -larchive -lz -lseccomp -lcurl -ljansson -lcrypto -lzstd)
+PKGS := talloc libarchive zlib libseccomp jansson libcrypto
+# libcurl is loaded when it is first needed (oci/web.c)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) libcurl 2>/dev/null)
+PKG_LIBS := $(or $(shell pkg-config --libs $(PKGS) 2>/dev/null),-ltalloc -larchive -lz -lseccomp -ljansson -lcrypto)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla \
 	-Wformat=2 -Wundef $(if $(WERROR),-Werror)
@@ -22,12 +23,12 @@ SAN.ubsan := -O1 -fsanitize=undefined -fno-sanitize-recover=undefined
 CFLAGS_ALL := -std=gnu11 -g $(SAN.$(VARIANT)) $(WARN) $(HARDEN) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DFAKEBUILD_VERSION='"$(VERSION)"' -I. -I$(B) $(PKG_CFLAGS) $(CFLAGS)
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now $(SAN.$(VARIANT)) $(LDFLAGS)
-LIBS := $(PKG_LIBS) -lpthread
+LIBS := $(PKG_LIBS) -lpthread -ldl
 
 # The rooms, each a library; arrows point down only (tests/check/includes.sh).
 BASE_SRC := $(wildcard tracer/base/*.c)
 TRACER_SRC := $(BASE_SRC) $(wildcard tracer/*.c tracer/core/*.c tracer/arch/*.c)
-OCI_SRC := $(filter-out oci/auth.c oci/retry.c oci/url.c oci/http.c oci/registry.c oci/transport.c oci/transport_%.c,$(wildcard oci/*.c))
+OCI_SRC := $(wildcard oci/*.c)
 BUILDER_SRC := $(wildcard builder/*.c)
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 

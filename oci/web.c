@@ -3,7 +3,9 @@
 #include "oci/web.h"
 
 #include <ctype.h>
+#define CURL_DISABLE_TYPECHECK /* its macros do not know functions behind pointers */
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -31,23 +33,66 @@ struct exchange {
 	int64_t sent_bytes;
 };
 
-static void init_library(void)
+/*
+ * libcurl brings thirty libraries along, and most runs never talk to a registry: it is loaded when it is
+ * first needed.
+ */
+static struct {
+	const char *failure; /* NULL: loaded */
+	CURLcode (*global_init)(long flags);
+	CURL *(*easy_init)(void);
+	void (*easy_reset)(CURL *curl);
+	void (*easy_cleanup)(CURL *curl);
+	CURLcode (*easy_perform)(CURL *curl);
+	CURLcode (*easy_setopt)(CURL *curl, CURLoption option, ...);
+	CURLcode (*easy_getinfo)(CURL *curl, CURLINFO info, ...);
+	const char *(*easy_strerror)(CURLcode code);
+	struct curl_slist *(*slist_append)(struct curl_slist *list, const char *text);
+	void (*slist_free_all)(struct curl_slist *list);
+} lib;
+
+static void load_library(void)
 {
-	curl_global_init(CURL_GLOBAL_DEFAULT);
+	static const char name[] = "libcurl.so.4";
+	void *handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+	const struct {
+		const char *name;
+		void *place;
+	} symbols[] = {
+		{ "curl_global_init", &lib.global_init },   { "curl_easy_init", &lib.easy_init },
+		{ "curl_easy_reset", &lib.easy_reset },	    { "curl_easy_cleanup", &lib.easy_cleanup },
+		{ "curl_easy_perform", &lib.easy_perform }, { "curl_easy_setopt", &lib.easy_setopt },
+		{ "curl_easy_getinfo", &lib.easy_getinfo }, { "curl_easy_strerror", &lib.easy_strerror },
+		{ "curl_slist_append", &lib.slist_append }, { "curl_slist_free_all", &lib.slist_free_all },
+	};
+	for (size_t i = 0; handle && i < sizeof(symbols) / sizeof(*symbols); i++) {
+		void *symbol = dlsym(handle, symbols[i].name);
+		if (!symbol) {
+			lib.failure = symbols[i].name;
+			return;
+		}
+		memcpy(symbols[i].place, &symbol, sizeof(symbol));
+	}
+	if (!handle)
+		lib.failure = name;
+	else
+		lib.global_init(CURL_GLOBAL_DEFAULT);
 }
 
 static int release(struct web *h)
 {
-	curl_easy_cleanup(h->curl);
+	lib.easy_cleanup(h->curl);
 	return 0;
 }
 
 int web_open(const void *ctx, struct web **ret, struct error *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	pthread_once(&once, init_library);
+	pthread_once(&once, load_library);
+	if (lib.failure)
+		return error_set(err, 0, "talking to a registry needs libcurl, which lacks or is missing: %s", lib.failure);
 	struct web *h = mem_new(ctx, struct web);
-	h->curl = curl_easy_init();
+	h->curl = lib.easy_init();
 	if (!h->curl) {
 		talloc_free(h);
 		return error_set(err, 0, "cannot start libcurl");
@@ -107,7 +152,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 	else if (name == 21 && strncasecmp(bytes, "docker-content-digest", name) == 0)
 		set_header(r->body, &r->digest, colon + 1, rest);
 	else if (name == 11 && strncasecmp(bytes, "retry-after", name) == 0)
-		r->retry_after = atoi(colon + 1);
+		r->retry_after = strtol(colon + 1, NULL, 10);
 	return length;
 }
 
@@ -117,7 +162,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 	struct web_response *r = x->response;
 	size_t length = size * count;
 	long status = 0;
-	curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
+	lib.easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (x->request->sink && status >= 200 && status < 300) {
 		if (!x->has_begun && x->request->begin && x->request->begin(x->request->arg, status, &x->error) < 0)
 			return 0;
@@ -182,10 +227,10 @@ static void use_certificates(CURL *curl, const char *url)
 		CLEANUP_TALLOC char *cert = mem_printf(NULL, "%s/client.cert", dir);
 		CLEANUP_TALLOC char *key = mem_printf(NULL, "%s/client.key", dir);
 		if (access(ca, R_OK) == 0)
-			curl_easy_setopt(curl, CURLOPT_CAINFO, ca);
+			lib.easy_setopt(curl, CURLOPT_CAINFO, ca);
 		if (access(cert, R_OK) == 0 && access(key, R_OK) == 0) {
-			curl_easy_setopt(curl, CURLOPT_SSLCERT, cert);
-			curl_easy_setopt(curl, CURLOPT_SSLKEY, key);
+			lib.easy_setopt(curl, CURLOPT_SSLCERT, cert);
+			lib.easy_setopt(curl, CURLOPT_SSLKEY, key);
 		}
 	}
 }
@@ -219,7 +264,7 @@ static int exchange_once(struct web *h, const struct web_request *q, const char 
 	CURL *curl = h->curl;
 	struct exchange x = { .request = q, .response = ret, .curl = curl, .error = ERROR_INIT };
 	char detail[CURL_ERROR_SIZE] = "";
-	struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+	struct curl_slist *headers = lib.slist_append(NULL, "Expect:");
 	char line[8192];
 	const struct {
 		const char *name, *value;
@@ -231,52 +276,52 @@ static int exchange_once(struct web *h, const struct web_request *q, const char 
 		if (!own[i].value)
 			continue;
 		snprintf(line, sizeof(line), "%s: %s", own[i].name, own[i].value);
-		headers = curl_slist_append(headers, line);
+		headers = lib.slist_append(headers, line);
 	}
-	curl_easy_reset(curl);
-	curl_easy_setopt(curl, CURLOPT_URL, url);
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
-	curl_easy_setopt(curl, CURLOPT_USERAGENT, "fakebuild/" FAKEBUILD_VERSION);
-	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(curl, CURLOPT_HEADERDATA, &x);
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &x);
-	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
-	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)STALL_SECONDS);
+	lib.easy_reset(curl);
+	lib.easy_setopt(curl, CURLOPT_URL, url);
+	lib.easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	lib.easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
+	lib.easy_setopt(curl, CURLOPT_USERAGENT, "fakebuild/" FAKEBUILD_VERSION);
+	lib.easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	lib.easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+	lib.easy_setopt(curl, CURLOPT_HEADERDATA, &x);
+	lib.easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+	lib.easy_setopt(curl, CURLOPT_WRITEDATA, &x);
+	lib.easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
+	lib.easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	lib.easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)STALL_SECONDS);
 #if LIBCURL_VERSION_NUM >= 0x075500
-	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	lib.easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
-	curl_easy_setopt(curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+	lib.easy_setopt(curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
 	use_certificates(curl, url);
 	if (q->range)
-		curl_easy_setopt(curl, CURLOPT_RANGE, q->range);
+		lib.easy_setopt(curl, CURLOPT_RANGE, q->range);
 	if (strcmp(q->method, "HEAD") == 0) {
-		curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+		lib.easy_setopt(curl, CURLOPT_NOBODY, 1L);
 	} else if (q->body_bytes >= 0) {
-		curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
-		curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_upload);
-		curl_easy_setopt(curl, CURLOPT_READDATA, &x);
-		curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
-		curl_easy_setopt(curl, CURLOPT_SEEKDATA, &x);
-		curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)q->body_bytes);
-		curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, q->method);
+		lib.easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+		lib.easy_setopt(curl, CURLOPT_READFUNCTION, on_upload);
+		lib.easy_setopt(curl, CURLOPT_READDATA, &x);
+		lib.easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
+		lib.easy_setopt(curl, CURLOPT_SEEKDATA, &x);
+		lib.easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)q->body_bytes);
+		lib.easy_setopt(curl, CURLOPT_CUSTOMREQUEST, q->method);
 	} else if (strcmp(q->method, "GET") != 0) {
-		curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, q->method);
+		lib.easy_setopt(curl, CURLOPT_CUSTOMREQUEST, q->method);
 	}
-	CURLcode code = curl_easy_perform(curl);
-	curl_slist_free_all(headers);
+	CURLcode code = lib.easy_perform(curl);
+	lib.slist_free_all(headers);
 	double length = -1;
-	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret->status);
+	lib.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret->status);
 #if LIBCURL_VERSION_NUM >= 0x073700
 	curl_off_t exact = -1;
-	curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &exact);
+	lib.easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &exact);
 	length = exact;
 #else
-	curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD, &length);
+	lib.easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD, &length);
 #endif
 	ret->length = length;
 	if (x.error.text[0]) {
@@ -286,7 +331,7 @@ static int exchange_once(struct web *h, const struct web_request *q, const char 
 	if (x.is_too_large)
 		return error_set(err, 0, "the answer is larger than %u bytes", IMAGE_JSON_MAX_BYTES);
 	if (code != CURLE_OK)
-		return explain(code, detail[0] ? detail : curl_easy_strerror(code), err);
+		return explain(code, detail[0] ? detail : lib.easy_strerror(code), err);
 	return 0;
 }
 
@@ -312,7 +357,7 @@ int web_perform(const void *ctx, struct web *h, const struct web_request *q, str
 		    (strcmp(q->method, "GET") != 0 && strcmp(q->method, "HEAD") != 0))
 			return 0;
 		char *next = NULL;
-		curl_easy_getinfo(h->curl, CURLINFO_REDIRECT_URL, &next);
+		lib.easy_getinfo(h->curl, CURLINFO_REDIRECT_URL, &next);
 		if (!next || redirects == REDIRECTS_MAX)
 			return error_set(err, 0, next ? "too many redirects" : "a redirect without a target");
 		/* Blobs may be anywhere, but never over plain HTTP when we came by TLS. */
