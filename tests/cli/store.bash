@@ -6,6 +6,18 @@ FAKEBUILD=${FAKEBUILD:-$BATS_TEST_DIRNAME/../../build/release/fakebuild}
 PATH=$(dirname "$FAKEBUILD"):$PATH
 unset XDG_DATA_HOME http_proxy https_proxy HTTP_PROXY HTTPS_PROXY
 
+# What a machine lacks makes tests be skipped. In setup_file, where bats cannot skip, this is noted for
+# the setup of each test, and setup_file ends by `|| return 0`.
+missing() { # REASON
+	[ -z "${BATS_TEST_NUMBER-}" ] || skip "$1"
+	echo "$1" >"$BATS_FILE_TMPDIR/missing"
+	return 1
+}
+skip_if_missing() {
+	[ ! -e "$BATS_FILE_TMPDIR/missing" ] || skip "$(cat "$BATS_FILE_TMPDIR/missing")"
+}
+setup() { skip_if_missing; }
+
 # A store for this file of tests; folders in it may have no write bit at the end.
 use_store() {
 	export FAKEBUILD_ROOT=$BATS_FILE_TMPDIR/store
@@ -19,7 +31,7 @@ remove_store() {
 # A root of one static program, as a tar: $BATS_FILE_TMPDIR/base.tar.
 make_base_tar() {
 	local busybox root=$BATS_FILE_TMPDIR/base applet
-	busybox=$(command -v busybox) || skip "no busybox (Debian: busybox-static)"
+	busybox=$(command -v busybox) || missing "no busybox (Debian: busybox-static)" || return
 	mkdir -p "$root"/{bin,etc,root,tmp,usr/bin,var,home/me}
 	cp "$busybox" "$root/bin/busybox"
 	for applet in sh ls cat echo id env pwd stat mkdir rm touch chown chmod ln mv sleep true false kill \
@@ -35,14 +47,14 @@ make_base_tar() {
 
 # The image base:1; options go to `import`.
 make_base() {
-	make_base_tar
+	make_base_tar || return
 	fakebuild import -c 'CMD ["sh","-c","echo base runs"]' -c 'ENV FROM_IMAGE=yes' "$@" \
 		"$BATS_FILE_TMPDIR/base.tar" base:1 >"$BATS_FILE_TMPDIR/base.id"
 }
 
 # A registry on a free port of loopback: $REGISTRY. With a user name, it wants NAME:secret.
 start_registry() { # NAME [USER]
-	command -v docker-registry >/dev/null || skip "no docker-registry (Debian: docker-registry)"
+	command -v docker-registry >/dev/null || missing "no docker-registry (Debian: docker-registry)" || return
 	local folder=$BATS_FILE_TMPDIR/$1 try port auth=
 	mkdir -p "$folder"
 	if [ -n "${2-}" ]; then
