@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "builder/command.h"
+#include "builder/leftovers.h"
 #include "builder/listing.h"
 #include "oci/container.h"
 #include "oci/json.h"
@@ -283,25 +284,6 @@ static const struct option_row gc_rows[] = {
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
 
-/* Unnamed containers last as long as their run; one without a run is what a kill -9 left. */
-static int remove_left_overs(struct invocation *inv, bool is_dry_run, unsigned *ret_count,
-			     struct error *err)
-{
-	struct container **containers;
-	unsigned count;
-	if (container_list(inv, inv->store, &containers, &count, err) < 0)
-		return -1;
-	*ret_count = 0;
-	for (unsigned i = 0; i < count; i++) {
-		if (containers[i]->name || containers[i]->pid)
-			continue;
-		++*ret_count;
-		if (!is_dry_run && container_remove(inv->store, containers[i], err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* Other commands hold the store for milliseconds, pulls for minutes: wait for the former only. */
 static int collect(struct store *store, bool is_dry_run, struct gc_result *ret, struct error *err)
 {
@@ -325,7 +307,7 @@ static int run_gc(struct invocation *inv, int *ret_status, struct error *err)
 	unsigned containers;
 	char size[16];
 	if (invocation_store(inv, &store, err) < 0 ||
-	    remove_left_overs(inv, o->is_dry_run, &containers, err) < 0 ||
+	    leftovers_remove(store, o->is_dry_run, &containers, err) < 0 ||
 	    collect(store, o->is_dry_run, &freed, err) < 0)
 		return -1;
 	printf("%s %u containers, %u layers, %u blobs\nTotal reclaimed space: %s\n",

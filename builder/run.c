@@ -10,6 +10,7 @@
 
 #include "builder/command.h"
 #include "builder/guest.h"
+#include "builder/leftovers.h"
 #include "builder/progress.h"
 #include "oci/container.h"
 #include "oci/digest.h"
@@ -188,26 +189,12 @@ static int run_in_container(struct invocation *inv, const struct run_options *o,
 		r = guest_run(guest, ret_status, err);
 		struct error ignored = ERROR_INIT;
 		int status = r == 0 ? *ret_status : err->status ? err->status : EXIT_FAKEBUILD;
-		container_set_exited(c, status, r == 0 ? err : &ignored);
+		container_set_exited(c, status, &ignored);
 	}
 	guest_close(guest);
 	if (r == 0 && o->commit && *ret_status == 0)
 		r = commit_result(inv, o, c, guest_command(guest), err);
 	return r;
-}
-
-/* Unnamed containers last as long as their run; those that a kill -9 left go when the store is used
- * next. */
-static void remove_left_overs(struct invocation *inv)
-{
-	struct container **containers;
-	unsigned count;
-	struct error ignored = ERROR_INIT;
-	if (container_list(inv, inv->store, &containers, &count, &ignored) < 0)
-		return;
-	for (unsigned i = 0; i < count; i++)
-		if (!containers[i]->name && !containers[i]->pid)
-			container_remove(inv->store, containers[i], &ignored);
 }
 
 static int run_image(struct invocation *inv, const struct run_options *o, int *ret_status,
@@ -225,13 +212,14 @@ static int run_image(struct invocation *inv, const struct run_options *o, int *r
 	    get_image(inv, o, inv->args[0], &image, &image_name, err) < 0 ||
 	    container_create(inv, store, image, image_name, o->name, &container, err) < 0)
 		return -1;
-	remove_left_overs(inv);
+	CLEANUP_CLOSE int held = leftovers_hold(container);
+	struct error ignored = ERROR_INIT;
+	unsigned left_overs;
+	leftovers_remove(store, false, &left_overs, &ignored);
 	int r = run_in_container(inv, o, container, image, ret_status, err);
 	bool has_run = container->exit_code >= 0;
-	if (!o->name || (r < 0 && !has_run)) {
-		struct error ignored = ERROR_INIT;
+	if (!o->name || (r < 0 && !has_run))
 		container_remove(store, container, &ignored);
-	}
 	return r;
 }
 
