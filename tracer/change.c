@@ -38,18 +38,7 @@ int64_t hook_chmod(struct call *c)
 	if (!cred_in_group(&c->t->cred, entry.gid) && !cred_has(&c->t->cred, CAPABILITY_FSETID))
 		mode &= ~(mode_t)S_ISGID;
 	entry.mode = (entry.mode & S_IFMT) | mode;
-	if (!meta_is_shared(session.meta, &o->real)) {
-		mode_t real = share_real_mode((o->real.st_mode & S_IFMT) | mode);
-		if (chmod(path_short(o->host), real) == 0)
-			o->real.st_mode = (o->real.st_mode & S_IFMT) | real;
-		else if (errno != EPERM && errno != EROFS)
-			return -errno;
-	}
-	meta_set(session.meta, &o->real, &entry);
-	/* Search permission may have changed what cached walks rely on. */
-	if (S_ISDIR(o->real.st_mode))
-		path_forget(o->host);
-	return 0;
+	return share_set_mode(o, &entry);
 }
 
 static uint32_t id_argument(const struct call *c, unsigned n)

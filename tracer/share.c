@@ -95,6 +95,101 @@ int share_make_private(struct object *o, bool keeps_content)
 	return 0;
 }
 
+struct acl_entry {
+	uint16_t tag, perm;
+	uint32_t id;
+};
+enum { ACL_USER_OBJ = 1, ACL_USER = 2, ACL_GROUP_OBJ = 4, ACL_GROUP = 8, ACL_MASK = 16, ACL_OTHER = 32 };
+enum { ACL_VERSION = 2, ACL_HEAD = 4, ACL_BYTES_MAX = 4096 };
+
+int share_acl_to_mode(const void *acl, size_t size, uint32_t *mode, bool *ret_is_minimal)
+{
+	uint32_t version;
+	if (size < ACL_HEAD || (size - ACL_HEAD) % sizeof(struct acl_entry) || size > ACL_BYTES_MAX)
+		return -EINVAL;
+	memcpy(&version, acl, ACL_HEAD);
+	if (version != ACL_VERSION)
+		return -EOPNOTSUPP;
+	uint32_t bits = *mode & ~0777u, group = 0, seen = 0;
+	bool has_mask = false;
+	*ret_is_minimal = true;
+	for (size_t at = ACL_HEAD; at < size; at += sizeof(struct acl_entry)) {
+		struct acl_entry e;
+		memcpy(&e, (const char *)acl + at, sizeof(e));
+		if (e.perm > 7)
+			return -EINVAL;
+		seen |= e.tag;
+		switch (e.tag) {
+		case ACL_USER_OBJ:
+			bits |= e.perm << 6;
+			break;
+		case ACL_GROUP_OBJ:
+			group = has_mask ? group : e.perm;
+			break;
+		case ACL_MASK:
+			group = e.perm;
+			has_mask = true;
+			*ret_is_minimal = false;
+			break;
+		case ACL_OTHER:
+			bits |= e.perm;
+			break;
+		case ACL_USER:
+		case ACL_GROUP:
+			*ret_is_minimal = false;
+			break;
+		default:
+			return -EINVAL;
+		}
+	}
+	const uint32_t needed = ACL_USER_OBJ | ACL_GROUP_OBJ | ACL_OTHER;
+	if ((seen & needed) != needed || ((seen & (ACL_USER | ACL_GROUP)) && !has_mask))
+		return -EINVAL;
+	*mode = bits | group << 3;
+	return 0;
+}
+
+void share_mode_to_acl(void *acl, size_t size, uint32_t mode)
+{
+	bool has_mask = false;
+	for (unsigned pass = 0; pass < 2; pass++)
+		for (size_t at = ACL_HEAD; at + sizeof(struct acl_entry) <= size; at += sizeof(struct acl_entry)) {
+			struct acl_entry e;
+			memcpy(&e, (char *)acl + at, sizeof(e));
+			has_mask |= e.tag == ACL_MASK;
+			if (e.tag == ACL_USER_OBJ)
+				e.perm = mode >> 6 & 7;
+			else if (e.tag == ACL_OTHER)
+				e.perm = mode & 7;
+			else if (e.tag == ACL_MASK || (pass && e.tag == ACL_GROUP_OBJ && !has_mask))
+				e.perm = mode >> 3 & 7;
+			memcpy((char *)acl + at, &e, sizeof(e));
+		}
+}
+
+int share_set_mode(struct object *o, struct meta_entry *entry)
+{
+	char acl[ACL_BYTES_MAX];
+	ssize_t n = entry->xattr ? meta_xattr_get(session.meta, entry, "system.posix_acl_access", acl, sizeof(acl)) : -1;
+	if (n > 0) {
+		/* chmod(2) with an ACL: posix_acl_chmod of fs/posix_acl.c. */
+		share_mode_to_acl(acl, n, entry->mode);
+		meta_xattr_set(session.meta, entry, "system.posix_acl_access", acl, n, 0);
+	}
+	if (!meta_is_shared(session.meta, &o->real)) {
+		mode_t real = share_real_mode((o->real.st_mode & S_IFMT) | (entry->mode & 07777));
+		if (chmod(path_short(o->host), real) == 0)
+			o->real.st_mode = (o->real.st_mode & S_IFMT) | real;
+		else if (errno != EPERM && errno != EROFS)
+			return -errno;
+	}
+	meta_set(session.meta, &o->real, entry);
+	/* Search permission may have changed what cached walks rely on. */
+	if (S_ISDIR(o->real.st_mode))
+		path_forget(o->host);
+	return 0;
+}
+
 int share_record_new(struct tracee *t, struct object *o, mode_t mode, dev_t rdev)
 {
 	struct stat parent;

@@ -4,6 +4,8 @@
 #define FAKEBUILD_SHARE_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "tracer/path.h"
 
@@ -15,6 +17,18 @@
 int share_make_private(struct object *o, bool keeps_content);
 /* The real permission bits that a file of this shown mode gets: the invoking user can always work on it. */
 mode_t share_real_mode(mode_t shown);
+/*
+ * Give the object the mode in *entry: the real file gets it as far as sharing allows, the table keeps
+ * what that does not show; a stored access ACL follows.  0 or -errno.
+ */
+int share_set_mode(struct object *o, struct meta_entry *entry);
+/*
+ * An access ACL (the attribute's bytes, include/uapi/linux/posix_acl_xattr.h) and the mode it means.
+ * acl_to_mode changes the permission bits of *mode, says in *ret_is_minimal whether the mode says it all,
+ * and gives -EINVAL for what is no ACL; mode_to_acl writes the mode's bits into the ACL.
+ */
+int share_acl_to_mode(const void *acl, size_t size, uint32_t *mode, bool *ret_is_minimal);
+void share_mode_to_acl(void *acl, size_t size, uint32_t mode);
 /*
  * The object has just been made: look at its inode and record the tracee's ownership and `mode`
  * (permission and special bits; the type too for device nodes), by the rules of set-group-ID

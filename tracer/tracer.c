@@ -265,9 +265,12 @@ static int add_bindings(const struct tracer_config *config, struct tracee *t, st
 		int r = path_lookup(t, AT_FDCWD, b->guest_path, LOOKUP_FOLLOW | LOOKUP_CREATE, &o);
 		if (r < 0 && r != -ENOENT)
 			return error_set(err, -r, "cannot bind '%s' at '%s'", b->host_path, b->guest_path);
+		/* What is bound is what a symlink on the host leads to, as for mount(8). */
+		CLEANUP_FREE char *host = realpath(b->host_path, NULL);
+		if (!host)
+			return error_set(err, errno, "cannot bind '%s'", b->host_path);
 		/* A point whose parents are missing as well still works, by its name. */
-		mounts_add(t->mounts, r < 0 ? b->guest_path : o.guest, b->host_path, b->flags, b->fs_type,
-			   b->host_path);
+		mounts_add(t->mounts, r < 0 ? b->guest_path : o.guest, host, b->flags, b->fs_type, host);
 	}
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/share.h"
 
 enum { NAME_ROOM = 256, VALUE_MAX = 65536, LIST_MAX = 65536 };
 
@@ -103,6 +104,19 @@ int64_t hook_getxattr(struct call *c)
 	return r < 0 ? r : n;
 }
 
+/* posix_acl_update_mode of fs/posix_acl.c: an ACL that says no more than a mode becomes the mode. */
+static int set_access_acl(struct object *o, struct meta_entry *entry, const char *acl, size_t size, int flags)
+{
+	bool is_minimal = true;
+	int r = size ? share_acl_to_mode(acl, size, &entry->mode, &is_minimal) : 0;
+	if (r < 0)
+		return r;
+	r = meta_xattr_set(session.meta, entry, "system.posix_acl_access", is_minimal ? NULL : acl, size, flags);
+	if (r < 0 && !(is_minimal && r == -ENODATA))
+		return r;
+	return share_set_mode(o, entry);
+}
+
 int64_t hook_setxattr(struct call *c)
 {
 	char name[NAME_ROOM];
@@ -122,13 +136,15 @@ int64_t hook_setxattr(struct call *c)
 		r = may_use(c, name, true);
 	if (r < 0)
 		return r;
-	const struct object *o = &c->object[0];
+	struct object *o = &c->object[0];
 	struct meta_entry entry;
 	meta_get_or_default(session.meta, &o->real, &entry);
 	if (strcmp(name, "system.posix_acl_default") == 0 && !S_ISDIR(entry.mode))
 		return -EACCES;
 	if (starts(name, "system.posix_acl") && S_ISLNK(entry.mode))
 		return -EOPNOTSUPP;
+	if (strcmp(name, "system.posix_acl_access") == 0)
+		return set_access_acl(o, &entry, value, size, flags);
 	r = meta_xattr_set(session.meta, &entry, name, value, size, flags);
 	if (r == 0)
 		meta_set(session.meta, &o->real, &entry);
