@@ -118,6 +118,7 @@ void store_let_go(struct store *s)
 int store_open(const void *ctx, const char *root, struct store **ret, struct error *err)
 {
 	struct store *s = mem_new(ctx, struct store);
+	CLEANUP_TALLOC char *tmp = NULL;
 	s->hold_fd = -1;
 	/* Modes in the store are ours to say, whatever the user's mask. */
 	umask(0);
@@ -136,7 +137,7 @@ int store_open(const void *ctx, const char *root, struct store **ret, struct err
 	    write_once(s, "oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", err) < 0 ||
 	    write_once(s, "index.json", "{\"schemaVersion\":2,\"manifests\":[]}", err) < 0)
 		goto failed;
-	CLEANUP_TALLOC char *tmp = path_in(NULL, s, "tmp");
+	tmp = path_in(NULL, s, "tmp");
 	remove_stale(tmp);
 	*ret = s;
 	return 0;
