@@ -21,8 +21,10 @@ setup() { skip_if_missing; }
 # A store for this file of tests; folders in it may have no write bit at the end.
 use_store() {
 	export FAKEBUILD_ROOT=$BATS_FILE_TMPDIR/store
-	export DOCKER_CONFIG=$BATS_FILE_TMPDIR/docker
-	mkdir -p "$DOCKER_CONFIG"
+	# No credentials but those of the tests, neither for us nor for skopeo.
+	export DOCKER_CONFIG=$BATS_FILE_TMPDIR/docker XDG_RUNTIME_DIR=$BATS_FILE_TMPDIR/run
+	unset REGISTRY_AUTH_FILE
+	mkdir -p "$DOCKER_CONFIG" "$XDG_RUNTIME_DIR"
 }
 remove_store() {
 	chmod -R u+rwX "$BATS_FILE_TMPDIR" 2>/dev/null || true
