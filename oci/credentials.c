@@ -255,8 +255,10 @@ int credentials_erase(const char *registry, bool *ret_had, struct error *err)
 	struct json *config;
 	int status;
 	*ret_had = false;
-	if (load(scratch, path, &config, err) < 0 || !config)
-		return config ? -1 : 0;
+	if (load(scratch, path, &config, err) < 0)
+		return -1;
+	if (!config)
+		return 0;
 	struct strlist *keys = keys_of(scratch, registry, NULL);
 	const char *helper = helper_for(config, keys);
 	if (helper) {

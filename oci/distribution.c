@@ -15,7 +15,7 @@
 #include "oci/json.h"
 #include "tracer/base/text.h"
 
-enum { TRIES = 5, WAIT_MAX_SECONDS = 60 };
+enum { TRIES = 5, WAIT_MAX_SECONDS = 60, SHORT_ANSWERS_MAX = 3 };
 
 static const char manifest_types[] = MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_LIST
 						     ", " MEDIA_DOCKER_MANIFEST;
@@ -118,11 +118,10 @@ static int get_token(struct registry *r, const char *challenge, struct error *er
 		scope = mem_printf(scratch, "repository:%s:%s", r->repository, r->actions);
 	if (!realm)
 		return error_set(err, 0, "registry '%s' names no token server", r->host);
-	char *host = strstr(realm, "://") ? mem_strdup(scratch, strstr(realm, "://") + 3) : mem_strdup(scratch, realm);
-	host[strcspn(host, "/?")] = '\0';
+	char *host = web_host_of(scratch, realm);
 	bool has_secret = r->credentials.user || r->credentials.identity_token;
 	/* CVE-2019-10214: the rules for the registry hold for its token server, too. */
-	if (!text_starts(realm, "https://") && !(text_starts(realm, "http://") && web_may_be_plain(host)))
+	if (!host || (!text_starts(realm, "https://") && !web_may_be_plain(host)))
 		return error_set(err, 0, "registry '%s' sends us to the token server '%s', which is not https", r->host,
 				 realm);
 	struct web_response answer;
@@ -160,12 +159,12 @@ static int get_token(struct registry *r, const char *challenge, struct error *er
 	return take_token(r, answer.body, err);
 }
 
-/* Answer a 401.  The second one in a row is final. */
-static int authenticate(struct registry *r, const char *challenges, bool had_tried, struct error *err)
+/* Answer a 401.  The second one in a row is final, the third when it wants another scope. */
+static int authenticate(struct registry *r, const char *challenges, unsigned tried, struct error *err)
 {
 	const char *bearer = find_scheme(challenges, "Bearer");
 	const char *partial = bearer ? strstr(bearer, "insufficient_scope") : NULL;
-	if (had_tried && !partial)
+	if (tried > 1 || (tried && !partial))
 		return refused(r, err);
 	TALLOC_FREE(r->authorization);
 	if (bearer)
@@ -196,8 +195,6 @@ static void wait_before(unsigned attempt, int retry_after)
 
 static int unreachable(const struct registry *r, struct error *err)
 {
-	if (err->number == ECONNREFUSED)
-		return error_set(err, ECONNREFUSED, "cannot reach registry '%s'", r->host);
 	return error_wrap(err, "cannot reach registry '%s'", r->host);
 }
 
@@ -205,11 +202,14 @@ static int unreachable(const struct registry *r, struct error *err)
 static int call(const void *ctx, struct registry *r, struct web_request *q, struct web_response *ret,
 		struct error *err)
 {
-	bool had_tried = false;
+	unsigned tried = 0;
 	for (unsigned attempt = 0;; attempt++) {
-		q->authorization = r->authorization;
+		/* An upload may be taken by another host: who we are is no business of it. */
+		q->authorization = web_is_same_origin(q->url, r->base) ? r->authorization : NULL;
 		if (web_perform(ctx, r->web, q, ret, err) < 0) {
 			/* A body that broke off is resumed by who knows how far it got. */
+			if (ret->is_ours)
+				return -1;
 			if (q->sink || err->number != EIO || attempt + 1 >= TRIES)
 				return err->number ? unreachable(r, err) : -1;
 			error_clear(err);
@@ -217,9 +217,9 @@ static int call(const void *ctx, struct registry *r, struct web_request *q, stru
 			continue;
 		}
 		if (ret->status == 401) {
-			if (authenticate(r, ret->authenticate, had_tried, err) < 0)
+			if (authenticate(r, ret->authenticate, tried, err) < 0)
 				return -1;
-			had_tried = true;
+			tried++;
 			continue;
 		}
 		if (!is_passing(ret->status) || attempt + 1 >= TRIES)
@@ -233,9 +233,15 @@ static int unexpected(const struct registry *r, const char *what, const struct w
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct json *root;
-	const char *message = NULL;
-	if (json_parse(scratch, answer->body, "answer", &root, NULL) == 0)
-		message = json_get_string(json_at(json_get(root, "errors"), 0), "message");
+	char *message = NULL;
+	if (json_parse(scratch, answer->body, "answer", &root, NULL) == 0) {
+		const char *text = json_get_string(json_at(json_get(root, "errors"), 0), "message");
+		message = text ? mem_strdup(scratch, text) : NULL;
+	}
+	/* What others say shall not drive the terminal. */
+	for (char *p = message; p && *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = ' ';
 	return error_set(err, 0, "registry '%s': %s: status %ld%s%s", r->host, what, answer->status, message ? ": " : "",
 			 message ? message : "");
 }
@@ -265,7 +271,9 @@ static int greet(struct registry *r, struct error *err)
 		struct web_request q = { .method = "GET", .url = mem_printf(scratch, "%s/v2/", r->base), .body_bytes = -1 };
 		if (web_perform(scratch, r->web, &q, &answer, err) == 0)
 			break;
-		if (err->number != ECONNREFUSED && text_starts(r->base, "https:") && web_may_be_plain(r->host)) {
+		/* Where nobody is at the port of https, there may be somebody at that of http. */
+		bool is_other_port = err->number != ECONNREFUSED || !strchr(r->host, ':');
+		if (is_other_port && text_starts(r->base, "https:") && web_may_be_plain(r->host)) {
 			error_clear(err);
 			r->base = mem_printf(r, "http://%s", wire);
 			continue;
@@ -276,7 +284,7 @@ static int greet(struct registry *r, struct error *err)
 		wait_before(attempt, -1);
 	}
 	if (answer.status == 401)
-		return authenticate(r, answer.authenticate, false, err);
+		return authenticate(r, answer.authenticate, 0, err);
 	if (answer.status != 200 && answer.status != 404 && !is_passing(answer.status))
 		return unexpected(r, "it is no registry", &answer, err);
 	return 0;
@@ -427,45 +435,45 @@ int registry_get_blob(struct registry *r, const struct descriptor *blob, int64_t
 		      const struct blob_sink *sink, struct error *err)
 {
 	struct download d = { sink, have_bytes, blob->size_bytes, false };
+	/* Only bytes never had before are progress: a blob that ends early each time must have an end. */
+	int64_t most_bytes = have_bytes;
+	unsigned short_answers = 0;
 	for (unsigned attempt = 0;; attempt++) {
 		CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-		struct web_response answer;
+		struct web_response answer = { .status = 0 };
 		d.was_resumed = d.have_bytes > 0;
 		struct web_request q = {
 			.method = "GET", .body_bytes = -1, .sink = write_download, .begin = begin_download, .arg = &d,
 			.url = mem_printf(scratch, "%s/v2/%s/blobs/%s", r->base, r->repository, blob->digest),
 			.range = d.was_resumed ? mem_printf(scratch, "%lld-", (long long)d.have_bytes) : NULL,
 		};
-		int64_t before = d.have_bytes;
 		int result = call(scratch, r, &q, &answer, err);
 		if (result == 0 && (answer.status == 200 || answer.status == 206) && d.have_bytes >= blob->size_bytes)
 			return 0;
+		if (result == 0 && answer.status == 404)
+			return error_set(err, 0, "registry '%s' lacks blob %s", r->host, blob->digest);
+		bool is_past_end = result == 0 && answer.status == 416 && d.was_resumed;
+		if (result == 0 && answer.status != 200 && answer.status != 206 && !is_past_end)
+			return unexpected(r, "cannot get a blob", &answer, err);
+		if (result < 0 && (!err->number || answer.is_ours))
+			return -1;
+		if (d.have_bytes > most_bytes) {
+			most_bytes = d.have_bytes;
+			attempt = 0;
+		}
+		/* Whole answers, and yet too little: that is what the registry has. */
+		if (result == 0 && ++short_answers >= SHORT_ANSWERS_MAX)
+			return error_set(err, 0, "blob %s is truncated: registry '%s' sends %lld of %lld bytes",
+					 blob->digest, r->host, (long long)most_bytes, (long long)blob->size_bytes);
+		if (attempt + 1 >= TRIES)
+			return -1;
+		error_clear(err);
 		/* What was kept may be longer than what there is: begin again. */
-		if (result == 0 && answer.status == 416 && d.was_resumed) {
+		if (is_past_end) {
 			d.have_bytes = 0;
 			if (sink->restart(sink->arg, err) < 0)
 				return -1;
-			continue;
 		}
-		if (result == 0 && answer.status == 404)
-			return error_set(err, 0, "registry '%s' lacks blob %s", r->host, blob->digest);
-		if (result == 0 && answer.status != 200 && answer.status != 206)
-			return unexpected(r, "cannot get a blob", &answer, err);
-		if (result < 0 && !err->number)
-			return -1;
-		if (d.have_bytes > before)
-			attempt = 0;
-		if (attempt + 1 >= TRIES) {
-			if (result == 0)
-				return error_set(err, 0, "blob %s is truncated: registry '%s' sends %lld of %lld bytes",
-						 blob->digest, r->host, (long long)d.have_bytes,
-						 (long long)blob->size_bytes);
-			return -1;
-		}
-		/* A registry that ends early each time without giving anything more is not worth waiting for. */
-		if (result == 0 && d.have_bytes == before && d.was_resumed)
-			attempt = TRIES - 2;
-		error_clear(err);
 		sink->retrying(sink->arg);
 		wait_before(attempt, -1);
 	}

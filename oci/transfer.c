@@ -68,6 +68,11 @@ static void show(struct work *w, const char *digest, enum progress_stage stage, 
 static int write_layer(void *arg, const void *bytes, size_t size, struct error *err)
 {
 	struct layer_download *d = arg;
+	pthread_mutex_lock(&d->work->lock);
+	bool is_over = d->work->result < 0;
+	pthread_mutex_unlock(&d->work->lock);
+	if (is_over)
+		return error_set(err, 0, "another layer failed");
 	if (layer_ingest_write(d->ingest, bytes, size, err) < 0)
 		return -1;
 	d->done_bytes += size;
@@ -91,16 +96,32 @@ static void retry_layer(void *arg)
 static bool is_earlier(const struct image *image, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (strcmp(image->layers[i].digest, image->layers[n].digest) == 0)
+		if (strcmp(image->layers[i].digest, image->layers[n].digest) == 0 &&
+		    strcmp(image->diff_ids[i], image->diff_ids[n]) == 0)
 			return true;
 	return false;
+}
+
+static int fetch_once(struct work *w, struct registry *r, unsigned n, bool *ret_was_resumed, struct error *err)
+{
+	const struct descriptor *layer = &w->image->layers[n];
+	CLEANUP_TALLOC struct layer_ingest *ingest = NULL;
+	struct layer_download d = { .work = w, .layer = layer };
+	if (layer_ingest_open(NULL, w->store, layer, w->image->diff_ids[n], &ingest, &d.done_bytes, err) < 0)
+		return -1;
+	d.ingest = ingest;
+	*ret_was_resumed = d.done_bytes > 0;
+	struct blob_sink sink = { write_layer, restart_layer, retry_layer, &d };
+	if (d.done_bytes < layer->size_bytes && registry_get_blob(r, layer, d.done_bytes, &sink, err) < 0)
+		return -1;
+	show(w, layer->digest, PROGRESS_UNPACKING, layer->size_bytes, layer->size_bytes);
+	return layer_ingest_finish(ingest, err);
 }
 
 static int fetch_layer(struct work *w, struct registry *r, unsigned n, struct error *err)
 {
 	const struct descriptor *layer = &w->image->layers[n];
-	CLEANUP_TALLOC struct layer_ingest *ingest = NULL;
-	struct layer_download d = { .work = w, .layer = layer };
+	bool was_resumed = false;
 	if (layer_exists(w->store, w->image->diff_ids[n]) && store_has_blob(w->store, layer->digest)) {
 		show(w, layer->digest, PROGRESS_EXISTS, layer->size_bytes, layer->size_bytes);
 		return 0;
@@ -108,14 +129,13 @@ static int fetch_layer(struct work *w, struct registry *r, unsigned n, struct er
 	/* The same bytes twice in one image are fetched once. */
 	if (is_earlier(w->image, n))
 		return 0;
-	if (layer_ingest_open(NULL, w->store, layer, w->image->diff_ids[n], &ingest, &d.done_bytes, err) < 0)
-		return -1;
-	d.ingest = ingest;
-	struct blob_sink sink = { write_layer, restart_layer, retry_layer, &d };
-	if (d.done_bytes < layer->size_bytes && registry_get_blob(r, layer, d.done_bytes, &sink, err) < 0)
-		return -1;
-	show(w, layer->digest, PROGRESS_UNPACKING, layer->size_bytes, layer->size_bytes);
-	if (layer_ingest_finish(ingest, err) < 0)
+	int result = fetch_once(w, r, n, &was_resumed, err);
+	/* What an earlier attempt had left may be what is wrong, and is gone now. */
+	if (result < 0 && was_resumed && strstr(err->text, "digest mismatch")) {
+		error_clear(err);
+		result = fetch_once(w, r, n, &was_resumed, err);
+	}
+	if (result < 0)
 		return -1;
 	show(w, layer->digest, PROGRESS_DONE, layer->size_bytes, layer->size_bytes);
 	return 0;
@@ -182,21 +202,34 @@ static void no_retry_line(void *arg)
 	(void)arg;
 }
 
+static int fetch_small(struct store *s, struct registry *r, const struct descriptor *blob, bool *ret_was_resumed,
+		       struct error *err)
+{
+	CLEANUP_TALLOC struct blob_writer *w = NULL;
+	char digest[DIGEST_ROOM];
+	int64_t have;
+	if (blob_writer_open(NULL, s, blob->digest, &w, &have, err) < 0)
+		return -1;
+	*ret_was_resumed = have > 0;
+	struct blob_sink sink = { collect, collect_again, no_retry_line, w };
+	if (have < blob->size_bytes && registry_get_blob(r, blob, have, &sink, err) < 0)
+		return -1;
+	return blob_writer_commit(w, blob->size_bytes, digest, err);
+}
+
 static int fetch_config(const void *ctx, struct store *s, struct registry *r, struct image *image, struct error *err)
 {
-	char digest[DIGEST_ROOM], *text;
-	int64_t have;
+	char *text;
+	bool was_resumed = false;
 	if (image->config.size_bytes > IMAGE_JSON_MAX_BYTES)
 		return error_set(err, 0, "the image configuration has %lld bytes, more than %u",
 				 (long long)image->config.size_bytes, IMAGE_JSON_MAX_BYTES);
-	if (!store_has_blob(s, image->config.digest)) {
-		CLEANUP_TALLOC struct blob_writer *w = NULL;
-		if (blob_writer_open(NULL, s, image->config.digest, &w, &have, err) < 0)
+	if (!store_has_blob(s, image->config.digest) &&
+	    fetch_small(s, r, &image->config, &was_resumed, err) < 0) {
+		if (!was_resumed || !strstr(err->text, "digest mismatch"))
 			return -1;
-		struct blob_sink sink = { collect, collect_again, no_retry_line, w };
-		if (have < image->config.size_bytes && registry_get_blob(r, &image->config, have, &sink, err) < 0)
-			return -1;
-		if (blob_writer_commit(w, image->config.size_bytes, digest, err) < 0)
+		error_clear(err);
+		if (fetch_small(s, r, &image->config, &was_resumed, err) < 0)
 			return -1;
 	}
 	if (store_get_blob(ctx, s, image->config.digest, IMAGE_JSON_MAX_BYTES, &text, NULL, err) < 0)

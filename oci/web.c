@@ -2,6 +2,7 @@
 /* Owns the binding to libcurl: one exchange at a time; who to ask and as whom is registry.c's. */
 #include "oci/web.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #define CURL_DISABLE_TYPECHECK /* its macros do not know functions behind pointers */
 #include <curl/curl.h>
@@ -17,7 +18,13 @@
 #include "oci/image.h"
 #include "tracer/base/text.h"
 
-enum { REDIRECTS_MAX = 10, STALL_SECONDS = 60, CONNECT_SECONDS = 20 };
+enum {
+	REDIRECTS_MAX = 10,
+	STALL_SECONDS = 60,
+	/* A registry that hashes an upload of many gigabytes says nothing meanwhile. */
+	STALL_UPLOAD_SECONDS = 600,
+	CONNECT_SECONDS = 20,
+};
 
 struct web {
 	CURL *curl;
@@ -102,13 +109,31 @@ int web_open(const void *ctx, struct web **ret, struct error *err)
 	return 0;
 }
 
+/* The host without its port. */
+static void name_of_host(const char *host, char name[256])
+{
+	size_t length = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+	snprintf(name, 256, "%.*s", (int)length, host);
+}
+
+/* An address of 127.0.0.0/8, and not a name that begins like one ("127.0.0.1.example.org"). */
+static bool is_loopback(const char *host)
+{
+	char name[256];
+	struct in_addr address;
+	name_of_host(host, name);
+	if (strcmp(name, "localhost") == 0 || strcmp(name, "[::1]") == 0)
+		return true;
+	return inet_pton(AF_INET, name, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
+}
+
 bool web_may_be_plain(const char *host)
 {
 	char name[256];
-	size_t length = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
-	snprintf(name, sizeof(name), "%.*s", (int)length, host);
-	if (strcmp(name, "localhost") == 0 || strcmp(name, "[::1]") == 0 || text_starts(name, "127."))
+	if (is_loopback(host))
 		return true;
+	name_of_host(host, name);
+	size_t length = strlen(name);
 	const char *list = getenv("FAKEBUILD_INSECURE_REGISTRIES");
 	for (; list && *list; list += strcspn(list, ","), list += *list == ',') {
 		size_t n = strcspn(list, ",");
@@ -116,6 +141,22 @@ bool web_may_be_plain(const char *host)
 			return true;
 	}
 	return false;
+}
+
+char *web_host_of(const void *ctx, const char *url)
+{
+	const char *host = text_starts(url, "https://") ? url + 8 : text_starts(url, "http://") ? url + 7 : NULL;
+	size_t length = host ? strcspn(host, "/?#") : 0;
+	if (!length || strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:[]") < length)
+		return NULL;
+	return mem_strndup(ctx, host, length);
+}
+
+bool web_is_same_origin(const char *a, const char *b)
+{
+	CLEANUP_TALLOC char *host_a = web_host_of(NULL, a), *host_b = web_host_of(NULL, b);
+	return host_a && host_b && text_starts(a, "https:") == text_starts(b, "https:") &&
+	       strcasecmp(host_a, host_b) == 0;
 }
 
 static void set_header(const void *ctx, char **place, const char *value, size_t length)
@@ -126,6 +167,22 @@ static void set_header(const void *ctx, char **place, const char *value, size_t 
 		length--;
 	/* Several challenges may come as several headers. */
 	*place = *place ? mem_append(*place, ", %.*s", (int)length, value) : mem_strndup(ctx, value, length);
+}
+
+/* Retry-After may also be a date, which is as good as nothing said. */
+static int read_seconds(const char *value, size_t length)
+{
+	char text[16];
+	uint64_t seconds;
+	while (length && isspace((unsigned char)*value))
+		value++, length--;
+	while (length && isspace((unsigned char)value[length - 1]))
+		length--;
+	if (length >= sizeof(text))
+		return -1;
+	memcpy(text, value, length);
+	text[length] = '\0';
+	return text_to_number(text, 86400, &seconds) ? (int)seconds : -1;
 }
 
 static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
@@ -152,7 +209,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 	else if (name == 21 && strncasecmp(bytes, "docker-content-digest", name) == 0)
 		set_header(r->body, &r->digest, colon + 1, rest);
 	else if (name == 11 && strncasecmp(bytes, "retry-after", name) == 0)
-		r->retry_after = strtol(colon + 1, NULL, 10);
+		r->retry_after = read_seconds(colon + 1, rest);
 	return length;
 }
 
@@ -235,11 +292,15 @@ static void use_certificates(CURL *curl, const char *url)
 	}
 }
 
-static int explain(CURLcode code, const char *detail, struct error *err)
+static int explain(CURL *curl, CURLcode code, const char *detail, struct error *err)
 {
+	long number = 0;
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:
-		return error_set(err, ECONNREFUSED, "cannot connect");
+		lib.easy_getinfo(curl, CURLINFO_OS_ERRNO, &number);
+		error_set(err, 0, "%s", strerror(number ? (int)number : ECONNREFUSED));
+		err->number = ECONNREFUSED;
+		return -1;
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_RESOLVE_PROXY:
 		error_set(err, 0, "%s", detail);
@@ -264,8 +325,15 @@ static int exchange_once(struct web *h, const struct web_request *q, const char 
 	CURL *curl = h->curl;
 	struct exchange x = { .request = q, .response = ret, .curl = curl, .error = ERROR_INIT };
 	char detail[CURL_ERROR_SIZE] = "";
+	CLEANUP_TALLOC char *host = web_host_of(NULL, url);
+	if (!host || (!text_starts(url, "https:") && !web_may_be_plain(host))) {
+		ret->is_ours = true;
+		error_set(err, 0, host ? "plain http to '%s' is refused" : "'%s' is no URL of a registry",
+			  host ? host : url);
+		err->number = EPERM;
+		return -1;
+	}
 	struct curl_slist *headers = lib.slist_append(NULL, "Expect:");
-	char line[8192];
 	const struct {
 		const char *name, *value;
 	} own[] = {
@@ -275,7 +343,8 @@ static int exchange_once(struct web *h, const struct web_request *q, const char 
 	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
 		if (!own[i].value)
 			continue;
-		snprintf(line, sizeof(line), "%s: %s", own[i].name, own[i].value);
+		/* Tokens may have many kilobytes. */
+		CLEANUP_TALLOC char *line = mem_printf(NULL, "%s: %s", own[i].name, own[i].value);
 		headers = lib.slist_append(headers, line);
 	}
 	lib.easy_reset(curl);
@@ -290,7 +359,15 @@ static int exchange_once(struct web *h, const struct web_request *q, const char 
 	lib.easy_setopt(curl, CURLOPT_WRITEDATA, &x);
 	lib.easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
 	lib.easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	lib.easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)STALL_SECONDS);
+	lib.easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
+			 q->body_bytes > 0 ? (long)STALL_UPLOAD_SECONDS : (long)STALL_SECONDS);
+	if (is_loopback(host))
+		lib.easy_setopt(curl, CURLOPT_PROXY, "");
+	/* As Docker: who is named insecure may have any certificate. */
+	if (web_may_be_plain(host)) {
+		lib.easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+		lib.easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
 #if LIBCURL_VERSION_NUM >= 0x075500
 	lib.easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
@@ -324,6 +401,7 @@ static int exchange_once(struct web *h, const struct web_request *q, const char 
 	lib.easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD, &length);
 #endif
 	ret->length = length;
+	ret->is_ours = x.error.text[0] || x.is_too_large;
 	if (x.error.text[0]) {
 		*err = x.error;
 		return -1;
@@ -331,14 +409,8 @@ static int exchange_once(struct web *h, const struct web_request *q, const char 
 	if (x.is_too_large)
 		return error_set(err, 0, "the answer is larger than %u bytes", IMAGE_JSON_MAX_BYTES);
 	if (code != CURLE_OK)
-		return explain(code, detail[0] ? detail : lib.easy_strerror(code), err);
+		return explain(curl, code, detail[0] ? detail : lib.easy_strerror(code), err);
 	return 0;
-}
-
-static bool is_same_host(const char *a, const char *b)
-{
-	size_t n = strcspn(strstr(a, "://") ? strstr(a, "://") + 3 : a, "/?") + (strstr(a, "://") ? strstr(a, "://") + 3 - a : 0);
-	return strncasecmp(a, b, n) == 0 && (b[n] == '/' || b[n] == '?' || !b[n]);
 }
 
 int web_perform(const void *ctx, struct web *h, const struct web_request *q, struct web_response *ret,
@@ -363,7 +435,7 @@ int web_perform(const void *ctx, struct web *h, const struct web_request *q, str
 		/* Blobs may be anywhere, but never over plain HTTP when we came by TLS. */
 		if (text_starts(url, "https:") && !text_starts(next, "https:"))
 			return error_set(err, 0, "a redirect from https to '%s' is refused", next);
-		if (!is_same_host(url, next))
+		if (!web_is_same_origin(url, next))
 			sends_secrets = false;
 		talloc_free(url);
 		url = mem_strdup(NULL, next);

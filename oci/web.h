@@ -33,6 +33,7 @@ struct web_response {
 	size_t body_bytes;
 	char *location, *content_type, *authenticate, *digest; /* headers, NULL when absent */
 	int retry_after; /* seconds, -1: not said */
+	bool is_ours;    /* what failed was the sink or a limit of ours, not the connection */
 	int64_t length;  /* Content-Length, -1 */
 };
 
@@ -40,11 +41,19 @@ int web_open(const void *ctx, struct web **ret, struct error *err);
 /*
  * One exchange, redirects of GET and HEAD followed.  0 whatever the status; -1 when there was no whole
  * answer: *err says why, err->number is ECONNREFUSED, EPROTO for a failed TLS handshake, EIO for a
- * connection that broke, ENOENT for an unknown host.
+ * connection that broke, ENOENT for an unknown host, EPERM for plain HTTP to a host it is not for
+ * (CVE-2019-10214: the rule holds for every URL, those of token servers and uploads included).
  */
 int web_perform(const void *ctx, struct web *h, const struct web_request *request, struct web_response *ret,
 		 struct error *err);
 /* Is plain HTTP to this "host[:port]" acceptable: loopback, or named in $FAKEBUILD_INSECURE_REGISTRIES? */
 bool web_may_be_plain(const char *host);
+/*
+ * The "host[:port]" of an http(s) URL on ctx; NULL when it is none, or names a user, which readers of URLs
+ * do not agree on.
+ */
+char *web_host_of(const void *ctx, const char *url);
+/* Have both the same scheme, host and port? */
+bool web_is_same_origin(const char *a, const char *b);
 
 #endif
