@@ -338,20 +338,13 @@ struct saving {
 	struct json *manifest, *index;
 };
 
-static int save_one(struct store *s, struct saving *v, const char *name, struct error *err)
+static int save_one(struct store *s, struct saving *v, const struct image *image, const struct reference *ref,
+		    struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	struct image *image;
-	if (store_find_image(scratch, s, name, &image, err) < 0)
-		return -1;
-	if (!image)
-		return error_set(err, 0, "no such image: %s", name);
 	struct json *entry = json_new_object(scratch), *tags = json_new_array(scratch), *layers = json_new_array(scratch);
-	struct reference *ref = NULL;
-	bool is_named = !digest_is_valid(name) && (strchr(name, '/') || strchr(name, ':')) &&
-			reference_parse(scratch, name, &ref, NULL) == 0;
 	json_set_string(entry, "Config", mem_printf(scratch, "blobs/sha256/%s", digest_hex(image->config.digest)));
-	if (is_named && ref->tag)
+	if (ref && ref->tag)
 		json_append_string(tags, ref->familiar);
 	json_set(entry, "RepoTags", tags);
 	for (unsigned i = 0; i < image->layer_count; i++) {
@@ -365,7 +358,7 @@ static int save_one(struct store *s, struct saving *v, const char *name, struct 
 	json_set_string(descriptor, "mediaType", image->manifest.media_type);
 	json_set_string(descriptor, "digest", image->manifest.digest);
 	json_set_int(descriptor, "size", strlen(image->manifest_json));
-	if (is_named) {
+	if (ref) {
 		struct json *annotations = json_new_object(scratch);
 		json_set_string(annotations, "io.containerd.image.name", ref->name);
 		json_set_string(annotations, "org.opencontainers.image.ref.name", ref->tag ? ref->tag : ref->name);
@@ -378,23 +371,59 @@ static int save_one(struct store *s, struct saving *v, const char *name, struct 
 		       0;
 }
 
+static int save_named(struct store *s, struct saving *v, const char *name, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct image *image;
+	struct reference *ref = NULL;
+	if (store_find_image(scratch, s, name, &image, err) < 0)
+		return -1;
+	if (!image)
+		return error_set(err, 0, "no such image: %s", name);
+	if (digest_is_valid(name) || (!strchr(name, '/') && !strchr(name, ':')) ||
+	    reference_parse(scratch, name, &ref, NULL) < 0)
+		ref = NULL;
+	return save_one(s, v, image, ref, err);
+}
+
+static int begin_saving(const void *ctx, struct saving *v, int fd, struct error *err)
+{
+	*v = (struct saving){ NULL, strlist_new(ctx), json_new_array(ctx), json_new_array(ctx) };
+	return archive_writer_open(ctx, fd, &v->archive, err);
+}
+
+static int end_saving(const void *scratch, struct saving *v, bool is_oci, struct error *err)
+{
+	static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
+	struct json *index = json_new_object(scratch);
+	json_set_int(index, "schemaVersion", 2);
+	json_set(index, "manifests", v->index);
+	char *index_text = json_dump(scratch, index), *manifest_text = json_dump(scratch, v->manifest);
+	if (add_bytes(v->archive, "index.json", index_text, strlen(index_text), err) < 0 ||
+	    add_bytes(v->archive, "oci-layout", layout, strlen(layout), err) < 0 ||
+	    (!is_oci && add_bytes(v->archive, "manifest.json", manifest_text, strlen(manifest_text), err) < 0))
+		return -1;
+	return archive_writer_close(v->archive, err);
+}
+
 int transport_save(struct store *s, char *const *names, unsigned count, int fd, bool is_oci, struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
-	struct saving v = { NULL, strlist_new(scratch), json_new_array(scratch), json_new_array(scratch) };
-	if (archive_writer_open(scratch, fd, &v.archive, err) < 0)
+	struct saving v;
+	if (begin_saving(scratch, &v, fd, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < count; i++)
-		if (save_one(s, &v, names[i], err) < 0)
+		if (save_named(s, &v, names[i], err) < 0)
 			return -1;
-	struct json *index = json_new_object(scratch);
-	json_set_int(index, "schemaVersion", 2);
-	json_set(index, "manifests", v.index);
-	char *index_text = json_dump(scratch, index), *manifest_text = json_dump(scratch, v.manifest);
-	if (add_bytes(v.archive, "index.json", index_text, strlen(index_text), err) < 0 ||
-	    add_bytes(v.archive, "oci-layout", layout, strlen(layout), err) < 0 ||
-	    (!is_oci && add_bytes(v.archive, "manifest.json", manifest_text, strlen(manifest_text), err) < 0))
+	return end_saving(scratch, &v, is_oci, err);
+}
+
+int archive_push(struct store *s, const struct image *image, const struct reference *ref, int fd, bool is_oci,
+		 struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct saving v;
+	if (begin_saving(scratch, &v, fd, err) < 0 || save_one(s, &v, image, ref, err) < 0)
 		return -1;
-	return archive_writer_close(v.archive, err);
+	return end_saving(scratch, &v, is_oci, err);
 }

@@ -380,6 +380,22 @@ int registry_get_manifest(const void *ctx, struct registry *r, const char *tag_o
 	return 0;
 }
 
+int registry_head_manifest(struct registry *r, const char *tag_or_digest, char ret_digest[DIGEST_ROOM])
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct error ignored = ERROR_INIT;
+	struct web_response answer;
+	struct web_request q = {
+		.method = "HEAD", .accept = manifest_types, .body_bytes = -1,
+		.url = mem_printf(scratch, "%s/v2/%s/manifests/%s", r->base, r->repository, tag_or_digest),
+	};
+	if (call(scratch, r, &q, &answer, &ignored) < 0 || answer.status != 200 || !answer.digest ||
+	    !digest_is_valid(answer.digest))
+		return -1;
+	memcpy(ret_digest, answer.digest, strlen(answer.digest) + 1);
+	return 0;
+}
+
 int registry_put_manifest(struct registry *r, const char *tag_or_digest, const char *media_type, const char *text,
 			  struct error *err)
 {

@@ -3,6 +3,7 @@
 #ifndef FAKEBUILD_OCI_DISTRIBUTION_H
 #define FAKEBUILD_OCI_DISTRIBUTION_H
 
+#include "oci/digest.h"
 #include "oci/image.h"
 #include "oci/reference.h"
 #include "oci/web.h"
@@ -18,6 +19,8 @@ int registry_clone(const void *ctx, const struct registry *r, struct registry **
 /* The manifest behind a tag or digest: text, media type and digest (checked) on ctx. */
 int registry_get_manifest(const void *ctx, struct registry *r, const char *tag_or_digest, char **ret_text,
 			  struct descriptor *ret, struct error *err);
+/* Only its digest, as the registry tells it; -1, without a sentence, when it does not. */
+int registry_head_manifest(struct registry *r, const char *tag_or_digest, char ret_digest[DIGEST_ROOM]);
 int registry_put_manifest(struct registry *r, const char *tag_or_digest, const char *media_type, const char *text,
 			  struct error *err);
 bool registry_has_blob(struct registry *r, const char *digest);

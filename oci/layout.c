@@ -105,6 +105,15 @@ int import_layer_file(const void *ctx, struct store *s, const char *path, const 
 	const char *type = magic[0] == 0x1f && magic[1] == 0x8b ? MEDIA_OCI_LAYER_GZIP :
 			   memcmp(magic, "\x28\xb5\x2f\xfd", 4) == 0 ? MEDIA_OCI_LAYER_ZSTD :
 								       MEDIA_OCI_LAYER;
+	/* What docker save wrote plain is kept, and pushed later, compressed. */
+	if (strcmp(type, MEDIA_OCI_LAYER) == 0) {
+		char *actual;
+		if (strcmp(digest, diff_id) != 0)
+			return error_set(err, 0, "digest mismatch: a layer is %s, the image says %s", digest, diff_id);
+		if (lseek(fd, 0, SEEK_SET) < 0)
+			return error_set(err, errno, "cannot read '%s'", path);
+		return layer_import(ctx, s, fd, ret, &actual, err);
+	}
 	*ret = (struct descriptor){ .media_type = mem_strdup(ctx, type), .digest = mem_strdup(ctx, digest),
 				    .size_bytes = size };
 	return ingest_file(s, ret, diff_id, path, err);

@@ -237,6 +237,62 @@ static int fetch_config(const void *ctx, struct store *s, struct registry *r, st
 	return image_parse_config(image, text, err);
 }
 
+/* Is the image for this platform (NULL: any will do)?  -1: the platform is malformed. */
+static int is_for_platform(const struct image *image, const char *platform, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	const struct platform *have = &image->run.platform;
+	struct platform want;
+	if (!platform)
+		return 1;
+	if (platform_parse(scratch, platform, &want, err) < 0)
+		return -1;
+	return !(have->architecture && strcmp(have->architecture, want.architecture) != 0) &&
+	       !(have->os && strcmp(have->os, want.os) != 0) &&
+	       !(have->variant && want.variant && strcmp(have->variant, want.variant) != 0);
+}
+
+static bool is_unpacked(struct store *s, const struct image *image)
+{
+	for (unsigned i = 0; i < image->layer_count; i++)
+		if (!layer_exists(s, image->diff_ids[i]) || !store_has_blob(s, image->layers[i].digest))
+			return false;
+	return true;
+}
+
+/*
+ * Does the tag still mean the image that the store has for it?  A HEAD does not count as a pull where pulls are
+ * counted.  When in doubt, no; failures are for the GET that follows to tell.
+ */
+static bool is_current(const void *ctx, struct store *s, struct registry *r, const struct reference *ref,
+		       const char *platform, struct image **ret)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct error ignored = ERROR_INIT;
+	struct image *image = NULL;
+	struct manifest_index *index;
+	const struct descriptor *chosen;
+	char digest[DIGEST_ROOM], *text;
+	bool is_index;
+	if (store_find_image(scratch, s, ref->name, &image, &ignored) < 0 || !image || !is_unpacked(s, image) ||
+	    is_for_platform(image, platform ? platform : platform_default(), &ignored) != 1 ||
+	    registry_head_manifest(r, ref->digest ? ref->digest : ref->tag, digest) < 0)
+		return false;
+	const char *now = digest;
+	if (strcmp(digest, image->manifest.digest) != 0 && store_has_blob(s, digest)) {
+		if (store_get_blob(scratch, s, digest, IMAGE_JSON_MAX_BYTES, &text, NULL, &ignored) < 0 ||
+		    manifest_is_index(text, NULL, &is_index, &ignored) < 0 || !is_index ||
+		    manifest_index_parse(scratch, text, &index, &ignored) < 0 ||
+		    manifest_index_choose(index, platform, &chosen, &ignored) < 0)
+			return false;
+		now = chosen->digest;
+	}
+	if (strcmp(now, image->manifest.digest) != 0)
+		return false;
+	*ret = talloc_steal(ctx, image);
+	return true;
+}
+
 static int pull_registry(const void *ctx, struct store *s, const struct reference *ref, const char *platform,
 			 const struct progress *progress, struct image **ret, struct error *err)
 {
@@ -248,6 +304,10 @@ static int pull_registry(const void *ctx, struct store *s, const struct referenc
 	if (registry_open(scratch, ref, "pull", &r, err) < 0)
 		return -1;
 	tell_line(progress, "%s: Pulling from %s", ref->tag ? ref->tag : ref->digest, ref->repository);
+	if (is_current(ctx, s, r, ref, platform, ret)) {
+		tell_line(progress, "Status: Image is up to date for %s", ref->familiar);
+		return 0;
+	}
 	if (registry_get_manifest(scratch, r, ref->digest ? ref->digest : ref->tag, &text, &manifest, err) < 0 ||
 	    manifest_is_index(text, manifest.media_type, &is_index, err) < 0)
 		return -1;
@@ -255,7 +315,9 @@ static int pull_registry(const void *ctx, struct store *s, const struct referenc
 	if (is_index) {
 		struct manifest_index *index;
 		const struct descriptor *chosen;
-		if (manifest_index_parse(scratch, text, &index, err) < 0 ||
+		/* Kept, so that the next pull need only ask whether it is still the same. */
+		if (store_put_blob(s, text, strlen(text), digest, err) < 0 ||
+		    manifest_index_parse(scratch, text, &index, err) < 0 ||
 		    manifest_index_choose(index, platform, &chosen, err) < 0 ||
 		    registry_get_manifest(scratch, r, chosen->digest, &text, &manifest, err) < 0)
 			return -1;
@@ -264,12 +326,13 @@ static int pull_registry(const void *ctx, struct store *s, const struct referenc
 	if (image_parse_manifest(scratch, text, &manifest, &image, err) < 0 ||
 	    fetch_config(scratch, s, r, image, err) < 0)
 		return -1;
-	struct platform have = image->run.platform, want;
-	if (platform && (platform_parse(scratch, platform, &want, err) < 0))
+	int is_right = is_for_platform(image, platform, err);
+	if (is_right < 0)
 		return -1;
-	if (platform && have.architecture && (strcmp(have.architecture, want.architecture) != 0))
+	if (!is_right)
 		return error_set(err, 0, "no image for platform %s; there is: %s/%s", platform,
-				 have.os ? have.os : "linux", have.architecture);
+				 image->run.platform.os ? image->run.platform.os : "linux",
+				 image->run.platform.architecture ? image->run.platform.architecture : "unknown");
 	if (fetch_all(s, r, image, progress, err) < 0 ||
 	    store_put_blob(s, text, strlen(text), digest, err) < 0 ||
 	    store_tag(s, ref->name, &image->manifest, err) < 0)
@@ -401,6 +464,12 @@ int transport_pull(const void *ctx, struct store *s, const char *source, enum pu
 	if (policy != PULL_ALWAYS) {
 		if (store_find_image(ctx, s, ref->name, &image, err) < 0)
 			return -1;
+		int is_right = image ? is_for_platform(image, platform, err) : 0;
+		if (is_right < 0)
+			return -1;
+		/* As Docker: an image of another platform is not the one that was asked for. */
+		if (image && !is_right)
+			TALLOC_FREE(image);
 		if (!image && policy == PULL_NEVER)
 			return error_set(err, 0, "image '%s' is not in the store, and pulling is off (--pull never)",
 					 ref->familiar);
@@ -424,14 +493,14 @@ int transport_push(struct store *s, const struct image *image, const char *desti
 	if ((rest = behind(destination, "docker-archive:")) || (rest = behind(destination, "oci-archive:"))) {
 		char *path = split_path(scratch, rest, &ref_text);
 		struct reference *ref = NULL;
+		if (ref_text && reference_parse(scratch, ref_text, &ref, err) < 0)
+			return -1;
 		CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 		if (fd < 0)
 			return error_set(err, errno, "cannot create '%s'", path);
-		if (ref_text && reference_parse(scratch, ref_text, &ref, err) < 0)
-			return -1;
-		char *name = mem_strdup(scratch, image->manifest.digest);
-		(void)ref;
-		int r = transport_save(s, &name, 1, fd, destination[0] == 'o', err);
+		int r = archive_push(s, image, ref, fd, destination[0] == 'o', err);
+		if (r == 0 && close(io_take_fd(&fd)) < 0)
+			r = error_set(err, errno, "cannot write '%s'", path);
 		if (r < 0)
 			unlink(path);
 		return r;

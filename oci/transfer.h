@@ -3,6 +3,7 @@
 #ifndef FAKEBUILD_OCI_TRANSFER_H
 #define FAKEBUILD_OCI_TRANSFER_H
 
+#include "oci/reference.h"
 #include "oci/transport.h"
 
 /* An image whose blobs are files: an OCI layout, an unpacked archive, a dir:. */
@@ -33,6 +34,10 @@ int layout_push(struct store *s, const struct image *image, const char *dir, con
 		struct error *err);
 int archive_pull(const void *ctx, struct store *s, int fd, const char *ref, const char *platform,
 		 const struct progress *progress, struct strlist *names, struct image **ret, struct error *err);
+
+/* Write one image as transport_save does, tagged `ref` (NULL: untagged). */
+int archive_push(struct store *s, const struct image *image, const struct reference *ref, int fd, bool is_oci,
+		 struct error *err);
 
 /* Copy the store's file of a blob to a path. */
 int copy_blob(struct store *s, const char *digest, const char *path, struct error *err);

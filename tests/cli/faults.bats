@@ -156,3 +156,25 @@ refuses() {
 @test "a_proxy_is_not_asked_for_loopback" {
 	http_proxy=http://127.0.0.1:1 pull
 }
+
+@test "what_has_not_changed_is_not_pulled_again" {
+	pull
+	: >"$BATS_FILE_TMPDIR/fake/log"
+	pull
+	equal 1 "$(requests '^HEAD .*/manifests/')"
+	equal 0 "$(requests '^GET .*/(manifests|blobs)/')"
+	# Another image under the same name is.
+	fakebuild --root "$BATS_FILE_TMPDIR/store" run --commit changed:1 base:1 sh -c 'echo changed >/etc/file'
+	fakebuild --root "$BATS_FILE_TMPDIR/store" push -q changed:1 "$REGISTRY/team/base:1"
+	pull
+	run -0 fakebuild run --pull never "$REGISTRY/team/base:1" cat /etc/file
+	fakebuild --root "$BATS_FILE_TMPDIR/store" push -q base:1 "$REGISTRY/team/base:1"
+	equal changed "$output"
+}
+
+@test "an_image_of_another_platform_is_refused" {
+	run -125 --separate-stderr timeout 60 fakebuild pull -q --platform linux/s390x "$REGISTRY/team/base:1"
+	[[ $stderr == *"no image for platform linux/s390x"* ]]
+	pull
+	run -125 --separate-stderr fakebuild run --pull never --platform linux/s390x "$REGISTRY/team/base:1"
+}
