@@ -56,3 +56,12 @@ teardown_file() {
 	run -125 --separate-stderr timeout 120 fakebuild push -q base:1 localhost:1/x:1
 	[[ ${stderr_lines[-1]} == fakebuild:*"localhost:1"* ]]
 }
+
+@test "an_archive_keeps_its_name" {
+	for kind in docker-archive oci-archive; do
+		fakebuild push -q base:1 "$kind:$BATS_TEST_TMPDIR/$kind.tar:kept/name:7"
+		FAKEBUILD_ROOT=$BATS_TEST_TMPDIR/$kind run -0 fakebuild load -q -i "$BATS_TEST_TMPDIR/$kind.tar"
+		[[ $output == *kept/name:7 ]]
+		chmod -R u+rwX "$BATS_TEST_TMPDIR/$kind"
+	done
+}
