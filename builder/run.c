@@ -213,6 +213,7 @@ static int run_image(struct invocation *inv, const struct run_options *o, int *r
 	    container_create(inv, store, image, image_name, o->name, &container, err) < 0)
 		return -1;
 	CLEANUP_CLOSE int held = leftovers_hold(container);
+	(void)held; /* clang does not count the clean-up as a use */
 	struct error ignored = ERROR_INIT;
 	unsigned left_overs;
 	leftovers_remove(store, false, &left_overs, &ignored);

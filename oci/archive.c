@@ -9,6 +9,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -274,8 +275,6 @@ int archive_writer_open_sink(const void *ctx, archive_sink sink, void *arg, stru
 	w->entry = mem_must(archive_entry_new());
 	talloc_set_destructor(w, close_writer);
 	archive_write_set_format_pax_restricted(w->tar);
-	/* Names are bytes, not text of some locale. */
-	archive_write_set_options(w->tar, "hdrcharset=BINARY");
 	archive_write_set_bytes_per_block(w->tar, 64 * 1024);
 	archive_write_set_bytes_in_last_block(w->tar, 512);
 	if (archive_write_open(w->tar, w, NULL, write_out, NULL) != ARCHIVE_OK) {
@@ -304,6 +303,25 @@ static int fail(struct archive_writer *w, const char *what, struct error *err)
 	return say(err, w->tar, what);
 }
 
+/*
+ * pax names are UTF-8, and libarchive takes what it is given for the locale's text: with a locale of UTF-8
+ * names go in as they are; bytes that are not UTF-8, or all but ASCII where there is no such locale, get
+ * "hdrcharset=BINARY" in front, entry by entry.
+ */
+static int write_header(struct archive_writer *w)
+{
+	static locale_t utf8;
+	if (!utf8)
+		utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (!utf8)
+		utf8 = newlocale(LC_CTYPE_MASK, "en_US.UTF-8", (locale_t)0);
+	locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
+	int n = archive_write_header(w->tar, w->entry);
+	if (utf8)
+		uselocale(before);
+	return n;
+}
+
 int archive_writer_add(struct archive_writer *w, const struct archive_item *item, struct error *err)
 {
 	struct archive_entry *e = archive_entry_clear(w->entry);
@@ -322,7 +340,7 @@ int archive_writer_add(struct archive_writer *w, const struct archive_item *item
 	for (unsigned i = 0; i < item->xattr_count; i++)
 		archive_entry_xattr_add_entry(e, item->xattrs[i].name, item->xattrs[i].value,
 					      item->xattrs[i].value_size);
-	int n = archive_write_header(w->tar, e);
+	int n = write_header(w);
 	if (n != ARCHIVE_OK && n != ARCHIVE_WARN)
 		return fail(w, "cannot write an archive entry", err);
 	return 0;

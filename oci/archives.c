@@ -305,6 +305,13 @@ static int add_bytes(struct archive_writer *w, const char *path, const char *byt
 	return r < 0 ? r : archive_writer_write(w, bytes, size, err);
 }
 
+static int add_folder(struct archive_writer *w, const char *path, struct error *err)
+{
+	CLEANUP_TALLOC char *name = mem_strdup(NULL, path);
+	struct archive_item item = { .path = name, .mode = S_IFDIR | 0755 };
+	return archive_writer_add(w, &item, err);
+}
+
 static int add_blob(struct store *s, struct archive_writer *w, struct strlist *done, const char *digest,
 		    struct error *err)
 {
@@ -386,10 +393,14 @@ static int save_named(struct store *s, struct saving *v, const char *name, struc
 	return save_one(s, v, image, ref, err);
 }
 
+/* The folders come first: readers that unpack as they go do not all make them up. */
 static int begin_saving(const void *ctx, struct saving *v, int fd, struct error *err)
 {
 	*v = (struct saving){ NULL, strlist_new(ctx), json_new_array(ctx), json_new_array(ctx) };
-	return archive_writer_open(ctx, fd, &v->archive, err);
+	return archive_writer_open(ctx, fd, &v->archive, err) < 0 || add_folder(v->archive, "blobs/", err) < 0 ||
+			       add_folder(v->archive, "blobs/sha256/", err) < 0 ?
+		       -1 :
+		       0;
 }
 
 static int end_saving(const void *scratch, struct saving *v, bool is_oci, struct error *err)

@@ -168,9 +168,12 @@ static bool visible(const struct tracee *of, const struct mount *m, char view[PA
 	return path_to_view(of, m->guest, view, PATH_ROOM) && view[0] == '/';
 }
 
+/* A bind shows the device below what it binds, which is the root's; others what mount(2) was told. */
 static const char *source_of(const struct mount *m)
 {
-	return strcmp(m->source, "none") != 0 ? m->source : m->guest_length == 1 ? "rootfs" : m->fs_type;
+	if (strcmp(m->fs_type, "bind") == 0)
+		return "rootfs";
+	return strcmp(m->source, "none") != 0 ? m->source : m->fs_type;
 }
 
 static const char *type_of(const struct mount *m)

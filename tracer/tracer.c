@@ -270,7 +270,7 @@ static int add_bindings(const struct tracer_config *config, struct tracee *t, st
 		if (!host)
 			return error_set(err, errno, "cannot bind '%s'", b->host_path);
 		/* A point whose parents are missing as well still works, by its name. */
-		mounts_add(t->mounts, r < 0 ? b->guest_path : o.guest, host, b->flags, b->fs_type, host);
+		mounts_add(t->mounts, r < 0 ? b->guest_path : o.guest, host, b->flags, b->fs_type, NULL);
 	}
 	return 0;
 }
