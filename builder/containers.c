@@ -182,6 +182,33 @@ static const struct option_row diff_rows[] = {
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
 
+static void print_change(int format, enum change_kind change, const char *path)
+{
+	char kind[] = { (char)change, '\0' };
+	if (format == LISTING_JSON) {
+		CLEANUP_TALLOC struct json *object = json_new_object(NULL);
+		json_set_string(object, "Kind", kind);
+		json_set_string(object, "Path", path);
+		listing_print_object(stdout, object);
+	} else {
+		printf("%s %s\n", kind, path);
+	}
+}
+
+/* The folders of a change have changed too.  Changes come folder by folder: `before` says what was printed. */
+static void print_changed_parents(int format, const char *before, const char *path)
+{
+	CLEANUP_TALLOC char *parent = mem_strdup(NULL, path);
+	for (char *slash = strchr(parent + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		size_t n = slash - parent;
+		bool is_printed = strncmp(before, parent, n) == 0 && (before[n] == '/' || before[n] == '\0');
+		if (!is_printed)
+			print_change(format, CHANGE_MODIFIED, parent);
+		*slash = '/';
+	}
+}
+
 static int run_diff(struct invocation *inv, int *ret_status, struct error *err)
 {
 	const struct diff_options *o = inv->options;
@@ -192,16 +219,10 @@ static int run_diff(struct invocation *inv, int *ret_status, struct error *err)
 	if (invocation_container(inv, inv->args[0], &c, err) < 0 ||
 	    container_diff(inv, c, &changes, &count, err) < 0)
 		return -1;
-	for (unsigned i = 0; i < count; i++) {
-		char kind[] = { (char)changes[i].kind, '\0' };
-		if (o->format == LISTING_JSON) {
-			CLEANUP_TALLOC struct json *object = json_new_object(NULL);
-			json_set_string(object, "Kind", kind);
-			json_set_string(object, "Path", changes[i].path);
-			listing_print_object(stdout, object);
-		} else {
-			printf("%s %s\n", kind, changes[i].path);
-		}
+	const char *before = "";
+	for (unsigned i = 0; i < count; before = changes[i++].path) {
+		print_changed_parents(o->format, before, changes[i].path);
+		print_change(o->format, changes[i].kind, changes[i].path);
 	}
 	return 0;
 }

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -24,7 +25,8 @@ struct stub {
 	char *name;
 	dev_t dev;
 	ino_t ino;
-	bool is_directory;
+	mode_t type;
+	char *target; /* of a symlink */
 };
 
 struct stubs {
@@ -67,12 +69,25 @@ static bool is_recorded(const struct stubs *s, const char *guest_path)
 }
 
 /* Before the stub is made, so that a kill in between leaves none that is not recorded. */
-static bool record(const struct stubs *s, const char *guest_path)
+static bool record(const struct stubs *s, const char *guest_path, const char *target)
 {
 	if (s->record_fd < 0)
 		return false;
-	return is_recorded(s, guest_path) ||
-	       io_write_all(s->record_fd, guest_path, strlen(guest_path) + 1) == 0;
+	if (is_recorded(s, guest_path))
+		return true;
+	CLEANUP_TALLOC char *entry = mem_printf(NULL, "%s%s%c%s", target ? ">" : "",
+						target ? target : "", '\0', guest_path);
+	size_t skipped = target ? 0 : 1;
+	return io_write_all(s->record_fd, entry + skipped,
+			    (target ? strlen(target) + 2 : 0) + strlen(guest_path) + 1) == 0;
+}
+
+/* NULL when it is no symlink. */
+static char *read_target(const void *ctx, int parent_fd, const char *name)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlinkat(parent_fd, name, target, sizeof(target));
+	return n < 0 || n == sizeof(target) ? NULL : mem_strndup(ctx, target, n);
 }
 
 static void take(struct stubs *s, int parent_fd, const char *name, const struct stat *st)
@@ -83,7 +98,8 @@ static void take(struct stubs *s, int parent_fd, const char *name, const struct 
 		.name = mem_strdup(s, name),
 		.dev = st->st_dev,
 		.ino = st->st_ino,
-		.is_directory = S_ISDIR(st->st_mode),
+		.type = st->st_mode & S_IFMT,
+		.target = S_ISLNK(st->st_mode) ? read_target(s, parent_fd, name) : NULL,
 	};
 }
 
@@ -92,8 +108,9 @@ static int open_parent(const char *host_path)
 	return open(host_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+/* `target`: of a symlink, else NULL. */
 static bool make_one(struct stubs *s, const char *parent_host_path, const char *guest_path,
-		     bool is_directory)
+		     bool is_directory, const char *target)
 {
 	const char *name = strrchr(guest_path, '/') + 1;
 	CLEANUP_CLOSE int parent_fd = open_parent(parent_host_path);
@@ -101,9 +118,12 @@ static bool make_one(struct stubs *s, const char *parent_host_path, const char *
 	if (parent_fd < 0 || fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
 	    errno != ENOENT)
 		return false;
-	if (!record(s, guest_path))
+	if (!record(s, guest_path, target))
 		return false;
-	if (is_directory) {
+	if (target) {
+		if (symlinkat(target, parent_fd, name) < 0)
+			return false;
+	} else if (is_directory) {
 		if (mkdirat(parent_fd, name, 0755) < 0)
 			return false;
 	} else {
@@ -119,6 +139,21 @@ static bool make_one(struct stubs *s, const char *parent_host_path, const char *
 	return true;
 }
 
+static bool is_recorded_link(const struct stubs *s, const char *guest_path, int parent_fd,
+			     const char *name)
+{
+	CLEANUP_TALLOC char *text = NULL, *target = read_target(NULL, parent_fd, name);
+	size_t size = 0;
+	if (!target ||
+	    io_read_file(NULL, AT_FDCWD, s->record_path, RECORD_MAX_BYTES, &text, &size, NULL) < 0)
+		return false;
+	for (const char *entry = text, *before = ""; entry < text + size;
+	     before = entry, entry += strlen(entry) + 1)
+		if (strcmp(entry, guest_path) == 0)
+			return before[0] == '>' && strcmp(before + 1, target) == 0;
+	return false;
+}
+
 /* A stub of another run, or of one that was killed. */
 static void adopt(struct stubs *s, const char *parent_host_path, const char *guest_path)
 {
@@ -129,8 +164,21 @@ static void adopt(struct stubs *s, const char *parent_host_path, const char *gue
 		return;
 	parent_fd = open_parent(parent_host_path);
 	if (parent_fd >= 0 && fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    (S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size == 0)))
+	    (S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size == 0) ||
+	     (S_ISLNK(st.st_mode) && is_recorded_link(s, guest_path, parent_fd, name))))
 		take(s, io_take_fd(&parent_fd), name, &st);
+}
+
+void stubs_make_link(struct stubs *s, const struct tracer_config *guest, const char *guest_path,
+		     const char *target)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	const char *slash = strrchr(guest_path, '/');
+	char *parent = tracer_lookup(
+		scratch, guest,
+		slash == guest_path ? "/" : mem_strndup(scratch, guest_path, slash - guest_path));
+	if (parent && !make_one(s, parent, guest_path, false, target))
+		adopt(s, parent, guest_path);
 }
 
 bool stubs_make(struct stubs *s, const struct tracer_config *guest, const char *guest_path,
@@ -148,7 +196,7 @@ bool stubs_make(struct stubs *s, const struct tracer_config *guest, const char *
 		char *found = tracer_lookup(scratch, guest, prefix);
 		if (found)
 			adopt(s, parent, prefix);
-		else if (make_one(s, parent, prefix, !is_last || is_directory))
+		else if (make_one(s, parent, prefix, !is_last || is_directory, NULL))
 			found = tracer_lookup(scratch, guest, prefix);
 		*slash = kept;
 		if (is_last || !found)
@@ -168,10 +216,16 @@ void stubs_remove(struct stubs *s)
 		if (fstatat(stub->parent_fd, stub->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    st.st_dev != stub->dev || st.st_ino != stub->ino)
 			continue;
-		/* A folder that is used meanwhile is not empty, and stays. */
-		if (stub->is_directory || st.st_size == 0)
+		/* A folder that is used meanwhile is not empty, and stays.  Inode numbers are used
+		 * again. */
+		CLEANUP_TALLOC char *target = read_target(NULL, stub->parent_fd, stub->name);
+		bool is_ours =
+			(st.st_mode & S_IFMT) == stub->type &&
+			(stub->type != S_IFREG || st.st_size == 0) &&
+			(stub->type != S_IFLNK || (target && stub->target && strcmp(target, stub->target) == 0));
+		if (is_ours)
 			unlinkat(stub->parent_fd, stub->name,
-				 stub->is_directory ? AT_REMOVEDIR : 0);
+				 stub->type == S_IFDIR ? AT_REMOVEDIR : 0);
 	}
 	/* All are gone, or are the guest's own now. */
 	if (ftruncate(s->record_fd, 0) < 0)

@@ -11,8 +11,10 @@
 
 struct stubs;
 
-/* `record_path` lists the stubs, NUL separated guest paths; those of a run that was killed are
- * taken over. */
+/*
+ * `record_path` lists the stubs, guest paths that end in NUL; before that of a symlink goes ">TARGET".
+ * Those of a run that was killed are taken over.
+ */
 struct stubs *stubs_new(const void *ctx, const char *record_path);
 /*
  * Put a stub, and its parents, at guest_path when nothing is there; true when it is there now.
@@ -21,6 +23,9 @@ struct stubs *stubs_new(const void *ctx, const char *record_path);
  */
 bool stubs_make(struct stubs *s, const struct tracer_config *guest, const char *guest_path,
 		bool is_directory);
+/* The same with a symlink, in a folder that is there. */
+void stubs_make_link(struct stubs *s, const struct tracer_config *guest, const char *guest_path,
+		     const char *target);
 /* Take them away again, unless they are stubs no more, or another run needs them. */
 void stubs_remove(struct stubs *s);
 

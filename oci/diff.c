@@ -162,12 +162,19 @@ static bool is_unchanged_inode(const struct node *n, const struct stat *st)
 	       n->ctime_nsec == (uint32_t)st->st_ctim.tv_nsec;
 }
 
-/* A mount point that the run made and nothing has been put into. */
-static bool is_stub(const struct differ *d, const struct stat *st)
+/* A mount point that the run made and nothing has been put into, or its symlink, unchanged. */
+static bool is_stub(const struct differ *d, int parent_fd, const char *name, const struct stat *st)
 {
-	for (size_t i = 0; d->stubs && i < d->stubs->count; i++)
-		if (strcmp(d->stubs->items[i] + 1, d->path) == 0)
+	for (size_t i = 0; d->stubs && i < d->stubs->count; i++) {
+		const char *wanted = i && d->stubs->items[i - 1][0] == '>' ? d->stubs->items[i - 1] + 1 : NULL;
+		char target[PATH_MAX];
+		if (d->stubs->items[i][0] != '/' || strcmp(d->stubs->items[i] + 1, d->path) != 0)
+			continue;
+		if (!S_ISLNK(st->st_mode))
 			return S_ISDIR(st->st_mode) || (S_ISREG(st->st_mode) && st->st_size == 0);
+		ssize_t n = readlinkat(parent_fd, name, target, sizeof(target) - 1);
+		return n >= 0 && wanted && (size_t)n == strlen(wanted) && memcmp(target, wanted, n) == 0;
+	}
 	return false;
 }
 
@@ -190,7 +197,7 @@ static int look_at(struct differ *d, int fd, const char *name, struct node *n, s
 	bool is_directory = S_ISDIR(st.st_mode);
 	bool was_directory = n && (n->kind == TREE_DIRECTORY || n->kind == TREE_IMPLIED);
 	if (!n) {
-		if (!is_stub(d, &st))
+		if (!is_stub(d, fd, name, &st))
 			add_change(d, CHANGE_ADDED);
 		else if (!is_directory)
 			return 0;

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tracer/base/mem.h"
@@ -257,7 +259,8 @@ static int must_search(struct walk *w)
 		return r;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
-	meta_view(session.meta, &st);
+	if (!(w->at->mount->flags & BINDING_PROC) || !procfs_owner(w->at->host, w->t, &st))
+		meta_view(session.meta, &st);
 	return cred_permission(&w->t->cred, st.st_uid, st.st_gid, st.st_mode, CRED_EXECUTE);
 }
 
@@ -617,13 +620,47 @@ bool path_to_view(const struct tracee *t, const char *guest, char *ret, size_t r
 
 /* ---- permissions ---- */
 
+/* The file systems inside the kernel that pipes, sockets and memfds live on. */
+static bool is_unnamed(const struct stat *st)
+{
+	static dev_t devices[3];
+	if (!devices[0]) {
+		int fds[2], socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		int memory = syscall(SYS_memfd_create, "", 1u /* MFD_CLOEXEC */);
+		struct stat is;
+		if (pipe2(fds, O_CLOEXEC) == 0) {
+			devices[0] = fstat(fds[0], &is) == 0 ? is.st_dev : 0;
+			close(fds[0]);
+			close(fds[1]);
+		}
+		devices[1] = fstat(socket_fd, &is) == 0 ? is.st_dev : 0;
+		devices[2] = fstat(memory, &is) == 0 ? is.st_dev : 0;
+		close(socket_fd);
+		close(memory);
+	}
+	return st->st_dev == devices[0] || st->st_dev == devices[1] || st->st_dev == devices[2];
+}
+
+bool path_shown(const struct tracee *t, const struct object *o, struct stat *ret)
+{
+	*ret = o->real;
+	if (o->mount->flags & BINDING_PROC && !o->is_fd && procfs_owner(o->host, t, ret))
+		return true;
+	bool has_entry = meta_view(session.meta, ret);
+	if (!has_entry && o->is_fd && is_unnamed(&o->real)) {
+		ret->st_uid = t->cred.fsuid;
+		ret->st_gid = t->cred.fsgid;
+	}
+	return has_entry;
+}
+
 int path_permission(struct tracee *t, struct object *o, unsigned mask)
 {
 	if ((mask & CRED_WRITE) && (o->mount->flags & BINDING_READ_ONLY) && !o->is_fd &&
 	    (S_ISREG(o->real.st_mode) || S_ISDIR(o->real.st_mode) || S_ISLNK(o->real.st_mode)))
 		return -EROFS;
-	struct stat st = o->real;
-	meta_view(session.meta, &st);
+	struct stat st;
+	path_shown(t, o, &st);
 	return cred_permission(&t->cred, st.st_uid, st.st_gid, st.st_mode, mask);
 }
 
@@ -670,7 +707,7 @@ int path_may_remove(struct tracee *t, struct object *o)
 
 int path_must_own(struct tracee *t, const struct object *o)
 {
-	struct stat st = o->real;
-	meta_view(session.meta, &st);
+	struct stat st;
+	path_shown(t, o, &st);
 	return t->cred.fsuid == st.st_uid || cred_has(&t->cred, CAPABILITY_FOWNER) ? 0 : -EPERM;
 }

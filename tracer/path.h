@@ -67,6 +67,11 @@ int path_of_fd(struct tracee *t, int fd, struct object *ret);
 /* Put a chrooted process's view on a canonical guest path: cuts its root off.  False: unreachable. */
 bool path_to_view(const struct tracee *t, const char *guest, char *ret, size_t room);
 
+/*
+ * What the tracee sees of the object; true when the metadata table says so.  What was never named, a pipe,
+ * socket or memfd, belongs to who asks: natively to its maker, who nearly always is the one.
+ */
+bool path_shown(const struct tracee *t, const struct object *o, struct stat *ret);
 /* May the tracee's credentials do this (CRED_*) to the object? 0, -EACCES, -EROFS for writing. */
 int path_permission(struct tracee *t, struct object *o, unsigned mask);
 /* May it add or remove names in the object's directory?  0, -EACCES, -EROFS. */

@@ -29,11 +29,29 @@ static struct tracee *subject(const char *host, const char **ret_rest)
 		if (end == number)
 			return NULL;
 	}
-	if (*end != '/')
+	if (*end != '/' && *end != '\0')
 		return NULL;
-	*ret_rest = end + 1;
+	*ret_rest = *end ? end + 1 : end;
 	struct tracee *t = tracee_find(pid);
 	return t && t->is_known ? t : NULL;
+}
+
+bool procfs_owner(const char *host, const struct tracee *viewer, struct stat *st)
+{
+	const char *rest;
+	const struct tracee *of = subject(host, &rest);
+	if (!of)
+		return false;
+	/* task_dump_owner of fs/proc/base.c: directories all may read tell the ids in any case. */
+	bool tells_ids = st->st_mode == (S_IFDIR | 0555) || of->process->is_dumpable;
+	st->st_uid = tells_ids ? of->cred.euid : 0;
+	st->st_gid = tells_ids ? of->cred.egid : 0;
+	/* proc_fd_permission of fs/proc/fd.c: its own descriptors each process may see. */
+	if (of->process == viewer->process && text_starts(rest, "fd") && (!rest[2] || text_starts(rest + 2, "info"))) {
+		st->st_uid = viewer->cred.fsuid;
+		st->st_gid = viewer->cred.fsgid;
+	}
+	return true;
 }
 
 ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t room,

@@ -3,6 +3,7 @@
 #ifndef FAKEBUILD_PROCFS_H
 #define FAKEBUILD_PROCFS_H
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "tracer/tracee.h"
@@ -15,6 +16,11 @@ enum procfs_link {
 	PROCFS_DESCRIPTOR, /* a magic link to an open file: the text is what the host says */
 };
 
+/*
+ * Set the owner of a host path below /proc/PID, whose real stat *st is, when that is a process of the guest:
+ * true then.  `viewer` is the one who asks.
+ */
+bool procfs_owner(const char *host, const struct tracee *viewer, struct stat *st);
 /*
  * readlink(2) of a host path below /proc as the tracee must see it: self and thread-self are its own,
  * exe, cwd and root of guests are guest paths.  -1 with errno; EINVAL when it is no link.

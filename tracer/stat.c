@@ -25,13 +25,8 @@ static unsigned after_path(const struct call *c)
 /* What the guest sees of the object. */
 static struct stat shown(const struct call *c)
 {
-	struct stat st = c->object[0].real;
-	bool has_entry = meta_view(session.meta, &st);
-	/* A pipe or socket has no name to be chowned by: it belongs to who uses it. */
-	if (!has_entry && c->object[0].is_fd && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))) {
-		st.st_uid = c->t->cred.fsuid;
-		st.st_gid = c->t->cred.fsgid;
-	}
+	struct stat st;
+	path_shown(c->t, &c->object[0], &st);
 	return st;
 }
 

@@ -12,12 +12,34 @@ teardown_file() { remove_store; }
 	run -0 fakebuild diff box
 	expected="A /d
 A /new
+C /etc
 C /etc/group
 C /etc/passwd
 D /etc/file"
-	equal "$expected" "$(grep -v '^C /etc$' <<<"$output" | sort)"
+	equal "$expected" "$(sort <<<"$output")"
 	run -0 fakebuild diff --format json box
 	[[ $output == *'{"Kind":"D","Path":"/etc/file"}'* ]]
+}
+
+@test "a_folder_of_a_change_is_listed_once" {
+	fakebuild run --name deep base:1 sh -c 'mkdir -p /etc/a/b; echo 1 >/etc/a/b/c; echo 2 >/etc/a/b/d; echo 3 >>/etc/passwd'
+	run -0 fakebuild diff deep
+	equal "A /etc/a
+A /etc/a/b
+A /etc/a/b/c
+A /etc/a/b/d
+C /etc
+C /etc/passwd" "$(sort <<<"$output")"
+}
+
+@test "mtab_is_no_change_until_the_guest_makes_its_own" {
+	fakebuild run --name mtab base:1 sh -c 'grep -q proc /etc/mtab'
+	run -0 fakebuild diff mtab
+	equal "" "$output"
+	fakebuild run --name mtab2 base:1 ln -sf ../proc/self/mounts /etc/mtab
+	run -0 fakebuild diff mtab2
+	equal "C /etc
+A /etc/mtab" "$output"
 }
 
 @test "a_run_that_changes_nothing_differs_in_nothing" {
