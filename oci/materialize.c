@@ -8,12 +8,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "oci/base.h"
 #include "tracer/base/io.h"
+
+enum { THREADS_MAX = 8, BATCH_FILES = 256, PATH_ROOM = 65536 };
 
 struct builder {
 	struct merged *merged;
@@ -26,7 +30,7 @@ struct builder {
 		struct node *first; /* made already */
 	} *multiples;
 	uint64_t capacity, used;
-	char path[65536];
+	char path[PATH_ROOM];
 };
 
 static struct multiple *find_multiple(struct builder *b, unsigned layer, uint64_t ino)
@@ -133,7 +137,7 @@ static int copy_file(struct builder *b, int dir_fd, struct node *n, struct error
 static int link_shared(struct builder *b, int dir_fd, struct node *n, struct error *err)
 {
 	struct merged_layer *layer = &b->merged->layers[n->layer];
-	if (linkat(layer->fs_fd, n->source, dir_fd, n->name, 0) < 0) {
+	if (!n->is_made && linkat(layer->fs_fd, n->source, dir_fd, n->name, 0) < 0) {
 		/* Another file system, too many links, links refused: a copy does. */
 		if (errno == EXDEV || errno == EMLINK || errno == EPERM || errno == EOPNOTSUPP)
 			return copy_file(b, dir_fd, n, err);
@@ -155,7 +159,8 @@ static int link_shared(struct builder *b, int dir_fd, struct node *n, struct err
 static int make_other(struct builder *b, int dir_fd, struct node *n, struct error *err)
 {
 	struct stat st;
-	int r = n->kind == TREE_SYMLINK ? symlinkat(n->target, dir_fd, n->name) :
+	int r = n->is_made		? 0 :
+		n->kind == TREE_SYMLINK ? symlinkat(n->target, dir_fd, n->name) :
 					  mkfifoat(dir_fd, n->name, (n->mode & 0777) | 0600);
 	if (r < 0 || set_mtime(dir_fd, n) < 0 || fstatat(dir_fd, n->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(b, n, errno, err);
@@ -189,7 +194,102 @@ static int make_entry(struct builder *b, int dir_fd, struct node *n, struct erro
 	return 0;
 }
 
-static int make_directory(struct builder *b, int fd, struct node *n, struct error *err)
+/* ---- names, several at once ---- */
+
+/*
+ * Nearly all the time goes into linkat and symlinkat, which the kernel runs side by side.  A batch is some files of one
+ * directory.  Threads touch the file system and is_made only; what they could not make the walk that
+ * comes after them makes itself, or says why not.
+ */
+struct linking {
+	struct builder *builder;
+	struct batch {
+		struct node *directory, *first;
+	} *batches;
+	size_t count, room;
+	size_t next; /* atomic */
+};
+
+static bool make_name(struct builder *b, int dir_fd, const struct node *n)
+{
+	if (find_multiple(b, n->layer, n->ino)->names > 1)
+		return false;
+	if (n->kind == TREE_FILE)
+		return linkat(b->merged->layers[n->layer].fs_fd, n->source, dir_fd, n->name, 0) == 0;
+	return n->kind == TREE_SYMLINK && symlinkat(n->target, dir_fd, n->name) == 0;
+}
+
+static int make_directories(struct linking *l, int fd, struct node *n, struct error *err)
+{
+	size_t files = 0;
+	for (struct node *child = n->children; child; child = child->next) {
+		if (child->kind != TREE_DIRECTORY && child->kind != TREE_IMPLIED) {
+			if (files++ % BATCH_FILES != 0)
+				continue;
+			if (l->count == l->room) {
+				l->room = l->room ? 2 * l->room : 1024;
+				l->batches = mem_grow(l->builder, l->batches, struct batch, l->room);
+			}
+			l->batches[l->count++] = (struct batch){ n, child };
+			continue;
+		}
+		if (mkdirat(fd, child->name, (child->mode & 0777) | 0700) < 0)
+			return fail(l->builder, child, errno, err);
+		if (!child->children)
+			continue;
+		CLEANUP_CLOSE int child_fd = openat(fd, child->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (child_fd < 0)
+			return fail(l->builder, child, errno, err);
+		if (make_directories(l, child_fd, child, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void link_batch(struct linking *l, const struct batch *batch, char path[PATH_ROOM])
+{
+	struct builder *b = l->builder;
+	if (!nodes_path(batch->directory, path, PATH_ROOM))
+		return;
+	CLEANUP_CLOSE int fd = openat(b->root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	size_t files = 0;
+	for (struct node *child = batch->first; fd >= 0 && child && files < BATCH_FILES; child = child->next) {
+		if (child->kind == TREE_DIRECTORY || child->kind == TREE_IMPLIED)
+			continue;
+		files++;
+		child->is_made = make_name(b, fd, child);
+	}
+}
+
+static void *link_batches(void *arg)
+{
+	struct linking *l = arg;
+	size_t i = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+	char *room = malloc(PATH_ROOM);
+	while (room && i < l->count) {
+		link_batch(l, &l->batches[i], room);
+		i = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+	}
+	free(room);
+	return NULL;
+}
+
+static void link_all(struct linking *l)
+{
+	long wanted = sysconf(_SC_NPROCESSORS_ONLN);
+	pthread_t threads[THREADS_MAX];
+	bool is_running[THREADS_MAX] = { false };
+	for (long i = 1; i < wanted && i < THREADS_MAX && (size_t)i < l->count; i++)
+		is_running[i] = pthread_create(&threads[i], NULL, link_batches, l) == 0;
+	link_batches(l);
+	for (unsigned i = 1; i < THREADS_MAX; i++)
+		if (is_running[i])
+			pthread_join(threads[i], NULL);
+}
+
+/* ---- all else, in order ---- */
+
+static int fill_directory(struct builder *b, int fd, struct node *n, struct error *err)
 {
 	for (struct node *child = n->children; child; child = child->next) {
 		if (child->kind != TREE_DIRECTORY && child->kind != TREE_IMPLIED) {
@@ -197,12 +297,10 @@ static int make_directory(struct builder *b, int fd, struct node *n, struct erro
 				return -1;
 			continue;
 		}
-		if (mkdirat(fd, child->name, (child->mode & 0777) | 0700) < 0)
-			return fail(b, child, errno, err);
 		CLEANUP_CLOSE int child_fd = openat(fd, child->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (child_fd < 0)
 			return fail(b, child, errno, err);
-		if (make_directory(b, child_fd, child, err) < 0)
+		if (fill_directory(b, child_fd, child, err) < 0)
 			return -1;
 	}
 	/* The directory's own time last: making its entries changed it. */
@@ -259,7 +357,11 @@ int materialize(struct merged *merged, const char *root, struct meta *meta, stru
 	if (fd < 0 || fchmod(fd, (top->mode & 0777) | 0700) < 0)
 		return error_set(err, errno, "cannot make '%s'", root);
 	b->root_fd = fd;
-	if (make_directory(b, fd, top, err) < 0)
+	struct linking linking = { .builder = b };
+	if (make_directories(&linking, fd, top, err) < 0)
+		return -1;
+	link_all(&linking);
+	if (fill_directory(b, fd, top, err) < 0)
 		return -1;
 	note_link_times(b, top);
 	wait_for_tick();
