@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "builder/command.h"
-#include "builder/leftovers.h"
 #include "builder/listing.h"
 #include "oci/container.h"
 #include "oci/json.h"
@@ -328,7 +327,7 @@ static int run_gc(struct invocation *inv, int *ret_status, struct error *err)
 	unsigned containers;
 	char size[16];
 	if (invocation_store(inv, &store, err) < 0 ||
-	    leftovers_remove(store, o->is_dry_run, &containers, err) < 0 ||
+	    container_remove_left_overs(store, o->is_dry_run, &containers, err) < 0 ||
 	    collect(store, o->is_dry_run, &freed, err) < 0)
 		return -1;
 	printf("%s %u containers, %u layers, %u blobs\nTotal reclaimed space: %s\n",

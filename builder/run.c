@@ -10,7 +10,6 @@
 
 #include "builder/command.h"
 #include "builder/guest.h"
-#include "builder/leftovers.h"
 #include "builder/progress.h"
 #include "oci/container.h"
 #include "oci/digest.h"
@@ -212,11 +211,9 @@ static int run_image(struct invocation *inv, const struct run_options *o, int *r
 	    get_image(inv, o, inv->args[0], &image, &image_name, err) < 0 ||
 	    container_create(inv, store, image, image_name, o->name, &container, err) < 0)
 		return -1;
-	CLEANUP_CLOSE int held = leftovers_hold(container);
-	(void)held; /* clang does not count the clean-up as a use */
 	struct error ignored = ERROR_INIT;
 	unsigned left_overs;
-	leftovers_remove(store, false, &left_overs, &ignored);
+	container_remove_left_overs(store, false, &left_overs, &ignored);
 	int r = run_in_container(inv, o, container, image, ret_status, err);
 	bool has_run = container->exit_code >= 0;
 	if (!o->name || (r < 0 && !has_run))

@@ -73,6 +73,7 @@ static int load_state(const void *ctx, const char *dir, struct container **ret, 
 	    json_parse(scratch, text, path, &root, err) < 0)
 		return -1;
 	struct container *c = mem_new(ctx, struct container);
+	c->lock_fd = -1;
 	set_paths(c, mem_strdup(c, dir));
 	c->id = get_optional(c, root, "id");
 	c->name = get_optional(c, root, "name");
@@ -197,6 +198,48 @@ static bool is_valid_name(const char *name)
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == n;
 }
 
+static int unhold(struct container *c)
+{
+	if (c->lock_fd >= 0)
+		close(c->lock_fd);
+	return 0;
+}
+
+/* Kept in the folder, so that the lock is there before anybody else can see the container. */
+static int hold(struct container *c, struct error *err)
+{
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/lock", c->dir);
+	c->lock_fd = io_lock(AT_FDCWD, path, IO_LOCK_SHARED);
+	return c->lock_fd < 0 ? error_set(err, -c->lock_fd, "cannot lock '%s'", c->dir) : 0;
+}
+
+bool container_is_left_over(const struct container *c)
+{
+	if (c->name || c->pid)
+		return false;
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/lock", c->dir);
+	CLEANUP_CLOSE int fd = io_lock(AT_FDCWD, path, IO_LOCK_EXCLUSIVE | IO_LOCK_NONBLOCKING);
+	return fd >= 0;
+}
+
+int container_remove_left_overs(struct store *s, bool is_dry_run, unsigned *ret_count, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct container **containers;
+	unsigned count, removed = 0;
+	if (container_list(scratch, s, &containers, &count, err) < 0)
+		return -1;
+	for (unsigned i = 0; i < count; i++) {
+		if (!container_is_left_over(containers[i]))
+			continue;
+		removed++;
+		if (!is_dry_run && container_remove(s, containers[i], err) < 0)
+			return -1;
+	}
+	*ret_count = removed;
+	return 0;
+}
+
 /* Everything but the last rename, in c->dir below tmp/. */
 static int build(struct store *s, const struct image *image, struct container *c, struct error *err)
 {
@@ -226,6 +269,8 @@ int container_create(const void *ctx, struct store *s, const struct image *image
 	struct container *c = mem_new(ctx, struct container), *other = NULL;
 	CLEANUP_TALLOC char *lock_path = mem_printf(NULL, "%s/cache/containers-lock", s->root);
 	CLEANUP_CLOSE int lock = -1;
+	c->lock_fd = -1;
+	talloc_set_destructor(c, unhold);
 	if (store_make_tmp(c, s, &tmp, err) < 0) {
 		talloc_free(c);
 		return -1;
@@ -240,7 +285,7 @@ int container_create(const void *ctx, struct store *s, const struct image *image
 	c->exit_code = -1;
 	/* Made for this process: should it die before it runs anything, nobody needs it. */
 	c->pid = getpid();
-	if (build(s, image, c, err) < 0 || save_state(c, store_process_start(c->pid), err) < 0)
+	if (hold(c, err) < 0 || build(s, image, c, err) < 0 || save_state(c, store_process_start(c->pid), err) < 0)
 		goto failed;
 	char *final = mem_printf(c, "%s/containers/%s", s->root, id);
 	if (name) {
@@ -268,8 +313,9 @@ failed:
 int container_remove(struct store *s, struct container *c, struct error *err)
 {
 	char *tmp;
+	int lock;
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	if (store_make_tmp(scratch, s, &tmp, err) < 0)
+	if (store_make_locked_tmp(scratch, s, &tmp, &lock, err) < 0)
 		return -1;
 	char *gone = mem_printf(scratch, "%s/c", tmp);
 	if (rename(c->dir, gone) < 0) {
@@ -278,16 +324,12 @@ int container_remove(struct store *s, struct container *c, struct error *err)
 		return -1;
 	}
 	/* It is gone for everybody; the work of removing its files need not be waited for. */
-	pid_t pid = fork();
-	if (pid == 0) {
-		setsid();
-		for (int fd = 0; fd < 256; fd++)
-			close(fd);
-		io_remove_tree(AT_FDCWD, tmp);
+	pid_t pid = store_fork(lock);
+	if (pid > 0)
+		return 0;
+	io_remove_tree(AT_FDCWD, tmp);
+	if (pid == 0)
 		_exit(0);
-	}
-	if (pid < 0)
-		io_remove_tree(AT_FDCWD, tmp);
 	return 0;
 }
 

@@ -24,9 +24,13 @@ struct container {
 	char *created;                   /* RFC 3339 */
 	int pid;       /* of the fakebuild that runs it, 0: not running (checked against its start time) */
 	int exit_code; /* of the last run; -1 never ran */
+	int lock_fd;   /* held by who made it, so that a kill shows wherever its process cannot be seen; else -1 */
 };
 
-/* Make a container from an image whose layers are unpacked.  `name` must be free, else an error. */
+/*
+ * Make a container from an image whose layers are unpacked.  `name` must be free, else an error.  It is in
+ * use until *ret is freed.
+ */
 int container_create(const void *ctx, struct store *s, const struct image *image, const char *image_name,
 		     const char *name, struct container **ret, struct error *err);
 /* By name, id, or prefix of an id; *ret NULL when there is none. */
@@ -39,6 +43,11 @@ int container_set_running(struct container *c, const char *command, struct error
 int container_set_exited(struct container *c, int exit_code, struct error *err);
 /* Rename into tmp/ at once, remove the tree in a background process when that takes long. */
 int container_remove(struct store *s, struct container *c, struct error *err);
+
+/* Unnamed, and its fakebuild was killed: nobody can want it. */
+bool container_is_left_over(const struct container *c);
+/* Remove those, or only count them. */
+int container_remove_left_overs(struct store *s, bool is_dry_run, unsigned *ret_count, struct error *err);
 
 /* One difference from the image, in the order a layer tar would have it. */
 enum change_kind { CHANGE_ADDED = 'A', CHANGE_MODIFIED = 'C', CHANGE_DELETED = 'D' };

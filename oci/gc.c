@@ -46,12 +46,8 @@ static int mark_all(struct sweep *w, struct error *err)
 	if (container_list(scratch, w->store, &containers, &count, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < count; i++) {
-		/* Unnamed, and its fakebuild was killed: nobody can want it. */
-		if (!containers[i]->name && !containers[i]->pid && !w->is_dry_run) {
-			if (container_remove(w->store, containers[i], err) < 0)
-				return -1;
+		if (container_is_left_over(containers[i]))
 			continue;
-		}
 		struct descriptor manifest = { .digest = containers[i]->image_digest };
 		if (containers[i]->image_digest &&
 		    store_load_image(scratch, w->store, &manifest, &image, NULL) == 0)
@@ -120,7 +116,8 @@ int store_gc(struct store *s, bool is_dry_run, struct gc_result *ret, struct err
 	if (lock < 0)
 		return error_set(err, 0, "the store '%s' is being changed by another fakebuild: try again later",
 				 s->root);
-	if (mark_all(w, err) < 0)
+	unsigned left_overs;
+	if (container_remove_left_overs(s, is_dry_run, &left_overs, err) < 0 || mark_all(w, err) < 0)
 		return -1;
 	qsort(w->blobs->items, w->blobs->count, sizeof(char *), by_text);
 	qsort(w->layers->items, w->layers->count, sizeof(char *), by_text);

@@ -47,19 +47,72 @@ uint64_t store_process_start(int pid)
 	return at ? strtoull(at + 1, NULL, 10) : 0;
 }
 
-static void remove_stale(const char *tmp)
+/* A lock on a folder of tmp/, for as long as its path is allocated. */
+struct tmp_lock {
+	int fd;
+};
+
+static int close_tmp_lock(struct tmp_lock *lock)
 {
+	close(lock->fd);
+	return 0;
+}
+
+static int lock_folder(const char *path, int how)
+{
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat opened, there;
+	/* Somebody may have taken it for stale in between. */
+	if (fd < 0 || flock(fd, how | LOCK_NB) < 0 || fstat(fd, &opened) < 0 || stat(path, &there) < 0 ||
+	    opened.st_ino != there.st_ino || opened.st_dev != there.st_dev)
+		return -1;
+	return io_take_fd(&fd);
+}
+
+/*
+ * What killed processes left.  Told by its lock: process ids say nothing where other containers have the
+ * store too, but a process that is there may not have got as far as its lock.
+ */
+static struct strlist *find_stale(const void *ctx, struct store *s)
+{
+	struct strlist *list = strlist_new(ctx);
+	CLEANUP_TALLOC char *tmp = mem_printf(NULL, "%s/tmp", s->root);
 	DIR *dir = opendir(tmp);
-	if (!dir)
-		return;
 	const struct dirent *entry;
-	while ((entry = readdir(dir))) {
+	while (dir && (entry = readdir(dir))) {
 		int pid;
 		unsigned long long start;
 		if (sscanf(entry->d_name, "%d-%llu-", &pid, &start) == 2 && store_process_start(pid) != start)
-			io_remove_tree(dirfd(dir), entry->d_name);
+			strlist_add(list, mem_printf(list, "%s/%s", tmp, entry->d_name));
 	}
-	closedir(dir);
+	if (dir)
+		closedir(dir);
+	return list;
+}
+
+static void remove_stale(struct store *s)
+{
+	CLEANUP_TALLOC struct strlist *stale = find_stale(NULL, s);
+	if (stale->count == 0 || store_fork(-1) > 0)
+		return;
+	for (size_t i = 0; i < stale->count; i++) {
+		CLEANUP_CLOSE int lock = lock_folder(stale->items[i], LOCK_EX);
+		if (lock >= 0)
+			io_remove_tree(AT_FDCWD, stale->items[i]);
+	}
+	_exit(0);
+}
+
+pid_t store_fork(int kept_fd)
+{
+	pid_t pid = fork();
+	if (pid != 0)
+		return pid;
+	setsid();
+	for (int fd = 0; fd < 1024; fd++)
+		if (fd != kept_fd)
+			close(fd);
+	return 0;
 }
 
 static int make_folders(struct store *s, struct error *err)
@@ -118,7 +171,6 @@ void store_let_go(struct store *s)
 int store_open(const void *ctx, const char *root, struct store **ret, struct error *err)
 {
 	struct store *s = mem_new(ctx, struct store);
-	CLEANUP_TALLOC char *tmp = NULL;
 	s->hold_fd = -1;
 	/* Modes in the store are ours to say, whatever the user's mask. */
 	umask(0);
@@ -137,8 +189,7 @@ int store_open(const void *ctx, const char *root, struct store **ret, struct err
 	    write_once(s, "oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", err) < 0 ||
 	    write_once(s, "index.json", "{\"schemaVersion\":2,\"manifests\":[]}", err) < 0)
 		goto failed;
-	tmp = path_in(NULL, s, "tmp");
-	remove_stale(tmp);
+	remove_stale(s);
 	*ret = s;
 	return 0;
 failed:
@@ -151,19 +202,35 @@ const char *store_root(const struct store *s)
 	return s->root;
 }
 
-int store_make_tmp(const void *ctx, struct store *s, char **ret_path, struct error *err)
+int store_make_locked_tmp(const void *ctx, struct store *s, char **ret_path, int *ret_lock, struct error *err)
 {
 	static unsigned counter;
-	char *path = mem_printf(ctx, "%s/tmp/%d-%llu-%u", s->root, (int)getpid(),
-				(unsigned long long)store_process_start(getpid()),
-				__atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED));
-	if (mkdir(path, 0700) < 0) {
-		error_set(err, errno, "cannot make '%s'", path);
+	CLEANUP_TALLOC char *path = NULL;
+	int fd = -1;
+	for (unsigned attempt = 0; fd < 0 && attempt < 8; attempt++) {
 		talloc_free(path);
-		return -1;
+		path = mem_printf(ctx, "%s/tmp/%d-%llu-%u", s->root, (int)getpid(),
+				  (unsigned long long)store_process_start(getpid()),
+				  __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED));
+		if (mkdir(path, 0700) < 0)
+			return error_set(err, errno, "cannot make '%s'", path);
+		fd = lock_folder(path, LOCK_SH);
 	}
+	if (fd < 0)
+		return error_set(err, errno, "cannot lock '%s'", path);
+	struct tmp_lock *lock = mem_new(path, struct tmp_lock);
+	lock->fd = fd;
+	talloc_set_destructor(lock, close_tmp_lock);
 	*ret_path = path;
+	*ret_lock = fd;
+	path = NULL;
 	return 0;
+}
+
+int store_make_tmp(const void *ctx, struct store *s, char **ret_path, struct error *err)
+{
+	int lock;
+	return store_make_locked_tmp(ctx, s, ret_path, &lock, err);
 }
 
 /* ---- the index ---- */

@@ -29,7 +29,7 @@ const char *store_root(const struct store *s);
  */
 void store_let_go(struct store *s);
 int store_hold(struct store *s, struct error *err);
-/* A new, empty, private directory in tmp/, named after this process; removed by the caller. */
+/* A new, empty, private directory in tmp/, this process's while the path is allocated; removed by the caller. */
 int store_make_tmp(const void *ctx, struct store *s, char **ret_path, struct error *err);
 
 /* Blobs. */

@@ -3,6 +3,8 @@
 #ifndef FAKEBUILD_OCI_STORE_PRIVATE_H
 #define FAKEBUILD_OCI_STORE_PRIVATE_H
 
+#include <sys/types.h>
+
 #include "oci/store.h"
 
 struct store {
@@ -13,6 +15,10 @@ struct store {
 /* Load the image of a manifest that is in the store. */
 int store_load_image(const void *ctx, struct store *s, const struct descriptor *manifest, struct image **ret,
 		     struct error *err);
+/* store_make_tmp, and the descriptor that holds its lock, closed with the path. */
+int store_make_locked_tmp(const void *ctx, struct store *s, char **ret_path, int *ret_lock, struct error *err);
+/* A process that works on behind the user's back, with no descriptor open but this one (-1: none); as fork(2). */
+pid_t store_fork(int kept_fd);
 /* When the process started, in clock ticks since boot; 0: there is none.  With the pid it is unique. */
 uint64_t store_process_start(int pid);
 

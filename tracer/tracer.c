@@ -60,11 +60,12 @@ static int execute(const struct tracer_config *config)
 		if (snprintf(candidate, sizeof(candidate), "%.*s%s%s", (int)length, part, length ? "/" : "", name) <
 		    (int)sizeof(candidate)) {
 			execve(candidate, config->argv, config->env);
-			/* execvp(3): go on unless something was found that cannot be executed. */
-			if (errno != ENOENT && errno != ENOTDIR)
-				failure = errno;
-			if (errno == ENOEXEC || errno == ENOMEM || errno == E2BIG)
-				return errno;
+			/* Go on, as execvp(3), and as shells do forget folders that may not even be searched. */
+			int error = errno;
+			if (error == ENOEXEC || error == ENOMEM || error == E2BIG)
+				return error;
+			if (error != ENOENT && error != ENOTDIR && (error != EACCES || access(candidate, F_OK) == 0))
+				failure = error;
 		}
 		part = part[length] ? part + length + 1 : NULL;
 	}
