@@ -30,7 +30,6 @@ struct layer_writer {
 	char *buffer;
 	struct first_name *names;
 	size_t name_count, name_room;
-	bool is_whole; /* a root file system, not a layer: all attributes, exact times */
 };
 
 /* The order of entries: directories before their content, whiteouts before their siblings. */
@@ -115,7 +114,7 @@ static void read_xattrs(struct layer_writer *w, const void *ctx, const struct me
 	ssize_t n = meta_xattr_list(w->meta, entry, names, XATTR_MAX);
 	for (ssize_t at = 0; at < n; at += strlen(names + at) + 1) {
 		const char *name = names + at;
-		if (!w->is_whole && strcmp(name, "security.capability") != 0 && !text_starts(name, "user."))
+		if (strcmp(name, "security.capability") != 0 && !text_starts(name, "user."))
 			continue;
 		item->xattrs = mem_grow(ctx, item->xattrs, struct archive_xattr, item->xattr_count + 1);
 		struct archive_xattr *x = &item->xattrs[item->xattr_count++];
@@ -125,16 +124,32 @@ static void read_xattrs(struct layer_writer *w, const void *ctx, const struct me
 	}
 }
 
+static struct first_name *find_name(struct first_name *names, size_t room, uint64_t ino)
+{
+	size_t i = (ino * 0x9e3779b97f4a7c15ull) >> 20 & (room - 1);
+	while (names[i].path && names[i].ino != ino)
+		i = (i + 1) & (room - 1);
+	return &names[i];
+}
+
+/* The path under which the inode went in before; NULL: this is the first. */
 static const char *earlier_name(struct layer_writer *w, uint64_t ino, const char *path)
 {
-	for (size_t i = 0; i < w->name_count; i++)
-		if (w->names[i].ino == ino)
-			return w->names[i].path;
-	if (w->name_count == w->name_room) {
-		w->name_room = w->name_room ? 2 * w->name_room : 64;
-		w->names = mem_grow(w->archive, w->names, struct first_name, w->name_room);
+	if (2 * w->name_count >= w->name_room) {
+		size_t room = w->name_room ? 2 * w->name_room : 256;
+		struct first_name *grown = mem_array(w->archive, struct first_name, room);
+		for (size_t i = 0; i < w->name_room; i++)
+			if (w->names[i].path)
+				*find_name(grown, room, w->names[i].ino) = w->names[i];
+		talloc_free(w->names);
+		w->names = grown;
+		w->name_room = room;
 	}
-	w->names[w->name_count++] = (struct first_name){ ino, mem_strdup(w->archive, path) };
+	struct first_name *name = find_name(w->names, w->name_room, ino);
+	if (name->path)
+		return name->path;
+	*name = (struct first_name){ ino, mem_strdup(w->archive, path) };
+	w->name_count++;
 	return NULL;
 }
 
