@@ -57,6 +57,7 @@ fi
 for test in "${tests[@]}"; do
 	case $test in
 	*.bats) count "$test" bats --tap "$test" ;;
+	native) count "guest programs as real root" tests/guest/run.sh native ;;
 	tests/guest/run.sh) count "$test" "$test" "$build" ;;
 	*.sh) count "$test" one "$test" ;;
 	*) count "$test" env CMOCKA_MESSAGE_OUTPUT=TAP "$test" ;;

@@ -58,6 +58,7 @@ help:
 	@echo 'check        run the tests; TEST=tests/cli/run.bats runs one file'
 	@echo 'check-asan   the same with AddressSanitizer'
 	@echo 'check-ubsan  the same with UndefinedBehaviorSanitizer'
+	@echo 'check-oracle the guest tests as real root, whose answers are the right ones; needs root'
 	@echo 'lint         cppcheck, shellcheck, rules of the tree'
 	@echo 'format       clang-format'
 	@echo 'fuzz         a minute of each fuzzer, with clang'

@@ -73,7 +73,8 @@ int64_t hook_stat(struct call *c)
 		.mtime = st.st_mtim.tv_sec, .mtime_nsec = st.st_mtim.tv_nsec,
 		.ctime = st.st_ctim.tv_sec, .ctime_nsec = st.st_ctim.tv_nsec,
 	};
-	if (st.st_size > INT32_MAX)
+	/* cp_compat_stat of fs/stat.c */
+	if (st.st_size > INT32_MAX || s.ino != st.st_ino || s.nlink != st.st_nlink)
 		return -EOVERFLOW;
 	return memory_write(c->t, to, &s, sizeof(s));
 }
@@ -100,6 +101,9 @@ int64_t hook_stat_old(struct call *c)
 		.uid = short_id(st.st_uid), .gid = short_id(st.st_gid), .rdev = st.st_rdev, .size = st.st_size,
 		.atime = st.st_atim.tv_sec, .mtime = st.st_mtim.tv_sec, .ctime = st.st_ctim.tv_sec,
 	};
+	/* cp_old_stat of fs/stat.c */
+	if (st.st_size > INT32_MAX || s.ino != st.st_ino || s.nlink != st.st_nlink)
+		return -EOVERFLOW;
 	return memory_write(c->t, c->argument[after_path(c)], &s, sizeof(s));
 }
 
@@ -175,6 +179,8 @@ int64_t hook_statfs(struct call *c)
 int64_t hook_statfs64(struct call *c)
 {
 	struct statfs s;
+	if (c->argument[1] != sizeof(struct statfs64_i386))
+		return -EINVAL;
 	int r = statfs_of(c, &s);
 	if (r < 0)
 		return r;

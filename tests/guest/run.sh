@@ -1,0 +1,80 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# run.sh BUILD-FOLDER [PROGRAM...]: the programs of tests/guest/ under fakebuild, in an image, in a directory
+# (of both ABIs) and on the host's own tree; with "native" for the folder, as real root in a chroot.
+# Speaks TAP; a test's name has the way and the program in front.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+way_or_build=${1:?usage: tests/guest/run.sh BUILD-FOLDER|native [PROGRAM...]}
+shift
+programs=("$@")
+[ ${#programs[@]} -gt 0 ] || mapfile -t programs < <(find tests/guest -name '*.c' -printf '%f\n' | sed 's/\.c$//' | sort)
+here=$(mktemp -d "${TMPDIR:-/var/tmp}/fakebuild-guest-XXXXXX")
+chmod 755 "$here"
+clean() {
+	chmod -R u+rwX "$here" 2>/dev/null
+	rm -rf "$here"
+}
+trap clean EXIT
+
+# A root with nothing but the programs.
+make_root() {
+	mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp,work}
+	cp build/guest/* "$1/bin/"
+	chmod 1777 "$1/tmp"
+	printf 'root:x:0:0:root:/root:/bin/sh\nme:x:1000:1000:Me:/:/bin/sh\n' >"$1/etc/passwd"
+	printf 'root:x:0:\nme:x:1000:\n' >"$1/etc/group"
+}
+
+# Number on, and say which way and program; a program that printed fewer results than it has tests has failed.
+number=0
+tell() { # WAY PROGRAM COMMAND...
+	local name="$1 $2" line plan=-1 seen=0
+	shift 2
+	while IFS= read -r line; do
+		case $line in
+		1..*) plan=${line#1..} ;;
+		'ok '* | 'not ok '*)
+			seen=$((seen + 1)) number=$((number + 1))
+			printf '%s %d %s: %s\n' "${line%%ok *}ok" $number "$name" "${line#*ok * }"
+			;;
+		*) printf '%s\n' "$line" ;;
+		esac
+	done < <(timeout 120 "$@" 2>&1)
+	[ "$seen" -eq "$plan" ] || echo "not ok $((++number)) $name: $seen results of $plan tests"
+}
+
+if [ "$way_or_build" = native ]; then
+	[ "$(id -u)" -eq 0 ] || { echo "# needs root"; exit 1; }
+	make_root "$here/root"
+	# shellcheck disable=SC2016
+	inside='mount --bind "$1" "$1" && mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && chroot "$1" "/bin/$2"'
+	for program in "${programs[@]}"; do
+		for path in build/guest/"$program"{,.32}; do
+			[ -e "$path" ] || continue
+			rm -rf "$here/root/work"
+			mkdir "$here/root/work"
+			tell native "${path##*/}" unshare --mount --uts --ipc --pid --fork --kill-child --propagation private \
+				env GUEST_NATIVE=/work sh -c "$inside" - "$here/root" "${path##*/}"
+		done
+	done
+	exit
+fi
+
+fakebuild=$(realpath "$way_or_build/fakebuild")
+export FAKEBUILD_ROOT=$here/store
+make_root "$here/root"
+tar --numeric-owner --owner=0 --group=0 -C "$here/root" -cf "$here/root.tar" .
+"$fakebuild" import "$here/root.tar" guest:1 >/dev/null || exit 1
+for program in "${programs[@]}"; do
+	tell image "$program" "$fakebuild" run -w /work guest:1 -- "/bin/$program"
+	for path in build/guest/"$program"{,.32}; do
+		[ -e "$path" ] || continue
+		chmod -R u+rwX "$here/root/work"
+		rm -rf "$here/root/work"
+		mkdir "$here/root/work"
+		tell rootfs "${path##*/}" "$fakebuild" run -w /work --rootfs "$here/root" -- "/bin/${path##*/}"
+	done
+	mkdir "$here/$program"
+	tell root "$program" env -C "$here/$program" "$fakebuild" root -- "$PWD/build/guest/$program"
+done
