@@ -114,7 +114,9 @@ static void read_xattrs(struct layer_writer *w, const void *ctx, const struct me
 	ssize_t n = meta_xattr_list(w->meta, entry, names, XATTR_MAX);
 	for (ssize_t at = 0; at < n; at += strlen(names + at) + 1) {
 		const char *name = names + at;
-		if (strcmp(name, "security.capability") != 0 && !text_starts(name, "user."))
+		/* What is of the file, not of the machine; trusted.* is, and no other builder writes it. */
+		if (strcmp(name, "security.capability") != 0 && !text_starts(name, "user.") &&
+		    !text_starts(name, "system.posix_acl_"))
 			continue;
 		item->xattrs = mem_grow(ctx, item->xattrs, struct archive_xattr, item->xattr_count + 1);
 		struct archive_xattr *x = &item->xattrs[item->xattr_count++];
@@ -227,6 +229,14 @@ static int write_entry(struct layer_writer *w, const char *path, struct error *e
 	};
 	if (S_ISSOCK(entry.mode))
 		return 0;
+	if (!S_ISDIR(entry.mode) && st.st_nlink > 1 && !meta_is_shared(w->meta, &st)) {
+		const char *earlier = earlier_name(w, st.st_ino, path);
+		if (earlier) {
+			item.is_hard_link = true;
+			item.link_target = mem_strdup(scratch, earlier);
+			return archive_writer_add(w->archive, &item, err);
+		}
+	}
 	if (S_ISLNK(entry.mode)) {
 		char target[PATH_MAX];
 		ssize_t n = readlinkat(w->parent_fd, name, target, sizeof(target) - 1);
@@ -235,13 +245,6 @@ static int write_entry(struct layer_writer *w, const char *path, struct error *e
 		target[n] = '\0';
 		item.link_target = mem_strdup(scratch, target);
 		item.mode = S_IFLNK | 0777;
-	} else if (!S_ISDIR(entry.mode) && st.st_nlink > 1 && !meta_is_shared(w->meta, &st)) {
-		const char *earlier = earlier_name(w, st.st_ino, path);
-		if (earlier) {
-			item.is_hard_link = true;
-			item.link_target = mem_strdup(scratch, earlier);
-			return archive_writer_add(w->archive, &item, err);
-		}
 	}
 	read_xattrs(w, scratch, &entry, &item);
 	if (archive_writer_add(w->archive, &item, err) < 0)
