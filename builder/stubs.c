@@ -108,15 +108,22 @@ static int open_parent(const char *host_path)
 	return open(host_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+/* A stub is not the guest's doing: the folder keeps its time. */
+static void set_time_back(int parent_fd, const struct stat *before)
+{
+	struct timespec times[2] = { { 0, UTIME_OMIT }, before->st_mtim };
+	futimens(parent_fd, times);
+}
+
 /* `target`: of a symlink, else NULL. */
 static bool make_one(struct stubs *s, const char *parent_host_path, const char *guest_path,
 		     bool is_directory, const char *target)
 {
 	const char *name = strrchr(guest_path, '/') + 1;
 	CLEANUP_CLOSE int parent_fd = open_parent(parent_host_path);
-	struct stat st;
-	if (parent_fd < 0 || fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
-	    errno != ENOENT)
+	struct stat st, parent;
+	if (parent_fd < 0 || fstat(parent_fd, &parent) < 0 ||
+	    fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
 		return false;
 	if (!record(s, guest_path, target))
 		return false;
@@ -133,6 +140,7 @@ static bool make_one(struct stubs *s, const char *parent_host_path, const char *
 		if (fd < 0)
 			return false;
 	}
+	set_time_back(parent_fd, &parent);
 	if (fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
 	take(s, io_take_fd(&parent_fd), name, &st);
@@ -212,8 +220,9 @@ void stubs_remove(struct stubs *s)
 		return;
 	for (size_t i = s->count; i-- > 0;) {
 		const struct stub *stub = &s->items[i];
-		struct stat st;
-		if (fstatat(stub->parent_fd, stub->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		struct stat st, parent;
+		if (fstat(stub->parent_fd, &parent) < 0 ||
+		    fstatat(stub->parent_fd, stub->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    st.st_dev != stub->dev || st.st_ino != stub->ino)
 			continue;
 		/* A folder that is used meanwhile is not empty, and stays.  Inode numbers are used
@@ -223,9 +232,9 @@ void stubs_remove(struct stubs *s)
 			(st.st_mode & S_IFMT) == stub->type &&
 			(stub->type != S_IFREG || st.st_size == 0) &&
 			(stub->type != S_IFLNK || (target && stub->target && strcmp(target, stub->target) == 0));
-		if (is_ours)
-			unlinkat(stub->parent_fd, stub->name,
-				 stub->type == S_IFDIR ? AT_REMOVEDIR : 0);
+		if (is_ours &&
+		    unlinkat(stub->parent_fd, stub->name, stub->type == S_IFDIR ? AT_REMOVEDIR : 0) == 0)
+			set_time_back(stub->parent_fd, &parent);
 	}
 	/* All are gone, or are the guest's own now. */
 	if (ftruncate(s->record_fd, 0) < 0)

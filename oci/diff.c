@@ -207,7 +207,9 @@ static int look_at(struct differ *d, int fd, const char *name, struct node *n, s
 	} else if (is_directory) {
 		struct meta_entry entry;
 		meta_get_or_default(d->meta, &st, &entry);
-		if (!is_shown_alike(d, n, &entry))
+		/* Its time alone counts, too: names came and went.  (Overlays have copied it up by then.) */
+		if (!is_shown_alike(d, n, &entry) || n->mtime_sec != st.st_mtim.tv_sec ||
+		    n->mtime_nsec != (uint32_t)st.st_mtim.tv_nsec)
 			add_change(d, CHANGE_MODIFIED);
 	} else if ((n->is_private && st.st_nlink > 1) ?
 			   !is_unchanged_inode(n, &st) || has_changed_entry(d, n->ino) :

@@ -28,6 +28,23 @@ static void copy_user_xattrs(const char *from, int to_fd)
 	}
 }
 
+/* Put the copy in the file's place.  The guest has written into a file, not into its directory: that keeps its time. */
+static int put_in_place(struct object *o, const char *copy)
+{
+	struct stat parent;
+	bool has_parent = path_parent_stat(o, &parent) == 0;
+	if (rename(copy, path_short(o->host)) < 0)
+		return -errno;
+	char directory[PATH_ROOM];
+	size_t length = strrchr(o->host, '/') - o->host + 1;
+	memcpy(directory, o->host, length);
+	directory[length] = '\0';
+	struct timespec times[2] = { { 0, UTIME_OMIT }, parent.st_mtim };
+	if (has_parent)
+		utimensat(AT_FDCWD, path_short(directory), times, 0);
+	return 0;
+}
+
 static int replace_by_copy(struct object *o, bool keeps_content)
 {
 	static unsigned counter;
@@ -55,8 +72,7 @@ static int replace_by_copy(struct object *o, bool keeps_content)
 		entry.dev = made.st_dev;
 		entry.ino = made.st_ino;
 		meta_set(session.meta, &made, &entry);
-		if (rename(copy, host) < 0)
-			r = -errno;
+		r = put_in_place(o, copy);
 	}
 	if (r < 0) {
 		unlink(copy);

@@ -47,3 +47,18 @@ A /etc/mtab" "$output"
 	run -0 fakebuild diff still
 	equal "" "$output"
 }
+
+@test "a_folder_is_changed_when_names_came_and_went" {
+	fakebuild run --name passing base:1 sh -c 'touch /home/me/x; rm /home/me/x; echo more >>/etc/passwd'
+	run -0 fakebuild diff passing
+	equal "C /etc
+C /etc/passwd
+C /home
+C /home/me" "$output"
+}
+
+@test "writing_a_file_of_the_image_leaves_its_folder_its_time" {
+	before=$(fakebuild run base:1 stat -c %Y /etc)
+	run -0 fakebuild run base:1 sh -c 'sleep 1; echo more >>/etc/passwd; stat -c %Y /etc'
+	equal "$before" "$output"
+}
