@@ -42,8 +42,8 @@ int64_t hook_mkdir(struct call *c)
 	if (r < 0)
 		return r;
 	/* mkdir(2): the mode's 0777 and the sticky bit count. */
-	mode_t mode = c->argument[after_path(c)] & ~c->t->fs->umask & 01777;
-	if (mkdir(path_short(o->host), (mode & 0777) | 0700) < 0)
+	mode_t mode = c->argument[after_path(c)] & 01777;
+	if (mkdir(path_short(o->host), (mode & ~c->t->fs->umask & 0777) | 0700) < 0)
 		return -errno;
 	return share_record_new(c->t, o, mode, 0);
 }
@@ -60,7 +60,7 @@ int64_t hook_mknod(struct call *c)
 	int r = may_create(c, o, false);
 	if (r < 0)
 		return r;
-	mode_t mode = asked & ~c->t->fs->umask & 07777;
+	mode_t mode = asked & 07777, real = share_real_mode(mode & ~c->t->fs->umask & 0777);
 	dev_t rdev = 0;
 	const char *host = path_short(o->host);
 	if (S_ISCHR(asked) || S_ISBLK(asked)) {
@@ -73,9 +73,9 @@ int64_t hook_mknod(struct call *c)
 		asked = S_IFREG;
 	}
 	if (S_ISFIFO(asked) || S_ISSOCK(asked)) {
-		r = mknod(host, type | share_real_mode(mode), 0);
+		r = mknod(host, type | real, 0);
 	} else {
-		r = open(host, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, share_real_mode(mode & 0777));
+		r = open(host, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, real);
 		if (r >= 0)
 			close(r);
 	}

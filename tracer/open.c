@@ -57,13 +57,13 @@ static int create(struct call *c, struct opening *op)
 	int r = path_may_change_parent(c->t, o);
 	if (r < 0)
 		return r;
-	mode_t mode = op->mode & ~c->t->fs->umask & 07777;
-	int fd = open(path_short(o->host), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, share_real_mode(mode & 0777));
+	mode_t real = share_real_mode(op->mode & ~c->t->fs->umask & 0777);
+	int fd = open(path_short(o->host), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, real);
 	if (fd < 0)
 		return -errno;
 	close(fd);
 	op->is_created = true;
-	return share_record_new(c->t, o, mode, 0);
+	return share_record_new(c->t, o, op->mode & 07777, 0);
 }
 
 /* The rules for a file that is there. */
@@ -114,16 +114,23 @@ static int64_t check_existing(struct call *c, const struct opening *op, const ch
 	return 0;
 }
 
+/* An O_TMPFILE: its directory is in the name that the kernel shows for it, "DIR/#INODE (deleted)". */
 static int64_t record_unnamed(struct call *c)
 {
 	struct object *o = &c->object[0];
+	struct stat parent;
 	if (c->result < 0 || path_of_fd(c->t, (int)c->result, o) < 0)
 		return c->result;
 	struct meta_entry entry;
 	meta_default(session.meta, &o->real, &entry);
-	entry.uid = c->t->cred.fsuid;
-	entry.gid = c->t->cred.fsgid;
 	entry.mode = S_IFREG | (c->t->exit_private & 07777);
+	ssize_t n = readlink(o->host, o->guest, sizeof(o->guest) - 1);
+	if (n > 0) {
+		memcpy(o->host, o->guest, n);
+		o->host[n] = '\0';
+		if (path_parent_stat(o, &parent) == 0)
+			share_init_owner(c->t, &parent, &entry);
+	}
 	meta_set(session.meta, &o->real, &entry);
 	return c->result;
 }
@@ -148,7 +155,7 @@ static int64_t open_common(struct call *c, struct opening *op)
 		r = path_permission(c->t, o, CRED_WRITE | CRED_EXECUTE);
 		if (r < 0)
 			return r;
-		c->t->exit_private = op->mode & ~c->t->fs->umask;
+		c->t->exit_private = op->mode;
 		op->mode |= 0600;
 		c->t->at_exit = record_unnamed;
 		result = CALL_PASS_EXIT;

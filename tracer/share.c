@@ -206,6 +206,71 @@ int share_set_mode(struct object *o, struct meta_entry *entry)
 	return 0;
 }
 
+/* posix_acl_create_masq of fs/posix_acl.c: the mode asked for and the directory's default ACL limit each other. */
+static void limit_by_acl(char *acl, size_t size, uint32_t *mode, bool *ret_is_minimal)
+{
+	size_t group_at = 0;
+	bool has_mask = false;
+	struct acl_entry e;
+	*ret_is_minimal = true;
+	for (size_t at = ACL_HEAD; at + sizeof(e) <= size; at += sizeof(e)) {
+		memcpy(&e, acl + at, sizeof(e));
+		unsigned shift = e.tag == ACL_USER_OBJ ? 6 : 0;
+		if (e.tag == ACL_USER_OBJ || e.tag == ACL_OTHER) {
+			e.perm &= *mode >> shift & 7;
+			*mode = (*mode & ~(7u << shift)) | (unsigned)e.perm << shift;
+			memcpy(acl + at, &e, sizeof(e));
+		} else if (e.tag == ACL_MASK || (e.tag == ACL_GROUP_OBJ && !has_mask)) {
+			has_mask = e.tag == ACL_MASK;
+			group_at = at;
+		}
+		*ret_is_minimal &= e.tag != ACL_USER && e.tag != ACL_GROUP && e.tag != ACL_MASK;
+	}
+	if (!group_at)
+		return;
+	memcpy(&e, acl + group_at, sizeof(e));
+	e.perm &= *mode >> 3 & 7;
+	*mode = (*mode & ~070u) | (unsigned)e.perm << 3;
+	memcpy(acl + group_at, &e, sizeof(e));
+}
+
+/* posix_acl_create of fs/posix_acl.c: the directory's default ACL, or else the umask. */
+static void inherit_acl(const struct tracee *t, const struct meta_entry *parent, struct meta_entry *entry)
+{
+	static const char by_default[] = "system.posix_acl_default", of_access[] = "system.posix_acl_access";
+	char acl[ACL_BYTES_MAX];
+	bool is_minimal;
+	ssize_t n = parent->xattr ? meta_xattr_get(session.meta, parent, by_default, acl, sizeof(acl)) : -1;
+	if (n <= 0) {
+		entry->mode &= ~t->fs->umask;
+		return;
+	}
+	if (S_ISDIR(entry->mode))
+		meta_xattr_set(session.meta, entry, by_default, acl, n, 0);
+	limit_by_acl(acl, n, &entry->mode, &is_minimal);
+	if (!is_minimal)
+		meta_xattr_set(session.meta, entry, of_access, acl, n, 0);
+}
+
+void share_init_owner(const struct tracee *t, const struct stat *parent, struct meta_entry *entry)
+{
+	struct meta_entry above;
+	meta_get_or_default(session.meta, parent, &above);
+	entry->uid = t->cred.fsuid;
+	entry->gid = t->cred.fsgid;
+	if (!S_ISLNK(entry->mode))
+		inherit_acl(t, &above, entry);
+	/* inode_init_owner of fs/inode.c */
+	if (!(above.mode & S_ISGID))
+		return;
+	entry->gid = above.gid;
+	if (S_ISDIR(entry->mode))
+		entry->mode |= S_ISGID;
+	else if ((entry->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+		 !cred_in_group(&t->cred, entry->gid) && !cred_has(&t->cred, CAPABILITY_FSETID))
+		entry->mode &= ~(uint32_t)S_ISGID;
+}
+
 int share_record_new(struct tracee *t, struct object *o, mode_t mode, dev_t rdev)
 {
 	struct stat parent;
@@ -216,23 +281,11 @@ int share_record_new(struct tracee *t, struct object *o, mode_t mode, dev_t rdev
 	struct meta_entry entry = {
 		.dev = o->real.st_dev,
 		.ino = o->real.st_ino,
-		.uid = t->cred.fsuid,
-		.gid = t->cred.fsgid,
 		.mode = type | (mode & 07777),
 		.rdev = rdev,
 	};
-	if (path_parent_stat(o, &parent) == 0) {
-		meta_view(session.meta, &parent);
-		/* inode_init_owner of fs/inode.c */
-		if (parent.st_mode & S_ISGID) {
-			entry.gid = parent.st_gid;
-			if (S_ISDIR(type))
-				entry.mode |= S_ISGID;
-			else if ((entry.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
-				 !cred_in_group(&t->cred, entry.gid) && !cred_has(&t->cred, CAPABILITY_FSETID))
-				entry.mode &= ~S_ISGID;
-		}
-	}
+	if (path_parent_stat(o, &parent) == 0)
+		share_init_owner(t, &parent, &entry);
 	meta_set(session.meta, &o->real, &entry);
 	return 0;
 }

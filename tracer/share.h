@@ -30,9 +30,14 @@ int share_set_mode(struct object *o, struct meta_entry *entry);
 int share_acl_to_mode(const void *acl, size_t size, uint32_t *mode, bool *ret_is_minimal);
 void share_mode_to_acl(void *acl, size_t size, uint32_t mode);
 /*
- * The object has just been made: look at its inode and record the tracee's ownership and `mode`
- * (permission and special bits; the type too for device nodes), by the rules of set-group-ID
- * directories.  `rdev` for device nodes.  0 or -errno.
+ * Owner, group and mode of a new inode, whose type and mode as asked for are in *entry, by its directory:
+ * set-group-ID, default ACL, the umask when there is none.
+ */
+void share_init_owner(const struct tracee *t, const struct stat *parent, struct meta_entry *entry);
+/*
+ * The object has just been made: look at its inode and record the tracee's ownership and `mode`, as asked for
+ * (permission and special bits; the type too for device nodes), by share_init_owner.  `rdev` for device
+ * nodes.  0 or -errno.
  */
 int share_record_new(struct tracee *t, struct object *o, mode_t mode, dev_t rdev);
 

@@ -143,7 +143,7 @@ static int64_t record_bound(struct call *c)
 	struct object *o = &c->object[0];
 	char *path = c->t->exit_text;
 	if (c->result == 0 && path && path_lookup(c->t, AT_FDCWD, path, LOOKUP_CREATE, o) == 0 && o->exists)
-		share_record_new(c->t, o, 0777 & ~c->t->fs->umask, 0);
+		share_record_new(c->t, o, 0777, 0);
 	TALLOC_FREE(c->t->exit_text);
 	return c->result;
 }
