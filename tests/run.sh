@@ -58,6 +58,7 @@ for test in "${tests[@]}"; do
 	case $test in
 	*.bats) count "$test" bats --tap "$test" ;;
 	native) count "guest programs as real root" tests/guest/run.sh native ;;
+	tests/compare/*.sh) count "$test" "$test" ;;
 	tests/guest/run.sh) count "$test" "$test" "$build" ;;
 	*.sh) count "$test" one "$test" ;;
 	*) count "$test" env CMOCKA_MESSAGE_OUTPUT=TAP "$test" ;;

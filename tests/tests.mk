@@ -25,6 +25,10 @@ check-asan:
 check-ubsan:
 	@$(MAKE) --no-print-directory VARIANT=ubsan check
 
+# With real root as the oracle, so that it needs root; see the file.
+check-layer: all
+	@tests/run.sh $(B) tests/compare/layer.sh
+
 # Fuzzers run their corpus as a plain test everywhere; with clang they go on from there.
 build/fuzz/%: tests/fuzz/%.c $(BASE_SRC) $(OCI_SRC)
 	@mkdir -p $(@D)
@@ -59,6 +63,7 @@ help:
 	@echo 'check-asan   the same with AddressSanitizer'
 	@echo 'check-ubsan  the same with UndefinedBehaviorSanitizer'
 	@echo 'check-oracle the guest tests as real root, whose answers are the right ones; needs root'
+	@echo 'check-layer  compare a layer with what real root makes; needs root'
 	@echo 'lint         cppcheck, shellcheck, rules of the tree'
 	@echo 'format       clang-format'
 	@echo 'fuzz         a minute of each fuzzer, with clang'
@@ -67,4 +72,4 @@ help:
 	@echo 'clean        remove build/'
 	@echo 'Variables: V=1 shows commands, WERROR=1, VARIANT=release|debug|asan|ubsan, CC, CFLAGS, LDFLAGS'
 
-.PHONY: tests check check-asan check-ubsan fuzz lint format bench demo help
+.PHONY: tests check check-asan check-ubsan check-layer fuzz lint format bench demo help
