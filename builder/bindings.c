@@ -166,8 +166,11 @@ static int add_generated(struct bindings *m, const struct volume_list *volumes,
 		return 0;
 	CLEANUP_TALLOC char *host_path =
 		mem_printf(NULL, "%s%s", m->config->run_dir, strrchr(guest_path, '/'));
-	if (io_write_file(AT_FDCWD, host_path, text, strlen(text), 0644, err) < 0)
-		return -1;
+	/* It lasts no longer than the run: nothing waits for the disk. */
+	CLEANUP_CLOSE int fd = open(host_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	int r = fd < 0 ? -errno : io_write_all(fd, text, strlen(text));
+	if (r < 0)
+		return error_set(err, -r, "cannot write '%s'", host_path);
 	bindings_add(m, host_path, guest_path, BINDING_READ_ONLY, NULL);
 	return 0;
 }

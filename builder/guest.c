@@ -283,6 +283,7 @@ int guest_run(struct guest *g, int *ret_status, struct error *err)
 
 void guest_close(struct guest *g)
 {
+	tracer_lookup_end();
 	if (g->stubs)
 		stubs_remove(g->stubs);
 	if (g->run_dir)

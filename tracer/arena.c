@@ -50,6 +50,8 @@ int arena_open(const char *run_dir, struct error *err)
 	void *at = mmap((void *)SHIM_ARENA, SHIM_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (at != (void *)SHIM_ARENA)
 		return error_set(err, at == MAP_FAILED ? errno : 0, "cannot map '%s' at %#x", path, SHIM_ARENA);
+	/* Nothing is ahead in the file that reading ahead could find. */
+	madvise(at, SHIM_ARENA_BYTES, MADV_RANDOM);
 	slots = at;
 	return 0;
 }

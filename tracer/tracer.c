@@ -256,12 +256,11 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 
 /* ---- a run ---- */
 
-static int add_bindings(const struct tracer_config *config, struct tracee *t, struct error *err)
+/* Add bindings[from..]. */
+static int add_bindings(const struct tracer_config *config, size_t from, struct tracee *t, struct error *err)
 {
 	static struct object o;
-	mounts_add(t->mounts, "/", config->root, config->flags & TRACER_READ_ONLY ? BINDING_READ_ONLY : 0, "rootfs",
-		   "rootfs");
-	for (size_t i = 0; i < config->binding_count; i++) {
+	for (size_t i = from; i < config->binding_count; i++) {
 		const struct binding *b = &config->bindings[i];
 		int r = path_lookup(t, AT_FDCWD, b->guest_path, LOOKUP_FOLLOW | LOOKUP_CREATE, &o);
 		if (r < 0 && r != -ENOENT)
@@ -286,7 +285,9 @@ static struct tracee *make_first(const struct tracer_config *config, pid_t pid, 
 	cred_init(&t->cred, config->uid, config->gid);
 	for (size_t i = 0; i < config->group_count && i < CRED_GROUPS_MAX; i++)
 		t->cred.groups[t->cred.group_count++] = config->groups[i];
-	return add_bindings(config, t, err) < 0 ? NULL : t;
+	mounts_add(t->mounts, "/", config->root, config->flags & TRACER_READ_ONLY ? BINDING_READ_ONLY : 0, "rootfs",
+		   "rootfs");
+	return add_bindings(config, 0, t, err) < 0 ? NULL : t;
 }
 
 static void open_session(const struct tracer_config *config)
@@ -370,6 +371,7 @@ int tracer_run(const struct tracer_config *config, int *ret_status, struct error
 	CLEANUP_TALLOC struct sock_fprog *filter = filter_make(NULL, err);
 	if (!filter)
 		return -1;
+	tracer_lookup_end();
 	open_session(config);
 	if (arena_open(config->run_dir, err) < 0) {
 		close_session();
@@ -402,14 +404,40 @@ int tracer_run(const struct tracer_config *config, int *ret_status, struct error
 	return r;
 }
 
+/* What lookups before the run go by; each new binding is added when the next lookup comes. */
+static struct {
+	const struct tracer_config *config;
+	struct tracee *t;
+	size_t binding_count;
+} viewer;
+
+static struct tracee *viewer_of(const struct tracer_config *config)
+{
+	if (viewer.config == config && config->binding_count >= viewer.binding_count) {
+		if (add_bindings(config, viewer.binding_count, viewer.t, NULL) < 0)
+			return NULL;
+	} else {
+		tracer_lookup_end();
+		open_session(config);
+		viewer.config = config;
+		viewer.t = make_first(config, getpid(), NULL);
+	}
+	viewer.binding_count = config->binding_count;
+	return viewer.t;
+}
+
 char *tracer_lookup(const void *ctx, const struct tracer_config *config, const char *guest_path)
 {
 	static struct object o;
-	char *found = NULL;
-	open_session(config);
-	struct tracee *t = make_first(config, getpid(), NULL);
-	if (t && path_lookup(t, AT_FDCWD, guest_path, LOOKUP_FOLLOW, &o) == 0)
-		found = mem_strdup(ctx, o.host);
-	close_session();
-	return found;
+	struct tracee *t = viewer_of(config);
+	if (!t)
+		tracer_lookup_end();
+	return t && path_lookup(t, AT_FDCWD, guest_path, LOOKUP_FOLLOW, &o) == 0 ? mem_strdup(ctx, o.host) : NULL;
+}
+
+void tracer_lookup_end(void)
+{
+	if (viewer.config)
+		close_session();
+	viewer.config = NULL;
 }

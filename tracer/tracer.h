@@ -58,8 +58,12 @@ struct tracer_config {
  */
 int tracer_run(const struct tracer_config *config, int *ret_status, struct error *err);
 
-/* Look a guest path up as the run would, following symlinks inside the root: for /etc/passwd and such.
- * Returns the host path on ctx, or NULL when there is none. */
+/*
+ * Look a guest path up as the run would, following symlinks inside the root: for /etc/passwd and such.
+ * Returns the host path on ctx, or NULL when there is none.  The mounts of `config` are kept for the next
+ * lookup, which may come with more bindings but else the same config, up to the run or tracer_lookup_end.
+ */
 char *tracer_lookup(const void *ctx, const struct tracer_config *config, const char *guest_path);
+void tracer_lookup_end(void);
 
 #endif

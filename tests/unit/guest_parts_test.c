@@ -42,6 +42,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct house *h = *state;
+	tracer_lookup_end();
 	io_remove_tree(AT_FDCWD, h->folder);
 	talloc_free(h);
 	return 0;
