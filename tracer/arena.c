@@ -48,8 +48,12 @@ int arena_open(const char *run_dir, struct error *err)
 	if (fd < 0 || ftruncate(fd, SHIM_ARENA_BYTES) < 0)
 		return error_set(err, errno, "cannot create '%s'", path);
 	void *at = mmap((void *)SHIM_ARENA, SHIM_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (at != (void *)SHIM_ARENA)
-		return error_set(err, at == MAP_FAILED ? errno : 0, "cannot map '%s' at %#x", path, SHIM_ARENA);
+	if (at == MAP_FAILED)
+		return error_set(err, errno, "cannot map '%s'", path);
+	if (at != (void *)SHIM_ARENA) {
+		munmap(at, SHIM_ARENA_BYTES);
+		return error_set(err, 0, "cannot run inside another fakebuild: its pages are where ours have to be");
+	}
 	/* Nothing is ahead in the file that reading ahead could find. */
 	madvise(at, SHIM_ARENA_BYTES, MADV_RANDOM);
 	slots = at;

@@ -49,3 +49,8 @@ teardown_file() { remove_store; }
 	run -3 fakebuild root sh -c 'exit 3'
 	run -127 --separate-stderr fakebuild root no-such-command
 }
+
+@test "it_does_not_run_inside_itself" {
+	run -125 --separate-stderr fakebuild root -- fakebuild root true
+	sentence "cannot run inside another fakebuild: its pages are where ours have to be"
+}
