@@ -47,3 +47,10 @@ teardown_file() { remove_store; }
 	run -125 --separate-stderr fakebuild --root /proc/nowhere/store images
 	[[ $stderr == *"/proc/nowhere/store"* ]]
 }
+
+@test "a_store_that_is_not_writable_is_told" {
+	[ "$(id -u)" -ne 0 ] || skip "root writes everywhere"
+	mkdir -m 555 "$BATS_TEST_TMPDIR/s"
+	run -125 --separate-stderr fakebuild --root "$BATS_TEST_TMPDIR/s" images
+	sentence "cannot make the store's '$BATS_TEST_TMPDIR/s/blobs/sha256': Permission denied"
+}

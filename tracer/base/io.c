@@ -125,16 +125,21 @@ int io_mkdir_p(int dir_fd, const char *path, mode_t mode)
 	if (length >= sizeof(part))
 		return -ENAMETOOLONG;
 	memcpy(part, path, length + 1);
+	/* A parent that cannot be made may be there: only when the rest is not has that been the reason. */
+	int reason = 0;
 	for (char *slash = part + 1; length && (slash = strchr(slash, '/')); slash++) {
 		*slash = '\0';
-		if (mkdirat(dir_fd, part, mode) < 0 && errno != EEXIST && errno != EROFS &&
-		    errno != EACCES && errno != EPERM)
-			return -errno;
+		if (mkdirat(dir_fd, part, mode) < 0 && errno != EEXIST) {
+			if (errno != EROFS && errno != EACCES && errno != EPERM)
+				return errno == ENOENT && reason ? -reason : -errno;
+			reason = errno;
+		}
 		*slash = '/';
 	}
 	if (mkdirat(dir_fd, part, mode) == 0)
 		return 0;
-	int reason = errno;
+	if (errno != ENOENT || !reason)
+		reason = errno;
 	struct stat st;
 	if (fstatat(dir_fd, part, &st, 0) == 0)
 		return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
