@@ -84,6 +84,8 @@ static int decode_paths(struct call *c)
 		int dir_fd = p->dir_fd ? (int)c->argument[p->dir_fd - 1] : AT_FDCWD;
 		if (!p->path) {
 			int r = path_of_fd(c->t, dir_fd, o);
+			if (r == 0 && (p->lookup & LOOKUP_OPENED) && path_is_unopened(o))
+				r = -EBADF;
 			if (r < 0)
 				return r;
 			continue;
@@ -165,7 +167,9 @@ void call_serve(struct tracee *t)
 	}
 	c->row = &rows[c->row_data & 0x7fff];
 	memcpy(c->original, c->argument, sizeof(c->argument));
-	int64_t result = decode_paths(c);
+	int64_t result = c->row->check ? c->row->check(c) : 0;
+	if (result == 0)
+		result = decode_paths(c);
 	if (result == 0)
 		result = c->row->hook ? c->row->hook(c) : call_redirect(c);
 	if (result == CALL_PASS || result == CALL_PASS_EXIT) {

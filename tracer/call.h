@@ -43,6 +43,7 @@ struct row {
 	const char *name; /* the kernel's */
 	enum action action;
 	int64_t (*hook)(struct call *c);
+	int (*check)(const struct call *c); /* what the kernel refuses before it looks at a path: 0 or -errno */
 	struct path_argument path[2];
 	int number;  /* where the same on all architectures (424 and up): for libraries that lack the name */
 	int refusal; /* errno of ACTION_REFUSE */

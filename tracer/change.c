@@ -100,6 +100,8 @@ int64_t hook_truncate(struct call *c)
 	int r = path_permission(c->t, o, CRED_WRITE);
 	if (r == 0)
 		r = share_make_private(o, length != 0);
+	if (r == 0)
+		r = share_drop_privileges(c->t, o, true);
 	if (r < 0)
 		return r;
 	return truncate(path_short(o->host), length) < 0 ? -errno : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The hooks that rows name, by file.  Each returns the call's result, CALL_PASS or CALL_PASS_EXIT; the
- * row's path arguments are in c->object[] already.
+ * row's path arguments are in c->object[] already.  A check runs before they are looked up.
  */
 #ifndef FAKEBUILD_HOOKS_H
 #define FAKEBUILD_HOOKS_H
@@ -15,6 +15,7 @@ int64_t hook_stat64(struct call *c);
 int64_t hook_statx(struct call *c);
 int64_t hook_statfs(struct call *c);
 int64_t hook_statfs64(struct call *c);
+int check_access(const struct call *c);
 int64_t hook_access(struct call *c);
 int64_t hook_readlink(struct call *c);
 int64_t hook_getcwd(struct call *c);
@@ -33,8 +34,10 @@ int64_t hook_mkdir(struct call *c);
 int64_t hook_mknod(struct call *c);
 int64_t hook_symlink(struct call *c);
 int64_t hook_link(struct call *c);
+int check_unlinkat(const struct call *c);
 int64_t hook_unlink(struct call *c);
 int64_t hook_rmdir(struct call *c);
+int check_renameat2(const struct call *c);
 int64_t hook_rename(struct call *c);
 int64_t hook_chdir(struct call *c);
 int64_t hook_fchdir(struct call *c);

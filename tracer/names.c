@@ -155,18 +155,22 @@ int64_t hook_rmdir(struct call *c)
 	return remove_directory(c);
 }
 
+int check_unlinkat(const struct call *c)
+{
+	return c->argument[2] & ~(uint64_t)AT_REMOVEDIR & UINT32_MAX ? -EINVAL : 0;
+}
+
 int64_t hook_unlink(struct call *c)
 {
 	struct object *o = &c->object[0];
 	if (c->row->path[0].dir_fd) {
-		unsigned flags = c->argument[2];
-		if (flags & ~(unsigned)AT_REMOVEDIR)
-			return -EINVAL;
-		if (flags & AT_REMOVEDIR)
+		if (c->argument[2] & AT_REMOVEDIR)
 			return remove_directory(c);
 	}
 	if (S_ISDIR(o->real.st_mode))
 		return -EISDIR;
+	if (o->had_trailing_slash)
+		return -ENOTDIR;
 	int r = path_may_change_parent(c->t, o);
 	if (r == 0)
 		r = path_may_remove(c->t, o);
@@ -182,65 +186,112 @@ int64_t hook_unlink(struct call *c)
 }
 
 struct moved {
-	const char *from, *to;
-	size_t from_length;
+	const struct object *from, *to;
+	bool is_exchange;
 };
 
-static void move_path(char **path, const struct moved *m)
+/* A path at or below `from` is at or below `to` now. */
+static bool move_path(char **path, const struct object *from, const struct object *to)
 {
-	if (strncmp(*path, m->from, m->from_length) != 0 ||
-	    ((*path)[m->from_length] != '/' && (*path)[m->from_length] != '\0'))
-		return;
 	char now[PATH_ROOM];
-	snprintf(now, sizeof(now), "%s%s", m->to, *path + m->from_length);
+	if (strncmp(*path, from->guest, from->guest_length) != 0 ||
+	    ((*path)[from->guest_length] != '/' && (*path)[from->guest_length] != '\0'))
+		return false;
+	snprintf(now, sizeof(now), "%s%s", to->guest, *path + from->guest_length);
 	fs_set(path, now);
+	return true;
 }
 
 static int move_tracee(struct tracee *t, void *arg)
 {
-	if (!t->fs)
-		return 0;
-	move_path(&t->fs->cwd, arg);
-	move_path(&t->fs->root, arg);
+	const struct moved *m = arg;
+	char **paths[] = { t->fs ? &t->fs->cwd : NULL, t->fs ? &t->fs->root : NULL };
+	for (unsigned i = 0; t->fs && i < 2; i++)
+		if (!move_path(paths[i], m->from, m->to) && m->is_exchange)
+			move_path(paths[i], m->to, m->from);
 	return 0;
 }
 
-/* Processes inside a renamed directory are where it now is. */
-static void follow_directory(const struct object *from, const struct object *to)
+int check_renameat2(const struct call *c)
 {
-	struct moved m = { from->guest, to->guest, from->guest_length };
-	tracee_each(move_tracee, &m);
+	unsigned flags = c->argument[4];
+	bool is_known = !(flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT));
+	return is_known && !((flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) && (flags & RENAME_EXCHANGE)) ? 0 : -EINVAL;
+}
+
+static bool is_below(const struct object *o, const struct object *top)
+{
+	return strncmp(o->guest, top->guest, top->guest_length) == 0 && o->guest[top->guest_length] == '/';
+}
+
+static bool have_one_parent(const struct object *a, const struct object *b)
+{
+	size_t length = strrchr(a->guest, '/') - a->guest;
+	return strncmp(a->guest, b->guest, length + 1) == 0 && strrchr(b->guest, '/') == b->guest + length;
+}
+
+/* do_renameat2 of fs/namei.c, down to where the permissions are asked for. */
+static int check_rename_names(const struct object *from, const struct object *to, unsigned flags)
+{
+	if (from->mount != to->mount)
+		return -EXDEV;
+	if (from->is_dot || to->is_dot)
+		return !from->is_dot && (flags & RENAME_NOREPLACE) ? -EEXIST : -EBUSY;
+	if ((flags & RENAME_NOREPLACE) && to->exists)
+		return -EEXIST;
+	if (flags & RENAME_EXCHANGE) {
+		if (!to->exists)
+			return -ENOENT;
+		if (to->had_trailing_slash && !S_ISDIR(to->real.st_mode))
+			return -ENOTDIR;
+	}
+	if (!S_ISDIR(from->real.st_mode) &&
+	    (from->had_trailing_slash || (to->had_trailing_slash && !(flags & RENAME_EXCHANGE))))
+		return -ENOTDIR;
+	if (is_below(to, from))
+		return -EINVAL;
+	if (is_below(from, to))
+		return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
+	return 0;
+}
+
+/* vfs_rename of the same. */
+static int may_rename(struct call *c, unsigned flags)
+{
+	struct object *from = &c->object[0], *to = &c->object[1];
+	bool is_directory = S_ISDIR(from->real.st_mode), to_directory = to->exists && S_ISDIR(to->real.st_mode);
+	int r = path_may_change_parent(c->t, from);
+	if (r == 0)
+		r = path_may_remove(c->t, from);
+	if (r == 0)
+		r = path_may_change_parent(c->t, to);
+	if (r == 0 && to->exists)
+		r = path_may_remove(c->t, to);
+	if (r == 0 && to->exists && !(flags & RENAME_EXCHANGE) && is_directory != to_directory)
+		r = is_directory ? -ENOTDIR : -EISDIR;
+	/* A directory that gets another parent has its ".." changed. */
+	if (r == 0 && is_directory && !have_one_parent(from, to))
+		r = path_permission(c->t, from, CRED_WRITE);
+	if (r == 0 && (flags & RENAME_EXCHANGE) && to_directory && !have_one_parent(from, to))
+		r = path_permission(c->t, to, CRED_WRITE);
+	if (r == 0 && (is_mount_point(c, from) || is_mount_point(c, to)))
+		r = -EBUSY;
+	return r;
 }
 
 int64_t hook_rename(struct call *c)
 {
 	struct object *from = &c->object[0], *to = &c->object[1];
 	unsigned flags = strcmp(c->row->name, "renameat2") == 0 ? (unsigned)c->argument[4] : 0;
-	if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) ||
-	    ((flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) && (flags & RENAME_EXCHANGE)))
-		return -EINVAL;
-	if (from->is_dot || to->is_dot)
-		return -EBUSY;
-	if ((flags & RENAME_NOREPLACE) && to->exists)
-		return -EEXIST;
-	if ((flags & RENAME_EXCHANGE) && !to->exists)
-		return -ENOENT;
 	bool is_directory = S_ISDIR(from->real.st_mode);
-	if (to->had_trailing_slash && !is_directory)
-		return -ENOTDIR;
-	int r = path_may_change_parent(c->t, from);
-	if (r == 0)
-		r = path_may_change_parent(c->t, to);
-	if (r == 0)
-		r = path_may_remove(c->t, from);
-	if (r == 0 && to->exists)
-		r = path_may_remove(c->t, to);
+	int r = check_rename_names(from, to, flags);
 	if (r < 0)
 		return r;
-	if (is_mount_point(c, from) || is_mount_point(c, to))
-		return -EBUSY;
-	if (from->mount != to->mount)
-		return -EXDEV;
+	if (to->exists && from->real.st_dev == to->real.st_dev && from->real.st_ino == to->real.st_ino)
+		return 0;
+	r = may_rename(c, flags);
+	if (r < 0)
+		return r;
 	const char *a = path_short(from->host), *b = path_short(to->host);
 	unsigned kernel_flags = flags & ~(unsigned)RENAME_WHITEOUT;
 	if (kernel_flags)
@@ -253,8 +304,10 @@ int64_t hook_rename(struct call *c)
 		path_forget(from->host);
 	if (to->exists && (S_ISDIR(to->real.st_mode) || S_ISLNK(to->real.st_mode)))
 		path_forget(to->host);
-	if (is_directory)
-		follow_directory(from, to);
+	/* Processes inside a renamed directory are where it now is. */
+	struct moved m = { from, to, flags & RENAME_EXCHANGE };
+	if (is_directory || (m.is_exchange && S_ISDIR(to->real.st_mode)))
+		tracee_each(move_tracee, &m);
 	if (flags & RENAME_WHITEOUT) {
 		int fd = open(a, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		if (fd >= 0) {

@@ -105,8 +105,10 @@ static int64_t check_existing(struct call *c, const struct opening *op, const ch
 			return -ENXIO;
 		return 0;
 	}
-	if (mask & CRED_WRITE)
-		return share_make_private(o, !(op->flags & O_TRUNC));
+	if (mask & CRED_WRITE) {
+		r = share_make_private(o, !(op->flags & O_TRUNC));
+		return r < 0 ? r : share_drop_privileges(c->t, o, op->flags & O_TRUNC);
+	}
 	if (o->real.st_uid == session.uid && !(o->real.st_mode & 0400))
 		path_repair(o->host);
 	if (S_ISDIR(o->real.st_mode) && o->real.st_uid == session.uid && (o->real.st_mode & 0500) != 0500)

@@ -371,6 +371,8 @@ static int step(struct walk *w, bool *ret_done)
 			return 0;
 		if (r < 0)
 			return r;
+		if (w->flags & LOOKUP_NAME)
+			return 0;
 		if (!S_ISLNK(o->real.st_mode) || (!(w->flags & LOOKUP_FOLLOW) && !must_be_directory)) {
 			if (must_be_directory && !S_ISDIR(o->real.st_mode))
 				return -ENOTDIR;
@@ -603,6 +605,13 @@ int path_of_fd(struct tracee *t, int fd, struct object *ret)
 		return -EBADF;
 	ret->exists = true;
 	return 0;
+}
+
+bool path_is_unopened(const struct object *o)
+{
+	/* tid_fd_update_inode of fs/proc/fd.c: the link's bits are the access that the descriptor has. */
+	struct stat st;
+	return o->is_fd && lstat(o->host, &st) == 0 && S_ISLNK(st.st_mode) && !(st.st_mode & 0600);
 }
 
 bool path_to_view(const struct tracee *t, const char *guest, char *ret, size_t room)

@@ -23,6 +23,8 @@ enum lookup_flags {
 	LOOKUP_NO_SYMLINKS = 16,
 	LOOKUP_IN_ROOT = 32,  /* RESOLVE_IN_ROOT: the descriptor is the root */
 	LOOKUP_BENEATH = 64,  /* RESOLVE_BENEATH */
+	LOOKUP_NAME = 128,    /* the name itself is wanted: a trailing slash follows no symlink; the caller looks */
+	LOOKUP_OPENED = 256,  /* of rows with a descriptor alone: one of O_PATH will not do */
 };
 
 /* What a lookup found: a place in the guest, or an open descriptor of the guest. */
@@ -64,6 +66,8 @@ extern struct session session;
 int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, struct object *ret);
 /* The object behind a descriptor of the tracee; -EBADF. */
 int path_of_fd(struct tracee *t, int fd, struct object *ret);
+/* Is this object of path_of_fd open by O_PATH only? */
+bool path_is_unopened(const struct object *o);
 /* Put a chrooted process's view on a canonical guest path: cuts its root off.  False: unreachable. */
 bool path_to_view(const struct tracee *t, const char *guest, char *ret, size_t room);
 

@@ -23,8 +23,10 @@
 #define PATH_FLAGS(fd, n, how, flag, known) \
 	{ .dir_fd = (fd) + 1, .path = (n) + 1, .lookup = (how), .flags = (flag) + 1, .allowed = (known) }
 #define FD(n) { .dir_fd = (n) + 1 }
+#define FD_OPENED(n) { .dir_fd = (n) + 1, .lookup = LOOKUP_OPENED }
 #define FOLLOW LOOKUP_FOLLOW
-#define CREATE LOOKUP_CREATE
+#define NAME LOOKUP_NAME
+#define CREATE (LOOKUP_CREATE | LOOKUP_NAME)
 #define NEW_NAMESPACES 0x7e020080 /* CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIME} of clone(2) */
 
 const struct row rows[] = {
@@ -48,9 +50,9 @@ const struct row rows[] = {
 	TRACE(statfs, hook_statfs, .path = { PATH(0, FOLLOW) }),
 	TRACE(statfs64, hook_statfs64, .path = { PATH(0, FOLLOW) }),
 	ALLOW(fstatfs), ALLOW(fstatfs64),
-	TRACE(access, hook_access, .path = { PATH(0, FOLLOW) }),
-	TRACE(faccessat, hook_access, .path = { PATH_AT(0, 1, FOLLOW) }),
-	TRACE(faccessat2, hook_access, .number = 439,
+	TRACE(access, hook_access, .check = check_access, .path = { PATH(0, FOLLOW) }),
+	TRACE(faccessat, hook_access, .check = check_access, .path = { PATH_AT(0, 1, FOLLOW) }),
+	TRACE(faccessat2, hook_access, .check = check_access, .number = 439,
 	      .path = { PATH_FLAGS(0, 1, FOLLOW, 3, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_EACCESS) }),
 	TRACE(readlink, hook_readlink, .path = { PATH(0, 0) }),
 	TRACE(readlinkat, hook_readlink, .path = { PATH_AT(0, 1, LOOKUP_EMPTY) }),
@@ -58,16 +60,16 @@ const struct row rows[] = {
 
 	/* Changing what a file is. */
 	TRACE(chmod, hook_chmod, .path = { PATH(0, FOLLOW) }),
-	TRACE(fchmod, hook_chmod, .path = { FD(0) }),
+	TRACE(fchmod, hook_chmod, .path = { FD_OPENED(0) }),
 	TRACE(fchmodat, hook_chmod, .path = { PATH_AT(0, 1, FOLLOW) }),
 	TRACE(fchmodat2, hook_chmod, .number = 452,
 	      .path = { PATH_FLAGS(0, 1, FOLLOW, 3, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) }),
 	TRACE(chown, hook_chown, .path = { PATH(0, FOLLOW) }, .has_short_ids = true),
 	TRACE(lchown, hook_chown, .path = { PATH(0, 0) }, .has_short_ids = true),
-	TRACE(fchown, hook_chown, .path = { FD(0) }, .has_short_ids = true),
+	TRACE(fchown, hook_chown, .path = { FD_OPENED(0) }, .has_short_ids = true),
 	TRACE(chown32, hook_chown, .path = { PATH(0, FOLLOW) }),
 	TRACE(lchown32, hook_chown, .path = { PATH(0, 0) }),
-	TRACE(fchown32, hook_chown, .path = { FD(0) }),
+	TRACE(fchown32, hook_chown, .path = { FD_OPENED(0) }),
 	TRACE(fchownat, hook_chown,
 	      .path = { PATH_FLAGS(0, 1, FOLLOW, 4, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) }),
 	TRACE(truncate, hook_truncate, .path = { PATH(0, FOLLOW) }),
@@ -82,16 +84,16 @@ const struct row rows[] = {
 	TRACE(umask, hook_umask),
 	TRACE(getxattr, hook_getxattr, .path = { PATH(0, FOLLOW) }),
 	TRACE(lgetxattr, hook_getxattr, .path = { PATH(0, 0) }),
-	TRACE(fgetxattr, hook_getxattr, .path = { FD(0) }),
+	TRACE(fgetxattr, hook_getxattr, .path = { FD_OPENED(0) }),
 	TRACE(setxattr, hook_setxattr, .path = { PATH(0, FOLLOW) }),
 	TRACE(lsetxattr, hook_setxattr, .path = { PATH(0, 0) }),
-	TRACE(fsetxattr, hook_setxattr, .path = { FD(0) }),
+	TRACE(fsetxattr, hook_setxattr, .path = { FD_OPENED(0) }),
 	TRACE(listxattr, hook_listxattr, .path = { PATH(0, FOLLOW) }),
 	TRACE(llistxattr, hook_listxattr, .path = { PATH(0, 0) }),
-	TRACE(flistxattr, hook_listxattr, .path = { FD(0) }),
+	TRACE(flistxattr, hook_listxattr, .path = { FD_OPENED(0) }),
 	TRACE(removexattr, hook_removexattr, .path = { PATH(0, FOLLOW) }),
 	TRACE(lremovexattr, hook_removexattr, .path = { PATH(0, 0) }),
-	TRACE(fremovexattr, hook_removexattr, .path = { FD(0) }),
+	TRACE(fremovexattr, hook_removexattr, .path = { FD_OPENED(0) }),
 
 	/* Names. */
 	TRACE(mkdir, hook_mkdir, .path = { PATH(0, CREATE) }),
@@ -103,12 +105,12 @@ const struct row rows[] = {
 	TRACE(link, hook_link, .path = { PATH(0, 0), PATH(1, CREATE) }),
 	TRACE(linkat, hook_link,
 	      .path = { PATH_FLAGS(0, 1, 0, 4, AT_SYMLINK_FOLLOW | AT_EMPTY_PATH), PATH_AT(2, 3, CREATE) }),
-	TRACE(unlink, hook_unlink, .path = { PATH(0, 0) }),
-	TRACE(unlinkat, hook_unlink, .path = { PATH_AT(0, 1, 0) }),
-	TRACE(rmdir, hook_rmdir, .path = { PATH(0, 0) }),
-	TRACE(rename, hook_rename, .path = { PATH(0, 0), PATH(1, CREATE) }),
-	TRACE(renameat, hook_rename, .path = { PATH_AT(0, 1, 0), PATH_AT(2, 3, CREATE) }),
-	TRACE(renameat2, hook_rename, .path = { PATH_AT(0, 1, 0), PATH_AT(2, 3, CREATE) }),
+	TRACE(unlink, hook_unlink, .path = { PATH(0, NAME) }),
+	TRACE(unlinkat, hook_unlink, .check = check_unlinkat, .path = { PATH_AT(0, 1, NAME) }),
+	TRACE(rmdir, hook_rmdir, .path = { PATH(0, NAME) }),
+	TRACE(rename, hook_rename, .path = { PATH(0, NAME), PATH(1, CREATE) }),
+	TRACE(renameat, hook_rename, .path = { PATH_AT(0, 1, NAME), PATH_AT(2, 3, CREATE) }),
+	TRACE(renameat2, hook_rename, .check = check_renameat2, .path = { PATH_AT(0, 1, NAME), PATH_AT(2, 3, CREATE) }),
 	TRACE(chdir, hook_chdir, .path = { PATH(0, FOLLOW) }),
 	TRACE(fchdir, hook_fchdir),
 	TRACE(chroot, hook_chroot, .path = { PATH(0, FOLLOW) }),

@@ -45,6 +45,26 @@ static int put_in_place(struct object *o, const char *copy)
 	return 0;
 }
 
+int share_drop_privileges(const struct tracee *t, struct object *o, bool is_now)
+{
+	struct meta_entry entry;
+	if (!meta_get(session.meta, o->real.st_dev, o->real.st_ino, &entry) || !S_ISREG(entry.mode))
+		return 0;
+	/* setattr_should_drop_suidgid of fs/attr.c */
+	uint32_t mode = entry.mode;
+	if (!cred_has(&t->cred, CAPABILITY_FSETID)) {
+		mode &= ~(uint32_t)S_ISUID;
+		if ((mode & S_IXGRP) || !cred_in_group(&t->cred, entry.gid))
+			mode &= ~(uint32_t)S_ISGID;
+	}
+	bool had_caps = is_now && entry.xattr &&
+			meta_xattr_set(session.meta, &entry, "security.capability", NULL, 0, 0) == 0;
+	if (mode == entry.mode && !had_caps)
+		return 0;
+	entry.mode = mode;
+	return share_set_mode(o, &entry);
+}
+
 static int replace_by_copy(struct object *o, bool keeps_content)
 {
 	static unsigned counter;

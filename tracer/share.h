@@ -23,6 +23,12 @@ mode_t share_real_mode(mode_t shown);
  */
 int share_set_mode(struct object *o, struct meta_entry *entry);
 /*
+ * The tracee opens the object for writing or truncates it (`is_now`): set-id bits go unless CAP_FSETID keeps
+ * them, file capabilities when something is written now.  The kernel does so at the first write, which is
+ * not seen here.  0 or -errno.
+ */
+int share_drop_privileges(const struct tracee *t, struct object *o, bool is_now);
+/*
  * An access ACL (the attribute's bytes, include/uapi/linux/posix_acl_xattr.h) and the mode it means.
  * acl_to_mode changes the permission bits of *mode, says in *ret_is_minimal whether the mode says it all,
  * and gives -EINVAL for what is no ACL; mode_to_acl writes the mode's bits into the ACL.

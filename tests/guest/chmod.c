@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Modes: chmod's rules, the umask, what new files get. */
+/* covers: chmod fchmod fchmodat fchmodat2 umask */
+#include "guest.h"
+
+static void *const bad = (void *)8;
+static long fchmodat2(int dir_fd, const char *name, mode_t mode, unsigned flags)
+{
+	return syscall(452, dir_fd, name, mode, flags);
+}
+
+TEST(all_mode_bits_are_kept)
+{
+	put_file("f", 0644, "");
+	WORKS(mkdir("d", 0755));
+	for (mode_t mode = 0; mode <= 07777; mode += 0123) {
+		WORKS(chmod("f", mode));
+		EQUAL(S_IFREG | mode, look("f").st_mode);
+		WORKS(chmod("d", mode));
+		EQUAL(S_IFDIR | mode, look("d").st_mode);
+	}
+	WORKS(chmod("f", 0170000 | 0600));
+	EQUAL(S_IFREG | 0600, look("f").st_mode);
+}
+
+TEST(every_way_to_change_it_is_seen_in_every_way)
+{
+	struct stat st;
+	put_file("f", 0644, "");
+	WORKS(link("f", "g"));
+	WORKS(symlink("f", "l"));
+	int fd = WORKS(open("f", O_RDONLY)), here = WORKS(open(".", O_RDONLY));
+	WORKS(fchmod(fd, 04711));
+	EQUAL(04711, mode_of("g"));
+	WORKS(syscall(SYS_fchmodat, here, "l", 0600));
+	EQUAL(0600, mode_of("f"));
+	WORKS(chmod("l", 0640));
+	WORKS(fstat(fd, &st));
+	EQUAL(0100640, st.st_mode);
+	WORKS(rename("f", "h"));
+	EQUAL(0640, mode_of("h"));
+	WORKS(unlink("h"));
+	WORKS(fchmod(fd, 0444));
+	EQUAL(0444, mode_of("g"));
+	EQUAL(0777, mode_of("l"));
+}
+
+TEST(fchmodat2_has_flags)
+{
+	put_file("f", 0644, "");
+	WORKS(symlink("f", "l"));
+	int fd = WORKS(open("f", O_PATH));
+	if (fchmodat2(AT_FDCWD, "f", 0600, 0) < 0 && errno == ENOSYS)
+		SKIP("no fchmodat2");
+	EQUAL(0600, mode_of("f"));
+	WORKS(fchmodat2(fd, "", 0755, AT_EMPTY_PATH));
+	EQUAL(0755, mode_of("f"));
+	FAILS(EOPNOTSUPP, fchmodat2(AT_FDCWD, "l", 0700, AT_SYMLINK_NOFOLLOW));
+	FAILS(EINVAL, fchmodat2(AT_FDCWD, "f", 0700, AT_REMOVEDIR));
+	FAILS(ENOENT, fchmodat2(AT_FDCWD, "", 0700, 0));
+	EQUAL(0755, mode_of("f"));
+}
+
+TEST(errors)
+{
+	put_file("f", 0644, "");
+	WORKS(symlink("loop", "loop"));
+	FAILS(ENOENT, chmod("missing", 0600));
+	FAILS(ENOENT, chmod("", 0600));
+	FAILS(ENOTDIR, chmod("f/x", 0600));
+	FAILS(ELOOP, chmod("loop", 0600));
+	FAILS(EFAULT, chmod(bad, 0600));
+	FAILS(EBADF, fchmod(77, 0600));
+	FAILS(EBADF, syscall(SYS_fchmodat, 77, "f", 0600));
+	int fd = WORKS(open("f", O_PATH));
+	FAILS(EBADF, fchmod(fd, 0600));
+}
+
+TEST(only_the_owner_may)
+{
+	put_file("roots", 0666, "");
+	put_file("own", 0666, "");
+	WORKS(chown("own", 1000, 1000));
+	int fd = WORKS(open("roots", O_RDWR));
+	AS (1000, 1000) {
+		FAILS(EPERM, chmod("roots", 0600));
+		FAILS(EPERM, fchmod(fd, 0600));
+		WORKS(chmod("own", 0));
+		EQUAL(0, mode_of("own"));
+		WORKS(chmod("own", 0600));
+	}
+	EQUAL(0666, mode_of("roots"));
+}
+
+TEST(setgid_needs_the_files_group)
+{
+	put_file("f", 0644, "");
+	WORKS(mkdir("d", 0755));
+	WORKS(chown("f", 1000, 2000));
+	WORKS(chown("d", 1000, 2000));
+	AS (1000, 1000) {
+		WORKS(chmod("f", 06755));
+		EQUAL(04755, mode_of("f"));
+		WORKS(chmod("d", 02755));
+		EQUAL(0755, mode_of("d"));
+	}
+	AS (1000, 2000) {
+		WORKS(chmod("f", 06755));
+		EQUAL(06755, mode_of("f"));
+	}
+	CHILD {
+		gid_t group = 2000;
+		WORKS(setgroups(1, &group));
+		WORKS(setresuid(1000, 1000, 1000));
+		WORKS(chmod("d", 02755));
+		EQUAL(02755, mode_of("d"));
+	}
+}
+
+TEST(root_reads_and_writes_files_of_mode_0)
+{
+	put_file("f", 0, "abc");
+	EQUAL(0, mode_of("f"));
+	TEXT("abc", file_text("f"));
+	int fd = WORKS(open("f", O_WRONLY | O_TRUNC));
+	EQUAL(2, write(fd, "xy", 2));
+	TEXT("xy", file_text("f"));
+	EQUAL(0, mode_of("f"));
+	WORKS(mkdir("d", 0));
+	put_file("d/f", 0, "in");
+	TEXT("in", file_text("d/f"));
+	EQUAL(0, mode_of("d"));
+	FAILS(EACCES, execv("f", NULL));
+}
+
+TEST(the_umask_is_taken_off_new_files)
+{
+	EQUAL(022, umask(077));
+	EQUAL(077, umask(0177777));
+	EQUAL(0777, umask(027));
+	close(WORKS(open("f", O_WRONLY | O_CREAT, 06777)));
+	EQUAL(06750, mode_of("f"));
+	WORKS(mkdir("d", 07777));
+	EQUAL(01750, mode_of("d"));
+	WORKS(mknod("p", S_IFIFO | 0666, 0));
+	EQUAL(0640, mode_of("p"));
+	WORKS(mknod("c", S_IFCHR | 0666, 0x103));
+	EQUAL(0640, mode_of("c"));
+	WORKS(symlink("x", "l"));
+	EQUAL(0777, mode_of("l"));
+}
+
+TEST(the_umask_is_of_the_process_and_inherited)
+{
+	umask(0);
+	CHILD {
+		close(WORKS(open("a", O_WRONLY | O_CREAT, 0666)));
+		EQUAL(0666, mode_of("a"));
+		umask(0777);
+	}
+	close(WORKS(open("b", O_WRONLY | O_CREAT, 0666)));
+	EQUAL(0666, mode_of("b"));
+	CHILD {
+		umask(0777);
+		close(WORKS(creat("c", 0666)));
+		EQUAL(0, mode_of("c"));
+	}
+	TEXT("", file_text("c"));
+}
+
+TEST(an_open_with_a_mode_that_forbids_it_works_for_its_maker)
+{
+	WORKS(chmod(".", 0777));
+	AS (1000, 1000) {
+		int fd = WORKS(open("f", O_RDWR | O_CREAT | O_EXCL, 0));
+		EQUAL(1, write(fd, "x", 1));
+		EQUAL(0, mode_of("f"));
+		FAILS(EACCES, open("f", O_RDONLY));
+	}
+}
+
+TEST(writing_clears_set_id_bits_unless_root_writes)
+{
+	put_file("f", 06777, "");
+	int fd = WORKS(open("f", O_WRONLY));
+	EQUAL(1, write(fd, "x", 1));
+	EQUAL(06777, mode_of("f"));
+	AS (1000, 1000) {
+		fd = WORKS(open("f", O_WRONLY));
+		EQUAL(1, write(fd, "x", 1));
+		EQUAL(0777, mode_of("f"));
+	}
+}
+
+TEST(truncating_clears_set_id_bits_unless_root_does)
+{
+	put_file("f", 06777, "xyz");
+	WORKS(truncate("f", 2));
+	EQUAL(06777, mode_of("f"));
+	AS (1000, 1000) {
+		WORKS(truncate("f", 1));
+		EQUAL(0777, mode_of("f"));
+	}
+	WORKS(chmod("f", 06767));
+	AS (1000, 1000) {
+		close(WORKS(open("f", O_WRONLY | O_TRUNC)));
+		EQUAL(02767 & ~02000, mode_of("f"));
+	}
+}
