@@ -104,7 +104,13 @@ static int decode_paths(struct call *c)
 		}
 		taddr at = c->argument[p->path - 1];
 		int r;
-		if (!at && (lookup & LOOKUP_EMPTY)) {
+		if (!at && (lookup & LOOKUP_NULL) && dir_fd != AT_FDCWD) {
+			if (c->at_flags)
+				return -EINVAL;
+			c->text[i][0] = '\0';
+			lookup |= LOOKUP_EMPTY;
+			r = 0;
+		} else if (!at && (lookup & LOOKUP_EMPTY)) {
 			c->text[i][0] = '\0';
 			r = 0;
 		} else {
@@ -168,9 +174,12 @@ void call_serve(struct tracee *t)
 	c->row = &rows[c->row_data & 0x7fff];
 	memcpy(c->original, c->argument, sizeof(c->argument));
 	int64_t result = c->row->check ? c->row->check(c) : 0;
-	if (result == 0)
+	bool is_done = result == CHECK_DONE;
+	if (is_done)
+		result = 0;
+	else if (result == 0)
 		result = decode_paths(c);
-	if (result == 0)
+	if (result == 0 && !is_done)
 		result = c->row->hook ? c->row->hook(c) : call_redirect(c);
 	if (result == CALL_PASS || result == CALL_PASS_EXIT) {
 		pass(c, result == CALL_PASS_EXIT);

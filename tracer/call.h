@@ -16,6 +16,9 @@
 #define CALL_PASS (INT64_MIN)         /* the kernel does it; changed arguments (call_set) are used */
 #define CALL_PASS_EXIT (INT64_MIN + 1) /* so, and t->at_exit sees the result */
 
+/* Of a row's check: the call has succeeded without looking at its path. */
+enum { CHECK_DONE = 1 };
+
 enum action {
 	ACTION_TRACE,  /* the tracer's */
 	ACTION_ALLOW,  /* harmless: the kernel's, without a stop */
@@ -43,7 +46,7 @@ struct row {
 	const char *name; /* the kernel's */
 	enum action action;
 	int64_t (*hook)(struct call *c);
-	int (*check)(const struct call *c); /* what the kernel refuses before it looks at a path: 0 or -errno */
+	int (*check)(const struct call *c); /* what the kernel sees before a path: 0, -errno, CHECK_DONE */
 	struct path_argument path[2];
 	int number;  /* where the same on all architectures (424 and up): for libraries that lack the name */
 	int refusal; /* errno of ACTION_REFUSE */

@@ -19,11 +19,14 @@ int check_access(const struct call *c);
 int64_t hook_access(struct call *c);
 int64_t hook_readlink(struct call *c);
 int64_t hook_getcwd(struct call *c);
+int64_t hook_inotify_add_watch(struct call *c);
 
 /* change.c: owner, mode, times, length */
 int64_t hook_chmod(struct call *c);
 int64_t hook_chown(struct call *c);
+int check_truncate(const struct call *c);
 int64_t hook_truncate(struct call *c);
+int check_utimensat(const struct call *c);
 int64_t hook_utimensat(struct call *c);
 int64_t hook_utime(struct call *c);
 int64_t hook_utimes(struct call *c);

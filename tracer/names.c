@@ -127,6 +127,15 @@ int64_t hook_link(struct call *c)
 		       0;
 }
 
+/* A directory has been removed: who is in it is nowhere. */
+static int lose_cwd(struct tracee *t, void *arg)
+{
+	const struct object *gone = arg;
+	if (t->fs && strcmp(t->fs->cwd, gone->guest) == 0)
+		t->fs->has_lost_cwd = true;
+	return 0;
+}
+
 static int64_t remove_directory(struct call *c)
 {
 	struct object *o = &c->object[0];
@@ -147,6 +156,7 @@ static int64_t remove_directory(struct call *c)
 	if (rmdir(path_short(o->host)) < 0)
 		return -errno;
 	path_forget(o->host);
+	tracee_each(lose_cwd, o);
 	return 0;
 }
 
@@ -304,6 +314,8 @@ int64_t hook_rename(struct call *c)
 		path_forget(from->host);
 	if (to->exists && (S_ISDIR(to->real.st_mode) || S_ISLNK(to->real.st_mode)))
 		path_forget(to->host);
+	if (!(flags & RENAME_EXCHANGE) && to->exists && S_ISDIR(to->real.st_mode))
+		tracee_each(lose_cwd, to);
 	/* Processes inside a renamed directory are where it now is. */
 	struct moved m = { from, to, flags & RENAME_EXCHANGE };
 	if (is_directory || (m.is_exchange && S_ISDIR(to->real.st_mode)))
@@ -318,19 +330,6 @@ int64_t hook_rename(struct call *c)
 	return 0;
 }
 
-/* The guest path of a directory that was reached by descriptor. */
-static int guest_of_fd(struct call *c, const char *link, char *guest, size_t room)
-{
-	char host[PATH_ROOM];
-	ssize_t n = readlink(link, host, sizeof(host) - 1);
-	if (n < 0)
-		return errno == ENOENT ? -EBADF : -errno;
-	host[n] = '\0';
-	if (host[0] != '/')
-		return -ENOTDIR;
-	return mounts_to_guest(c->t->mounts, host, guest, room) ? 0 : -ENOENT;
-}
-
 int64_t hook_chdir(struct call *c)
 {
 	struct object *o = &c->object[0];
@@ -340,15 +339,11 @@ int64_t hook_chdir(struct call *c)
 	int r = path_permission(c->t, o, CRED_EXECUTE);
 	if (r < 0)
 		return r;
-	if (o->is_fd) {
-		r = guest_of_fd(c, o->host, guest, sizeof(guest));
-		if (r < 0)
-			return r;
-	}
 	if ((o->real.st_mode & 0700) != 0700)
 		path_repair(o->host);
 	/* The kernel's own cwd follows, so that relative names need no translation. */
-	fs_set(&c->t->fs->cwd, o->is_fd ? guest : o->guest);
+	bool has_name = path_name_of(c->t, o, guest);
+	fs_set_cwd(c->t->fs, has_name ? guest : c->t->fs->cwd, !has_name);
 	return call_redirect(c);
 }
 
@@ -362,17 +357,17 @@ int64_t hook_fchdir(struct call *c)
 	if (!S_ISDIR(o->real.st_mode))
 		return -ENOTDIR;
 	r = path_permission(c->t, o, CRED_EXECUTE);
-	if (r == 0)
-		r = guest_of_fd(c, o->host, guest, sizeof(guest));
 	if (r < 0)
 		return r;
-	fs_set(&c->t->fs->cwd, guest);
+	bool has_name = path_name_of(c->t, o, guest);
+	fs_set_cwd(c->t->fs, has_name ? guest : c->t->fs->cwd, !has_name);
 	return CALL_PASS;
 }
 
 int64_t hook_chroot(struct call *c)
 {
 	struct object *o = &c->object[0];
+	char guest[PATH_ROOM];
 	if (!S_ISDIR(o->real.st_mode))
 		return -ENOTDIR;
 	int r = path_permission(c->t, o, CRED_EXECUTE);
@@ -380,6 +375,9 @@ int64_t hook_chroot(struct call *c)
 		return r;
 	if (!cred_has(&c->t->cred, CAPABILITY_SYS_CHROOT))
 		return -EPERM;
-	fs_set(&c->t->fs->root, o->guest);
+	/* Nothing can be looked up from a root without a name. */
+	if (!path_name_of(c->t, o, guest))
+		return -ENOENT;
+	fs_set(&c->t->fs->root, guest);
 	return 0;
 }

@@ -215,18 +215,62 @@ static int append(char *path, size_t *length, const char *name, size_t name_leng
 	return 0;
 }
 
+/* The guest path that a magic link of a directory shows; false when it has no name there. */
+static bool name_behind(const struct mounts *mounts, const char *link, char guest[PATH_ROOM])
+{
+	static const char deleted[] = " (deleted)";
+	const size_t tail = sizeof(deleted) - 1;
+	char host[PATH_MAX];
+	struct stat st;
+	ssize_t n = readlink(link, host, sizeof(host) - 1);
+	if (n <= 0 || host[0] != '/')
+		return false;
+	host[n] = '\0';
+	/* A name may end like that. */
+	bool is_gone = (size_t)n > tail && strcmp(host + n - tail, deleted) == 0 && lstat(host, &st) < 0;
+	return !is_gone && mounts_to_guest(mounts, host, guest, PATH_ROOM);
+}
+
+bool path_name_of(const struct tracee *t, const struct object *o, char guest[PATH_ROOM])
+{
+	if (o->is_fd)
+		return name_behind(t->mounts, o->host, guest);
+	if (o->guest[0] == '/') {
+		memcpy(guest, o->guest, o->guest_length + 1);
+		return true;
+	}
+	int fd = open(path_short(o->host), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char link[64];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	bool has_name = fd >= 0 && name_behind(t->mounts, link, guest);
+	if (fd >= 0)
+		close(fd);
+	return has_name;
+}
+
+/* Up from below a directory without a name, or from it to where names may be known again. */
+static int go_up_unnamed(struct walk *w)
+{
+	struct object *o = w->at;
+	const char *slash = strrchr(o->host, '/');
+	if (o->host_length > w->opaque && strcmp(slash, "/..") != 0) {
+		o->host_length = slash - o->host;
+		o->host[o->host_length] = '\0';
+		return 0;
+	}
+	char guest[PATH_ROOM];
+	int r = append(o->host, &o->host_length, "..", 2);
+	if (r < 0 || !path_name_of(w->t, o, guest))
+		return r;
+	w->opaque = 0;
+	return locate(w, guest);
+}
+
 static int go_up(struct walk *w)
 {
 	struct object *o = w->at;
-	if (w->opaque) {
-		const char *slash = strrchr(o->host, '/');
-		if (o->host_length > w->opaque && strcmp(slash, "/..") != 0) {
-			o->host_length = slash - o->host;
-			o->host[o->host_length] = '\0';
-			return 0;
-		}
-		return append(o->host, &o->host_length, "..", 2);
-	}
+	if (w->opaque)
+		return go_up_unnamed(w);
 	if (strcmp(o->guest, w->root) == 0)
 		return w->flags & LOOKUP_BENEATH ? -EXDEV : 0;
 	char guest[PATH_ROOM];
@@ -506,33 +550,26 @@ static int walk_rest(struct walk *w)
 /* Where a relative path starts; fills `at` with the directory. */
 static int start_at_fd(struct walk *w, int dir_fd)
 {
-	if (dir_fd == AT_FDCWD)
+	bool is_cwd = dir_fd == AT_FDCWD;
+	if (is_cwd && !w->t->fs->has_lost_cwd)
 		return locate(w, w->t->fs->cwd);
 	char link[64], host[PATH_MAX], guest[PATH_ROOM];
-	snprintf(link, sizeof(link), "/proc/%d/fd/%d", w->t->tid, dir_fd);
-	ssize_t n = readlink(link, host, sizeof(host) - 1);
-	if (n < 0 && errno != ENAMETOOLONG)
-		return errno == ENOENT ? -EBADF : -errno;
-	host[n < 0 ? 0 : n] = '\0';
-	if (n >= 0 && host[0] != '/')
-		return -ENOTDIR;
-	if (n >= 0 && mounts_to_guest(w->t->mounts, host, guest, sizeof(guest))) {
-		int r = locate(w, guest);
-		/* A covered or deleted directory is still reached through the descriptor itself. */
-		if (r == 0 && strcmp(w->at->host, host) == 0) {
-			static const char deleted[] = " (deleted)";
-			if ((size_t)n < sizeof(deleted) || strcmp(host + n - sizeof(deleted) + 1, deleted) != 0)
-				return 0;
-			struct stat st;
-			if (lstat(host, &st) == 0)
-				return 0;
-		}
-	}
-	struct stat st;
-	if (stat(link, &st) < 0)
-		return -errno;
+	struct stat st, there;
+	if (is_cwd)
+		snprintf(link, sizeof(link), "/proc/%d/cwd", w->t->tid);
+	else
+		snprintf(link, sizeof(link), "/proc/%d/fd/%d", w->t->tid, dir_fd);
+	if ((!is_cwd && dir_fd < 0) || stat(link, &st) < 0)
+		return -EBADF;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
+	if (name_behind(w->t->mounts, link, guest)) {
+		int r = locate(w, guest);
+		/* A covered directory is still reached through the descriptor itself. */
+		if (r == 0 && lstat_host(w->at->host, &there) == 0 && there.st_dev == st.st_dev &&
+		    there.st_ino == st.st_ino)
+			return 0;
+	}
 	/* A name that no mount has, so that none is found below it. */
 	set_guest(w->at, "\001");
 	/* The link itself is a symlink; what it leads to is the directory. */

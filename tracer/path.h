@@ -24,6 +24,7 @@ enum lookup_flags {
 	LOOKUP_IN_ROOT = 32,  /* RESOLVE_IN_ROOT: the descriptor is the root */
 	LOOKUP_BENEATH = 64,  /* RESOLVE_BENEATH */
 	LOOKUP_NAME = 128,    /* the name itself is wanted: a trailing slash follows no symlink; the caller looks */
+	LOOKUP_NULL = 512,    /* of futimesat, utimensat: a NULL path means the descriptor itself */
 	LOOKUP_OPENED = 256,  /* of rows with a descriptor alone: one of O_PATH will not do */
 };
 
@@ -66,6 +67,11 @@ extern struct session session;
 int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, struct object *ret);
 /* The object behind a descriptor of the tracee; -EBADF. */
 int path_of_fd(struct tracee *t, int fd, struct object *ret);
+/*
+ * Where a directory is in the guest, however it was found: into `guest`.  False when it has no name there:
+ * removed, too deep, or out of all mounts.
+ */
+bool path_name_of(const struct tracee *t, const struct object *directory, char guest[PATH_ROOM]);
 /* Is this object of path_of_fd open by O_PATH only? */
 bool path_is_unopened(const struct object *o);
 /* Put a chrooted process's view on a canonical guest path: cuts its root off.  False: unreachable. */

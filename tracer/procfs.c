@@ -71,8 +71,9 @@ ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t
 	else if (of && strcmp(rest, "root") == 0)
 		text = of->fs->root;
 	if (text) {
+		bool is_lost = text == of->fs->cwd && of->fs->has_lost_cwd;
 		*ret_kind = PROCFS_GUEST;
-		return snprintf(target, room, "%s", text);
+		return snprintf(target, room, "%s%s", text, is_lost ? " (deleted)" : "");
 	}
 	ssize_t n = readlink(host, target, room - 1);
 	if (n < 0)

@@ -5,6 +5,7 @@
 #include <linux/stat.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -256,8 +257,8 @@ int64_t hook_getcwd(struct call *c)
 	char view[PATH_ROOM];
 	struct object *o = &c->object[0];
 	int r = path_lookup(c->t, AT_FDCWD, ".", LOOKUP_FOLLOW, o);
-	if (r == -ENOENT)
-		return r;
+	if (r == -ENOENT || c->t->fs->has_lost_cwd)
+		return -ENOENT;
 	path_to_view(c->t, c->t->fs->cwd, view, sizeof(view));
 	size_t size = strlen(view) + 1;
 	if (size > PATH_MAX)
@@ -266,4 +267,19 @@ int64_t hook_getcwd(struct call *c)
 		return -ERANGE;
 	r = memory_write(c->t, c->argument[0], view, size);
 	return r < 0 ? r : (int64_t)size;
+}
+
+int64_t hook_inotify_add_watch(struct call *c)
+{
+	struct object *o = &c->object[0];
+	bool follows = !(c->argument[2] & IN_DONT_FOLLOW);
+	int r = memory_read_string(c->t, c->argument[1], c->text[0], PATH_MAX);
+	if (r == 0)
+		r = path_lookup(c->t, AT_FDCWD, c->text[0], follows ? LOOKUP_FOLLOW : 0, o);
+	/* inotify_add_watch(2): read access is needed. */
+	if (r == 0)
+		r = path_permission(c->t, o, CRED_READ);
+	if (r == 0 && !o->is_plain)
+		r = call_set_path(c, 1, o->host);
+	return r < 0 ? r : CALL_PASS;
 }

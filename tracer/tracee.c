@@ -57,13 +57,21 @@ struct fs *fs_new(const char *root, const char *cwd, mode_t mask)
 
 struct fs *fs_copy(const struct fs *fs)
 {
-	return fs_new(fs->root, fs->cwd, fs->umask);
+	struct fs *copy = fs_new(fs->root, fs->cwd, fs->umask);
+	copy->has_lost_cwd = fs->has_lost_cwd;
+	return copy;
 }
 
 void fs_put(struct fs *fs)
 {
 	if (fs && --fs->users == 0)
 		talloc_free(fs);
+}
+
+void fs_set_cwd(struct fs *fs, const char *value, bool is_lost)
+{
+	fs_set(&fs->cwd, value);
+	fs->has_lost_cwd = is_lost;
 }
 
 void fs_set(char **path, const char *value)

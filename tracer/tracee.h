@@ -26,6 +26,7 @@ struct fs {
 	unsigned users;
 	char *root; /* "/" unless chrooted */
 	char *cwd;
+	bool has_lost_cwd; /* the directory has no name: removed, or out of all mounts; cwd is its last one */
 	mode_t umask;
 };
 
@@ -95,6 +96,7 @@ struct fs *fs_new(const char *root, const char *cwd, mode_t mask);
 struct fs *fs_copy(const struct fs *fs);
 void fs_put(struct fs *fs);
 void fs_set(char **path, const char *value);
+void fs_set_cwd(struct fs *fs, const char *value, bool is_lost);
 struct process *process_new(pid_t pid);
 void process_put(struct process *p);
 

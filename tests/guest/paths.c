@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How names lead to files: symlinks, dots, lengths; and the calls that tell names. */
+/* covers: readlink readlinkat getcwd chdir fchdir chroot inotify_add_watch */
+#include "guest.h"
+
+#include <sys/inotify.h>
+
+static void *const bad = (void *)8;
+
+static const char *here(void)
+{
+	static char text[2 * PATH_MAX];
+	return syscall(SYS_getcwd, text, sizeof(text)) < 0 ? strerrorname_np(errno) : text;
+}
+
+TEST(forty_symlinks_are_followed_and_no_more)
+{
+	char name[16], target[16];
+	put_file("l0", 0644, "end");
+	for (unsigned i = 1; i <= 41; i++) {
+		snprintf(name, sizeof(name), "l%u", i);
+		snprintf(target, sizeof(target), "l%u", i - 1);
+		WORKS(symlink(target, name));
+	}
+	TEXT("end", file_text("l40"));
+	FAILS(ELOOP, open("l41", O_RDONLY));
+	FAILS(ELOOP, access("l41", F_OK));
+	WORKS(readlink("l41", name, sizeof(name)));
+	/* Through directories they count the same. */
+	WORKS(mkdir("d", 0755));
+	WORKS(symlink(".", "d/l"));
+	put_file("d/f", 0644, "in");
+	char path[256] = "d";
+	for (unsigned i = 0; i < 40; i++)
+		strncat(path, "/l", sizeof(path) - strlen(path) - 1);
+	struct stat st;
+	char full[300];
+	snprintf(full, sizeof(full), "%s/f", path);
+	WORKS(stat(full, &st));
+	snprintf(full, sizeof(full), "%s/l/f", path);
+	FAILS(ELOOP, stat(full, &st));
+}
+
+TEST(dots_and_slashes)
+{
+	WORKS(mkdir("a", 0755));
+	WORKS(mkdir("a/b", 0755));
+	put_file("f", 0644, "f");
+	WORKS(symlink("a/b", "l"));
+	TEXT("f", file_text("a//b/.././../f"));
+	TEXT("f", file_text("./f"));
+	/* ".." behind a symlink is the target's parent. */
+	put_file("a/g", 0644, "g");
+	TEXT("g", file_text("l/../g"));
+	FAILS(ENOENT, open("l/../f", O_RDONLY));
+	FAILS(ENOTDIR, open("f/../f", O_RDONLY));
+	FAILS(ENOENT, open("missing/../f", O_RDONLY));
+	FAILS(ENOTDIR, open("f/", O_RDONLY));
+	FAILS(ENOTDIR, open("f/.", O_RDONLY));
+	close(WORKS(open("a/", O_RDONLY)));
+	close(WORKS(open("l/", O_RDONLY)));
+	struct stat root, above;
+	WORKS(stat("/", &root));
+	WORKS(stat("/../..", &above));
+	EQUAL(root.st_ino, above.st_ino);
+}
+
+TEST(a_path_has_4095_bytes)
+{
+	char path[5000] = "";
+	struct stat st;
+	put_file("f", 0644, "");
+	for (unsigned i = 0; i < 2047; i++)
+		memcpy(path + 2 * i, "./", 2);
+	path[4094] = 'f';
+	path[4095] = '\0';
+	WORKS(stat(path, &st));
+	path[4094] = '/';
+	path[4095] = 'f';
+	path[4096] = '\0';
+	FAILS(ENAMETOOLONG, stat(path, &st));
+	FAILS(ENAMETOOLONG, open(path, O_RDONLY));
+	FAILS(ENAMETOOLONG, chdir(path));
+}
+
+TEST(directories_may_be_deeper_than_a_path_is_long)
+{
+	char name[256];
+	memset(name, 'd', 250);
+	name[250] = '\0';
+	for (unsigned i = 0; i < 30; i++) {
+		WORKS(mkdir(name, 0755));
+		WORKS(chdir(name));
+	}
+	put_file("f", 0640, "deep");
+	TEXT("deep", file_text("f"));
+	WORKS(chown("f", 5, 6));
+	EQUAL(5, look("f").st_uid);
+	TEXT("ENAMETOOLONG", here());
+	int fd = WORKS(open(".", O_RDONLY));
+	WORKS(unlinkat(fd, "f", 0));
+	for (unsigned i = 0; i < 30; i++) {
+		WORKS(chdir(".."));
+		WORKS(rmdir(name));
+	}
+}
+
+TEST(readlink_cuts_and_errors)
+{
+	char text[16] = "xxxxxxxx";
+	put_file("f", 0644, "");
+	WORKS(symlink("abcdef", "l"));
+	EQUAL(6, readlink("l", text, sizeof(text)));
+	EQUAL(0, memcmp(text, "abcdefxx", 8));
+	EQUAL(3, readlink("l", text + 8, 3));
+	FAILS(EINVAL, readlink("l", text, 0));
+	FAILS(EINVAL, readlink("f", text, sizeof(text)));
+	FAILS(EINVAL, readlink(".", text, sizeof(text)));
+	FAILS(ENOENT, readlink("missing", text, sizeof(text)));
+	FAILS(ENOENT, readlink("", text, sizeof(text)));
+	FAILS(ENOENT, readlink("l/", text, sizeof(text)));
+	FAILS(ENOTDIR, readlink("f/x", text, sizeof(text)));
+	FAILS(EFAULT, syscall(SYS_readlink, bad, text, sizeof(text)));
+	FAILS(EFAULT, syscall(SYS_readlink, "l", bad, sizeof(text)));
+	FAILS(EBADF, readlinkat(77, "l", text, sizeof(text)));
+	int fd = WORKS(open("l", O_PATH | O_NOFOLLOW)), directory = WORKS(open(".", O_RDONLY));
+	EQUAL(6, readlinkat(fd, "", text, sizeof(text)));
+	EQUAL(6, readlinkat(directory, "l", text, sizeof(text)));
+	FAILS(ENOENT, readlinkat(directory, "", text, sizeof(text)));
+	FAILS(ENOTDIR, readlinkat(fd, "x", text, sizeof(text)));
+}
+
+TEST(getcwd_tells_where_chdir_led)
+{
+	char start[PATH_MAX], small[4];
+	strcpy(start, here());
+	size_t length = strlen(start);
+	WORKS(mkdir("a", 0755));
+	WORKS(mkdir("a/b", 0755));
+	WORKS(symlink("a/b", "l"));
+	put_file("f", 0644, "");
+	WORKS(chdir("l"));
+	TEXT("/a/b", here() + length);
+	WORKS(chdir(".."));
+	TEXT("/a", here() + length);
+	WORKS(chdir("."));
+	int fd = WORKS(open("..", O_RDONLY)), path = WORKS(open("b", O_PATH));
+	WORKS(fchdir(path));
+	TEXT("/a/b", here() + length);
+	WORKS(fchdir(fd));
+	TEXT(start, here());
+	FAILS(ENOTDIR, chdir("f"));
+	FAILS(ENOENT, chdir("missing"));
+	FAILS(ENOENT, chdir(""));
+	FAILS(EFAULT, chdir(bad));
+	FAILS(EBADF, fchdir(77));
+	fd = WORKS(open("f", O_RDONLY));
+	FAILS(ENOTDIR, fchdir(fd));
+	TEXT(start, here());
+	FAILS(ERANGE, syscall(SYS_getcwd, small, sizeof(small)));
+	FAILS(EFAULT, syscall(SYS_getcwd, bad, PATH_MAX));
+	EQUAL(length + 1, syscall(SYS_getcwd, start, sizeof(start)));
+	WORKS(chdir("a/b"));
+	WORKS(rmdir("../b"));
+	TEXT("ENOENT", here());
+	FAILS(ENOENT, open("x", O_CREAT | O_WRONLY, 0644));
+	WORKS(chdir(".."));
+	TEXT("/a", here() + length);
+}
+
+TEST(chdir_needs_search_permission)
+{
+	WORKS(mkdir("d", 0700));
+	int fd = WORKS(open("d", O_RDONLY));
+	AS (1000, 1000) {
+		FAILS(EACCES, chdir("d"));
+		FAILS(EACCES, fchdir(fd));
+	}
+}
+
+TEST(chroot_confines_names)
+{
+	char start[PATH_MAX];
+	strcpy(start, here());
+	WORKS(mkdir("r", 0755));
+	WORKS(mkdir("r/d", 0755));
+	put_file("r/f", 0644, "inside");
+	put_file("f", 0644, "outside");
+	WORKS(symlink("/f", "r/d/absolute"));
+	WORKS(symlink("../../../f", "r/d/relative"));
+	put_file("file", 0644, "");
+	FAILS(ENOTDIR, chroot("file"));
+	FAILS(ENOENT, chroot("missing"));
+	FAILS(EFAULT, chroot(bad));
+	AS (1000, 1000)
+		FAILS(EPERM, chroot("r"));
+	int out = WORKS(open(".", O_RDONLY));
+	CHILD {
+		WORKS(chroot("r"));
+		/* The cwd stays where it was: outside. */
+		TEXT("outside", file_text("f"));
+		EQUAL(0, strncmp("(unreachable)", here(), 13));
+		WORKS(chdir("/"));
+		TEXT("/", here());
+		TEXT("inside", file_text("/f"));
+		TEXT("inside", file_text("../../f"));
+		TEXT("inside", file_text("d/absolute"));
+		TEXT("inside", file_text("d/relative"));
+		WORKS(chdir("d"));
+		TEXT("/d", here());
+		/* A descriptor leads out. */
+		WORKS(fchdir(out));
+		TEXT("outside", file_text("f"));
+		FAILS(ENOENT, open(start, O_RDONLY));
+		/* and from there ".." all the way up */
+		for (unsigned i = 0; i < 50; i++)
+			WORKS(chdir(".."));
+		WORKS(chroot("."));
+		TEXT("/", here());
+	}
+	TEXT("outside", file_text("f"));
+	CHILD {
+		WORKS(chroot("r"));
+		WORKS(chdir("/"));
+		WORKS(chroot("d"));
+		WORKS(chdir("/"));
+		TEXT("/", here());
+		FAILS(ENOENT, open("/f", O_RDONLY));
+		FAILS(ENOENT, open("absolute", O_RDONLY));
+		TEXT("inside", (fchdir(out), file_text("r/f")));
+	}
+}
+
+TEST(watches_are_on_the_guests_file)
+{
+	char block[4096] __attribute__((aligned(8)));
+	WORKS(mkdir("d", 0755));
+	put_file("d/f", 0644, "");
+	int fd = WORKS(inotify_init1(IN_NONBLOCK));
+	char path[PATH_MAX];
+	snprintf(path, sizeof(path), "%.4000s/d", here());
+	int watch = WORKS(inotify_add_watch(fd, path, IN_CREATE | IN_DELETE));
+	put_file("d/new", 0644, "");
+	long n = WORKS(read(fd, block, sizeof(block)));
+	struct inotify_event *event = (void *)block;
+	EQUAL(1, n >= (long)sizeof(*event));
+	EQUAL(watch, event->wd);
+	EQUAL(IN_CREATE, event->mask);
+	TEXT("new", event->name);
+	FAILS(ENOENT, inotify_add_watch(fd, "missing", IN_CREATE));
+	FAILS(EBADF, inotify_add_watch(77, "d", IN_CREATE));
+	FAILS(EINVAL, inotify_add_watch(fd, "d", 0));
+	FAILS(EINVAL, inotify_add_watch(0 + WORKS(open("d", O_RDONLY)), "d", IN_CREATE));
+	FAILS(EFAULT, inotify_add_watch(fd, bad, IN_CREATE));
+	put_file("secret", 0600, "");
+	AS (1000, 1000)
+		FAILS(EACCES, inotify_add_watch(fd, "secret", IN_MODIFY));
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Renaming: what may replace what, the flags of renameat2, and what stays with a moved file. */
+/* covers: rename renameat renameat2 */
+#include "guest.h"
+
+static void *const bad = (void *)8;
+static long renameat2_(const char *from, const char *to, unsigned flags)
+{
+	return syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags);
+}
+static void need_renameat2(void)
+{
+	if (renameat2_("missing", "missing", 1) < 0 && errno == ENOSYS)
+		SKIP("no renameat2");
+}
+
+TEST(what_may_replace_what)
+{
+	put_file("f", 0644, "f");
+	put_file("g", 0644, "g");
+	WORKS(mkdir("d", 0755));
+	WORKS(mkdir("empty", 0755));
+	WORKS(mkdir("full", 0755));
+	put_file("full/x", 0644, "");
+	FAILS(EISDIR, rename("f", "d"));
+	FAILS(ENOTDIR, rename("d", "f"));
+	FAILS(ENOTEMPTY, rename("d", "full"));
+	WORKS(rename("d", "empty"));
+	WORKS(rename("f", "g"));
+	TEXT("f", file_text("g"));
+	FAILS(ENOENT, rename("f", "h"));
+	WORKS(symlink("full", "l"));
+	WORKS(rename("g", "l"));
+	TEXT("f", file_text("l"));
+	EQUAL(0100644, look("l").st_mode);
+}
+
+TEST(errors)
+{
+	put_file("f", 0644, "");
+	WORKS(mkdir("d", 0755));
+	WORKS(mkdir("d/d", 0755));
+	WORKS(symlink("d", "l"));
+	FAILS(ENOENT, rename("missing", "x"));
+	FAILS(ENOENT, rename("f", "missing/x"));
+	FAILS(ENOENT, rename("", "x"));
+	FAILS(ENOENT, rename("f", ""));
+	FAILS(ENOTDIR, rename("f/", "x"));
+	FAILS(ENOTDIR, rename("f", "x/"));
+	FAILS(ENOTDIR, rename("l/", "x"));
+	FAILS(ENOTDIR, rename("f/x", "x"));
+	FAILS(ENOTDIR, rename("d", "f/x"));
+	FAILS(EINVAL, rename("d", "d/d/x"));
+	FAILS(EINVAL, rename("d", "d/x"));
+	FAILS(ENOTEMPTY, rename("d/d", "d"));
+	FAILS(EBUSY, rename("d/.", "x"));
+	FAILS(EBUSY, rename("d", "d/.."));
+	FAILS(EBUSY, rename("/", "x"));
+	FAILS(EFAULT, rename(bad, "x"));
+	FAILS(EFAULT, rename("f", bad));
+	FAILS(EBADF, renameat(77, "f", AT_FDCWD, "x"));
+	FAILS(EBADF, renameat(AT_FDCWD, "f", 77, "x"));
+	WORKS(rename("d/", "e/"));
+	int fd = WORKS(open("e", O_PATH));
+	WORKS(renameat(AT_FDCWD, "f", fd, "moved"));
+	EQUAL(0100644, look("e/moved").st_mode);
+}
+
+TEST(two_names_of_one_file_both_stay)
+{
+	put_file("f", 0644, "");
+	WORKS(link("f", "g"));
+	WORKS(rename("f", "g"));
+	EQUAL(2, look("f").st_nlink);
+	EQUAL(2, look("g").st_nlink);
+}
+
+TEST(owner_and_mode_move_along)
+{
+	put_file("f", 0644, "");
+	WORKS(chown("f", 5, 6));
+	WORKS(chmod("f", 04751));
+	put_file("g", 0600, "");
+	WORKS(rename("f", "g"));
+	EQUAL(5, look("g").st_uid);
+	EQUAL(04751, mode_of("g"));
+	put_file("f", 0600, "");
+	EQUAL(0, look("f").st_uid);
+	EQUAL(0600, mode_of("f"));
+	WORKS(mkdir("d", 0700));
+	WORKS(chown("d", 7, 8));
+	put_file("d/in", 0600, "x");
+	WORKS(chown("d/in", 9, 9));
+	WORKS(rename("d", "e"));
+	EQUAL(7, look("e").st_uid);
+	EQUAL(9, look("e/in").st_uid);
+	FAILS(ENOENT, open("d/in", O_RDONLY));
+}
+
+TEST(a_moved_cwd_is_where_it_now_is)
+{
+	char here[PATH_MAX], start[PATH_MAX];
+	WORKS(getcwd(start, sizeof(start)) ? 0 : -1);
+	WORKS(mkdir("a", 0755));
+	WORKS(mkdir("a/b", 0755));
+	WORKS(mkdir("c", 0755));
+	WORKS(chdir("a/b"));
+	WORKS(rename("../../a", "../../c/moved"));
+	WORKS(getcwd(here, sizeof(here)) ? 0 : -1);
+	TEXT("/c/moved/b", here + strlen(start));
+	put_file("f", 0644, "x");
+	TEXT("x", file_text("../../moved/b/f"));
+	WORKS(chdir("../../.."));
+	TEXT("x", file_text("c/moved/b/f"));
+}
+
+TEST(noreplace_replaces_nothing)
+{
+	need_renameat2();
+	put_file("f", 0644, "f");
+	put_file("g", 0644, "g");
+	WORKS(symlink("missing", "l"));
+	FAILS(EEXIST, renameat2_("f", "g", RENAME_NOREPLACE));
+	FAILS(EEXIST, renameat2_("f", "l", RENAME_NOREPLACE));
+	FAILS(EEXIST, renameat2_("f", "f", RENAME_NOREPLACE));
+	FAILS(EEXIST, renameat2_("f", ".", RENAME_NOREPLACE));
+	WORKS(renameat2_("f", "h", RENAME_NOREPLACE));
+	TEXT("f", file_text("h"));
+}
+
+TEST(exchange_swaps_any_two)
+{
+	need_renameat2();
+	char here[PATH_MAX];
+	put_file("f", 0640, "f");
+	WORKS(chown("f", 5, 6));
+	WORKS(mkdir("d", 0750));
+	WORKS(chown("d", 7, 8));
+	WORKS(mkdir("e", 0755));
+	FAILS(ENOENT, renameat2_("f", "missing", RENAME_EXCHANGE));
+	WORKS(renameat2_("f", "d", RENAME_EXCHANGE));
+	EQUAL(S_IFDIR | 0750, look("f").st_mode);
+	EQUAL(7, look("f").st_uid);
+	EQUAL(S_IFREG | 0640, look("d").st_mode);
+	EQUAL(5, look("d").st_uid);
+	TEXT("f", file_text("d"));
+	put_file("f/in", 0644, "");
+	WORKS(chdir("e"));
+	WORKS(renameat2_("../f", "../e", RENAME_EXCHANGE));
+	WORKS(getcwd(here, sizeof(here)) ? 0 : -1);
+	TEXT("/f", strrchr(here, '/'));
+	EQUAL(S_IFREG | 0644, look("../e/in").st_mode);
+	FAILS(EINVAL, renameat2_("../e", "../e/in", RENAME_EXCHANGE));
+	FAILS(EINVAL, renameat2_("../e/in", "../e", RENAME_EXCHANGE));
+}
+
+TEST(whiteout_leaves_a_whiteout)
+{
+	need_renameat2();
+	put_file("f", 0644, "f");
+	if (renameat2_("f", "g", RENAME_WHITEOUT) < 0) {
+		EQUAL(EINVAL, errno);
+		SKIP("the file system makes no whiteouts");
+	}
+	EQUAL(S_IFCHR, look("f").st_mode & S_IFMT);
+	EQUAL(0, look("f").st_rdev);
+	TEXT("f", file_text("g"));
+}
+
+TEST(wrong_flags_are_einval_before_anything)
+{
+	need_renameat2();
+	FAILS(EINVAL, renameat2_("missing", "x", 8));
+	FAILS(EINVAL, renameat2_("missing", "x", RENAME_NOREPLACE | RENAME_EXCHANGE));
+	FAILS(EINVAL, renameat2_("missing", "x", RENAME_WHITEOUT | RENAME_EXCHANGE));
+	FAILS(ENOENT, renameat2_("missing", "x", RENAME_NOREPLACE));
+}
+
+TEST(permissions)
+{
+	WORKS(mkdir("a", 0777));
+	WORKS(chmod("a", 0777));
+	WORKS(mkdir("b", 0777));
+	WORKS(chmod("b", 0777));
+	WORKS(mkdir("a/roots", 0755));
+	WORKS(mkdir("a/own", 0755));
+	WORKS(chown("a/own", 1000, 1000));
+	WORKS(mkdir("locked", 0755));
+	AS (1000, 1000) {
+		/* A directory that gets another parent must be writable: its ".." changes. */
+		FAILS(EACCES, rename("a/roots", "b/roots"));
+		WORKS(rename("a/roots", "a/renamed"));
+		WORKS(rename("a/own", "b/own"));
+		FAILS(EACCES, rename("b/own", "locked/own"));
+		FAILS(EACCES, rename("locked", "a/locked"));
+	}
+}
