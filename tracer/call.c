@@ -103,19 +103,16 @@ static int decode_paths(struct call *c)
 				lookup |= LOOKUP_EMPTY;
 		}
 		taddr at = c->argument[p->path - 1];
-		int r;
 		if (!at && (lookup & LOOKUP_NULL) && dir_fd != AT_FDCWD) {
-			if (c->at_flags)
-				return -EINVAL;
 			c->text[i][0] = '\0';
-			lookup |= LOOKUP_EMPTY;
-			r = 0;
-		} else if (!at && (lookup & LOOKUP_EMPTY)) {
-			c->text[i][0] = '\0';
-			r = 0;
-		} else {
-			r = memory_read_string(c->t, at, c->text[i], PATH_MAX);
+			int r = path_of_fd(c->t, dir_fd, o);
+			if (r == 0 && path_is_unopened(o))
+				r = -EBADF;
+			if (r < 0)
+				return r;
+			continue;
 		}
+		int r = memory_read_string(c->t, at, c->text[i], PATH_MAX);
 		if (r == 0)
 			r = path_lookup(c->t, dir_fd, c->text[i], lookup, o);
 		if (r < 0)

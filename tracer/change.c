@@ -27,18 +27,19 @@ int64_t hook_chmod(struct call *c)
 	mode_t mode = c->argument[after_path(c)] & 07777;
 	if (is_read_only(o))
 		return -EROFS;
+	/* notify_change of fs/attr.c: what a symlink allows is nobody's to change. */
+	if (S_ISLNK(o->real.st_mode))
+		return -EOPNOTSUPP;
 	int r = path_must_own(c->t, o);
 	if (r < 0)
 		return r;
-	if (S_ISLNK(o->real.st_mode))
-		return -EOPNOTSUPP;
 	struct meta_entry entry;
 	meta_get_or_default(session.meta, &o->real, &entry);
 	/* chmod(2): the set-group-ID bit needs membership or CAP_FSETID. */
 	if (!cred_in_group(&c->t->cred, entry.gid) && !cred_has(&c->t->cred, CAPABILITY_FSETID))
 		mode &= ~(mode_t)S_ISGID;
 	entry.mode = (entry.mode & S_IFMT) | mode;
-	return share_set_mode(o, &entry);
+	return share_set_mode(c->t, o, &entry);
 }
 
 static uint32_t id_argument(const struct call *c, unsigned n)
@@ -47,6 +48,33 @@ static uint32_t id_argument(const struct call *c, unsigned n)
 	if (c->abi == ABI_32 && c->row->has_short_ids)
 		return (id & 0xffff) == 0xffff ? (uint32_t)-1 : id & 0xffff;
 	return id;
+}
+
+/* chown_ok and chgrp_ok of fs/attr.c */
+static bool may_chown(const struct cred *cred, const struct meta_entry *entry, uint32_t uid, uint32_t gid)
+{
+	bool is_owner = cred->fsuid == entry->uid;
+	if (cred_has(cred, CAPABILITY_CHOWN))
+		return true;
+	if (uid != (uint32_t)-1 && !(is_owner && uid == entry->uid))
+		return false;
+	return gid == (uint32_t)-1 || (is_owner && (gid == entry->gid || cred_in_group(cred, gid)));
+}
+
+/* chown_common of fs/open.c: set-id bits go, whoever asks and whatever for. */
+static uint32_t mode_after_chown(const struct cred *cred, const struct meta_entry *entry, uint32_t gid)
+{
+	uint32_t mode = entry->mode;
+	if (S_ISDIR(mode))
+		return mode;
+	bool has_fsetid = cred_has(cred, CAPABILITY_FSETID);
+	mode &= ~(uint32_t)S_ISUID;
+	if ((mode & S_IXGRP) || (!cred_in_group(cred, entry->gid) && !has_fsetid))
+		mode &= ~(uint32_t)S_ISGID;
+	/* setattr_prepare: that was a change of mode, which looks at the group that will be. */
+	if (mode != entry->mode && gid != (uint32_t)-1 && !cred_in_group(cred, gid) && !has_fsetid)
+		mode &= ~(uint32_t)S_ISGID;
+	return mode;
 }
 
 int64_t hook_chown(struct call *c)
@@ -58,30 +86,23 @@ int64_t hook_chown(struct call *c)
 		return -EROFS;
 	struct meta_entry entry;
 	meta_get_or_default(session.meta, &o->real, &entry);
-	if (!cred_has(cred, CAPABILITY_CHOWN)) {
-		/* chown_ok and chgrp_ok of fs/attr.c */
-		bool is_owner = cred->fsuid == entry.uid;
-		if (uid != (uint32_t)-1 && !(is_owner && uid == entry.uid))
-			return -EPERM;
-		if (gid != (uint32_t)-1 && !(is_owner && (gid == entry.gid || cred_in_group(cred, gid))))
-			return -EPERM;
-	}
-	/* chown_common of fs/open.c: set-id bits and capabilities go, whoever asks. */
-	if (S_ISREG(entry.mode) || S_ISCHR(entry.mode) || S_ISBLK(entry.mode) || S_ISFIFO(entry.mode)) {
-		entry.mode &= ~(mode_t)S_ISUID;
-		if ((entry.mode & S_IXGRP) ||
-		    (!cred_in_group(cred, entry.gid) && !cred_has(cred, CAPABILITY_FSETID)))
-			entry.mode &= ~(mode_t)S_ISGID;
-		if (entry.xattr)
-			meta_xattr_set(session.meta, &entry, "security.capability", NULL, 0, 0);
-	}
+	if (!may_chown(cred, &entry, uid, gid))
+		return -EPERM;
+	uint32_t mode = mode_after_chown(cred, &entry, gid);
+	/* A change of mode is the owner's, even this one. */
+	if (mode != entry.mode && path_must_own(c->t, o) < 0)
+		return -EPERM;
+	entry.mode = mode;
+	if (!S_ISDIR(mode) && entry.xattr)
+		meta_xattr_set(session.meta, &entry, "security.capability", NULL, 0, 0);
 	if (uid != (uint32_t)-1)
 		entry.uid = uid;
 	if (gid != (uint32_t)-1)
 		entry.gid = gid;
+	if (!S_ISLNK(o->real.st_mode))
+		return share_set_mode(c->t, o, &entry);
 	meta_set(session.meta, &o->real, &entry);
-	if (S_ISDIR(o->real.st_mode))
-		path_forget(o->host);
+	share_touch(o);
 	return 0;
 }
 
@@ -101,14 +122,19 @@ int check_truncate(const struct call *c)
 int64_t hook_truncate(struct call *c)
 {
 	struct object *o = &c->object[0];
-	int64_t length = length_argument(c);
-	if (S_ISDIR(o->real.st_mode))
+	struct meta_entry entry;
+	meta_get_or_default(session.meta, &o->real, &entry);
+	/* vfs_truncate of fs/open.c */
+	if (S_ISDIR(entry.mode))
 		return -EISDIR;
+	if (!S_ISREG(entry.mode))
+		return -EINVAL;
+	int64_t length = length_argument(c);
 	int r = path_permission(c->t, o, CRED_WRITE);
 	if (r == 0)
 		r = share_make_private(o, length != 0);
 	if (r == 0)
-		r = share_drop_privileges(c->t, o, true);
+		r = share_mark(c->t, o);
 	if (r < 0)
 		return r;
 	return truncate(path_short(o->host), length) < 0 ? -errno : 0;
@@ -120,8 +146,6 @@ static int64_t set_times(struct call *c, const struct timespec times[2])
 	if (is_read_only(o))
 		return -EROFS;
 	bool is_now = !times || (times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW);
-	if (times && times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT)
-		return 0;
 	if (path_must_own(c->t, o) < 0) {
 		if (!is_now)
 			return -EPERM;
@@ -138,7 +162,7 @@ static int64_t set_times(struct call *c, const struct timespec times[2])
 	return errno == EPERM && o->real.st_uid != session.uid && !S_ISREG(o->real.st_mode) ? 0 : -errno;
 }
 
-static int read_times(const struct call *c, struct timespec times[2])
+static int read_timespecs(const struct call *c, struct timespec times[2])
 {
 	taddr from = c->argument[2];
 	if (c->abi == ABI_32 && strcmp(c->row->name, "utimensat") == 0) {
@@ -149,19 +173,21 @@ static int read_times(const struct call *c, struct timespec times[2])
 			times[i] = (struct timespec){ small[2 * i], small[2 * i + 1] };
 		return 0;
 	}
-	return memory_read(c->t, from, times, 2 * sizeof(*times)) < 0 ? -EFAULT : 0;
+	return memory_read(c->t, from, times, 2 * sizeof(*times));
 }
 
-/* fs/utimes.c: "Nothing to do, we must not even check the path." */
+/* sys_utimensat and do_utimes of fs/utimes.c */
 int check_utimensat(const struct call *c)
 {
 	struct timespec times[2];
-	if (!c->argument[2])
-		return 0;
-	int r = read_times(c, times);
-	if (r < 0)
-		return r;
-	return times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT ? CHECK_DONE : 0;
+	if (c->argument[2]) {
+		int r = read_timespecs(c, times);
+		if (r < 0)
+			return r;
+		if (times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT)
+			return CHECK_DONE;
+	}
+	return !c->argument[1] && call_int(c, 0) != AT_FDCWD && call_int(c, 3) ? -EINVAL : 0;
 }
 
 int64_t hook_utimensat(struct call *c)
@@ -169,8 +195,9 @@ int64_t hook_utimensat(struct call *c)
 	struct timespec times[2];
 	if (!c->argument[2])
 		return set_times(c, NULL);
-	if (read_times(c, times) < 0)
-		return -EFAULT;
+	int r = read_timespecs(c, times);
+	if (r < 0)
+		return r;
 	for (int i = 0; i < 2; i++)
 		if (times[i].tv_nsec != UTIME_NOW && times[i].tv_nsec != UTIME_OMIT &&
 		    (times[i].tv_nsec < 0 || times[i].tv_nsec >= 1000000000))
@@ -178,12 +205,10 @@ int64_t hook_utimensat(struct call *c)
 	return set_times(c, times);
 }
 
-int64_t hook_utimes(struct call *c)
+static int read_timevals(const struct call *c, struct timespec times[2])
 {
 	taddr from = c->argument[after_path(c)];
 	int64_t value[4];
-	if (!from)
-		return set_times(c, NULL);
 	if (c->abi == ABI_32) {
 		int32_t small[4];
 		if (memory_read(c->t, from, small, sizeof(small)) < 0)
@@ -195,8 +220,24 @@ int64_t hook_utimes(struct call *c)
 	}
 	if (value[1] < 0 || value[1] >= 1000000 || value[3] < 0 || value[3] >= 1000000)
 		return -EINVAL;
-	struct timespec times[2] = { { value[0], value[1] * 1000 }, { value[2], value[3] * 1000 } };
-	return set_times(c, times);
+	times[0] = (struct timespec){ value[0], value[1] * 1000 };
+	times[1] = (struct timespec){ value[2], value[3] * 1000 };
+	return 0;
+}
+
+int check_utimes(const struct call *c)
+{
+	struct timespec times[2];
+	return c->argument[after_path(c)] ? read_timevals(c, times) : 0;
+}
+
+int64_t hook_utimes(struct call *c)
+{
+	struct timespec times[2];
+	if (!c->argument[after_path(c)])
+		return set_times(c, NULL);
+	int r = read_timevals(c, times);
+	return r < 0 ? r : set_times(c, times);
 }
 
 int64_t hook_utime(struct call *c)

@@ -26,6 +26,7 @@ struct program {
 	char interpreter[PATH_ROOM]; /* host path, "" when it has none */
 	enum abi abi;
 	struct exec_file file;
+	bool is_readable;
 };
 
 /* New leading arguments of a script, outermost interpreter first. */
@@ -40,7 +41,8 @@ static void read_file_caps(const struct meta_entry *entry, struct exec_file *ret
 	uint32_t data[6] = { 0 };
 	ssize_t n = entry->xattr ? meta_xattr_get(session.meta, entry, "security.capability", data, sizeof(data)) : -1;
 	uint32_t revision = data[0] & 0xff000000;
-	if ((n != 20 && n != 24) || (revision != 0x02000000 && revision != 0x03000000))
+	/* get_vfs_caps_from_disk: those of another namespace's root are none here. */
+	if (!(n == 20 && revision == 0x02000000) && !(n == 24 && revision == 0x03000000 && data[5] == 0))
 		return;
 	ret->has_caps = true;
 	ret->caps_effective = data[0] & 1;
@@ -213,6 +215,7 @@ static int find_program(struct call *c, const char *given, struct leading *lead,
 			meta_get_or_default(session.meta, &o->real, &entry);
 			p->file = (struct exec_file){ .uid = entry.uid, .gid = entry.gid, .mode = entry.mode };
 			read_file_caps(&entry, &p->file);
+			p->is_readable = path_permission(c->t, o, CRED_READ) == 0;
 			name_of(c, o, p->guest);
 			r = o->is_fd ? give_name(c, o, fd) : 0;
 			if (r < 0)
@@ -364,6 +367,7 @@ int64_t hook_execve(struct call *c)
 	bool is_secure;
 	c->t->exec->cred = c->t->cred;
 	c->t->exec->abi = program.abi;
+	c->t->exec->is_readable = program.is_readable;
 	c->t->exec->exe = mem_strdup(c->t->exec, program.guest);
 	cred_exec(&c->t->exec->cred, &program.file, &is_secure);
 	r = start_loader(c, at, given, &program, is_secure);
@@ -387,6 +391,7 @@ void exec_commit(struct tracee *t)
 	if (!plan || t->loader_slot < 0)
 		return;
 	arch_set_loader_slot(t, t->loader_slot);
+	struct cred old = t->cred;
 	t->cred = plan->cred;
 	t->has_shim = true;
 	session.has_started = true;
@@ -394,6 +399,10 @@ void exec_commit(struct tracee *t)
 	TALLOC_FREE(t->process->exe);
 	t->process->exe = mem_strdup(t->process, plan->exe);
 	t->process->abi = plan->abi;
+	/* begin_new_exec of fs/exec.c: by who it was, then by who it becomes. */
 	t->process->is_dumpable = true;
+	if (old.euid != old.ruid || old.egid != old.rgid || !plan->is_readable)
+		process_set_suid_dumpable(t->process);
+	tracee_changed_cred(t, &old);
 	TALLOC_FREE(t->exec);
 }

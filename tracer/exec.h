@@ -9,6 +9,7 @@ struct exec_plan {
 	struct cred cred;
 	enum abi abi;
 	char *exe; /* guest path of the ELF program */
+	bool is_readable; /* to who starts it: else it may not be dumped */
 };
 
 /* At the exec event: the new program is the tracee's. */

@@ -27,6 +27,7 @@ int64_t hook_chown(struct call *c);
 int check_truncate(const struct call *c);
 int64_t hook_truncate(struct call *c);
 int check_utimensat(const struct call *c);
+int check_utimes(const struct call *c);
 int64_t hook_utimensat(struct call *c);
 int64_t hook_utime(struct call *c);
 int64_t hook_utimes(struct call *c);
@@ -34,6 +35,7 @@ int64_t hook_umask(struct call *c);
 
 /* names.c: making, linking, removing names */
 int64_t hook_mkdir(struct call *c);
+int check_mknod(const struct call *c);
 int64_t hook_mknod(struct call *c);
 int64_t hook_symlink(struct call *c);
 int64_t hook_link(struct call *c);
@@ -64,7 +66,9 @@ int64_t hook_capset(struct call *c);
 int64_t hook_prctl(struct call *c);
 
 /* xattr.c */
+int check_xattr_name(const struct call *c);
 int64_t hook_getxattr(struct call *c);
+int check_setxattr(const struct call *c);
 int64_t hook_setxattr(struct call *c);
 int64_t hook_listxattr(struct call *c);
 int64_t hook_removexattr(struct call *c);

@@ -38,7 +38,7 @@ int64_t hook_getuid(struct call *c)
 				       cred->egid;
 }
 
-int64_t hook_setuid(struct call *c)
+static int64_t set_id(struct call *c)
 {
 	struct cred *cred = &c->t->cred;
 	uint32_t a = id_argument(c, 0), b = id_argument(c, 1), d = id_argument(c, 2);
@@ -55,6 +55,14 @@ int64_t hook_setuid(struct call *c)
 	if (is_call(c, "setresgid"))
 		return cred_setresgid(cred, a, b, d);
 	return shown_id(c, is_call(c, "setfsuid") ? cred_setfsuid(cred, a) : cred_setfsgid(cred, a));
+}
+
+int64_t hook_setuid(struct call *c)
+{
+	struct cred old = c->t->cred;
+	int64_t r = set_id(c);
+	tracee_changed_cred(c->t, &old);
+	return r;
 }
 
 static int write_id(const struct call *c, taddr to, uint32_t id)
@@ -221,12 +229,13 @@ int64_t hook_prctl(struct call *c)
 	uint64_t a = c->argument[1], b = c->argument[2];
 	switch (call_int(c, 0)) {
 	case PR_GET_DUMPABLE:
-		return c->t->process->is_dumpable;
+		return c->t->process->is_dumpable ? 1 : c->t->process->undumpable_as;
 	case PR_SET_DUMPABLE:
 		if (a > 1)
 			return -EINVAL;
 		/* Really it stays dumpable: the tracer reads /proc/PID of it. */
 		c->t->process->is_dumpable = a;
+		c->t->process->undumpable_as = 0;
 		return 0;
 	case PR_GET_KEEPCAPS:
 		return !!(cred->securebits & SECURE_KEEP_CAPS);

@@ -48,15 +48,23 @@ int64_t hook_mkdir(struct call *c)
 	return share_record_new(c->t, o, mode, 0);
 }
 
+/* may_mknod of fs/namei.c */
+int check_mknod(const struct call *c)
+{
+	mode_t asked = c->argument[after_path(c)];
+	if (S_ISDIR(asked))
+		return -EPERM;
+	return !(asked & S_IFMT) || S_ISREG(asked) || S_ISCHR(asked) || S_ISBLK(asked) || S_ISFIFO(asked) ||
+			       S_ISSOCK(asked) ?
+		       0 :
+		       -EINVAL;
+}
+
 int64_t hook_mknod(struct call *c)
 {
 	struct object *o = &c->object[0];
 	unsigned at = after_path(c);
 	mode_t asked = c->argument[at], type = asked & S_IFMT;
-	if (S_ISDIR(asked))
-		return -EPERM;
-	if (type && !S_ISREG(asked) && !S_ISCHR(asked) && !S_ISBLK(asked) && !S_ISFIFO(asked) && !S_ISSOCK(asked))
-		return -EINVAL;
 	int r = may_create(c, o, false);
 	if (r < 0)
 		return r;
@@ -240,13 +248,28 @@ static bool have_one_parent(const struct object *a, const struct object *b)
 	return strncmp(a->guest, b->guest, length + 1) == 0 && strrchr(b->guest, '/') == b->guest + length;
 }
 
-/* do_renameat2 of fs/namei.c, down to where the permissions are asked for. */
-static int check_rename_names(const struct object *from, const struct object *to, unsigned flags)
+/* The mount that the name itself is on, whatever is mounted over it. */
+static const struct mount *mount_of_name(const struct call *c, const struct object *o)
 {
-	if (from->mount != to->mount)
+	char parent[PATH_ROOM];
+	if (o->is_dot)
+		return o->mount;
+	size_t length = strrchr(o->guest, '/') - o->guest;
+	memcpy(parent, o->guest, length);
+	parent[length] = '\0';
+	return mounts_of(c->t->mounts, length ? parent : "/");
+}
+
+/* do_renameat2 of fs/namei.c, down to where the permissions are asked for. */
+static int check_rename_names(const struct call *c, unsigned flags)
+{
+	const struct object *from = &c->object[0], *to = &c->object[1];
+	if (mount_of_name(c, from) != mount_of_name(c, to))
 		return -EXDEV;
 	if (from->is_dot || to->is_dot)
 		return !from->is_dot && (flags & RENAME_NOREPLACE) ? -EEXIST : -EBUSY;
+	if (!from->exists)
+		return -ENOENT;
 	if ((flags & RENAME_NOREPLACE) && to->exists)
 		return -EEXIST;
 	if (flags & RENAME_EXCHANGE) {
@@ -294,7 +317,7 @@ int64_t hook_rename(struct call *c)
 	struct object *from = &c->object[0], *to = &c->object[1];
 	unsigned flags = strcmp(c->row->name, "renameat2") == 0 ? (unsigned)c->argument[4] : 0;
 	bool is_directory = S_ISDIR(from->real.st_mode);
-	int r = check_rename_names(from, to, flags);
+	int r = check_rename_names(c, flags);
 	if (r < 0)
 		return r;
 	if (to->exists && from->real.st_dev == to->real.st_dev && from->real.st_ino == to->real.st_ino)

@@ -14,7 +14,14 @@
 #include "tracer/procfs.h"
 #include "tracer/share.h"
 
+#define O_PATH_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
 #define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
+
+/* VALID_OPEN_FLAGS of include/linux/fcntl.h, as bits of the kernel: O_LARGEFILE is 0 here. */
+#define VALID_FLAGS                                                                                       \
+	((uint64_t)(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC |  \
+		    FASYNC | O_DIRECT | 0100000 | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | \
+		    TMPFILE_BIT))
 
 /* linux/openat2.h */
 struct open_how_v0 {
@@ -30,6 +37,17 @@ struct opening {
 	unsigned lookup; /* added to what the flags say */
 	bool is_created; /* by us: O_EXCL has been honoured */
 };
+
+/* build_open_flags of fs/open.c: what is refused before a path is looked at. */
+static int check_flags(uint64_t flags)
+{
+	if ((flags & (O_DIRECTORY | O_CREAT)) == (O_DIRECTORY | O_CREAT))
+		return -EINVAL;
+	/* "\004\002\006\006"[flags & O_ACCMODE]: all but O_RDONLY write. */
+	if ((flags & TMPFILE_BIT) && (!(flags & O_DIRECTORY) || (flags & O_ACCMODE) == O_RDONLY))
+		return -EINVAL;
+	return 0;
+}
 
 /* A device made by mknod works when it is one that everybody may use; others are not there. */
 static const char *host_device(const struct meta_entry *entry)
@@ -50,8 +68,6 @@ static const char *host_device(const struct meta_entry *entry)
 static int create(struct call *c, struct opening *op)
 {
 	struct object *o = &c->object[0];
-	if (op->flags & O_DIRECTORY)
-		return -EINVAL;
 	if (o->had_trailing_slash)
 		return -EISDIR;
 	int r = path_may_change_parent(c->t, o);
@@ -107,7 +123,7 @@ static int64_t check_existing(struct call *c, const struct opening *op, const ch
 	}
 	if (mask & CRED_WRITE) {
 		r = share_make_private(o, !(op->flags & O_TRUNC));
-		return r < 0 ? r : share_drop_privileges(c->t, o, op->flags & O_TRUNC);
+		return r < 0 ? r : share_mark(c->t, o);
 	}
 	if (o->real.st_uid == session.uid && !(o->real.st_mode & 0400))
 		path_repair(o->host);
@@ -142,7 +158,10 @@ static int64_t open_common(struct call *c, struct opening *op)
 {
 	struct object *o = &c->object[0];
 	char *text = c->text[0];
-	int r = memory_read_string(c->t, c->argument[op->path_argument], text, PATH_MAX);
+	int r = check_flags(op->flags);
+	if (r < 0)
+		return r;
+	r = memory_read_string(c->t, c->argument[op->path_argument], text, PATH_MAX);
 	if (r < 0)
 		return r;
 	bool creates = (op->flags & O_CREAT) && !(op->flags & O_PATH);
@@ -194,6 +213,9 @@ int64_t hook_open(struct call *c)
 	};
 	uint64_t flags = op.flags;
 	mode_t mode = op.mode;
+	/* O_PATH beats everything else (build_open_how). */
+	if (op.flags & O_PATH)
+		op.flags &= O_PATH_FLAGS;
 	int64_t r = open_common(c, &op);
 	if (r != CALL_PASS && r != CALL_PASS_EXIT)
 		return r;
@@ -216,7 +238,8 @@ int64_t hook_openat2(struct call *c)
 	if (how.resolve & ~(uint64_t)(RESOLVE_XDEV | RESOLVE_MAGIC | RESOLVE_SYMLINK | RESOLVE_BELOW | RESOLVE_ROOT |
 				      RESOLVE_CACHE) ||
 	    (how.resolve & (RESOLVE_BELOW | RESOLVE_ROOT)) == (RESOLVE_BELOW | RESOLVE_ROOT) ||
-	    (how.mode && !(how.flags & (O_CREAT | TMPFILE_BIT))) || (how.mode & ~UINT64_C(07777)))
+	    (how.mode && !(how.flags & (O_CREAT | TMPFILE_BIT))) || (how.mode & ~UINT64_C(07777)) ||
+	    (how.flags & ~VALID_FLAGS) || ((how.flags & O_PATH) && (how.flags & ~(uint64_t)O_PATH_FLAGS)))
 		return -EINVAL;
 	/* openat2(2): a caller of RESOLVE_CACHED must be ready for EAGAIN. */
 	if (how.resolve & RESOLVE_CACHE)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "tracer/base/mem.h"
+#include "tracer/core/acl.h"
 #include "tracer/procfs.h"
 
 enum { SYMLINK_LIMIT = 40 };
@@ -295,6 +296,24 @@ static int go_down(struct walk *w, const char *name, size_t length)
 	return append(o->host, &o->host_length, name, length);
 }
 
+static int may_access_entry(const struct tracee *t, const struct meta_entry *entry, unsigned mask)
+{
+	char acl[ACL_BYTES_MAX];
+	ssize_t n = 0;
+	/* Capabilities ask no ACL. */
+	if (entry->xattr && !cred_has(&t->cred, CAPABILITY_DAC_OVERRIDE))
+		n = meta_xattr_get(session.meta, entry, "system.posix_acl_access", acl, sizeof(acl));
+	return cred_permission(&t->cred, entry->uid, entry->gid, entry->mode, acl, n > 0 ? n : 0, mask);
+}
+
+/* By what the table says of the inode with this real stat. */
+static int may_access(const struct tracee *t, const struct stat *real, unsigned mask)
+{
+	struct meta_entry entry;
+	meta_get_or_default(session.meta, real, &entry);
+	return may_access_entry(t, &entry, mask);
+}
+
 static int must_search(struct walk *w)
 {
 	struct stat st;
@@ -303,9 +322,9 @@ static int must_search(struct walk *w)
 		return r;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
-	if (!(w->at->mount->flags & BINDING_PROC) || !procfs_owner(w->at->host, w->t, &st))
-		meta_view(session.meta, &st);
-	return cred_permission(&w->t->cred, st.st_uid, st.st_gid, st.st_mode, CRED_EXECUTE);
+	if ((w->at->mount->flags & BINDING_PROC) && procfs_owner(w->at->host, w->t, &st))
+		return cred_permission(&w->t->cred, st.st_uid, st.st_gid, st.st_mode, NULL, 0, CRED_EXECUTE);
+	return may_access(w->t, &st, CRED_EXECUTE);
 }
 
 static int prepend(struct walk *w, const char *target, const char *rest)
@@ -706,8 +725,12 @@ int path_permission(struct tracee *t, struct object *o, unsigned mask)
 	    (S_ISREG(o->real.st_mode) || S_ISDIR(o->real.st_mode) || S_ISLNK(o->real.st_mode)))
 		return -EROFS;
 	struct stat st;
+	struct meta_entry entry;
 	path_shown(t, o, &st);
-	return cred_permission(&t->cred, st.st_uid, st.st_gid, st.st_mode, mask);
+	meta_get_or_default(session.meta, &o->real, &entry);
+	entry.uid = st.st_uid;
+	entry.gid = st.st_gid;
+	return may_access_entry(t, &entry, mask);
 }
 
 int path_parent_stat(struct object *o, struct stat *ret)
@@ -730,10 +753,7 @@ int path_may_change_parent(struct tracee *t, struct object *o)
 		return 0;
 	struct stat st;
 	int r = path_parent_stat(o, &st);
-	if (r < 0)
-		return r;
-	meta_view(session.meta, &st);
-	return cred_permission(&t->cred, st.st_uid, st.st_gid, st.st_mode, CRED_WRITE | CRED_EXECUTE);
+	return r < 0 ? r : may_access(t, &st, CRED_WRITE | CRED_EXECUTE);
 }
 
 int path_may_remove(struct tracee *t, struct object *o)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tracer/base/io.h"
+#include "tracer/core/acl.h"
 
 mode_t share_real_mode(mode_t shown)
 {
@@ -45,24 +46,67 @@ static int put_in_place(struct object *o, const char *copy)
 	return 0;
 }
 
-int share_drop_privileges(const struct tracee *t, struct object *o, bool is_now)
+/* What a write by these credentials takes: setattr_should_drop_suidgid of fs/attr.c, cap_inode_need_killpriv. */
+static uint64_t marks_of(const struct cred *cred, const struct meta_entry *entry)
+{
+	uint64_t marks = 0;
+	if (!S_ISREG(entry->mode))
+		return 0;
+	if (entry->xattr && meta_xattr_get(session.meta, entry, "security.capability", NULL, 0) >= 0)
+		marks |= META_MARK_CAPS;
+	if (cred_has(cred, CAPABILITY_FSETID))
+		return marks;
+	if (entry->mode & S_ISUID)
+		marks |= META_MARK_SUID;
+	if ((entry->mode & S_ISGID) && ((entry->mode & S_IXGRP) || !cred_in_group(cred, entry->gid)))
+		marks |= META_MARK_SGID;
+	return marks;
+}
+
+/* Give the host's file these permission bits, and the mark when there is what it stands for. */
+static int set_real_mode(struct object *o, mode_t mode, struct meta_entry *entry, uint64_t marks)
+{
+	struct stat st;
+	const char *host = path_short(o->host);
+	if (marks)
+		mode = (mode & 0666) | S_ISUID;
+	if (chmod(host, mode) < 0)
+		return -errno;
+	o->real.st_mode = (o->real.st_mode & S_IFMT) | mode;
+	/* A file system without the bit cannot tell of writes. */
+	entry->marks = marks && stat(host, &st) == 0 && (st.st_mode & S_ISUID) ? marks : 0;
+	return 0;
+}
+
+int share_mark(const struct tracee *t, struct object *o)
 {
 	struct meta_entry entry;
-	if (!meta_get(session.meta, o->real.st_dev, o->real.st_ino, &entry) || !S_ISREG(entry.mode))
+	if (!S_ISREG(o->real.st_mode) || meta_is_shared(session.meta, &o->real))
 		return 0;
-	/* setattr_should_drop_suidgid of fs/attr.c */
-	uint32_t mode = entry.mode;
-	if (!cred_has(&t->cred, CAPABILITY_FSETID)) {
-		mode &= ~(uint32_t)S_ISUID;
-		if ((mode & S_IXGRP) || !cred_in_group(&t->cred, entry.gid))
-			mode &= ~(uint32_t)S_ISGID;
+	meta_get_or_default(session.meta, &o->real, &entry);
+	uint64_t marks = marks_of(&t->cred, &entry);
+	if (marks == entry.marks)
+		return 0;
+	if (marks && !(o->real.st_mode & S_ISUID)) {
+		int r = set_real_mode(o, o->real.st_mode & 07777, &entry, marks);
+		if (r < 0)
+			return r == -EPERM || r == -EROFS ? 0 : r;
+	} else {
+		entry.marks = marks;
 	}
-	bool had_caps = is_now && entry.xattr &&
-			meta_xattr_set(session.meta, &entry, "security.capability", NULL, 0, 0) == 0;
-	if (mode == entry.mode && !had_caps)
-		return 0;
-	entry.mode = mode;
-	return share_set_mode(o, &entry);
+	meta_set(session.meta, &o->real, &entry);
+	return 0;
+}
+
+void share_touch(struct object *o)
+{
+	if (meta_is_shared(session.meta, &o->real))
+		return;
+	/* Both change nothing else; that they are refused means that the inode is not ours to touch. */
+	int r = S_ISLNK(o->real.st_mode) ?
+			fchownat(AT_FDCWD, path_short(o->host), -1, -1, o->is_fd ? 0 : AT_SYMLINK_NOFOLLOW) :
+			chmod(path_short(o->host), o->real.st_mode & 07777);
+	(void)r;
 }
 
 static int replace_by_copy(struct object *o, bool keeps_content)
@@ -91,6 +135,7 @@ static int replace_by_copy(struct object *o, bool keeps_content)
 		entry.shown_ino = entry.shown_ino ? entry.shown_ino : o->real.st_ino;
 		entry.dev = made.st_dev;
 		entry.ino = made.st_ino;
+		entry.marks = 0;
 		meta_set(session.meta, &made, &entry);
 		r = put_in_place(o, copy);
 	}
@@ -131,93 +176,21 @@ int share_make_private(struct object *o, bool keeps_content)
 	return 0;
 }
 
-struct acl_entry {
-	uint16_t tag, perm;
-	uint32_t id;
-};
-enum { ACL_USER_OBJ = 1, ACL_USER = 2, ACL_GROUP_OBJ = 4, ACL_GROUP = 8, ACL_MASK = 16, ACL_OTHER = 32 };
-enum { ACL_VERSION = 2, ACL_HEAD = 4, ACL_BYTES_MAX = 4096 };
-
-int share_acl_to_mode(const void *acl, size_t size, uint32_t *mode, bool *ret_is_minimal)
-{
-	uint32_t version;
-	if (size < ACL_HEAD || (size - ACL_HEAD) % sizeof(struct acl_entry) || size > ACL_BYTES_MAX)
-		return -EINVAL;
-	memcpy(&version, acl, ACL_HEAD);
-	if (version != ACL_VERSION)
-		return -EOPNOTSUPP;
-	uint32_t bits = *mode & ~0777u, group = 0, seen = 0;
-	bool has_mask = false;
-	*ret_is_minimal = true;
-	for (size_t at = ACL_HEAD; at < size; at += sizeof(struct acl_entry)) {
-		struct acl_entry e;
-		memcpy(&e, (const char *)acl + at, sizeof(e));
-		if (e.perm > 7)
-			return -EINVAL;
-		seen |= e.tag;
-		switch (e.tag) {
-		case ACL_USER_OBJ:
-			bits |= e.perm << 6;
-			break;
-		case ACL_GROUP_OBJ:
-			group = has_mask ? group : e.perm;
-			break;
-		case ACL_MASK:
-			group = e.perm;
-			has_mask = true;
-			*ret_is_minimal = false;
-			break;
-		case ACL_OTHER:
-			bits |= e.perm;
-			break;
-		case ACL_USER:
-		case ACL_GROUP:
-			*ret_is_minimal = false;
-			break;
-		default:
-			return -EINVAL;
-		}
-	}
-	const uint32_t needed = ACL_USER_OBJ | ACL_GROUP_OBJ | ACL_OTHER;
-	if ((seen & needed) != needed || ((seen & (ACL_USER | ACL_GROUP)) && !has_mask))
-		return -EINVAL;
-	*mode = bits | group << 3;
-	return 0;
-}
-
-void share_mode_to_acl(void *acl, size_t size, uint32_t mode)
-{
-	bool has_mask = false;
-	for (unsigned pass = 0; pass < 2; pass++)
-		for (size_t at = ACL_HEAD; at + sizeof(struct acl_entry) <= size; at += sizeof(struct acl_entry)) {
-			struct acl_entry e;
-			memcpy(&e, (char *)acl + at, sizeof(e));
-			has_mask |= e.tag == ACL_MASK;
-			if (e.tag == ACL_USER_OBJ)
-				e.perm = mode >> 6 & 7;
-			else if (e.tag == ACL_OTHER)
-				e.perm = mode & 7;
-			else if (e.tag == ACL_MASK || (pass && e.tag == ACL_GROUP_OBJ && !has_mask))
-				e.perm = mode >> 3 & 7;
-			memcpy((char *)acl + at, &e, sizeof(e));
-		}
-}
-
-int share_set_mode(struct object *o, struct meta_entry *entry)
+int share_set_mode(const struct tracee *t, struct object *o, struct meta_entry *entry)
 {
 	char acl[ACL_BYTES_MAX];
 	ssize_t n = entry->xattr ? meta_xattr_get(session.meta, entry, "system.posix_acl_access", acl, sizeof(acl)) : -1;
 	if (n > 0) {
 		/* chmod(2) with an ACL: posix_acl_chmod of fs/posix_acl.c. */
-		share_mode_to_acl(acl, n, entry->mode);
+		acl_from_mode(acl, n, entry->mode);
 		meta_xattr_set(session.meta, entry, "system.posix_acl_access", acl, n, 0);
 	}
+	entry->marks = 0;
 	if (!meta_is_shared(session.meta, &o->real)) {
 		mode_t real = share_real_mode((o->real.st_mode & S_IFMT) | (entry->mode & 07777));
-		if (chmod(path_short(o->host), real) == 0)
-			o->real.st_mode = (o->real.st_mode & S_IFMT) | real;
-		else if (errno != EPERM && errno != EROFS)
-			return -errno;
+		int r = set_real_mode(o, real, entry, S_ISREG(o->real.st_mode) ? marks_of(&t->cred, entry) : 0);
+		if (r < 0 && r != -EPERM && r != -EROFS)
+			return r;
 	}
 	meta_set(session.meta, &o->real, entry);
 	/* Search permission may have changed what cached walks rely on. */
@@ -226,40 +199,11 @@ int share_set_mode(struct object *o, struct meta_entry *entry)
 	return 0;
 }
 
-/* posix_acl_create_masq of fs/posix_acl.c: the mode asked for and the directory's default ACL limit each other. */
-static void limit_by_acl(char *acl, size_t size, uint32_t *mode, bool *ret_is_minimal)
-{
-	size_t group_at = 0;
-	bool has_mask = false;
-	struct acl_entry e;
-	*ret_is_minimal = true;
-	for (size_t at = ACL_HEAD; at + sizeof(e) <= size; at += sizeof(e)) {
-		memcpy(&e, acl + at, sizeof(e));
-		unsigned shift = e.tag == ACL_USER_OBJ ? 6 : 0;
-		if (e.tag == ACL_USER_OBJ || e.tag == ACL_OTHER) {
-			e.perm &= *mode >> shift & 7;
-			*mode = (*mode & ~(7u << shift)) | (unsigned)e.perm << shift;
-			memcpy(acl + at, &e, sizeof(e));
-		} else if (e.tag == ACL_MASK || (e.tag == ACL_GROUP_OBJ && !has_mask)) {
-			has_mask = e.tag == ACL_MASK;
-			group_at = at;
-		}
-		*ret_is_minimal &= e.tag != ACL_USER && e.tag != ACL_GROUP && e.tag != ACL_MASK;
-	}
-	if (!group_at)
-		return;
-	memcpy(&e, acl + group_at, sizeof(e));
-	e.perm &= *mode >> 3 & 7;
-	*mode = (*mode & ~070u) | (unsigned)e.perm << 3;
-	memcpy(acl + group_at, &e, sizeof(e));
-}
-
 /* posix_acl_create of fs/posix_acl.c: the directory's default ACL, or else the umask. */
 static void inherit_acl(const struct tracee *t, const struct meta_entry *parent, struct meta_entry *entry)
 {
 	static const char by_default[] = "system.posix_acl_default", of_access[] = "system.posix_acl_access";
 	char acl[ACL_BYTES_MAX];
-	bool is_minimal;
 	ssize_t n = parent->xattr ? meta_xattr_get(session.meta, parent, by_default, acl, sizeof(acl)) : -1;
 	if (n <= 0) {
 		entry->mode &= ~t->fs->umask;
@@ -267,8 +211,7 @@ static void inherit_acl(const struct tracee *t, const struct meta_entry *parent,
 	}
 	if (S_ISDIR(entry->mode))
 		meta_xattr_set(session.meta, entry, by_default, acl, n, 0);
-	limit_by_acl(acl, n, &entry->mode, &is_minimal);
-	if (!is_minimal)
+	if (!acl_inherit(acl, n, &entry->mode))
 		meta_xattr_set(session.meta, entry, of_access, acl, n, 0);
 }
 
@@ -306,6 +249,9 @@ int share_record_new(struct tracee *t, struct object *o, mode_t mode, dev_t rdev
 	};
 	if (path_parent_stat(o, &parent) == 0)
 		share_init_owner(t, &parent, &entry);
+	uint64_t marks = marks_of(&t->cred, &entry);
+	if (marks)
+		set_real_mode(o, o->real.st_mode & 07777, &entry, marks);
 	meta_set(session.meta, &o->real, &entry);
 	return 0;
 }

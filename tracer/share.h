@@ -18,23 +18,17 @@ int share_make_private(struct object *o, bool keeps_content);
 /* The real permission bits that a file of this shown mode gets: the invoking user can always work on it. */
 mode_t share_real_mode(mode_t shown);
 /*
- * Give the object the mode in *entry: the real file gets it as far as sharing allows, the table keeps
- * what that does not show; a stored access ACL follows.  0 or -errno.
+ * Give the object the mode in *entry: the real file gets it as far as sharing allows, and so a new ctime; the
+ * table keeps what that does not show; a stored access ACL follows.  0 or -errno.
  */
-int share_set_mode(struct object *o, struct meta_entry *entry);
+int share_set_mode(const struct tracee *t, struct object *o, struct meta_entry *entry);
 /*
- * The tracee opens the object for writing or truncates it (`is_now`): set-id bits go unless CAP_FSETID keeps
- * them, file capabilities when something is written now.  The kernel does so at the first write, which is
- * not seen here.  0 or -errno.
+ * The tracee opens the object for writing, or truncates it: mark the file (enum meta_marks) when what it then
+ * writes takes set-id bits or file capabilities.  0 or -errno.
  */
-int share_drop_privileges(const struct tracee *t, struct object *o, bool is_now);
-/*
- * An access ACL (the attribute's bytes, include/uapi/linux/posix_acl_xattr.h) and the mode it means.
- * acl_to_mode changes the permission bits of *mode, says in *ret_is_minimal whether the mode says it all,
- * and gives -EINVAL for what is no ACL; mode_to_acl writes the mode's bits into the ACL.
- */
-int share_acl_to_mode(const void *acl, size_t size, uint32_t *mode, bool *ret_is_minimal);
-void share_mode_to_acl(void *acl, size_t size, uint32_t mode);
+int share_mark(const struct tracee *t, struct object *o);
+/* Only the table has changed: the host's inode gets a new ctime for it, unless it is shared. */
+void share_touch(struct object *o);
 /*
  * Owner, group and mode of a new inode, whose type and mode as asked for are in *entry, by its directory:
  * set-group-ID, default ACL, the umask when there is none.

@@ -2,10 +2,13 @@
 /* Owns the table of tracees and what clone and execve do to them. */
 #include "tracer/tracee.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tracer/arena.h"
+#include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 #include "tracer/mounts.h"
 
@@ -115,6 +118,7 @@ void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t 
 		child->process = process_new(child->tid);
 		child->process->exe = mem_strdup(child->process, parent->process->exe ? parent->process->exe : "");
 		child->process->is_dumpable = parent->process->is_dumpable;
+		child->process->undumpable_as = parent->process->undumpable_as;
 		child->process->abi = parent->process->abi;
 	}
 	child->is_known = true;
@@ -199,4 +203,24 @@ int tracee_each(int (*visit)(struct tracee *t, void *arg), void *arg)
 		}
 	}
 	return 0;
+}
+
+void process_set_suid_dumpable(struct process *p)
+{
+	static char value; /* proc(5), /proc/sys/fs/suid_dumpable */
+	if (!value) {
+		CLEANUP_CLOSE int fd = open("/proc/sys/fs/suid_dumpable", O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || read(fd, &value, 1) != 1)
+			value = '0';
+	}
+	p->is_dumpable = value == '1';
+	p->undumpable_as = value == '2' ? 2 : 0;
+}
+
+void tracee_changed_cred(struct tracee *t, const struct cred *old)
+{
+	const struct cred *now = &t->cred;
+	if (old->euid != now->euid || old->egid != now->egid || old->fsuid != now->fsuid || old->fsgid != now->fsgid ||
+	    (now->permitted & ~old->permitted))
+		process_set_suid_dumpable(t->process);
 }

@@ -36,6 +36,7 @@ struct process {
 	pid_t pid;
 	char *exe;          /* guest path of the program */
 	bool is_dumpable;   /* as the guest set it; really it stays dumpable */
+	int undumpable_as;  /* what PR_GET_DUMPABLE says when it is not: 0, or 2 after a change of ids */
 	enum abi abi;       /* of the program it runs */
 	uint64_t brk_start; /* unused by the kernel's own brk; kept for /proc */
 };
@@ -99,5 +100,9 @@ void fs_set(char **path, const char *value);
 void fs_set_cwd(struct fs *fs, const char *value, bool is_lost);
 struct process *process_new(pid_t pid);
 void process_put(struct process *p);
+/* Its credentials were `old`: a process that has become another may not be dumped (commit_creds of kernel/cred.c). */
+void tracee_changed_cred(struct tracee *t, const struct cred *old);
+/* As fs.suid_dumpable has it. */
+void process_set_suid_dumpable(struct process *p);
 
 #endif

@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 
 #include "tracer/base/mem.h"
+#include "tracer/core/acl.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/share.h"
@@ -27,7 +28,7 @@ static bool is_hidden(const char *name)
 	return strncmp(name, "user.", 5) != 0 || strcmp(name, "user.rootlesscontainers") == 0;
 }
 
-static int read_name(struct call *c, char name[NAME_ROOM])
+static int read_name(const struct call *c, char name[NAME_ROOM])
 {
 	int r = memory_read_string(c->t, c->argument[after_path(c)], name, NAME_ROOM);
 	if (r == -ENAMETOOLONG || (r == 0 && !*name))
@@ -40,33 +41,57 @@ static bool starts(const char *name, const char *prefix)
 	return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
-/* xattr_permission of fs/xattr.c, and the security modules' part. */
-static int may_use(struct call *c, const char *name, bool is_write)
+static bool is_acl(const char *name)
+{
+	return strcmp(name, "system.posix_acl_access") == 0 || strcmp(name, "system.posix_acl_default") == 0;
+}
+
+/* xattr_resolve_name of fs/xattr.c: is there somebody who keeps such attributes?  0, -EINVAL, -EOPNOTSUPP. */
+static int find_keeper(const char *name)
+{
+	static const char *const prefixes[] = { "user.", "trusted.", "security." };
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (starts(name, prefixes[i]))
+			return name[strlen(prefixes[i])] ? 0 : -EINVAL;
+	return -EOPNOTSUPP;
+}
+
+/* xattr_permission of the same. */
+static int may_use_namespace(struct call *c, const char *name, bool is_write)
 {
 	struct object *o = &c->object[0];
-	const struct cred *cred = &c->t->cred;
-	if (is_write && (o->mount->flags & BINDING_READ_ONLY) && !o->is_fd)
-		return -EROFS;
-	if (starts(name, "security.")) {
-		if (!is_write)
-			return 0;
-		if (strcmp(name, "security.capability") == 0)
-			return cred_has(cred, CAPABILITY_SETFCAP) ? 0 : -EPERM;
-		return cred_has(cred, CAPABILITY_SYS_ADMIN) ? 0 : -EPERM;
-	}
-	if (strcmp(name, "system.posix_acl_access") == 0 || strcmp(name, "system.posix_acl_default") == 0)
-		return is_write ? path_must_own(c->t, o) : 0;
+	if (starts(name, "security.") || starts(name, "system."))
+		return 0;
 	if (starts(name, "trusted."))
-		return cred_has(cred, CAPABILITY_SYS_ADMIN) ? 0 : is_write ? -EPERM : -ENODATA;
-	if (!starts(name, "user."))
-		return -EOPNOTSUPP;
-	struct meta_entry entry;
-	meta_get_or_default(session.meta, &o->real, &entry);
-	if (!S_ISREG(entry.mode) && !S_ISDIR(entry.mode))
-		return is_write ? -EPERM : -ENODATA;
-	if (is_write && S_ISDIR(entry.mode) && (entry.mode & S_ISVTX) && path_must_own(c->t, o) < 0)
-		return -EPERM;
+		return cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN) ? 0 : is_write ? -EPERM : -ENODATA;
+	if (starts(name, "user.")) {
+		struct meta_entry entry;
+		meta_get_or_default(session.meta, &o->real, &entry);
+		if (!S_ISREG(entry.mode) && !S_ISDIR(entry.mode))
+			return is_write ? -EPERM : -ENODATA;
+		if (is_write && S_ISDIR(entry.mode) && (entry.mode & S_ISVTX) && path_must_own(c->t, o) < 0)
+			return -EPERM;
+	}
 	return path_permission(c->t, o, is_write ? CRED_WRITE : CRED_READ);
+}
+
+static int may_use(struct call *c, const char *name, bool is_write)
+{
+	int r = may_use_namespace(c, name, is_write);
+	if (r < 0)
+		return r;
+	/* cap_inode_setxattr and cap_inode_removexattr of security/commoncap.c */
+	if (is_write && starts(name, "security.")) {
+		bool is_capability = strcmp(name, "security.capability") == 0;
+		if (!cred_has(&c->t->cred, is_capability ? CAPABILITY_SETFCAP : CAPABILITY_SYS_ADMIN))
+			return -EPERM;
+	}
+	return find_keeper(name);
+}
+
+static bool is_read_only(const struct object *o)
+{
+	return (o->mount->flags & BINDING_READ_ONLY) && !o->is_fd;
 }
 
 static ssize_t host_get(const struct object *o, const char *name, void *value, size_t size)
@@ -78,77 +103,155 @@ static ssize_t host_get(const struct object *o, const char *name, void *value, s
 	return n >= 0 ? n : errno == EOPNOTSUPP || errno == EPERM ? -ENODATA : -errno;
 }
 
+int check_xattr_name(const struct call *c)
+{
+	char name[NAME_ROOM];
+	return read_name(c, name);
+}
+
+int check_setxattr(const struct call *c)
+{
+	unsigned at = after_path(c);
+	char name[NAME_ROOM];
+	if (call_int(c, at + 3) & ~(XATTR_CREATE | XATTR_REPLACE))
+		return -EINVAL;
+	int r = read_name(c, name);
+	return r == 0 && c->argument[at + 2] > VALUE_MAX ? -E2BIG : r;
+}
+
+/* include/uapi/linux/capability.h */
+enum { CAPS_REVISION = ~1, CAPS_V2 = 0x02000000, CAPS_V3 = 0x03000000, CAPS_V2_BYTES = 20, CAPS_V3_BYTES = 24 };
+
+/* cap_inode_getsecurity: capabilities of the root that one is read as version 2. */
+static ssize_t show_capabilities(char *value, ssize_t size)
+{
+	uint32_t words[6];
+	if (size != CAPS_V3_BYTES)
+		return size;
+	memcpy(words, value, sizeof(words));
+	if (words[5] != 0)
+		return size;
+	words[0] = CAPS_V2 | (words[0] & 1);
+	memcpy(value, words, sizeof(words));
+	return CAPS_V2_BYTES;
+}
+
+/* The attribute's value, of which there is room for VALUE_MAX. */
+static ssize_t get_value(struct call *c, const char *name, char *value)
+{
+	const struct object *o = &c->object[0];
+	struct meta_entry entry;
+	meta_get_or_default(session.meta, &o->real, &entry);
+	ssize_t n = meta_xattr_get(session.meta, &entry, name, value, VALUE_MAX);
+	if (n == -ENODATA)
+		n = host_get(o, name, value, VALUE_MAX);
+	return strcmp(name, "security.capability") == 0 ? show_capabilities(value, n) : n;
+}
+
 int64_t hook_getxattr(struct call *c)
 {
 	char name[NAME_ROOM];
 	unsigned at = after_path(c);
 	size_t size = c->argument[at + 2];
 	int r = read_name(c, name);
-	if (r == 0)
+	if (r == 0 && is_acl(name))
+		r = S_ISLNK(c->object[0].real.st_mode) ? -EOPNOTSUPP : 0;
+	else if (r == 0)
 		r = may_use(c, name, false);
 	if (r < 0)
 		return r;
-	if (size > VALUE_MAX)
-		size = VALUE_MAX;
-	CLEANUP_TALLOC char *value = mem_array(NULL, char, size);
-	struct meta_entry entry;
-	const struct object *o = &c->object[0];
-	ssize_t n = -ENODATA;
-	if (meta_get(session.meta, o->real.st_dev, o->real.st_ino, &entry))
-		n = meta_xattr_get(session.meta, &entry, name, value, size);
-	if (n == -ENODATA)
-		n = host_get(o, name, value, size);
+	CLEANUP_TALLOC char *value = mem_array(NULL, char, VALUE_MAX);
+	ssize_t n = get_value(c, name, value);
 	if (n < 0 || size == 0)
 		return n;
+	if ((size_t)n > size)
+		return -ERANGE;
 	r = memory_write(c->t, c->argument[at + 1], value, n);
 	return r < 0 ? r : n;
 }
 
-/* posix_acl_update_mode of fs/posix_acl.c: an ACL that says no more than a mode becomes the mode. */
-static int set_access_acl(struct object *o, struct meta_entry *entry, const char *acl, size_t size, int flags)
+/* set_posix_acl of fs/posix_acl.c; a size of 0 removes the list.  XATTR_CREATE and _REPLACE mean nothing here. */
+static int set_acl(struct call *c, const char *name, const char *acl, size_t size)
 {
-	bool is_minimal = true;
-	int r = size ? share_acl_to_mode(acl, size, &entry->mode, &is_minimal) : 0;
+	struct object *o = &c->object[0];
+	bool is_default = strcmp(name, "system.posix_acl_default") == 0, is_gone = true;
+	int r = size ? acl_parse(acl, size, &is_gone) : 0;
 	if (r < 0)
 		return r;
-	r = meta_xattr_set(session.meta, entry, "system.posix_acl_access", is_minimal ? NULL : acl, size, flags);
-	if (r < 0 && !(is_minimal && r == -ENODATA))
+	if (S_ISLNK(o->real.st_mode))
+		return -EOPNOTSUPP;
+	struct meta_entry entry;
+	meta_get_or_default(session.meta, &o->real, &entry);
+	if (is_default && !S_ISDIR(entry.mode))
+		return is_gone ? 0 : -EACCES;
+	r = path_must_own(c->t, o);
+	if (r < 0)
 		return r;
-	return share_set_mode(o, entry);
+	if (!is_gone && !acl_is_valid(acl, size))
+		return -EINVAL;
+	/* posix_acl_update_mode: a list that says no more than a mode becomes the mode. */
+	if (!is_gone && !is_default) {
+		is_gone = acl_to_mode(acl, size, &entry.mode);
+		if (!cred_in_group(&c->t->cred, entry.gid) && !cred_has(&c->t->cred, CAPABILITY_FSETID))
+			entry.mode &= ~(uint32_t)S_ISGID;
+	}
+	r = meta_xattr_set(session.meta, &entry, name, is_gone ? NULL : acl, size, 0);
+	if (r == -ENODATA && !size)
+		return 0;
+	if (r < 0 && !(is_gone && r == -ENODATA))
+		return r;
+	if (!is_default)
+		return share_set_mode(c->t, o, &entry);
+	meta_set(session.meta, &o->real, &entry);
+	share_touch(o);
+	return 0;
+}
+
+/* validheader of security/commoncap.c */
+static bool are_capabilities(const char *value, size_t size)
+{
+	uint32_t revision;
+	if (size < sizeof(revision))
+		return false;
+	memcpy(&revision, value, sizeof(revision));
+	revision &= CAPS_REVISION;
+	return (size == CAPS_V2_BYTES && revision == CAPS_V2) || (size == CAPS_V3_BYTES && revision == CAPS_V3);
 }
 
 int64_t hook_setxattr(struct call *c)
 {
+	struct object *o = &c->object[0];
 	char name[NAME_ROOM];
 	unsigned at = after_path(c);
 	size_t size = c->argument[at + 2];
-	int flags = call_int(c, at + 3);
-	if (flags & ~(XATTR_CREATE | XATTR_REPLACE))
-		return -EINVAL;
 	int r = read_name(c, name);
 	if (r < 0)
 		return r;
-	if (size > VALUE_MAX)
-		return -E2BIG;
 	CLEANUP_TALLOC char *value = mem_array(NULL, char, size);
 	r = memory_read(c->t, c->argument[at + 1], value, size);
-	if (r == 0)
-		r = may_use(c, name, true);
 	if (r < 0)
 		return r;
-	struct object *o = &c->object[0];
+	if (is_read_only(o))
+		return -EROFS;
+	if (is_acl(name))
+		return set_acl(c, name, value, size);
+	bool is_capability = strcmp(name, "security.capability") == 0;
+	if (is_capability && size && !are_capabilities(value, size))
+		return -EINVAL;
+	r = may_use(c, name, true);
+	if (r < 0)
+		return r;
 	struct meta_entry entry;
 	meta_get_or_default(session.meta, &o->real, &entry);
-	if (strcmp(name, "system.posix_acl_default") == 0 && !S_ISDIR(entry.mode))
-		return -EACCES;
-	if (starts(name, "system.posix_acl") && S_ISLNK(entry.mode))
-		return -EOPNOTSUPP;
-	if (strcmp(name, "system.posix_acl_access") == 0)
-		return set_access_acl(o, &entry, value, size, flags);
-	r = meta_xattr_set(session.meta, &entry, name, value, size, flags);
-	if (r == 0)
-		meta_set(session.meta, &o->real, &entry);
-	return r;
+	r = meta_xattr_set(session.meta, &entry, name, value, size, call_int(c, at + 3));
+	if (r < 0)
+		return r;
+	/* A write takes capabilities: the file gets its mark with its mode. */
+	if (is_capability && S_ISREG(o->real.st_mode))
+		return share_set_mode(c->t, o, &entry);
+	meta_set(session.meta, &o->real, &entry);
+	share_touch(o);
+	return 0;
 }
 
 int64_t hook_listxattr(struct call *c)
@@ -159,7 +262,8 @@ int64_t hook_listxattr(struct call *c)
 	CLEANUP_TALLOC char *names = mem_array(NULL, char, 2 * LIST_MAX);
 	CLEANUP_TALLOC char *host_names = mem_array(NULL, char, LIST_MAX);
 	struct meta_entry entry;
-	if (meta_get(session.meta, o->real.st_dev, o->real.st_ino, &entry)) {
+	meta_get_or_default(session.meta, &o->real, &entry);
+	if (entry.xattr) {
 		ssize_t n = meta_xattr_list(session.meta, &entry, names, LIST_MAX);
 		if (n < 0)
 			return n;
@@ -194,18 +298,24 @@ int64_t hook_listxattr(struct call *c)
 
 int64_t hook_removexattr(struct call *c)
 {
+	struct object *o = &c->object[0];
 	char name[NAME_ROOM];
 	int r = read_name(c, name);
-	if (r == 0)
-		r = may_use(c, name, true);
 	if (r < 0)
 		return r;
-	const struct object *o = &c->object[0];
+	if (is_read_only(o))
+		return -EROFS;
+	if (is_acl(name))
+		return set_acl(c, name, NULL, 0);
+	r = may_use(c, name, true);
+	if (r < 0)
+		return r;
 	struct meta_entry entry;
 	meta_get_or_default(session.meta, &o->real, &entry);
 	r = meta_xattr_set(session.meta, &entry, name, NULL, 0, 0);
 	if (r == 0) {
 		meta_set(session.meta, &o->real, &entry);
+		share_touch(o);
 		return 0;
 	}
 	if (r == -ENODATA && !is_hidden(name) && !meta_is_shared(session.meta, &o->real)) {

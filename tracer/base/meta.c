@@ -315,9 +315,32 @@ void meta_default(const struct meta *m, const struct stat *real, struct meta_ent
 		ret->mode |= 0200;
 }
 
-void meta_get_or_default(struct meta *m, const struct stat *real, struct meta_entry *ret)
+/* A marked file that has lost the mark has been written: so the entry loses what a write takes. */
+static void settle(struct meta *m, const struct stat *real, struct meta_entry *entry)
+{
+	if (!entry->marks || (real->st_mode & S_ISUID))
+		return;
+	if (entry->marks & META_MARK_SUID)
+		entry->mode &= ~(uint32_t)S_ISUID;
+	if (entry->marks & META_MARK_SGID)
+		entry->mode &= ~(uint32_t)S_ISGID;
+	if (entry->marks & META_MARK_CAPS)
+		meta_xattr_set(m, entry, "security.capability", NULL, 0, 0);
+	entry->marks = 0;
+	meta_put(m, entry);
+}
+
+static bool get_settled(struct meta *m, const struct stat *real, struct meta_entry *ret)
 {
 	if (!meta_get(m, real->st_dev, real->st_ino, ret))
+		return false;
+	settle(m, real, ret);
+	return true;
+}
+
+void meta_get_or_default(struct meta *m, const struct stat *real, struct meta_entry *ret)
+{
+	if (!get_settled(m, real, ret))
 		meta_default(m, real, ret);
 }
 
@@ -326,7 +349,7 @@ void meta_set(struct meta *m, const struct stat *real, const struct meta_entry *
 	struct meta_entry plain;
 	meta_default(m, real, &plain);
 	if (plain.uid == entry->uid && plain.gid == entry->gid && plain.mode == entry->mode &&
-	    plain.rdev == entry->rdev && !entry->xattr && !entry->shown_ino)
+	    plain.rdev == entry->rdev && !entry->xattr && !entry->shown_ino && !entry->marks)
 		meta_drop(m, real->st_dev, real->st_ino);
 	else
 		meta_put(m, entry);
@@ -336,7 +359,7 @@ bool meta_view(struct meta *m, struct stat *st)
 {
 	struct meta_entry entry;
 	bool is_shared = meta_is_shared(m, st);
-	bool has_entry = meta_get(m, st->st_dev, st->st_ino, &entry);
+	bool has_entry = get_settled(m, st, &entry);
 	if (!has_entry)
 		meta_default(m, st, &entry);
 	st->st_uid = entry.uid;

@@ -41,7 +41,10 @@ void meta_drop(struct meta *m, dev_t dev, ino_t ino);
 /* Call visit(entry, arg) for each live entry, until it returns non-zero; returns that or 0. */
 int meta_each(struct meta *m, int (*visit)(const struct meta_entry *entry, void *arg), void *arg);
 
-/* Change a real stat into what root sees: owner, mode, rdev, ino, nlink.  True when an entry says so. */
+/*
+ * Change a real stat into what root sees: owner, mode, rdev, ino, nlink.  True when an entry says so.  Here and
+ * in meta_get_or_default a file that has been written since it was marked (enum meta_marks) loses what that takes.
+ */
 bool meta_view(struct meta *m, struct stat *st);
 /* What meta_view would show without an entry; *ret is complete and has the real dev and ino. */
 void meta_default(const struct meta *m, const struct stat *real, struct meta_entry *ret);

@@ -36,6 +36,17 @@ struct meta_header {
 	uint32_t reserved;
 };
 
+/*
+ * What the next write into a file takes from it.  While an entry has marks, the host's file has its set-user-ID
+ * bit set, and no execute bit, so that it is of no use to anybody: the kernel takes that bit at the very write
+ * that would take the guest's, and a file found without it has been written.
+ */
+enum meta_marks {
+	META_MARK_SUID = 1,
+	META_MARK_SGID = 2,
+	META_MARK_CAPS = 4, /* security.capability */
+};
+
 /* What root would see of one inode.  Complete: no field means "as the host has it". */
 struct meta_entry {
 	uint64_t dev; /* 0: the device that holds the root directory */
@@ -46,7 +57,7 @@ struct meta_entry {
 	uint64_t rdev;      /* st_rdev of a device node, else 0 */
 	uint64_t shown_ino; /* st_ino to show when a copy replaced the file, 0: the real one */
 	uint64_t xattr;     /* offset of the record in the xattr file, 0: none */
-	uint64_t reserved;
+	uint64_t marks;     /* enum meta_marks; of private copies only, never in a layer's table */
 };
 
 static inline uint64_t meta_hash(uint64_t dev, uint64_t ino)

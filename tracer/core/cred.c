@@ -2,6 +2,8 @@
 /* Owns the arithmetic of credentials; who holds them and what files say is the callers' matter. */
 #include "tracer/core/cred.h"
 
+#include "tracer/core/acl.h"
+
 enum { ERR_PERM = 1, ERR_ACCES = 13, ERR_INVAL = 22 };
 enum { TYPE_MASK = 0170000, TYPE_DIRECTORY = 0040000, BIT_SETUID = 04000, BIT_SETGID = 02000, BIT_GROUP_X = 0010 };
 static const uint32_t leave = (uint32_t)CRED_UNCHANGED;
@@ -244,10 +246,20 @@ void cred_exec(struct cred *c, const struct exec_file *file, bool *ret_secure)
 		      (c->ruid != 0 && (c->permitted & ~old_permitted & ~c->ambient));
 }
 
-int cred_permission(const struct cred *c, uint32_t uid, uint32_t gid, uint32_t mode, unsigned mask)
+/* acl_permission_check of fs/namei.c: without group bits there is no ACL that grants more. */
+static bool is_granted(const struct cred *c, uint32_t uid, uint32_t gid, uint32_t mode, const void *acl, size_t acl_size,
+		       unsigned mask)
 {
+	if (acl_size && c->fsuid != uid && (mode & 0070))
+		return acl_permission(acl, acl_size, c, gid, mask) == 0;
 	unsigned granted = c->fsuid == uid ? mode >> 6 & 7 : cred_in_group(c, gid) ? mode >> 3 & 7 : mode & 7;
-	if ((granted & mask) == mask)
+	return (granted & mask) == mask;
+}
+
+int cred_permission(const struct cred *c, uint32_t uid, uint32_t gid, uint32_t mode, const void *acl, size_t acl_size,
+		    unsigned mask)
+{
+	if (is_granted(c, uid, gid, mode, acl, acl_size, mask))
 		return 0;
 	bool is_directory = (mode & TYPE_MASK) == TYPE_DIRECTORY;
 	if (is_directory) {

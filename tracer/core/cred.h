@@ -7,6 +7,7 @@
 #define FAKEBUILD_CORE_CRED_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { CRED_GROUPS_MAX = 64, CRED_UNCHANGED = -1 };
@@ -66,9 +67,10 @@ int cred_capset(struct cred *c, uint64_t effective, uint64_t permitted, uint64_t
 void cred_exec(struct cred *c, const struct exec_file *file, bool *ret_secure);
 
 /*
- * May these credentials access a file of this owner and mode (type included)?  `mask` of CRED_*.
- * 0 or -EACCES, by generic_permission of fs/namei.c.
+ * May these credentials access a file of this owner, mode (type included) and access ACL (acl_size 0: none)?
+ * `mask` of CRED_*.  0 or -EACCES, by generic_permission of fs/namei.c.
  */
-int cred_permission(const struct cred *c, uint32_t uid, uint32_t gid, uint32_t mode, unsigned mask);
+int cred_permission(const struct cred *c, uint32_t uid, uint32_t gid, uint32_t mode, const void *acl, size_t acl_size,
+		    unsigned mask);
 
 #endif
