@@ -15,7 +15,9 @@
 #include "tracer/arena.h"
 #include "tracer/base/compat.h"
 #include "tracer/base/mem.h"
+#include "tracer/guest_ptrace.h"
 #include "tracer/memory.h"
+#include "tracer/watch.h"
 
 /* The call being served.  One at a time, and too large for a stack frame. */
 static struct call current;
@@ -143,19 +145,31 @@ static void pass(struct call *c, bool wants_exit)
 	} else if (c->changed) {
 		/* The registers are restored at the exit stop; restarts begin again from there. */
 		memcpy(t->restore.argument, c->original, sizeof(c->original));
+		t->restore.abi = c->abi;
 		t->restore.is_needed = true;
 		wants_exit = true;
 		arch_set_arguments(t, c);
 	}
 	if (wants_exit)
 		memcpy(t->exit_argument, c->original, sizeof(c->original));
-	ptrace(wants_exit ? PTRACE_SYSCALL : PTRACE_CONT, t->tid, NULL, NULL);
+	if (wants_exit)
+		ptrace(PTRACE_SYSCALL, t->tid, NULL, NULL);
+	else
+		guest_resume(t, 0);
 }
 
 void call_serve(struct tracee *t)
 {
 	struct call *c = &current;
+	if (t->is_injecting) {
+		t->is_injecting = false;
+		ptrace(PTRACE_SYSCALL, t->tid, NULL, NULL);
+		return;
+	}
+	if (guest_stop_before_call(t))
+		return;
 	session.stops++;
+	t->wait.is_on = false;
 	/* Whatever the slot and the file were for is over: this is another call. */
 	tracee_drop_slots(t);
 	drop_generated(t);
@@ -165,7 +179,7 @@ void call_serve(struct tracee *t)
 	c->room_used = 0;
 	c->at_flags = 0;
 	if (arch_read_call(t, c) < 0 || (c->row_data & 0x7fff) >= row_count) {
-		ptrace(PTRACE_CONT, t->tid, NULL, NULL);
+		guest_resume(t, 0);
 		return;
 	}
 	c->row = &rows[c->row_data & 0x7fff];
@@ -183,8 +197,32 @@ void call_serve(struct tracee *t)
 		return;
 	}
 	t->at_exit = NULL;
+	if (t->ptraced) {
+		t->ptraced->is_answered = true;
+		t->ptraced->number = c->number;
+	}
 	arch_answer(t, result);
-	ptrace(PTRACE_CONT, t->tid, NULL, NULL);
+	guest_resume(t, 0);
+}
+
+void call_watch(struct tracee *t)
+{
+	struct call *c = &current;
+	tracee_drop_slots(t);
+	c->t = t;
+	c->changed = 0;
+	c->room_used = 0;
+	if (arch_read_call(t, c) < 0)
+		return;
+	memcpy(c->original, c->argument, sizeof(c->argument));
+	if (watch_begin(c) != CALL_PASS_EXIT) {
+		t->is_watched = true;
+		guest_resume(t, 0);
+		return;
+	}
+	/* On kernels from 4.8 on our first filter now sees seccomp(2), and stops it. */
+	t->is_injecting = true;
+	pass(c, true);
 }
 
 void call_serve_exit(struct tracee *t)
@@ -193,11 +231,12 @@ void call_serve_exit(struct tracee *t)
 	c->t = t;
 	c->abi = t->process->abi;
 	c->changed = 0;
+	c->is_again = false;
 	memcpy(c->argument, t->exit_argument, sizeof(c->argument));
 	memcpy(c->original, t->exit_argument, sizeof(c->original));
 	if (arch_read_result(t, &c->result) == 0) {
 		if (t->restore.is_needed)
-			arch_restore(t, t->restore.argument);
+			arch_restore(t, t->restore.abi, t->restore.argument);
 		/* A call about to be restarted comes back as a new stop. */
 		bool is_restart = c->result <= -512 && c->result >= -516;
 		if (t->at_exit && !is_restart) {
@@ -208,6 +247,9 @@ void call_serve_exit(struct tracee *t)
 	}
 	t->restore.is_needed = false;
 	t->at_exit = NULL;
+	if (t->ptraced && t->slot >= 0)
+		arch_demote(t, t->slot);
 	tracee_drop_slots(t);
-	ptrace(PTRACE_CONT, t->tid, NULL, NULL);
+	if (c->is_again || !guest_stop_at_exit(t))
+		guest_resume(t, 0);
 }

@@ -21,6 +21,7 @@ enum { CHECK_DONE = 1 };
 
 enum action {
 	ACTION_TRACE,  /* the tracer's */
+	ACTION_LATER,  /* the kernel's as the next, until a process matters (watch.h) */
 	ACTION_ALLOW,  /* harmless: the kernel's, without a stop */
 	ACTION_REFUSE, /* row->refusal is the errno */
 };
@@ -67,6 +68,7 @@ struct call {
 	uint64_t argument[6];
 	uint64_t ip, sp;
 	int64_t result; /* at the exit stop */
+	bool is_again;  /* the exit hook has sent the tracee back to make the call again */
 	unsigned changed; /* bit n: argument n was replaced */
 	uint64_t original[6];
 	size_t room_used; /* of the slot */
@@ -98,6 +100,8 @@ int64_t call_redirect(struct call *c);
 
 /* Serve the call that the tracee is stopped in, and resume it. */
 void call_serve(struct tracee *t);
+/* At the entry of a call: make another one first, which adds the second filter (watch.h). */
+void call_watch(struct tracee *t);
 /* The exit stop of a call whose hook asked for it. */
 void call_serve_exit(struct tracee *t);
 

@@ -390,8 +390,10 @@ void exec_commit(struct tracee *t)
 	t->at_exit = NULL;
 	if (!plan || t->loader_slot < 0)
 		return;
-	arch_set_loader_slot(t, t->loader_slot);
 	struct cred old = t->cred;
+	arch_set_loader_slot(t, t->loader_slot);
+	t->is_loading = t->ptraced != NULL;
+	((struct shim_exec *)arena_slot(t->loader_slot)->room)->is_watched = t->is_loading;
 	t->cred = plan->cred;
 	t->has_shim = true;
 	session.has_started = true;

@@ -66,7 +66,7 @@ static uint32_t constant_answer(int number_of_row)
 	const struct row *row = &rows[number_of_row];
 	if (row->action == ACTION_REFUSE)
 		return SECCOMP_RET_ERRNO | row->refusal;
-	return row->action == ACTION_ALLOW ? SECCOMP_RET_ALLOW : 0;
+	return row->action == ACTION_TRACE ? 0 : SECCOMP_RET_ALLOW;
 }
 
 static void emit_leaf(struct builder *b, int number_of_row, enum abi abi)
@@ -205,6 +205,32 @@ struct sock_fprog *filter_make(const void *ctx, struct error *err)
 	}
 	program->filter = b->code;
 	program->len = b->length;
+	return program;
+}
+
+struct sock_fprog *filter_make_later(const void *ctx)
+{
+	struct sock_fprog *program = mem_new(ctx, struct sock_fprog);
+	struct builder b = { .code = mem_array(program, struct sock_filter, 4 * row_count) };
+	load(&b, offsetof(struct seccomp_data, arch));
+	for (enum abi abi = 0; abi < ABI_COUNT; abi++) {
+		unsigned jump = b.length;
+		emit(&b, BPF_JMP | BPF_JEQ | BPF_K, arch_audit[abi], 0, 0);
+		load(&b, offsetof(struct seccomp_data, nr));
+		for (unsigned i = 0; i < row_count; i++) {
+			int number = rows[i].action != ACTION_LATER ? -1 :
+				     seccomp_syscall_resolve_name_arch(arch_audit[abi], rows[i].name);
+			if (number < 0)
+				continue;
+			emit(&b, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);
+			ret(&b, SECCOMP_RET_TRACE | i | (abi == ABI_32 ? 0x8000 : 0));
+		}
+		ret(&b, SECCOMP_RET_ALLOW);
+		b.code[jump].jf = b.length - jump - 1;
+	}
+	ret(&b, SECCOMP_RET_ALLOW);
+	program->filter = b.code;
+	program->len = b.length;
 	return program;
 }
 

@@ -9,6 +9,8 @@
 
 /* The program for all ABIs; on ctx.  Its RET_TRACE data is the row's number, bit 15 set for ABI_32. */
 struct sock_fprog *filter_make(const void *ctx, struct error *err);
+/* The program of the rows with ACTION_LATER (watch.h); it allows all else. */
+struct sock_fprog *filter_make_later(const void *ctx);
 /* Put it on this thread, without speculation mitigations where the kernel lets choose; 0 or -errno. */
 int filter_install(const struct sock_fprog *program);
 

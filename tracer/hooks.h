@@ -99,11 +99,14 @@ int64_t hook_clone3(struct call *c);
 int64_t hook_kill(struct call *c);
 int64_t hook_tgkill(struct call *c);
 int64_t hook_pidfd_open(struct call *c);
-int64_t hook_ptrace(struct call *c);
 int64_t hook_process_vm(struct call *c);
 int64_t hook_prlimit(struct call *c);
 int64_t hook_setrlimit(struct call *c);
 int64_t hook_privileged(struct call *c);
 int64_t hook_seccomp(struct call *c);
+
+/* guest_ptrace.c, guest_wait.c */
+int64_t hook_ptrace(struct call *c);
+int64_t hook_wait(struct call *c);
 
 #endif

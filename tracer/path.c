@@ -423,6 +423,8 @@ static int step(struct walk *w, bool *ret_done)
 	int r = go_down(w, w->rest, length);
 	if (r < 0)
 		return r;
+	if ((o->mount->flags & BINDING_PROC) && procfs_is_hidden(o->host))
+		return -ENOENT;
 	bool must_be_directory = is_last && w->rest[length] == '/';
 	char target[PATH_MAX];
 	if (is_last) {

@@ -8,10 +8,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tracer/guest_ptrace.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 
-enum { NEW_USER = 0x10000000 };
+enum { NEW_USER = 0x10000000, UNTRACED = 0x00800000 /* CLONE_UNTRACED */ };
 static const uint64_t any_new = 0x7e020080;
 
 int64_t hook_clone(struct call *c)
@@ -19,11 +20,14 @@ int64_t hook_clone(struct call *c)
 	uint64_t flags = c->argument[0];
 	if (flags & NEW_USER)
 		return -ENOSPC;
-	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+	if ((flags & any_new) && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
-	/* Granted virtually: only a mount namespace means something here (tracee_inherit). */
-	c->t->clone_new = flags & any_new;
-	call_set(c, 0, flags & ~any_new);
+	/*
+	 * Granted virtually: only a mount namespace means something here (tracee_inherit).  Untraced by the
+	 * guest's tracer is not untraced by us.
+	 */
+	c->t->clone_new = flags & (any_new | UNTRACED);
+	call_set(c, 0, flags & ~(any_new | UNTRACED));
 	return CALL_PASS;
 }
 
@@ -38,15 +42,15 @@ int64_t hook_clone3(struct call *c)
 	if (flags & NEW_USER)
 		return -ENOSPC;
 	/* CLONE_INTO_CGROUP needs rights on cgroups that nobody here has. */
-	if (!(flags & any_new))
+	if (!(flags & (any_new | UNTRACED)))
 		return CALL_PASS;
-	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+	if ((flags & any_new) && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
 	char *copy = size <= 256 ? call_room(c, size) : NULL;
 	if (!copy || memory_read(c->t, c->argument[0], copy, size) < 0)
 		return -EFAULT;
-	c->t->clone_new = flags & any_new;
-	flags &= ~any_new;
+	c->t->clone_new = flags & (any_new | UNTRACED);
+	flags &= ~(any_new | UNTRACED);
 	memcpy(copy, &flags, sizeof(flags));
 	call_set(c, 0, (uintptr_t)copy);
 	return CALL_PASS;
@@ -134,19 +138,12 @@ int64_t hook_pidfd_open(struct call *c)
 	return guest_of(call_int(c, 0)) ? CALL_PASS : -ESRCH;
 }
 
-int64_t hook_ptrace(struct call *c)
-{
-	(void)c;
-	/* The guest is traced already; as under a debugger that lets nobody else in. */
-	return -EPERM;
-}
-
 int64_t hook_process_vm(struct call *c)
 {
 	const struct tracee *to = guest_of(call_int(c, 0));
 	if (!to)
 		return -ESRCH;
-	return may_signal(c->t, to, 0) < 0 ? -EPERM : CALL_PASS;
+	return guest_may_access(c->t, to) ? CALL_PASS : -EPERM;
 }
 
 /* Root may raise hard limits; the invoking user may not.  What cannot be had is granted in name. */

@@ -16,6 +16,11 @@ enum procfs_link {
 	PROCFS_DESCRIPTOR, /* a magic link to an open file: the text is what the host says */
 };
 
+/* "/proc/PID[/task/TID]/rest": the tracee it is about, and rest; NULL when it is about none of the guest's. */
+struct tracee *procfs_subject(const char *host, const char **ret_rest);
+/* Is this host path below the /proc/PID of a stranger?  A guest sees its own processes only. */
+bool procfs_is_hidden(const char *host);
+
 /*
  * Set the owner of a host path below /proc/PID, whose real stat *st is, when that is a process of the guest:
  * true then.  `viewer` is the one who asks.
@@ -27,10 +32,13 @@ bool procfs_owner(const char *host, const struct tracee *viewer, struct stat *st
  */
 ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t room,
 			enum procfs_link *ret_kind);
+
 /*
- * The host path of a generated file to open instead of this one (maps, mounts, status ...), on a talloc
+ * procfiles.c: the host path of a generated file to open instead of this one (maps, mounts, status ...), on a talloc
  * context of the tracee's; NULL when the host's own file will do.
  */
 char *procfs_generate(struct tracee *t, const struct object *o);
+/* Parent of a process as the guest knows it; 0: it has none. */
+pid_t procfs_parent(const struct process *p);
 
 #endif

@@ -14,6 +14,7 @@
 
 #define ALLOW(call) { .name = #call, .action = ACTION_ALLOW }
 #define ALLOW_NEW(call, nr) { .name = #call, .action = ACTION_ALLOW, .number = nr }
+#define LATER(call, function) { .name = #call, .action = ACTION_LATER, .hook = function }
 #define REFUSE(call, error) { .name = #call, .action = ACTION_REFUSE, .refusal = error }
 #define REFUSE_NEW(call, nr, error) { .name = #call, .action = ACTION_REFUSE, .number = nr, .refusal = error }
 #define TRACE(call, function, ...) { .name = #call, .action = ACTION_TRACE, .hook = function, __VA_ARGS__ }
@@ -28,6 +29,7 @@
 #define NAME LOOKUP_NAME
 #define CREATE (LOOKUP_CREATE | LOOKUP_NAME)
 #define NEW_NAMESPACES 0x7e020080 /* CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIME} of clone(2) */
+#define UNTRACED 0x00800000       /* CLONE_UNTRACED */
 
 const struct row rows[] = {
 	/* Looking at files. */
@@ -176,12 +178,13 @@ const struct row rows[] = {
 	REFUSE_NEW(mount_setattr, 442, ENOSYS),
 
 	/* Processes. */
-	TRACE(clone, hook_clone, .trace = { WHEN_ANY_BIT, 0, NEW_NAMESPACES }),
+	TRACE(clone, hook_clone, .trace = { WHEN_ANY_BIT, 0, NEW_NAMESPACES | UNTRACED }),
 	TRACE(clone3, hook_clone3, .number = 435),
 	TRACE(kill, hook_kill), TRACE(tkill, hook_tgkill), TRACE(tgkill, hook_tgkill),
 	TRACE(rt_sigqueueinfo, hook_tgkill), TRACE(rt_tgsigqueueinfo, hook_tgkill),
 	TRACE(pidfd_open, hook_pidfd_open, .number = 434),
 	TRACE(ptrace, hook_ptrace),
+	LATER(wait4, hook_wait), LATER(waitid, hook_wait), LATER(waitpid, hook_wait),
 	TRACE(process_vm_readv, hook_process_vm), TRACE(process_vm_writev, hook_process_vm),
 	TRACE(kcmp, hook_process_vm),
 	TRACE(prlimit64, hook_prlimit, .trace = { WHEN_NOT_ZERO, 2, 0 }),
@@ -232,7 +235,7 @@ const struct row rows[] = {
 	ALLOW(shmdt), ALLOW(dup), ALLOW(dup2), ALLOW(dup3), ALLOW(pause), ALLOW(nanosleep),
 	ALLOW(getitimer), ALLOW(alarm), ALLOW(setitimer), ALLOW(getpid), ALLOW(gettid),
 	ALLOW(sendfile), ALLOW(sendfile64), ALLOW(fork), ALLOW(vfork), ALLOW(exit), ALLOW(exit_group),
-	ALLOW(wait4), ALLOW(waitid), ALLOW(waitpid), ALLOW(semget), ALLOW(semop), ALLOW(semctl),
+	ALLOW(semget), ALLOW(semop), ALLOW(semctl),
 	ALLOW(semtimedop), ALLOW(semtimedop_time64), ALLOW(msgget), ALLOW(msgsnd), ALLOW(msgrcv),
 	ALLOW(msgctl), ALLOW(ipc), ALLOW(fcntl), ALLOW(fcntl64), ALLOW(flock), ALLOW(fsync),
 	ALLOW(fdatasync), ALLOW(ftruncate), ALLOW(ftruncate64), ALLOW(getdents), ALLOW(getdents64),

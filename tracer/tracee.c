@@ -103,7 +103,10 @@ void process_put(struct process *p)
 void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t clone_flags)
 {
 	child->cred = parent->cred;
+	child->seccomp_mode = parent->seccomp_mode;
+	child->seccomp_filters = parent->seccomp_filters;
 	child->has_shim = parent->has_shim;
+	child->is_watched = parent->is_watched;
 	if (clone_flags & CLONE_FS) {
 		child->fs = parent->fs;
 		child->fs->users++;
@@ -120,6 +123,9 @@ void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t 
 		child->process->is_dumpable = parent->process->is_dumpable;
 		child->process->undumpable_as = parent->process->undumpable_as;
 		child->process->abi = parent->process->abi;
+		bool is_sibling = clone_flags & CLONE_PARENT;
+		child->process->parent = is_sibling ? parent->process->parent : parent->process->pid;
+		child->process->parent_tid = is_sibling ? parent->process->parent_tid : parent->tid;
 	}
 	child->is_known = true;
 }
@@ -174,6 +180,7 @@ struct tracee *tracee_exec_from_thread(pid_t pid, pid_t old_tid)
 	struct tracee *next = leader->next;
 	*leader = *thread;
 	leader->tid = pid;
+	leader->tid_before_exec = old_tid;
 	leader->next = next;
 	talloc_steal(leader, thread->exec);
 	thread->fs = NULL;

@@ -20,6 +20,18 @@ enum abi { ABI_64, ABI_32, ABI_COUNT };
 
 struct call;
 struct mounts;
+struct ptraced;
+
+/* What a wait call waits for; kept in the thread that is in it (guest_wait.c). */
+struct guest_wait {
+	bool is_on;
+	bool is_lonely;   /* there is no child for the kernel to wait for: it sleeps in pause(2) instead */
+	bool owes_signal; /* SIGCHLD comes when the wait call has told */
+	int type;         /* P_ALL, P_PID, P_PGID */
+	pid_t id;
+	unsigned options;
+	int64_t number;   /* of the call */
+};
 
 /* What clone(2) shares under CLONE_FS.  Paths are canonical guest paths from the namespace's root. */
 struct fs {
@@ -34,7 +46,9 @@ struct fs {
 struct process {
 	unsigned users;
 	pid_t pid;
+	pid_t parent, parent_tid; /* process and thread that made it; 0: none of the guest */
 	char *exe;          /* guest path of the program */
+	bool must_watch;    /* its threads are to have the second filter (watch.h) */
 	bool is_dumpable;   /* as the guest set it; really it stays dumpable */
 	int undumpable_as;  /* what PR_GET_DUMPABLE says when it is not: 0, or 2 after a change of ids */
 	enum abi abi;       /* of the program it runs */
@@ -51,9 +65,19 @@ struct tracee {
 	bool is_known;       /* its parent's event has told who it is */
 	bool is_stopped_early; /* its first stop came before that event */
 	bool has_shim;       /* the gate is mapped: false only before the first execve */
+	bool is_listening;   /* stopped with its whole process */
+	bool is_interrupted; /* by us: the stop is nobody's to see */
+	bool is_watched;     /* has the second filter (watch.h) */
+	bool is_injecting;   /* it is being added */
+	bool is_loading;     /* in the shim, to its breakpoint: a guest watches */
+	pid_t tid_before_exec;
+	struct ptraced *ptraced; /* a guest traces it (guest_ptrace.h); NULL mostly */
+	struct guest_wait wait;  /* the wait call that it is in */
 
 	/* Copied by clone, whatever its flags. */
 	struct cred cred;
+	unsigned char seccomp_mode; /* as the guest set it: SECCOMP_MODE_*, without effect */
+	unsigned seccomp_filters;
 
 	/* Shared or copied by clone: CLONE_FS, CLONE_THREAD, CLONE_NEWNS. */
 	struct fs *fs;
@@ -73,6 +97,7 @@ struct tracee {
 	char *exit_text;      /* a path that the exit hook wants */
 	struct { /* restored at the exit stop when there was no gate */
 		bool is_needed;
+		enum abi abi;
 		uint64_t argument[6];
 	} restore;
 	struct exec_plan *exec; /* committed by the exec event */

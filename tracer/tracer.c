@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,12 +26,10 @@
 #include "tracer/call.h"
 #include "tracer/exec.h"
 #include "tracer/filter.h"
+#include "tracer/guest_ptrace.h"
 #include "tracer/mounts.h"
 #include "tracer/path.h"
-
-static const long trace_options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK |
-				  PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
-				  PTRACE_O_EXITKILL;
+#include "tracer/watch.h"
 
 /* ---- the first process ---- */
 
@@ -110,12 +109,15 @@ static int explain_ptrace(int number, struct error *err)
 
 /* ---- the loop ---- */
 
-static void resume(struct tracee *t, int signal)
+/* Nobody may see a thread in our gate, nor in the call that a wait really is in. */
+static void show_own_state(struct tracee *t)
 {
-	ptrace(PTRACE_CONT, t->tid, NULL, (void *)(long)signal);
+	guest_wait_mend(t);
+	if (t->slot >= 0 && arch_demote(t, t->slot))
+		tracee_drop_slots(t);
 }
 
-static void on_child(struct tracee *parent)
+static void on_child(struct tracee *parent, int event)
 {
 	unsigned long message = 0;
 	if (ptrace(PTRACE_GETEVENTMSG, parent->tid, NULL, &message) < 0)
@@ -124,7 +126,8 @@ static void on_child(struct tracee *parent)
 	parent->clone_new = 0;
 	struct tracee *child = tracee_add(message);
 	tracee_inherit(child, parent, flags);
-	if (parent->slot >= 0 && !child->is_stopped_early) {
+	bool is_kept = guest_traces_child(parent, child, event, flags);
+	if ((parent->slot >= 0 || is_kept) && !child->is_stopped_early) {
 		/* The child comes back through the parent's stub: it must be put right while the slot holds. */
 		int status;
 		if (waitpid(child->tid, &status, __WALL) == child->tid && WIFSTOPPED(status))
@@ -134,9 +137,15 @@ static void on_child(struct tracee *parent)
 		child->is_stopped_early = false;
 		if (parent->slot >= 0)
 			arch_demote(child, parent->slot);
-		resume(child, 0);
+		if (!is_kept)
+			guest_resume(child, 0);
 	}
-	resume(parent, 0);
+	if (parent->ptraced && !(flags & CLONE_UNTRACED)) {
+		show_own_state(parent);
+		if (guest_stop_at_event(parent, event, message))
+			return;
+	}
+	guest_resume(parent, 0);
 }
 
 static void on_exec(pid_t pid)
@@ -146,13 +155,61 @@ static void on_exec(pid_t pid)
 	struct tracee *t = tracee_exec_from_thread(pid, message);
 	if (!t)
 		return;
+	t->tid_before_exec = message;
+	if (message != (unsigned long)pid)
+		guest_exec_from_thread(message, t);
 	exec_commit(t);
-	resume(t, 0);
+	/* The loader runs unseen. */
+	ptrace(PTRACE_CONT, pid, NULL, NULL);
 }
 
 static bool stops_group(int signal)
 {
 	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
+static void on_group_stop(struct tracee *t, int signal)
+{
+	show_own_state(t);
+	if (!stops_group(signal)) {
+		if (!guest_stop_at_interrupt(t))
+			guest_resume(t, 0);
+		return;
+	}
+	t->is_interrupted = false;
+	if (guest_stop_at_group(t, signal))
+		return;
+	t->is_listening = true;
+	ptrace(PTRACE_LISTEN, t->tid, NULL, NULL);
+}
+
+/* A signal is about to be delivered. */
+static void on_signal(struct tracee *t, int signal)
+{
+	show_own_state(t);
+	if (t->is_loading) {
+		if (signal == SIGTRAP && arch_finish_loader(t)) {
+			t->is_loading = false;
+			if (!guest_stop_at_exec(t))
+				guest_resume(t, 0);
+			return;
+		}
+		if (t->ptraced) {
+			t->ptraced->deferred_signal = signal;
+			ptrace(PTRACE_CONT, t->tid, NULL, NULL);
+			return;
+		}
+	}
+	guest_mend_siginfo(t, signal);
+	if (!guest_stop_at_signal(t, signal))
+		guest_resume(t, signal);
+}
+
+static unsigned long event_message(const struct tracee *t)
+{
+	unsigned long message = 0;
+	ptrace(PTRACE_GETEVENTMSG, t->tid, NULL, &message);
+	return message;
 }
 
 static void on_stop(pid_t pid, int status)
@@ -169,6 +226,7 @@ static void on_stop(pid_t pid, int status)
 		t->is_stopped_early = true;
 		return;
 	}
+	t->is_listening = false;
 	switch (event) {
 	case PTRACE_EVENT_SECCOMP:
 		call_serve(t);
@@ -176,31 +234,29 @@ static void on_stop(pid_t pid, int status)
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
 	case PTRACE_EVENT_CLONE:
-		on_child(t);
+		on_child(t, event);
 		return;
 	case PTRACE_EVENT_STOP:
-		if (stops_group(signal))
-			ptrace(PTRACE_LISTEN, pid, NULL, NULL);
-		else
-			resume(t, 0);
+		on_group_stop(t, signal);
 		return;
 	case 0:
 		break;
 	default:
-		resume(t, 0);
+		show_own_state(t);
+		if (!guest_stop_at_event(t, event, event_message(t)))
+			guest_resume(t, 0);
 		return;
 	}
 	if (signal == (SIGTRAP | 0x80)) {
 		if (arch_is_exit(t))
 			call_serve_exit(t);
-		else
+		else if (watch_is_due(t) && !t->is_injecting)
+			call_watch(t);
+		else if (!guest_stop_at_entry(t))
 			ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
 		return;
 	}
-	/* A signal is about to be delivered: nobody may see the thread in our gate. */
-	if (t->slot >= 0 && arch_demote(t, t->slot))
-		tracee_drop_slots(t);
-	resume(t, signal);
+	on_signal(t, signal);
 }
 
 static int kill_tracee(struct tracee *t, void *arg)
@@ -213,6 +269,8 @@ static int kill_tracee(struct tracee *t, void *arg)
 static void on_end(pid_t pid, int status)
 {
 	struct tracee *t = tracee_find(pid);
+	if (t && t->is_known)
+		guest_ended(t, status, pid == t->process->pid);
 	if (pid == session.first_pid) {
 		session.first_status = status;
 		session.is_over = true;
@@ -233,6 +291,8 @@ static void serve(void)
 			return;
 		if (WIFSTOPPED(status)) {
 			on_stop(pid, status);
+			for (struct tracee *held; (held = guest_take_held());)
+				call_serve(held);
 			if (session.is_over)
 				kill(pid, SIGKILL);
 		} else {
@@ -353,7 +413,7 @@ static int start(const struct tracer_config *config, const struct sock_fprog *fi
 		return error_set(err, errno, "cannot fork");
 	session.first_pid = pid;
 	int r = 0;
-	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)trace_options) < 0)
+	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)(long)TRACE_OPTIONS) < 0)
 		r = explain_ptrace(errno, err);
 	else if (!make_first(config, pid, err))
 		r = -1;
@@ -372,6 +432,8 @@ int tracer_run(const struct tracer_config *config, int *ret_status, struct error
 	if (!filter)
 		return -1;
 	tracer_lookup_end();
+	CLEANUP_TALLOC struct sock_fprog *later = filter_make_later(NULL);
+	watch_open(later);
 	open_session(config);
 	if (arena_open(config->run_dir, err) < 0) {
 		close_session();

@@ -26,7 +26,7 @@ int arch_answer(struct tracee *t, int64_t result);
 int arch_redirect(struct tracee *t, struct call *c, int slot);
 /* Execute with changed arguments in the registers alone (no gate yet); undone by arch_restore. */
 int arch_set_arguments(struct tracee *t, const struct call *c);
-int arch_restore(struct tracee *t, const uint64_t argument[6]);
+int arch_restore(struct tracee *t, enum abi abi, const uint64_t argument[6]);
 /* At an exit stop. */
 int arch_read_result(struct tracee *t, int64_t *ret);
 int arch_write_result(struct tracee *t, int64_t result);
@@ -41,5 +41,43 @@ uint64_t arch_clone_flags(struct tracee *t);
 bool arch_is_exit(struct tracee *t);
 /* At the exec stop: tell the loader its slot. */
 int arch_set_loader_slot(struct tracee *t, int slot);
+/*
+ * At a stop by SIGTRAP: is it the loader's, who is done?  Then the registers are made those of a program
+ * that has just been started by execve.
+ */
+bool arch_finish_loader(struct tracee *t);
+
+/* pause(2), for who must sleep until a signal comes. */
+extern const int arch_pause_number[ABI_COUNT];
+extern const int arch_prctl_number[ABI_COUNT], arch_seccomp_number[ABI_COUNT];
+/* Set the number of the call that the tracee is in. */
+int arch_set_number(struct tracee *t, int64_t number);
+/* At an exit stop: the call is to be made again. */
+int arch_rewind(struct tracee *t, int64_t number);
+/* A call that a signal has interrupted will be restarted as call `to`, if it is `from` now. */
+int arch_swap_restart(struct tracee *t, int64_t from, int64_t to);
+
+/* What PTRACE_GET_SYSCALL_INFO tells (struct ptrace_syscall_info of linux/ptrace.h). */
+struct arch_call_info {
+	uint8_t op, reserved;
+	uint16_t flags;
+	uint32_t arch;
+	uint64_t ip, sp;
+	union {
+		struct {
+			uint64_t number, argument[6];
+		} entry;
+		struct {
+			int64_t result;
+			uint8_t is_error;
+		} exit;
+	};
+};
+int arch_call_info(struct tracee *t, bool is_entry, bool is_exit, struct arch_call_info *ret);
+
+/* PTRACE_PEEKUSER and POKEUSER, the latter two with the offsets of a 32-bit tracer. */
+int arch_peek_user(struct tracee *t, uint64_t offset, uint64_t *ret);
+int arch_peek_user32(struct tracee *t, uint64_t offset, uint64_t *ret);
+int arch_poke_user32(struct tracee *t, uint64_t offset, uint32_t value);
 
 #endif

@@ -46,6 +46,7 @@ struct shim_exec {
 	uint32_t program; /* offsets into room of NUL-terminated host paths; interpreter 0: none */
 	uint32_t interpreter;
 	uint32_t guest_name; /* for AT_EXECFN */
+	uint32_t is_watched; /* the loader ends with a breakpoint: a guest traces this one */
 	char comm[16];
 };
 

@@ -11,10 +11,15 @@ _start:
 	movl %ebx, %esi
 	andq $-16, %rsp
 	call shim_load
-	/* rax: struct { entry, stack pointer } */
+	/* rax: struct start of loader.c */
 	movq 8(%rax), %rsp
+	movq 16(%rax), %rcx
 	movq (%rax), %rax
 	movq %rax, start_address(%rip)
+	testl %ecx, %ecx
+	jz 1f
+	int3	/* the tracer takes over: it lets a tracer in the guest see the program's first state */
+1:
 	xorl %eax, %eax
 	xorl %ebx, %ebx
 	xorl %ecx, %ecx
@@ -39,8 +44,13 @@ _start:
 	pushl %eax
 	call shim_load
 	movl 4(%eax), %esp
+	movl 8(%eax), %ecx
 	movl (%eax), %eax
 	movl %eax, start_address
+	testl %ecx, %ecx
+	jz 1f
+	int3
+1:
 	xorl %eax, %eax
 	xorl %ebx, %ebx
 	xorl %ecx, %ecx

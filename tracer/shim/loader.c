@@ -65,7 +65,7 @@ long shim_raw_call(long number, long a, long b, long c, long d, long e, long f);
 const void *shim_load(word *stack, unsigned slot_number);
 
 struct start {
-	word entry, stack;
+	word entry, stack, is_watched;
 };
 
 struct program {
@@ -267,5 +267,6 @@ const void *shim_load(word *stack, unsigned slot_number)
 	shim_raw_call(NR_PRCTL, 15 /* PR_SET_NAME */, (word)info->comm, 0, 0, 0, 0);
 	start.entry = info->interpreter ? interpreter.entry : program.entry;
 	start.stack = (word)stack;
+	start.is_watched = info->is_watched;
 	return &start;
 }

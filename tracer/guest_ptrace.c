@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns ptrace(2) between guests: who traces whom, which stops are kept, who goes on.  How a tracer
+ * learns of stops is in guest_wait.c, what it may ask of them in guest_requests.c.
+ */
+#include "tracer/guest_ptrace.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <unistd.h>
+
+#include "tracer/arch/arch.h"
+#include "tracer/base/compat.h"
+#include "tracer/base/mem.h"
+#include "tracer/hooks.h"
+#include "tracer/watch.h"
+
+static struct ptraced *all;
+static struct tracee *held;
+
+struct ptraced *guest_ptraced(void)
+{
+	return all;
+}
+
+void guest_forget(struct ptraced *p)
+{
+	for (struct ptraced **at = &all; *at; at = &(*at)->next) {
+		if (*at != p)
+			continue;
+		*at = p->next;
+		break;
+	}
+	if (p->t)
+		p->t->ptraced = NULL;
+	talloc_free(p);
+}
+
+static struct ptraced *begin(struct tracee *t, pid_t tracer, bool is_seized, uint64_t options)
+{
+	struct ptraced *p = mem_new(NULL, struct ptraced);
+	p->t = t;
+	p->tid = t->tid;
+	p->tracer = tracer;
+	p->is_seized = is_seized;
+	p->options = options;
+	p->mode = PTRACE_CONT;
+	p->next = all;
+	all = p;
+	t->ptraced = p;
+	return p;
+}
+
+pid_t guest_tracer_of(const struct tracee *t)
+{
+	return t->ptraced ? t->ptraced->tracer : 0;
+}
+
+static bool is_by_call(long mode)
+{
+	return mode == PTRACE_SYSCALL || mode == PTRACE_SYSEMU || mode == PTRACE_SYSEMU_SINGLESTEP;
+}
+
+static bool is_by_step(long mode)
+{
+	return mode == PTRACE_SINGLESTEP || mode == PTRACE_SINGLEBLOCK;
+}
+
+void guest_resume(struct tracee *t, int signal)
+{
+	long mode = t->ptraced ? t->ptraced->mode : PTRACE_CONT;
+	if (watch_is_due(t) && !is_by_call(mode))
+		mode = PTRACE_SYSCALL;
+	ptrace(mode, t->tid, NULL, (void *)(long)signal);
+}
+
+/* ---- stops ---- */
+
+/* Events that cost a stop each are on for those only who asked. */
+static void arm_events(struct ptraced *p)
+{
+	p->needs_arming = false;
+	uint64_t more = p->options & (PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXIT);
+	ptrace(PTRACE_SETOPTIONS, p->tid, NULL, (void *)(TRACE_OPTIONS | more));
+}
+
+static void keep(struct ptraced *p, enum ptraced_stop stop, int code)
+{
+	p->stop = stop;
+	p->code = code;
+	p->is_news = true;
+	guest_wait_tell(p);
+}
+
+bool guest_stop_at_signal(struct tracee *t, int signal)
+{
+	struct ptraced *p = t->ptraced;
+	bool is_passing = p && p->passing_signal == signal;
+	if (is_passing)
+		p->passing_signal = 0;
+	if (!p || is_passing)
+		return false;
+	keep(p, PTRACED_SIGNAL, signal);
+	return true;
+}
+
+bool guest_stop_at_group(struct tracee *t, int signal)
+{
+	struct ptraced *p = t->ptraced;
+	if (!p)
+		return false;
+	p->wants_interrupt = false;
+	keep(p, PTRACED_GROUP, p->is_seized ? signal | PTRACE_EVENT_STOP << 8 : signal);
+	return true;
+}
+
+bool guest_stop_at_interrupt(struct tracee *t)
+{
+	struct ptraced *p = t->ptraced;
+	bool is_ours = t->is_interrupted && p && !p->wants_interrupt;
+	t->is_interrupted = false;
+	if (p && p->needs_arming)
+		arm_events(p);
+	if (!p || !p->is_seized || is_ours)
+		return false;
+	p->wants_interrupt = false;
+	keep(p, PTRACED_EVENT, SIGTRAP | PTRACE_EVENT_STOP << 8);
+	return true;
+}
+
+static int call_code(const struct ptraced *p)
+{
+	return p->options & PTRACE_O_TRACESYSGOOD ? SIGTRAP | 0x80 : SIGTRAP;
+}
+
+bool guest_stop_at_entry(struct tracee *t)
+{
+	struct ptraced *p = t->ptraced;
+	if (!p || !is_by_call(p->mode) || p->is_in_call)
+		return false;
+	p->is_in_call = true;
+	p->is_answered = false;
+	keep(p, PTRACED_ENTRY, call_code(p));
+	return true;
+}
+
+bool guest_stop_before_call(struct tracee *t)
+{
+	if (!guest_stop_at_entry(t))
+		return false;
+	t->ptraced->must_serve = true;
+	return true;
+}
+
+bool guest_stop_at_exit(struct tracee *t)
+{
+	struct ptraced *p = t->ptraced;
+	if (!p)
+		return false;
+	if (p->is_answered)
+		arch_set_number(t, p->number);
+	p->is_in_call = p->is_answered = false;
+	if (is_by_call(p->mode))
+		keep(p, PTRACED_EXIT, call_code(p));
+	else if (is_by_step(p->mode))
+		keep(p, PTRACED_TRAP, SIGTRAP); /* the step ended with the call; we took another way */
+	else
+		return false;
+	return true;
+}
+
+/* The option bit of an event: PTRACE_O_TRACEFORK is 1 << PTRACE_EVENT_FORK, and so on. */
+static bool wants_event(const struct ptraced *p, int event)
+{
+	return p->options >> event & 1;
+}
+
+bool guest_stop_at_event(struct tracee *t, int event, unsigned long message)
+{
+	struct ptraced *p = t->ptraced;
+	if (!p || !wants_event(p, event))
+		return false;
+	p->message = message;
+	keep(p, PTRACED_EVENT, SIGTRAP | event << 8);
+	return true;
+}
+
+bool guest_traces_child(struct tracee *parent, struct tracee *child, int event, uint64_t clone_flags)
+{
+	const struct ptraced *p = parent->ptraced;
+	enum { CLONE_PTRACE_BIT = 0x2000, CLONE_UNTRACED_BIT = 0x00800000 };
+	if (!p || (clone_flags & CLONE_UNTRACED_BIT) ||
+	    (!wants_event(p, event) && !(clone_flags & CLONE_PTRACE_BIT)))
+		return false;
+	struct ptraced *q = begin(child, p->tracer, p->is_seized, p->options);
+	keep(q, q->is_seized ? PTRACED_EVENT : PTRACED_TRAP,
+	     q->is_seized ? SIGTRAP | PTRACE_EVENT_STOP << 8 : SIGSTOP);
+	return true;
+}
+
+/* The stops that an execve makes, in the kernel's order; true when there is one more. */
+static bool next_exec_stop(struct ptraced *p)
+{
+	if (p->has_exec_exit) {
+		p->has_exec_exit = false;
+		if (is_by_call(p->mode)) {
+			keep(p, PTRACED_EXIT, call_code(p));
+			return true;
+		}
+	}
+	if (!p->has_exec_trap)
+		return false;
+	p->has_exec_trap = false;
+	keep(p, PTRACED_TRAP, SIGTRAP);
+	return true;
+}
+
+bool guest_stop_at_exec(struct tracee *t)
+{
+	struct ptraced *p = t->ptraced;
+	if (!p)
+		return false;
+	p->is_in_call = p->is_answered = false;
+	p->has_exec_exit = true;
+	/* ptrace_event of include/linux/ptrace.h: who has not asked for the event gets a SIGTRAP. */
+	p->has_exec_trap = !wants_event(p, PTRACE_EVENT_EXEC) && !p->is_seized;
+	if (p->deferred_signal)
+		syscall(SYS_tgkill, t->process->pid, t->tid, p->deferred_signal);
+	p->deferred_signal = 0;
+	return guest_stop_at_event(t, PTRACE_EVENT_EXEC, t->tid_before_exec) || next_exec_stop(p);
+}
+
+void guest_exec_from_thread(pid_t old_tid, struct tracee *leader)
+{
+	for (struct ptraced *p = all; p; p = p->next) {
+		if (p->tracer == old_tid)
+			p->tracer = leader->tid;
+		if (p->t == leader)
+			p->tid = leader->tid;
+	}
+}
+
+/* ---- the end of one side ---- */
+
+/* What is stopped for a tracer goes on without it. */
+static void release(struct ptraced *p, int signal)
+{
+	struct tracee *t = p->t;
+	enum ptraced_stop stop = p->stop;
+	bool must_serve = p->must_serve;
+	if (p->is_answered)
+		arch_set_number(t, p->number);
+	guest_forget(p);
+	if (stop == PTRACED_RUNS || stop == PTRACED_LISTENS)
+		return;
+	if (must_serve)
+		held = t;
+	else if (stop == PTRACED_GROUP && !signal)
+		ptrace(PTRACE_LISTEN, t->tid, NULL, NULL);
+	else
+		ptrace(PTRACE_CONT, t->tid, NULL, (void *)(long)signal);
+}
+
+void guest_ended(struct tracee *t, int status, bool is_leader)
+{
+	struct ptraced *p = t->ptraced, *next;
+	if (p) {
+		const struct tracee *tracer = tracee_find(p->tracer);
+		bool is_child = is_leader && tracer && t->process && t->process->parent == tracer->process->pid;
+		p->t = NULL;
+		t->ptraced = NULL;
+		if (is_child || !tracer)
+			guest_forget(p); /* the kernel tells its parent */
+		else
+			keep(p, PTRACED_DEAD, status);
+	}
+	for (p = all; p; p = next) {
+		next = p->next;
+		if (p->tracer != t->tid)
+			continue;
+		if (p->stop == PTRACED_DEAD) {
+			guest_forget(p);
+			continue;
+		}
+		if (p->options & PTRACE_O_EXITKILL)
+			kill(p->t->process->pid, SIGKILL);
+		release(p, 0);
+	}
+}
+
+struct tracee *guest_take_held(void)
+{
+	struct tracee *t = held;
+	held = NULL;
+	return t;
+}
+
+/* ---- becoming a tracer ---- */
+
+bool guest_may_access(const struct tracee *who, const struct tracee *of)
+{
+	const struct cred *a = &who->cred, *b = &of->cred;
+	if (who->process == of->process)
+		return true;
+	bool is_same = a->ruid == b->euid && a->ruid == b->suid && a->ruid == b->ruid && a->rgid == b->egid &&
+		       a->rgid == b->sgid && a->rgid == b->rgid;
+	if (cred_has(a, CAPABILITY_SYS_PTRACE))
+		return true;
+	/* cap_ptrace_access_check of security/commoncap.c: not who may do more than the tracer. */
+	return is_same && of->process->is_dumpable && !(b->permitted & ~a->permitted);
+}
+
+static int set_options(struct ptraced *p, uint64_t options)
+{
+	if (options & ~(uint64_t)(PTRACE_O_MASK | PTRACE_O_EXITKILL))
+		return -EINVAL;
+	/* check_ptrace_options of kernel/ptrace.c: only for who checkpoints, and not under a filter. */
+	if (options & PTRACE_O_SUSPEND_SECCOMP)
+		return -EPERM;
+	p->options = options;
+	return 0;
+}
+
+static int64_t trace_me(struct call *c)
+{
+	const struct tracee *parent = tracee_find(c->t->process->parent_tid);
+	if (!parent)
+		parent = tracee_find(c->t->process->parent);
+	/* ptrace_traceme: not twice.  The first process' parent is no guest: it is as one that may not. */
+	if (c->t->ptraced || !parent || !parent->is_known)
+		return -EPERM;
+	begin(c->t, parent->tid, false, 0);
+	watch_process(parent->process);
+	return 0;
+}
+
+static int64_t attach(struct call *c, bool is_seized)
+{
+	struct tracee *t = tracee_find(call_int(c, 1));
+	uint64_t options = is_seized ? c->argument[3] : 0;
+	if (is_seized && c->argument[2])
+		return -EIO;
+	if (!t || !t->is_known)
+		return -ESRCH;
+	if (t->process == c->t->process || t->ptraced || !guest_may_access(c->t, t))
+		return -EPERM;
+	if (!c->t->is_watched)
+		return watch_begin(c);
+	struct ptraced *p = begin(t, c->t->tid, is_seized, 0);
+	int r = set_options(p, options);
+	if (r < 0) {
+		guest_forget(p);
+		return r == -EINVAL ? -EIO : r;
+	}
+	p->needs_arming = p->options & (PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXIT);
+	if (!is_seized)
+		syscall(SYS_tgkill, t->process->pid, t->tid, SIGSTOP);
+	/* What the whole process was stopped by is shown at once; so is it when events are to be armed. */
+	if (t->is_listening || p->needs_arming) {
+		t->is_interrupted = true;
+		ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
+	}
+	return 0;
+}
+
+/* ---- requests that let a stopped one go on ---- */
+
+static long raw(int request, const struct ptraced *p, uint64_t address, void *to)
+{
+	return ptrace(request, p->tid, (void *)address, to) < 0 ? -errno : 0;
+}
+
+static int64_t set_options_of(struct call *c, struct ptraced *p)
+{
+	int r = set_options(p, c->argument[3]);
+	if (r == 0)
+		arm_events(p);
+	return r;
+}
+
+static int64_t listen_to(struct call *c, struct ptraced *p)
+{
+	(void)c;
+	if (!p->is_seized || p->code >> 8 != PTRACE_EVENT_STOP)
+		return -EIO;
+	int r = raw(PTRACE_LISTEN, p, 0, NULL);
+	if (r == 0)
+		p->stop = PTRACED_LISTENS;
+	return r;
+}
+
+static int64_t detach(struct call *c, struct ptraced *p)
+{
+	if (c->argument[3] > 64)
+		return -EIO;
+	release(p, c->argument[3]);
+	return 0;
+}
+
+static int64_t resume(struct call *c, struct ptraced *p)
+{
+	if (c->argument[3] > 64)
+		return -EIO;
+	int signal = c->argument[3];
+	enum ptraced_stop stop = p->stop;
+	p->mode = call_int(c, 0);
+	p->is_news = false;
+	if (stop == PTRACED_EVENT || stop == PTRACED_EXIT || stop == PTRACED_TRAP) {
+		/* The kernel takes a signal at a signal's stop and at a call's; at others it is dropped. */
+		if (stop == PTRACED_EVENT)
+			signal = 0;
+		if (next_exec_stop(p))
+			return 0;
+	}
+	if (!is_by_call(p->mode) && stop == PTRACED_ENTRY)
+		p->is_in_call = false;
+	if (stop == PTRACED_TRAP && signal) {
+		/* There is no signal to let through: a new one goes the same way. */
+		p->passing_signal = signal;
+		syscall(SYS_tgkill, p->t->process->pid, p->tid, signal);
+		signal = 0;
+	}
+	p->stop = PTRACED_RUNS;
+	if (p->must_serve) {
+		p->must_serve = false;
+		held = p->t;
+		return 0;
+	}
+	return raw(p->mode, p, 0, (void *)(long)signal);
+}
+
+static const struct {
+	int number;
+	guest_request serve;
+} requests[] = {
+	{ PTRACE_CONT, resume },
+	{ PTRACE_SYSCALL, resume },
+	{ PTRACE_SINGLESTEP, resume },
+	{ PTRACE_SINGLEBLOCK, resume },
+	{ PTRACE_SYSEMU, resume },
+	{ PTRACE_SYSEMU_SINGLESTEP, resume },
+	{ PTRACE_DETACH, detach },
+	{ PTRACE_LISTEN, listen_to },
+	{ PTRACE_SETOPTIONS, set_options_of },
+	{ PTRACE_OLDSETOPTIONS, set_options_of },
+};
+
+int64_t hook_ptrace(struct call *c)
+{
+	int request = call_int(c, 0);
+	if (request == PTRACE_TRACEME)
+		return trace_me(c);
+	if (request == PTRACE_ATTACH || request == PTRACE_SEIZE)
+		return attach(c, request == PTRACE_SEIZE);
+	const struct tracee *t = tracee_find(call_int(c, 1));
+	struct ptraced *p = t ? t->ptraced : NULL;
+	/* ptrace_check_attach: the tracing thread itself, and a stopped one. */
+	if (!p || p->tracer != c->t->tid)
+		return -ESRCH;
+	if (request == PTRACE_KILL)
+		return kill(p->t->process->pid, SIGKILL) < 0 ? -errno : 0;
+	if (request == PTRACE_INTERRUPT) {
+		if (!p->is_seized)
+			return -EIO;
+		p->wants_interrupt = true;
+		return raw(PTRACE_INTERRUPT, p, 0, NULL);
+	}
+	if (p->stop == PTRACED_RUNS || p->stop == PTRACED_LISTENS)
+		return -ESRCH;
+	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++)
+		if (requests[i].number == request)
+			return requests[i].serve(c, p);
+	guest_request serve = guest_find_request(request);
+	return serve ? serve(c, p) : -EIO;
+}

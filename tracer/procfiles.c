@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns the files of /proc that would tell the host's world or ours: one row each.  The guest opens a
+ * generated copy instead.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tracer/base/mem.h"
+#include "tracer/base/text.h"
+#include "tracer/guest_ptrace.h"
+#include "tracer/memory.h"
+#include "tracer/path.h"
+#include "tracer/procfs.h"
+#include "tracer/shim/abi.h"
+
+/* A file that is being opened. */
+struct proc_view {
+	struct tracee *viewer;
+	struct tracee *of; /* NULL for files that are no process' */
+	char *text;        /* the host's; NULL when the row does not want it, or it cannot be read */
+	pid_t tid;         /* as in the path */
+	FILE *out;
+};
+
+static char *read_host(const void *ctx, const char *path)
+{
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return NULL;
+	char *text = mem_strdup(ctx, ""), chunk[8192];
+	size_t used = 0, n;
+	while ((n = fread(chunk, 1, sizeof(chunk), file)) > 0) {
+		text = mem_grow(ctx, text, char, used + n + 1);
+		memcpy(text + used, chunk, n);
+		used += n;
+		text[used] = '\0';
+	}
+	fclose(file);
+	return text;
+}
+
+/* The next line of a text, which loses its newline; NULL at the end. */
+static char *next_line(char **at)
+{
+	char *line = *at, *end;
+	if (!line || !*line)
+		return NULL;
+	end = strchr(line, '\n');
+	if (end)
+		*end = '\0';
+	*at = end ? end + 1 : line + strlen(line);
+	return line;
+}
+
+/* The shim and its arena are not the guest's to see. */
+static bool is_ours(const char *line)
+{
+	unsigned long long from = strtoull(line, NULL, 16);
+	return (from >= SHIM_ARENA && from < SHIM_ARENA + SHIM_ARENA_BYTES) ||
+	       (from >= SHIM_BASE && from < SHIM_BASE + SHIM_IMAGE_BYTES);
+}
+
+/* Paths in maps and smaps: detranslated, and the shim's own lines left out. */
+static void write_maps(const struct proc_view *v)
+{
+	char guest[PATH_ROOM], view[PATH_ROOM];
+	size_t run_length = strlen(session.run_dir);
+	bool is_hidden = false;
+	for (char *at = v->text, *line; (line = next_line(&at));) {
+		/* smaps: a mapping's line begins with hex digits and a dash, its details with a name. */
+		bool is_mapping = strspn(line, "0123456789abcdef") >= 8 && line[strspn(line, "0123456789abcdef")] == '-';
+		char *path = is_mapping ? strchr(line, '/') : NULL;
+		if (is_mapping)
+			is_hidden = is_ours(line) || (path && strncmp(path, session.run_dir, run_length) == 0);
+		if (is_hidden)
+			continue;
+		if (path && mounts_to_guest(v->of->mounts, path, guest, sizeof(guest))) {
+			path_to_view(v->viewer, guest, view, sizeof(view));
+			fprintf(v->out, "%.*s%s\n", (int)(path - line), line, view);
+		} else {
+			fprintf(v->out, "%s\n", line);
+		}
+	}
+}
+
+/* The parent as the guest knows it: 0 of the first process, as in a pid namespace; 1 of orphans. */
+pid_t procfs_parent(const struct process *p)
+{
+	if (p->pid == session.first_pid)
+		return 0;
+	const struct tracee *parent = p->parent ? tracee_find(p->parent) : NULL;
+	return parent && parent->is_known ? p->parent : 1;
+}
+
+/*
+ * Every guest thread is traced, so that what is stopped for us shows as that: a stopped process is to show
+ * as stopped, and one that waits for an answer of ours as about its business.
+ */
+static char state_of(const struct tracee *of, char state)
+{
+	if (state != 't' && state != 'T')
+		return state;
+	if (of->ptraced && of->ptraced->stop != PTRACED_RUNS)
+		return 't';
+	return of->is_listening ? 'T' : 'R';
+}
+
+static const char *state_name(char state)
+{
+	return state == 't' ? "t (tracing stop)" : state == 'T' ? "T (stopped)" : "R (running)";
+}
+
+static void put_groups(const struct proc_view *v)
+{
+	fputs("Groups:\t", v->out);
+	for (uint32_t i = 0; i < v->of->cred.group_count; i++)
+		fprintf(v->out, "%u ", v->of->cred.groups[i]);
+	fputc('\n', v->out);
+}
+
+static void write_status(const struct proc_view *v)
+{
+	const struct cred *c = &v->of->cred;
+	const struct {
+		const char *name;
+		uint64_t value;
+	} cap[] = {
+		{ "CapInh:", c->inheritable }, { "CapPrm:", c->permitted }, { "CapEff:", c->effective },
+		{ "CapBnd:", c->bounding },    { "CapAmb:", c->ambient },
+	}, number[] = {
+		{ "PPid:", procfs_parent(v->of->process) },
+		{ "TracerPid:", guest_tracer_of(v->of) },
+		{ "NoNewPrivs:", c->no_new_privs },
+		{ "Seccomp:", v->of->seccomp_mode },
+		{ "Seccomp_filters:", v->of->seccomp_filters },
+	};
+	for (char *at = v->text, *line; (line = next_line(&at));) {
+		bool is_done = true;
+		if (text_starts(line, "Uid:"))
+			fprintf(v->out, "Uid:\t%u\t%u\t%u\t%u\n", c->ruid, c->euid, c->suid, c->fsuid);
+		else if (text_starts(line, "Gid:"))
+			fprintf(v->out, "Gid:\t%u\t%u\t%u\t%u\n", c->rgid, c->egid, c->sgid, c->fsgid);
+		else if (text_starts(line, "Groups:"))
+			put_groups(v);
+		else if (text_starts(line, "State:\t") && strchr("tT", line[7]))
+			fprintf(v->out, "State:\t%s\n", state_name(state_of(v->of, line[7])));
+		else
+			is_done = false;
+		for (size_t i = 0; i < sizeof(cap) / sizeof(*cap) && !is_done; i++) {
+			is_done = text_starts(line, cap[i].name);
+			if (is_done)
+				fprintf(v->out, "%s\t%016llx\n", cap[i].name, (unsigned long long)cap[i].value);
+		}
+		for (size_t i = 0; i < sizeof(number) / sizeof(*number) && !is_done; i++) {
+			is_done = text_starts(line, number[i].name);
+			if (is_done)
+				fprintf(v->out, "%s\t%llu\n", number[i].name, (unsigned long long)number[i].value);
+		}
+		if (!is_done)
+			fprintf(v->out, "%s\n", line);
+	}
+}
+
+/* proc(5): "pid (comm) state ppid ..."; comm may hold blanks and parentheses. */
+static void write_stat(const struct proc_view *v)
+{
+	char *end = strrchr(v->text, ')'), state;
+	int parent, length = 0;
+	if (end && sscanf(end, ") %c %d%n", &state, &parent, &length) == 2)
+		fprintf(v->out, "%.*s) %c %d%s", (int)(end - v->text), v->text, state_of(v->of, state),
+			procfs_parent(v->of->process), end + length);
+	else
+		fputs(v->text, v->out);
+}
+
+/*
+ * The auxiliary vector is the program's, which the loader has put on the stack, not the loader's own, which
+ * the kernel remembers: stack is argc, argv, NULL, environment, NULL, vector.
+ */
+static void write_auxv(const struct proc_view *v)
+{
+	char name[64];
+	snprintf(name, sizeof(name), "/proc/%d/stat", v->tid);
+	CLEANUP_TALLOC char *stat = read_host(NULL, name);
+	const char *at = stat ? strrchr(stat, ')') : NULL;
+	/* startstack is field 28; the state behind the parenthesis is the third. */
+	for (unsigned field = 2; at && field < 28; field++)
+		at = strchr(at + 1, ' ');
+	size_t width = v->of->process->abi == ABI_64 ? 8 : 4;
+	taddr from = at ? strtoull(at, NULL, 10) : 0;
+	uint64_t word = 0, value = 0;
+	if (!from || memory_read(v->of, from, &word, width) < 0)
+		return;
+	from += (word + 2) * width;
+	for (word = 1; word; from += width)
+		if (memory_read(v->of, from, &word, width) < 0)
+			return;
+	for (word = 1; word; from += 2 * width) {
+		word = 0;
+		if (memory_read(v->of, from, &word, width) < 0 || memory_read(v->of, from + width, &value, width) < 0)
+			return;
+		fwrite(&word, width, 1, v->out);
+		fwrite(&value, width, 1, v->out);
+	}
+}
+
+/* A mount as it shows to a process; false when it lies outside its root. */
+static bool visible(const struct tracee *of, const struct mount *m, char view[PATH_ROOM])
+{
+	return path_to_view(of, m->guest, view, PATH_ROOM) && view[0] == '/';
+}
+
+/* A bind shows the device below what it binds, which is the root's; others what mount(2) was told. */
+static const char *source_of(const struct mount *m)
+{
+	if (strcmp(m->fs_type, "bind") == 0)
+		return "rootfs";
+	return strcmp(m->source, "none") != 0 ? m->source : m->fs_type;
+}
+
+static const char *type_of(const struct mount *m)
+{
+	/* A bind shows the type of what it binds; the host's is not the guest's to know. */
+	return strcmp(m->fs_type, "bind") == 0 ? "ext4" : m->fs_type;
+}
+
+static void write_mounts(const struct proc_view *v)
+{
+	char view[PATH_ROOM];
+	for (size_t i = 0; i < v->of->mounts->count; i++) {
+		const struct mount *m = v->of->mounts->list[i];
+		if (visible(v->of, m, view))
+			fprintf(v->out, "%s %s %s %s,relatime 0 0\n", source_of(m), view, type_of(m),
+				m->flags & BINDING_READ_ONLY ? "ro" : "rw");
+	}
+}
+
+static void write_mountinfo(const struct proc_view *v)
+{
+	char view[PATH_ROOM];
+	for (size_t i = 0; i < v->of->mounts->count; i++) {
+		const struct mount *m = v->of->mounts->list[i];
+		const char *mode = m->flags & BINDING_READ_ONLY ? "ro" : "rw";
+		if (visible(v->of, m, view))
+			fprintf(v->out, "%d %d 0:%d / %s %s,relatime - %s %s %s\n", m->id, m->parent_id, m->id, view,
+				mode, type_of(m), source_of(m), mode);
+	}
+}
+
+static void write_mountstats(const struct proc_view *v)
+{
+	char view[PATH_ROOM];
+	for (size_t i = 0; i < v->of->mounts->count; i++) {
+		const struct mount *m = v->of->mounts->list[i];
+		if (visible(v->of, m, view))
+			fprintf(v->out, "device %s mounted on %s with fstype %s\n", source_of(m), view, type_of(m));
+	}
+}
+
+/* user_namespaces(7): the first one, where every id is itself. */
+static void write_id_map(const struct proc_view *v)
+{
+	fprintf(v->out, "%10u %10u %10u\n", 0u, 0u, UINT32_MAX);
+}
+
+/* What nobody has set. */
+static void write_unset(const struct proc_view *v)
+{
+	fprintf(v->out, "%u", UINT32_MAX);
+}
+
+/* cgroup_namespaces(7): the guest's own is the root. */
+static void write_cgroup(const struct proc_view *v)
+{
+	for (char *at = v->text, *line; (line = next_line(&at));) {
+		char *path = strchr(line, ':') ? strchr(strchr(line, ':') + 1, ':') : NULL;
+		fprintf(v->out, "%.*s/\n", path ? (int)(path + 1 - line) : 0, line);
+	}
+}
+
+static void write_hostname(const struct proc_view *v)
+{
+	fputs(session.hostname ? session.hostname : v->text, v->out);
+	fputs(session.hostname ? "\n" : "", v->out);
+}
+
+static void write_domainname(const struct proc_view *v)
+{
+	fputs(session.domainname ? session.domainname : v->text, v->out);
+	fputs(session.domainname ? "\n" : "", v->out);
+}
+
+struct proc_file {
+	const char *name; /* below /proc/PID or /proc/PID/task/TID; with a slash in front below /proc */
+	void (*write)(const struct proc_view *v);
+	bool wants_text;
+};
+
+static const struct proc_file files[] = {
+	{ "maps", write_maps, true },
+	{ "smaps", write_maps, true },
+	{ "numa_maps", write_maps, true },
+	{ "status", write_status, true },
+	{ "stat", write_stat, true },
+	{ "auxv", write_auxv, false },
+	{ "mounts", write_mounts, false },
+	{ "mountinfo", write_mountinfo, false },
+	{ "mountstats", write_mountstats, false },
+	{ "uid_map", write_id_map, false },
+	{ "gid_map", write_id_map, false },
+	{ "loginuid", write_unset, false },
+	{ "sessionid", write_unset, false },
+	{ "cgroup", write_cgroup, true },
+	{ "/sys/kernel/hostname", write_hostname, true },
+	{ "/sys/kernel/domainname", write_domainname, true },
+};
+
+char *procfs_generate(struct tracee *t, const struct object *o)
+{
+	static unsigned counter;
+	const char *rest = NULL;
+	struct proc_view v = { .viewer = t };
+	v.of = procfs_subject(o->host, &rest);
+	if (!v.of && text_starts(o->host, "/proc/"))
+		rest = o->host + strlen("/proc");
+	const struct proc_file *f = files, *end = files + sizeof(files) / sizeof(*files);
+	while (rest && f < end && strcmp(f->name, rest) != 0)
+		f++;
+	if (!rest || f == end || (f->name[0] != '/' && !v.of))
+		return NULL;
+	if (v.of)
+		v.tid = v.of->tid;
+	CLEANUP_TALLOC char *text = f->wants_text ? read_host(NULL, o->host) : NULL;
+	v.text = text;
+	if (f->wants_text && !text)
+		return NULL;
+	char *path = mem_printf(t, "%s/proc-%u", session.run_dir, counter++);
+	v.out = fopen(path, "we");
+	if (!v.out) {
+		talloc_free(path);
+		return NULL;
+	}
+	f->write(&v);
+	fclose(v.out);
+	return path;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the second filter of processes for whom more calls matter. */
+#include "tracer/watch.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+
+#include "tracer/arch/arch.h"
+#include "tracer/arena.h"
+#include "tracer/base/compat.h"
+
+/* The ways to add a filter, best first; which of them the kernel knows is learned by trying. */
+enum way { ALL_THREADS, ALL_THREADS_OLD, ONE_THREAD, WAYS };
+enum { MODE_FILTER = 2, FLAG_TSYNC = 1 };
+
+static const struct sock_fprog *program;
+static enum way best;
+
+void watch_open(const struct sock_fprog *later)
+{
+	program = later;
+	best = ALL_THREADS;
+}
+
+bool watch_is_due(const struct tracee *t)
+{
+	return t->process && t->process->must_watch && !t->is_watched;
+}
+
+static int mark_watched(struct tracee *t, void *process)
+{
+	if (t->process == process)
+		t->is_watched = true;
+	return 0;
+}
+
+static int64_t watch_exit(struct call *c)
+{
+	struct tracee *t = c->t;
+	bool is_unknown = c->result == -EINVAL || c->result == -ENOSYS;
+	t->is_injecting = false;
+	if (is_unknown && best + 1 < WAYS)
+		best++;
+	else if (best == ONE_THREAD || c->result != 0)
+		t->is_watched = true; /* or it cannot be: not again and again */
+	else
+		tracee_each(mark_watched, t->process);
+	arch_rewind(t, t->exit_private);
+	c->is_again = true;
+	return c->result;
+}
+
+int64_t watch_begin(struct call *c)
+{
+	size_t size = program->len * sizeof(*program->filter);
+	char *filter = call_room(c, size), *head = call_room(c, sizeof(struct sock_fprog));
+	if (!filter || !head)
+		return -ENOMEM;
+	memcpy(filter, program->filter, size);
+	/* struct sock_fprog: a length, and a pointer as wide as the caller's. */
+	uint64_t address = arena_address(filter);
+	size_t width = c->abi == ABI_32 ? 4 : 8;
+	memset(head, 0, sizeof(struct sock_fprog));
+	memcpy(head, &program->len, sizeof(program->len));
+	memcpy(head + width, &address, width);
+	bool is_prctl = best == ONE_THREAD;
+	arch_set_number(c->t, is_prctl ? arch_prctl_number[c->abi] : arch_seccomp_number[c->abi]);
+	call_set(c, 0, is_prctl ? PR_SET_SECCOMP : SECCOMP_SET_MODE_FILTER);
+	call_set(c, 1, is_prctl ? MODE_FILTER : best == ALL_THREADS ? FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW :
+								      FLAG_TSYNC);
+	call_set(c, 2, arena_address(head));
+	c->t->exit_private = c->number;
+	c->t->at_exit = watch_exit;
+	return CALL_PASS_EXIT;
+}
+
+static int stop_thread(struct tracee *t, void *process)
+{
+	if (t->process == process && t->is_known && !t->is_watched) {
+		t->is_interrupted = true;
+		ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
+	}
+	return 0;
+}
+
+void watch_process(struct process *p)
+{
+	p->must_watch = true;
+	tracee_each(stop_thread, p);
+}

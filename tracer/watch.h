@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls that matter to few processes: the rows with ACTION_LATER are the kernel's, without a stop, until a
+ * process does what makes them matter.  Then it is sent through seccomp(2), and they stop in it and in all
+ * that it forks.  Filters cannot be taken back.
+ */
+#ifndef FAKEBUILD_WATCH_H
+#define FAKEBUILD_WATCH_H
+
+#include <linux/filter.h>
+#include <stdbool.h>
+
+#include "tracer/call.h"
+
+/* The program that filter_make_later made; once a run. */
+void watch_open(const struct sock_fprog *program);
+/* Make of this call one that adds the filter; the guest's own comes again afterwards.  Never 0. */
+int64_t watch_begin(struct call *c);
+/* Another process: its threads are stopped, and add the filter before their next call. */
+void watch_process(struct process *p);
+/* Must this thread add the filter before it makes a call? */
+bool watch_is_due(const struct tracee *t);
+
+#endif
