@@ -68,6 +68,7 @@ int64_t hook_prctl(struct call *c);
 /* xattr.c */
 int check_xattr_name(const struct call *c);
 int64_t hook_getxattr(struct call *c);
+int check_getxattrat(const struct call *c);
 int check_setxattr(const struct call *c);
 int64_t hook_setxattr(struct call *c);
 int64_t hook_listxattr(struct call *c);

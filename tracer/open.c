@@ -173,7 +173,7 @@ static int64_t open_common(struct call *c, struct opening *op)
 	const char *instead = NULL;
 	int64_t result = CALL_PASS;
 	if ((op->flags & TMPFILE_BIT) && !(op->flags & O_PATH)) {
-		r = path_permission(c->t, o, CRED_WRITE | CRED_EXECUTE);
+		r = S_ISDIR(o->real.st_mode) ? path_permission(c->t, o, CRED_WRITE | CRED_EXECUTE) : -ENOTDIR;
 		if (r < 0)
 			return r;
 		c->t->exit_private = op->mode;
@@ -226,21 +226,46 @@ int64_t hook_open(struct call *c)
 	return r;
 }
 
+/* build_open_flags of fs/open.c: unlike open(2) it takes nothing that it does not know. */
+static bool is_how_known(const struct open_how_v0 *how)
+{
+	const uint64_t resolve = RESOLVE_XDEV | RESOLVE_MAGIC | RESOLVE_SYMLINK | RESOLVE_BELOW | RESOLVE_ROOT |
+				 RESOLVE_CACHE;
+	bool creates = how->flags & (O_CREAT | TMPFILE_BIT);
+	return !(how->flags & ~VALID_FLAGS) && !(how->resolve & ~resolve) &&
+	       (how->resolve & (RESOLVE_BELOW | RESOLVE_ROOT)) != (RESOLVE_BELOW | RESOLVE_ROOT) &&
+	       !(how->mode & ~(creates ? UINT64_C(07777) : 0)) &&
+	       !((how->flags & O_PATH) && (how->flags & ~(uint64_t)O_PATH_FLAGS));
+}
+
+/* copy_struct_from_user: a newer and larger structure will do when what is behind is zero. */
+static int read_how(const struct call *c, struct open_how_v0 *ret)
+{
+	uint64_t size = c->argument[3];
+	char more[256];
+	if (size < sizeof(*ret))
+		return -EINVAL;
+	if (size > 4096)
+		return -E2BIG;
+	if (memory_read(c->t, c->argument[2], ret, sizeof(*ret)) < 0)
+		return -EFAULT;
+	for (uint64_t at = sizeof(*ret); at < size; at += sizeof(more)) {
+		size_t part = size - at < sizeof(more) ? size - at : sizeof(more);
+		if (memory_read(c->t, c->argument[2] + at, more, part) < 0)
+			return -EFAULT;
+		for (size_t i = 0; i < part; i++)
+			if (more[i])
+				return -E2BIG;
+	}
+	return is_how_known(ret) ? 0 : -EINVAL;
+}
+
 int64_t hook_openat2(struct call *c)
 {
 	struct open_how_v0 how, *changed;
-	if (c->argument[3] < sizeof(how))
-		return -EINVAL;
-	if (c->argument[3] > sizeof(how))
-		return -E2BIG;
-	if (memory_read(c->t, c->argument[2], &how, sizeof(how)) < 0)
-		return -EFAULT;
-	if (how.resolve & ~(uint64_t)(RESOLVE_XDEV | RESOLVE_MAGIC | RESOLVE_SYMLINK | RESOLVE_BELOW | RESOLVE_ROOT |
-				      RESOLVE_CACHE) ||
-	    (how.resolve & (RESOLVE_BELOW | RESOLVE_ROOT)) == (RESOLVE_BELOW | RESOLVE_ROOT) ||
-	    (how.mode && !(how.flags & (O_CREAT | TMPFILE_BIT))) || (how.mode & ~UINT64_C(07777)) ||
-	    (how.flags & ~VALID_FLAGS) || ((how.flags & O_PATH) && (how.flags & ~(uint64_t)O_PATH_FLAGS)))
-		return -EINVAL;
+	int read = read_how(c, &how);
+	if (read < 0)
+		return read;
 	/* openat2(2): a caller of RESOLVE_CACHED must be ready for EAGAIN. */
 	if (how.resolve & RESOLVE_CACHE)
 		return -EAGAIN;
@@ -249,7 +274,8 @@ int64_t hook_openat2(struct call *c)
 		.path_argument = 1,
 		.flags = how.flags,
 		.mode = how.mode,
-		.lookup = (how.resolve & RESOLVE_MAGIC ? LOOKUP_NO_MAGIC : 0) |
+		.lookup = (how.resolve & RESOLVE_XDEV ? LOOKUP_NO_XDEV : 0) |
+			  (how.resolve & RESOLVE_MAGIC ? LOOKUP_NO_MAGIC : 0) |
 			  (how.resolve & RESOLVE_SYMLINK ? LOOKUP_NO_SYMLINKS : 0) |
 			  (how.resolve & RESOLVE_BELOW ? LOOKUP_BENEATH : 0) |
 			  (how.resolve & RESOLVE_ROOT ? LOOKUP_IN_ROOT : 0),
@@ -267,5 +293,6 @@ int64_t hook_openat2(struct call *c)
 	if (op.is_created)
 		changed->flags &= ~(uint64_t)O_EXCL;
 	call_set(c, 2, (uintptr_t)changed);
+	call_set(c, 3, sizeof(*changed));
 	return r;
 }

@@ -168,6 +168,7 @@ struct walk {
 	size_t opaque; /* not 0: the walk began at a descriptor whose name is not known; length of its link */
 	bool is_checked; /* credentials that need a search check in every directory */
 	bool is_cacheable;
+	const struct mount *first; /* LOOKUP_NO_XDEV: the mount that may not be left */
 };
 
 static void set_guest(struct object *o, const char *guest)
@@ -563,6 +564,8 @@ static int walk_rest(struct walk *w)
 				must_probe = !key_length;
 			}
 		}
+		if (r == 0 && (w->flags & LOOKUP_NO_XDEV) && w->at->mount != w->first)
+			r = -EXDEV;
 		if (r < 0 || is_done)
 			return r;
 	}
@@ -630,12 +633,13 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 	w.links = 0;
 	w.opaque = 0;
 	w.is_checked = needs_search_checks(&t->cred);
-	w.is_cacheable = !w.is_checked;
+	w.is_cacheable = !w.is_checked && !(flags & LOOKUP_NO_XDEV);
 	memcpy(w.rest, path, length + 1);
 	char root[PATH_ROOM];
 	int r = path[0] == '/' && !(flags & LOOKUP_IN_ROOT) ? start_at_root(&w) : start_at_fd(&w, dir_fd);
 	if (r < 0)
 		return r;
+	w.first = ret->mount;
 	if (flags & (LOOKUP_IN_ROOT | LOOKUP_BENEATH)) {
 		if (path[0] == '/' && (flags & LOOKUP_BENEATH))
 			return -EXDEV;

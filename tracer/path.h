@@ -24,6 +24,7 @@ enum lookup_flags {
 	LOOKUP_IN_ROOT = 32,  /* RESOLVE_IN_ROOT: the descriptor is the root */
 	LOOKUP_BENEATH = 64,  /* RESOLVE_BENEATH */
 	LOOKUP_NAME = 128,    /* the name itself is wanted: a trailing slash follows no symlink; the caller looks */
+	LOOKUP_NO_XDEV = 1024, /* RESOLVE_NO_XDEV */
 	LOOKUP_NULL = 512,    /* of futimesat, utimensat: a NULL path means the descriptor itself */
 	LOOKUP_OPENED = 256,  /* of rows with a descriptor alone: one of O_PATH will not do */
 };

@@ -25,6 +25,7 @@
 	{ .dir_fd = (fd) + 1, .path = (n) + 1, .lookup = (how), .flags = (flag) + 1, .allowed = (known) }
 #define FD(n) { .dir_fd = (n) + 1 }
 #define FD_OPENED(n) { .dir_fd = (n) + 1, .lookup = LOOKUP_OPENED }
+#define XATTR_AT PATH_FLAGS(0, 1, FOLLOW, 2, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)
 #define FOLLOW LOOKUP_FOLLOW
 #define NAME LOOKUP_NAME
 #define CREATE (LOOKUP_CREATE | LOOKUP_NAME)
@@ -96,6 +97,10 @@ const struct row rows[] = {
 	TRACE(removexattr, hook_removexattr, .check = check_xattr_name, .path = { PATH(0, FOLLOW) }),
 	TRACE(lremovexattr, hook_removexattr, .check = check_xattr_name, .path = { PATH(0, 0) }),
 	TRACE(fremovexattr, hook_removexattr, .check = check_xattr_name, .path = { FD_OPENED(0) }),
+	TRACE(setxattrat, hook_setxattr, .check = check_setxattr, .number = 463, .path = { XATTR_AT }),
+	TRACE(getxattrat, hook_getxattr, .check = check_getxattrat, .number = 464, .path = { XATTR_AT }),
+	TRACE(listxattrat, hook_listxattr, .number = 465, .path = { XATTR_AT }),
+	TRACE(removexattrat, hook_removexattr, .check = check_xattr_name, .number = 466, .path = { XATTR_AT }),
 
 	/* Names. */
 	TRACE(mkdir, hook_mkdir, .path = { PATH(0, CREATE) }),

@@ -16,10 +16,48 @@
 
 enum { NAME_ROOM = 256, VALUE_MAX = 65536, LIST_MAX = 65536 };
 
+/* setxattrat and its kin have their flags before the name. */
+static bool is_at(const struct call *c)
+{
+	return c->row->path[0].flags;
+}
+
 static unsigned after_path(const struct call *c)
 {
 	const struct path_argument *p = &c->row->path[0];
-	return p->path ? p->path : p->dir_fd;
+	return p->flags ? p->flags : p->path ? p->path : p->dir_fd;
+}
+
+/* With AT_EMPTY_PATH these calls want an open file, unlike others. */
+static bool is_unopened(const struct call *c)
+{
+	return is_at(c) && !c->text[0][0] && path_is_unopened(&c->object[0]);
+}
+
+/* The value's place, its size, the flags: arguments of their own, or "at" a structure. */
+struct value {
+	taddr at;
+	size_t size;
+	int flags;
+};
+
+static int read_value(const struct call *c, struct value *ret)
+{
+	unsigned at = after_path(c);
+	struct {
+		uint64_t value;
+		uint32_t size, flags;
+	} args; /* struct xattr_args, include/uapi/linux/xattr.h */
+	if (!is_at(c)) {
+		*ret = (struct value){ c->argument[at + 1], c->argument[at + 2], call_int(c, at + 3) };
+		return 0;
+	}
+	if (c->argument[5] != sizeof(args))
+		return c->argument[5] < sizeof(args) ? -EINVAL : -E2BIG;
+	if (memory_read(c->t, c->argument[4], &args, sizeof(args)) < 0)
+		return -EFAULT;
+	*ret = (struct value){ args.value, args.size, args.flags };
+	return 0;
 }
 
 /* The host's own bookkeeping of rootless tools is not the guest's. */
@@ -109,14 +147,23 @@ int check_xattr_name(const struct call *c)
 	return read_name(c, name);
 }
 
+int check_getxattrat(const struct call *c)
+{
+	struct value v;
+	int r = read_value(c, &v);
+	return r < 0 ? r : v.flags ? -EINVAL : check_xattr_name(c);
+}
+
 int check_setxattr(const struct call *c)
 {
-	unsigned at = after_path(c);
+	struct value v;
 	char name[NAME_ROOM];
-	if (call_int(c, at + 3) & ~(XATTR_CREATE | XATTR_REPLACE))
-		return -EINVAL;
-	int r = read_name(c, name);
-	return r == 0 && c->argument[at + 2] > VALUE_MAX ? -E2BIG : r;
+	int r = read_value(c, &v);
+	if (r == 0 && (v.flags & ~(XATTR_CREATE | XATTR_REPLACE)))
+		r = -EINVAL;
+	if (r == 0)
+		r = read_name(c, name);
+	return r == 0 && v.size > VALUE_MAX ? -E2BIG : r;
 }
 
 /* include/uapi/linux/capability.h */
@@ -151,9 +198,12 @@ static ssize_t get_value(struct call *c, const char *name, char *value)
 int64_t hook_getxattr(struct call *c)
 {
 	char name[NAME_ROOM];
-	unsigned at = after_path(c);
-	size_t size = c->argument[at + 2];
-	int r = read_name(c, name);
+	struct value v;
+	int r = read_value(c, &v);
+	if (r == 0)
+		r = read_name(c, name);
+	if (r == 0 && is_unopened(c))
+		r = -EBADF;
 	if (r == 0 && is_acl(name))
 		r = S_ISLNK(c->object[0].real.st_mode) ? -EOPNOTSUPP : 0;
 	else if (r == 0)
@@ -162,11 +212,11 @@ int64_t hook_getxattr(struct call *c)
 		return r;
 	CLEANUP_TALLOC char *value = mem_array(NULL, char, VALUE_MAX);
 	ssize_t n = get_value(c, name, value);
-	if (n < 0 || size == 0)
+	if (n < 0 || v.size == 0)
 		return n;
-	if ((size_t)n > size)
+	if ((size_t)n > v.size)
 		return -ERANGE;
-	r = memory_write(c->t, c->argument[at + 1], value, n);
+	r = memory_write(c->t, v.at, value, n);
 	return r < 0 ? r : n;
 }
 
@@ -222,13 +272,17 @@ int64_t hook_setxattr(struct call *c)
 {
 	struct object *o = &c->object[0];
 	char name[NAME_ROOM];
-	unsigned at = after_path(c);
-	size_t size = c->argument[at + 2];
-	int r = read_name(c, name);
+	struct value v;
+	int r = read_value(c, &v);
+	if (r == 0)
+		r = read_name(c, name);
+	if (r == 0 && is_unopened(c))
+		r = -EBADF;
 	if (r < 0)
 		return r;
+	size_t size = v.size;
 	CLEANUP_TALLOC char *value = mem_array(NULL, char, size);
-	r = memory_read(c->t, c->argument[at + 1], value, size);
+	r = memory_read(c->t, v.at, value, size);
 	if (r < 0)
 		return r;
 	if (is_read_only(o))
@@ -243,7 +297,7 @@ int64_t hook_setxattr(struct call *c)
 		return r;
 	struct meta_entry entry;
 	meta_get_or_default(session.meta, &o->real, &entry);
-	r = meta_xattr_set(session.meta, &entry, name, value, size, call_int(c, at + 3));
+	r = meta_xattr_set(session.meta, &entry, name, value, size, v.flags);
 	if (r < 0)
 		return r;
 	/* A write takes capabilities: the file gets its mark with its mode. */
@@ -259,6 +313,8 @@ int64_t hook_listxattr(struct call *c)
 	unsigned at = after_path(c);
 	size_t size = c->argument[at + 1], used = 0;
 	const struct object *o = &c->object[0];
+	if (is_unopened(c))
+		return -EBADF;
 	CLEANUP_TALLOC char *names = mem_array(NULL, char, 2 * LIST_MAX);
 	CLEANUP_TALLOC char *host_names = mem_array(NULL, char, LIST_MAX);
 	struct meta_entry entry;
@@ -301,6 +357,8 @@ int64_t hook_removexattr(struct call *c)
 	struct object *o = &c->object[0];
 	char name[NAME_ROOM];
 	int r = read_name(c, name);
+	if (r == 0 && is_unopened(c))
+		r = -EBADF;
 	if (r < 0)
 		return r;
 	if (is_read_only(o))

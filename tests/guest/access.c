@@ -3,7 +3,6 @@
 /* covers: access faccessat faccessat2 */
 #include "guest.h"
 
-static void *const bad = (void *)8;
 static long faccessat2_(int dir_fd, const char *name, int mode, int flags)
 {
 	return syscall(439, dir_fd, name, mode, flags);

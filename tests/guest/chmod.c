@@ -3,7 +3,6 @@
 /* covers: chmod fchmod fchmodat fchmodat2 umask */
 #include "guest.h"
 
-static void *const bad = (void *)8;
 static long fchmodat2(int dir_fd, const char *name, mode_t mode, unsigned flags)
 {
 	return syscall(452, dir_fd, name, mode, flags);

@@ -6,8 +6,6 @@
 #include <sys/fsuid.h>
 #include <sys/xattr.h>
 
-static void *const bad = (void *)8;
-
 static void expect_owner(int line, const char *name, uid_t uid, gid_t gid)
 {
 	guest_equal(line, name, uid, look(name).st_uid);

@@ -151,10 +151,18 @@ static inline int guest_as(int line, uid_t uid, gid_t gid)
 	return 1;
 }
 
-#define CHILD for (int once_ = guest_child(__LINE__); once_; once_ = guest_child_end())
-#define AS(uid, gid) for (int once_ = guest_as(__LINE__, uid, gid); once_; once_ = guest_child_end())
+/* A name for each use, so that one may be inside another. */
+#define GUEST_JOIN(a, b) a##b
+#define GUEST_NAME(a, b) GUEST_JOIN(a, b)
+#define GUEST_ONCE GUEST_NAME(once_, __LINE__)
+#define CHILD for (int GUEST_ONCE = guest_child(__LINE__); GUEST_ONCE; GUEST_ONCE = guest_child_end())
+#define AS(uid, gid) \
+	for (int GUEST_ONCE = guest_as(__LINE__, uid, gid); GUEST_ONCE; GUEST_ONCE = guest_child_end())
 
 /* ---- what many tests need ---- */
+
+/* An address where nothing is; the compiler must not know. */
+static void *const volatile bad __attribute__((unused)) = (void *)8;
 
 /* Runs as real root natively, not under fakebuild: for what fakebuild refuses by design. */
 static inline bool guest_is_native(void)

@@ -5,8 +5,6 @@
 
 #include <sys/sysmacros.h>
 
-static void *const bad = (void *)8;
-
 TEST(mkdir_errors)
 {
 	put_file("f", 0644, "");

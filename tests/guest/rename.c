@@ -3,7 +3,6 @@
 /* covers: rename renameat renameat2 */
 #include "guest.h"
 
-static void *const bad = (void *)8;
 static long renameat2_(const char *from, const char *to, unsigned flags)
 {
 	return syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags);

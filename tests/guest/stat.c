@@ -7,7 +7,6 @@
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 
-static void *const bad = (void *)8;
 #ifdef __i386__
 #define NUMBER_FSTATAT SYS_fstatat64
 #else

@@ -6,8 +6,6 @@
 #include <sys/time.h>
 #include <utime.h>
 
-static void *const bad = (void *)8;
-
 static void expect_times(int line, const char *name, long access_sec, long access_nsec, long sec, long nsec)
 {
 	struct stat st = look(name);
