@@ -62,6 +62,89 @@ static int64_t mount_new(struct call *c, const struct object *o, const char *sou
 	return 0;
 }
 
+/* The file-system parts of all tracees in this namespace, each once. */
+struct fs_list {
+	const struct mounts *mounts;
+	struct fs **items;
+	size_t count;
+};
+
+static int list_fs(struct tracee *t, void *arg)
+{
+	struct fs_list *list = arg;
+	if (t->mounts != list->mounts || !t->fs)
+		return 0;
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i] == t->fs)
+			return 0;
+	list->items = mem_grow(NULL, list->items, struct fs *, list->count + 1);
+	list->items[list->count++] = t->fs;
+	return 0;
+}
+
+/* pivot_root(2): "changes the root and cwd of each process in the same mount namespace [...] if they point to the old" */
+static void move_fs(char **path, const struct pivot *p)
+{
+	if (strcmp(*path, p->root) == 0)
+		return;
+	CLEANUP_TALLOC char *moved = mounts_pivot_path(NULL, p, *path);
+	fs_set(path, moved);
+}
+
+/* Move mounts and the processes that are in them. */
+static void pivot(struct mounts *m, const struct pivot *p)
+{
+	struct fs_list list = { .mounts = m };
+	tracee_each(list_fs, &list);
+	for (size_t i = 0; i < list.count; i++) {
+		move_fs(&list.items[i]->root, p);
+		move_fs(&list.items[i]->cwd, p);
+	}
+	talloc_free(list.items);
+	mounts_pivot(m, p);
+}
+
+static bool is_below(const char *path, const char *top)
+{
+	size_t length = strlen(top);
+	return length == 1 || (strncmp(path, top, length) == 0 && (path[length] == '/' || !path[length]));
+}
+
+/* mount(2) of MS_MOVE, from object 1 to object 0. */
+static int64_t mount_move(struct call *c)
+{
+	const struct object *target = &c->object[0], *from = &c->object[1];
+	if (!mounts_at(c->t->mounts, from->guest, from->guest_length) || from->guest_length == 1)
+		return -EINVAL;
+	if (is_below(target->guest, from->guest))
+		return -ELOOP;
+	struct pivot p = { target->guest, from->guest, target->guest };
+	pivot(c->t->mounts, &p);
+	return 0;
+}
+
+static int64_t mount_bind(struct call *c, const char *source, bool is_recursive)
+{
+	const struct object *target = &c->object[0], *from = &c->object[1];
+	struct mounts *m = c->t->mounts;
+	/* A recursive bind brings along what is mounted below the source. */
+	CLEANUP_TALLOC const struct mount **below = mem_array(NULL, const struct mount *, m->count);
+	size_t count = 0;
+	for (size_t i = 0; i < m->count && is_recursive; i++)
+		if (!m->list[i]->is_covered && m->list[i]->guest_length > from->guest_length &&
+		    is_below(m->list[i]->guest, from->guest))
+			below[count++] = m->list[i];
+	mounts_add(m, target->guest, from->host, from->mount->flags & (BINDING_PROC | BINDING_READ_ONLY),
+		   from->mount->fs_type, source);
+	for (size_t i = 0; i < count; i++) {
+		const char *tail = below[i]->guest + (from->guest_length > 1 ? from->guest_length : 0);
+		CLEANUP_TALLOC char *guest =
+			mem_printf(NULL, "%s%s", target->guest_length > 1 ? target->guest : "", tail);
+		mounts_add(m, guest, below[i]->host, below[i]->flags, below[i]->fs_type, below[i]->source);
+	}
+	return 0;
+}
+
 int64_t hook_mount(struct call *c)
 {
 	struct object *target = &c->object[0];
@@ -86,34 +169,12 @@ int64_t hook_mount(struct call *c)
 		return 0;
 	}
 	if (flags & (MS_BIND | MS_MOVE)) {
-		struct object *from = &c->object[1];
-		int r = path_lookup(c->t, AT_FDCWD, source, LOOKUP_FOLLOW, from);
+		int r = path_lookup(c->t, AT_FDCWD, source, LOOKUP_FOLLOW, &c->object[1]);
 		if (r < 0)
 			return r;
-		if (S_ISDIR(from->real.st_mode) != S_ISDIR(target->real.st_mode))
+		if (S_ISDIR(c->object[1].real.st_mode) != S_ISDIR(target->real.st_mode))
 			return -ENOTDIR;
-		struct mounts *m = c->t->mounts;
-		if ((flags & MS_MOVE) && !mounts_at(m, from->guest, from->guest_length))
-			return -EINVAL;
-		size_t count = m->count;
-		unsigned inherited = from->mount->flags & (BINDING_PROC | BINDING_READ_ONLY);
-		/* A recursive bind brings along what is mounted below the source. */
-		for (size_t i = 0; i < count && (flags & (MS_REC | MS_MOVE)); i++) {
-			const struct mount *below = m->list[i];
-			if (below->guest_length <= from->guest_length ||
-			    strncmp(below->guest, from->guest, from->guest_length) != 0 ||
-			    (from->guest_length > 1 && below->guest[from->guest_length] != '/'))
-				continue;
-			CLEANUP_TALLOC char *guest =
-				mem_printf(NULL, "%s%s%s", target->guest_length > 1 ? target->guest : "",
-					   from->guest_length > 1 ? "" : "/",
-					   below->guest + (from->guest_length > 1 ? from->guest_length : 1));
-			mounts_add(m, guest, below->host, below->flags, below->fs_type, below->source);
-		}
-		mounts_add(m, target->guest, from->host, inherited, from->mount->fs_type, source);
-		if (flags & MS_MOVE)
-			mounts_remove(m, from->guest);
-		return 0;
+		return flags & MS_MOVE ? mount_move(c) : mount_bind(c, source, flags & MS_REC);
 	}
 	return mount_new(c, target, source, type, flags);
 }
@@ -127,42 +188,37 @@ int64_t hook_umount(struct call *c)
 		return -EBUSY;
 	if (!mounts_at(c->t->mounts, o->guest, o->guest_length))
 		return -EINVAL;
-	struct mounts *m = c->t->mounts;
-	bool has_below = false;
-	for (size_t i = 0; i < m->count; i++)
-		has_below |= m->list[i]->guest_length > o->guest_length &&
-			     strncmp(m->list[i]->guest, o->guest, o->guest_length) == 0 &&
-			     m->list[i]->guest[o->guest_length] == '/';
 	bool is_lazy = strcmp(c->row->name, "umount2") == 0 && (c->argument[1] & MNT_DETACH);
-	if (has_below && !is_lazy)
+	if (mounts_has_children(c->t->mounts, o->guest) && !is_lazy)
 		return -EBUSY;
-	for (size_t i = m->count; i-- > 1 && is_lazy;) {
-		if (i >= m->count)
-			continue;
-		const char *guest = m->list[i]->guest;
-		if (strncmp(guest, o->guest, o->guest_length) == 0 && guest[o->guest_length] == '/') {
-			CLEANUP_TALLOC char *name = mem_strdup(NULL, guest);
-			mounts_remove(m, name);
-		}
-	}
-	mounts_remove(m, o->guest);
+	mounts_remove(c->t->mounts, o->guest);
 	return 0;
 }
 
 int64_t hook_pivot_root(struct call *c)
 {
-	const struct object *new_root = &c->object[0];
+	static unsigned counter;
+	const struct object *new_root = &c->object[0], *put_old = &c->object[1];
+	struct mounts *m = c->t->mounts;
 	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
-	if (!S_ISDIR(new_root->real.st_mode) || !S_ISDIR(c->object[1].real.st_mode))
+	if (!S_ISDIR(new_root->real.st_mode) || !S_ISDIR(put_old->real.st_mode))
 		return -ENOTDIR;
-	/* The old root shows at put_old; the process moves to the new one. */
-	CLEANUP_TALLOC char *put_old = mem_strdup(NULL, c->object[1].guest);
-	CLEANUP_TALLOC char *old_root = mem_strdup(NULL, c->t->fs->root);
-	const struct mount *m = mounts_of(c->t->mounts, old_root);
-	if (strcmp(put_old, new_root->guest) != 0)
-		mounts_add(c->t->mounts, put_old, m->host, m->flags, m->fs_type, m->source);
-	fs_set(&c->t->fs->root, new_root->guest);
+	CLEANUP_TALLOC char *root = mem_strdup(NULL, c->t->fs->root);
+	const struct mount *root_mount = mounts_at(m, root, strlen(root));
+	if (new_root->mount == root_mount || put_old->mount == root_mount)
+		return -EBUSY;
+	if (!root_mount || !mounts_at(m, new_root->guest, new_root->guest_length) ||
+	    !is_below(put_old->guest, new_root->guest))
+		return -EINVAL;
+	/* pivot_root(".", ".") leaves the old root below the new one, where only a descriptor gets to. */
+	struct pivot p = { root, mem_strdup(root, new_root->guest), NULL };
+	const char *tail = put_old->guest + new_root->guest_length;
+	if (*tail)
+		p.put_old = mem_printf(root, "%s%s", strcmp(root, "/") == 0 ? "" : root, tail);
+	else
+		p.put_old = mem_printf(root, MOUNTS_NAMELESS "root-%u", counter++);
+	pivot(m, &p);
 	return 0;
 }
 

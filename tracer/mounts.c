@@ -8,6 +8,34 @@
 
 static unsigned last_serial;
 
+/* Is `prefix` this path or a parent of it? */
+static bool is_at_or_below(const char *path, const char *prefix, size_t length)
+{
+	if (length <= 1 && (length == 0 || prefix[0] == '/'))
+		return true;
+	return strncmp(path, prefix, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+static void cover(struct mounts *m, const struct mount *by, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		m->list[i]->is_covered |= is_at_or_below(m->list[i]->guest, by->guest, by->guest_length);
+}
+
+static void has_changed(struct mounts *m)
+{
+	m->serial = ++last_serial;
+}
+
+static void cover_again(struct mounts *m)
+{
+	for (size_t i = 0; i < m->count; i++)
+		m->list[i]->is_covered = false;
+	for (size_t i = 0; i < m->count; i++)
+		cover(m, m->list[i], i);
+	has_changed(m);
+}
+
 struct mounts *mounts_new(void)
 {
 	struct mounts *m = mem_new(NULL, struct mounts);
@@ -44,7 +72,7 @@ struct mount *mounts_add(struct mounts *m, const char *guest, const char *host, 
 	const struct mount *below = m->count ? mounts_of(m, guest) : NULL;
 	m->list = mem_grow(m, m->list, struct mount *, m->count + 1);
 	struct mount *added = mem_new(m, struct mount);
-	m->list[m->count++] = added;
+	m->list[m->count] = added;
 	added->guest = mem_strdup(added, guest);
 	added->host = mem_strdup(added, strcmp(host, "/") == 0 ? "" : host);
 	added->guest_length = strlen(added->guest);
@@ -54,38 +82,51 @@ struct mount *mounts_add(struct mounts *m, const char *guest, const char *host, 
 	added->source = mem_strdup(added, source ? source : "none");
 	added->id = m->next_id++;
 	added->parent_id = below ? below->id : 1;
-	m->serial = ++last_serial;
+	cover(m, added, m->count++);
+	has_changed(m);
 	return added;
+}
+
+/* 0: none, or the root. */
+static size_t top_at(const struct mounts *m, const char *guest)
+{
+	size_t i = m->count;
+	while (i-- > 1)
+		if (strcmp(m->list[i]->guest, guest) == 0)
+			return i;
+	return 0;
+}
+
+bool mounts_has_children(const struct mounts *m, const char *guest)
+{
+	for (size_t i = top_at(m, guest) + 1; i < m->count; i++)
+		if (is_at_or_below(m->list[i]->guest, guest, strlen(guest)))
+			return true;
+	return false;
 }
 
 bool mounts_remove(struct mounts *m, const char *guest)
 {
-	for (size_t i = m->count; i-- > 1;) {
-		if (strcmp(m->list[i]->guest, guest) != 0)
-			continue;
-		talloc_free(m->list[i]);
-		memmove(m->list + i, m->list + i + 1, (m->count - i - 1) * sizeof(*m->list));
-		m->count--;
-		m->serial = ++last_serial;
-		return true;
+	size_t kept = top_at(m, guest);
+	if (!kept)
+		return false;
+	for (size_t i = kept; i < m->count; i++) {
+		if (is_at_or_below(m->list[i]->guest, guest, strlen(guest)))
+			talloc_free(m->list[i]);
+		else
+			m->list[kept++] = m->list[i];
 	}
-	return false;
+	m->count = kept;
+	cover_again(m);
+	return true;
 }
 
 const struct mount *mounts_at(const struct mounts *m, const char *guest, size_t length)
 {
 	for (size_t i = m->count; i-- > 0;)
 		if (m->list[i]->guest_length == length && memcmp(m->list[i]->guest, guest, length) == 0)
-			return m->list[i];
+			return m->list[i]->is_covered ? NULL : m->list[i];
 	return NULL;
-}
-
-/* Is `prefix` this path or a parent of it? */
-static bool is_at_or_below(const char *path, const char *prefix, size_t length)
-{
-	if (length <= 1 && (length == 0 || prefix[0] == '/'))
-		return true;
-	return strncmp(path, prefix, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
 const struct mount *mounts_of(const struct mounts *m, const char *guest)
@@ -93,11 +134,62 @@ const struct mount *mounts_of(const struct mounts *m, const char *guest)
 	const struct mount *best = NULL;
 	for (size_t i = m->count; i-- > 0;) {
 		const struct mount *at = m->list[i];
-		if ((!best || at->guest_length > best->guest_length) &&
+		if (!at->is_covered && (!best || at->guest_length > best->guest_length) &&
 		    is_at_or_below(guest, at->guest, at->guest_length))
 			best = at;
 	}
 	return best;
+}
+
+char *mounts_pivot_path(const void *ctx, const struct pivot *p, const char *guest)
+{
+	size_t new_root = strlen(p->new_root), root = strlen(p->root);
+	const char *to = p->root, *tail = guest + (new_root == 1 ? 0 : new_root);
+	if (!is_at_or_below(guest, p->new_root, new_root)) {
+		if (!is_at_or_below(guest, p->root, root))
+			return mem_strdup(ctx, guest);
+		to = p->put_old;
+		tail = guest + (root == 1 ? 0 : root);
+	}
+	char *moved = mem_printf(ctx, "%s%s", strcmp(to, "/") == 0 ? "" : to, strcmp(tail, "/") == 0 ? "" : tail);
+	if (*moved)
+		return moved;
+	talloc_free(moved);
+	return mem_strdup(ctx, "/");
+}
+
+void mounts_pivot(struct mounts *m, const struct pivot *p)
+{
+	CLEANUP_TALLOC struct mount **order = mem_array(NULL, struct mount *, m->count);
+	size_t kept = 0, count = 0;
+	/* What moves comes to lie on top. */
+	for (unsigned is_moved = 0; is_moved < 2; is_moved++)
+		for (size_t i = 0; i < m->count; i++)
+			if (is_at_or_below(m->list[i]->guest, p->new_root, strlen(p->new_root)) == is_moved)
+				order[count++] = m->list[i];
+	for (size_t i = 0; i < count; i++) {
+		char *moved = mounts_pivot_path(order[i], p, order[i]->guest);
+		talloc_free(order[i]->guest);
+		order[i]->guest = moved;
+		order[i]->guest_length = strlen(moved);
+	}
+	/* The root is the first of the list, which nobody removes. */
+	for (unsigned is_below_root = 0; is_below_root < 2; is_below_root++)
+		for (size_t i = 0; i < count; i++)
+			if ((order[i]->guest_length > 1) == is_below_root)
+				m->list[kept++] = order[i];
+	cover_again(m);
+}
+
+void mounts_sort(struct mounts *m)
+{
+	for (size_t i = 1; i < m->count; i++)
+		for (size_t j = i; j > 1 && m->list[j - 1]->guest_length > m->list[j]->guest_length; j--) {
+			struct mount *longer = m->list[j - 1];
+			m->list[j - 1] = m->list[j];
+			m->list[j] = longer;
+		}
+	cover_again(m);
 }
 
 bool mounts_to_guest(const struct mounts *m, const char *host, char *guest, size_t room)
@@ -105,7 +197,7 @@ bool mounts_to_guest(const struct mounts *m, const char *host, char *guest, size
 	const struct mount *best = NULL;
 	for (size_t i = m->count; i-- > 0;) {
 		const struct mount *at = m->list[i];
-		if ((!best || at->host_length > best->host_length) &&
+		if (!at->is_covered && (!best || at->host_length > best->host_length) &&
 		    is_at_or_below(host, at->host, at->host_length))
 			best = at;
 	}

@@ -13,6 +13,7 @@ struct mount {
 	unsigned flags; /* enum binding_flags */
 	char *fs_type, *source;
 	int id, parent_id;
+	bool is_covered; /* by a later one, at its point or above: no path leads to it */
 };
 
 struct mounts {
@@ -27,15 +28,29 @@ struct mounts *mounts_new(void);
 struct mounts *mounts_get(struct mounts *m);
 struct mounts *mounts_copy(const struct mounts *m);
 void mounts_put(struct mounts *m);
-/* Cover `guest` by `host`. */
+/* Cover `guest`, and all mounts below it, by `host`. */
 struct mount *mounts_add(struct mounts *m, const char *guest, const char *host, unsigned flags,
 			 const char *fs_type, const char *source);
-/* Uncover the topmost mount at `guest`; false when there is none. */
+/* Is anything mounted on the topmost mount at `guest`? */
+bool mounts_has_children(const struct mounts *m, const char *guest);
+/* Uncover the topmost mount at `guest`, with all that is mounted on it; false when there is none. */
 bool mounts_remove(struct mounts *m, const char *guest);
 /* The mount whose point is exactly this guest path, or NULL. */
 const struct mount *mounts_at(const struct mounts *m, const char *guest, size_t length);
 /* The mount that a guest path lies on. */
 const struct mount *mounts_of(const struct mounts *m, const char *guest);
+/* A pivot_root(2), in canonical guest paths: what was at `new_root` is at `root` now, what was at `root` at `put_old`. */
+struct pivot {
+	const char *root, *new_root, *put_old;
+};
+/* Begins the point of a mount that no name leads to, only descriptors. */
+#define MOUNTS_NAMELESS "/\001"
+/* Where a guest path of before the pivot is now, on ctx. */
+char *mounts_pivot_path(const void *ctx, const struct pivot *p, const char *guest);
+/* Move the mounts.  MS_MOVE is a pivot, too: of the point it moves to, which stays where it is below. */
+void mounts_pivot(struct mounts *m, const struct pivot *p);
+/* After mounts were added in any order: parents before what is mounted on them. */
+void mounts_sort(struct mounts *m);
 /*
  * Detranslate: the guest path where this host path shows, into `guest` (room bytes); false when it
  * shows nowhere.

@@ -211,7 +211,8 @@ static void write_auxv(const struct proc_view *v)
 /* A mount as it shows to a process; false when it lies outside its root. */
 static bool visible(const struct tracee *of, const struct mount *m, char view[PATH_ROOM])
 {
-	return path_to_view(of, m->guest, view, PATH_ROOM) && view[0] == '/';
+	return strncmp(m->guest, MOUNTS_NAMELESS, strlen(MOUNTS_NAMELESS)) != 0 &&
+	       path_to_view(of, m->guest, view, PATH_ROOM) && view[0] == '/';
 }
 
 /* A bind shows the device below what it binds, which is the root's; others what mount(2) was told. */

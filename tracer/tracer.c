@@ -332,6 +332,7 @@ static int add_bindings(const struct tracer_config *config, size_t from, struct 
 		/* A point whose parents are missing as well still works, by its name. */
 		mounts_add(t->mounts, r < 0 ? b->guest_path : o.guest, host, b->flags, b->fs_type, NULL);
 	}
+	mounts_sort(t->mounts);
 	return 0;
 }
 
