@@ -75,6 +75,7 @@ truncate -s 10 /etc/login.defs
 # Attributes.
 cp /bin/true caps && setcap cap_net_raw,cap_net_admin+ep caps
 cp /bin/true caps-lost && setcap cap_chown+p caps-lost && chown 1:1 caps-lost
+cp /bin/true caps-written && setcap cap_chown+p caps-written && echo x >>caps-written
 cp /bin/true caps-linked && ln caps-linked caps-linked-too && setcap cap_kill+eip caps-linked-too
 echo user >user-attr && setfattr -n user.comment -v 'some words' user-attr && setfattr -n user.bytes -v 0x000aff00 user-attr
 echo trusted >trusted-attr && setfattr -n trusted.words -v yes trusted-attr
