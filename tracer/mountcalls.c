@@ -245,6 +245,7 @@ int64_t hook_unshare(struct call *c)
 		mounts_put(c->t->mounts);
 		c->t->mounts = copy;
 	}
+	c->t->has_own_network |= !!(flags & CLONE_NEWNET);
 	uint64_t rest = flags & ~(uint64_t)ANY_NEW;
 	if (!rest)
 		return 0;

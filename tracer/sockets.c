@@ -13,6 +13,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/netlink.h"
 #include "tracer/share.h"
 
 enum { ALIASES = 64, CONTROL_MAX = 8192 };
@@ -134,8 +135,12 @@ int64_t hook_sendto(struct call *c)
 	if (r > 0) {
 		call_set(c, 4, at);
 		call_set(c, 5, size);
+		return CALL_PASS;
 	}
-	return CALL_PASS;
+	r = netlink_pretend(c, c->argument[4], c->argument[5], c->argument[1], c->argument[2], &at);
+	if (r > 0)
+		call_set(c, 1, at);
+	return r < 0 ? r : CALL_PASS;
 }
 
 static int64_t record_bound(struct call *c)
@@ -313,6 +318,31 @@ static int translate_control(struct call *c, struct message *m, size_t width)
 	return 1;
 }
 
+/* A message to the kernel's network, of one part as all programs send it. */
+static int pretend_message(struct call *c, struct message *m, size_t width)
+{
+	taddr vector = 0, at;
+	uint64_t count = 0, part[2] = { 0, 0 }, moved;
+	memcpy(&vector, m->raw + 2 * width, width);
+	memcpy(&count, m->raw + 3 * width, width);
+	if (!m->name || count != 1)
+		return 0;
+	for (unsigned i = 0; i < 2; i++)
+		if (memory_read(c->t, vector + i * width, &part[i], width) < 0)
+			return -EFAULT;
+	int r = netlink_pretend(c, m->name, m->name_size, part[0], part[1], &at);
+	if (r <= 0)
+		return r;
+	char *room = call_room(c, 2 * width);
+	if (!room)
+		return -ENOMEM;
+	memcpy(room, &at, width);
+	memcpy(room + width, &part[1], width);
+	moved = (uintptr_t)room;
+	memcpy(m->raw + 2 * width, &moved, width);
+	return 1;
+}
+
 int64_t hook_sendmsg(struct call *c)
 {
 	struct message m;
@@ -333,7 +363,10 @@ int64_t hook_sendmsg(struct call *c)
 	int controlled = translate_control(c, &m, width);
 	if (controlled < 0)
 		return controlled;
-	if (!named && !controlled)
+	int pretended = named ? 0 : pretend_message(c, &m, width);
+	if (pretended < 0)
+		return pretended;
+	if (!named && !controlled && !pretended)
 		return CALL_PASS;
 	char *room = call_room(c, m.size);
 	if (!room)

@@ -15,6 +15,9 @@
 #ifndef CLONE_NEWNS
 #define CLONE_NEWNS 0x00020000
 #endif
+#ifndef CLONE_NEWNET
+#define CLONE_NEWNET 0x40000000
+#endif
 
 enum { BUCKETS = 4096 };
 
@@ -103,6 +106,7 @@ void process_put(struct process *p)
 void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t clone_flags)
 {
 	child->cred = parent->cred;
+	child->has_own_network = parent->has_own_network || (clone_flags & CLONE_NEWNET);
 	child->seccomp_mode = parent->seccomp_mode;
 	child->seccomp_filters = parent->seccomp_filters;
 	child->has_shim = parent->has_shim;

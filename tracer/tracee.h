@@ -76,6 +76,7 @@ struct tracee {
 
 	/* Copied by clone, whatever its flags. */
 	struct cred cred;
+	bool has_own_network; /* in name: it believes to be in a network namespace of its own */
 	unsigned char seccomp_mode; /* as the guest set it: SECCOMP_MODE_*, without effect */
 	unsigned seccomp_filters;
 
