@@ -38,6 +38,49 @@ static char *host_of_type(struct call *c, const char *type)
 	return path;
 }
 
+/* tmpfs(5): mode=, uid= and gid= are of the root; other options limit what is the host's to limit. */
+static int read_tmpfs_options(struct call *c, struct meta_entry *root)
+{
+	char text[PATH_MAX] = "";
+	if (c->argument[4] && memory_read_string(c->t, c->argument[4], text, sizeof(text)) < 0)
+		return -EFAULT;
+	for (char *save = NULL, *option = strtok_r(text, ",", &save); option; option = strtok_r(NULL, ",", &save)) {
+		char *equals = strchr(option, '='), *end;
+		if (!equals)
+			continue;
+		*equals = '\0';
+		bool is_mode = strcmp(option, "mode") == 0;
+		unsigned long value = strtoul(equals + 1, &end, is_mode ? 8 : 10);
+		if (!is_mode && strcmp(option, "uid") != 0 && strcmp(option, "gid") != 0)
+			continue;
+		if (!equals[1] || *end || value > UINT32_MAX)
+			return -EINVAL;
+		if (is_mode)
+			root->mode = S_IFDIR | (value & 07777);
+		else if (option[0] == 'u')
+			root->uid = value;
+		else
+			root->gid = value;
+	}
+	return 0;
+}
+
+static int record_tmpfs(struct call *c, const char *host, const char *type)
+{
+	struct meta_entry entry;
+	struct stat st;
+	if (lstat(host, &st) < 0)
+		return -errno;
+	meta_default(session.meta, &st, &entry);
+	entry.uid = c->t->cred.fsuid;
+	entry.gid = c->t->cred.fsgid;
+	entry.mode = S_IFDIR | (strcmp(type, "tmpfs") == 0 ? 01777 : 0755);
+	int r = read_tmpfs_options(c, &entry);
+	if (r == 0)
+		meta_put(session.meta, &entry);
+	return r;
+}
+
 static int64_t mount_new(struct call *c, const struct object *o, const char *source, const char *type,
 			 unsigned flags)
 {
@@ -47,14 +90,9 @@ static int64_t mount_new(struct call *c, const struct object *o, const char *sou
 	if (!S_ISDIR(o->real.st_mode))
 		return -ENOTDIR;
 	if (strncmp(host, session.run_dir, strlen(session.run_dir)) == 0) {
-		struct stat st;
-		if (lstat(host, &st) == 0) {
-			struct meta_entry entry;
-			meta_default(session.meta, &st, &entry);
-			entry.uid = entry.gid = 0;
-			entry.mode = S_IFDIR | (strcmp(type, "tmpfs") == 0 ? 01777 : 0755);
-			meta_put(session.meta, &entry);
-		}
+		int r = record_tmpfs(c, host, type);
+		if (r < 0)
+			return r;
 	}
 	mounts_add(c->t->mounts, o->guest, host,
 		   (flags & MS_RDONLY ? BINDING_READ_ONLY : 0) | (strcmp(type, "proc") == 0 ? BINDING_PROC : 0), type,

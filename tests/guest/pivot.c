@@ -22,6 +22,21 @@ static void mount_tmpfs(const char *at)
 	WORKS(mount("tmpfs", at, "tmpfs", 0, NULL));
 }
 
+TEST(a_tmpfs_has_the_owner_and_mode_it_is_given)
+{
+	own_mounts();
+	WORKS(mkdir("d", 0700));
+	WORKS(mount("x", "d", "tmpfs", MS_NOSUID, "mode=0750,size=1m,uid=5,gid=6"));
+	EQUAL(040750, look("d").st_mode);
+	EQUAL(5, look("d").st_uid);
+	EQUAL(6, look("d").st_gid);
+	WORKS(umount("d"));
+	EQUAL(0700, mode_of("d"));
+	mount_tmpfs("d");
+	EQUAL(01777, mode_of("d"));
+	FAILS(EINVAL, mount("x", "d", "tmpfs", 0, "mode=no"));
+}
+
 TEST(a_mount_covers_what_is_mounted_below)
 {
 	own_mounts();
