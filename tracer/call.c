@@ -158,6 +158,32 @@ static void pass(struct call *c, bool wants_exit)
 		guest_resume(t, 0);
 }
 
+static int64_t serve(struct call *c)
+{
+	c->object[0].late_error = c->object[1].late_error = 0;
+	int64_t r = decode_paths(c);
+	if (r == 0)
+		r = c->object[0].late_error ? c->object[0].late_error : c->object[1].late_error;
+	if (r < 0)
+		return r;
+	return c->row->hook ? c->row->hook(c) : call_redirect(c);
+}
+
+static bool is_by_real_ids(const struct call *c)
+{
+	signed char flags = c->row->path[0].flags;
+	return c->row->by_real_ids && !(flags && (c->argument[flags - 1] & AT_EACCESS));
+}
+
+static int64_t serve_by_real_ids(struct call *c)
+{
+	struct cred saved = c->t->cred;
+	cred_act_as_real(&c->t->cred);
+	int64_t r = serve(c);
+	c->t->cred = saved;
+	return r;
+}
+
 void call_serve(struct tracee *t)
 {
 	struct call *c = &current;
@@ -185,13 +211,10 @@ void call_serve(struct tracee *t)
 	c->row = &rows[c->row_data & 0x7fff];
 	memcpy(c->original, c->argument, sizeof(c->argument));
 	int64_t result = c->row->check ? c->row->check(c) : 0;
-	bool is_done = result == CHECK_DONE;
-	if (is_done)
+	if (result == CHECK_DONE)
 		result = 0;
 	else if (result == 0)
-		result = decode_paths(c);
-	if (result == 0 && !is_done)
-		result = c->row->hook ? c->row->hook(c) : call_redirect(c);
+		result = is_by_real_ids(c) ? serve_by_real_ids(c) : serve(c);
 	if (result == CALL_PASS || result == CALL_PASS_EXIT) {
 		pass(c, result == CALL_PASS_EXIT);
 		return;

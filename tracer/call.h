@@ -51,6 +51,7 @@ struct row {
 	struct path_argument path[2];
 	int number;  /* where the same on all architectures (424 and up): for libraries that lack the name */
 	int refusal; /* errno of ACTION_REFUSE */
+	bool by_real_ids;   /* unless AT_EACCESS is among its flags */
 	bool has_short_ids; /* on i386 its ids are 16 bits wide, 0xffff means -1 */
 	struct {
 		enum condition when;

@@ -131,6 +131,8 @@ int64_t hook_truncate(struct call *c)
 		return -EINVAL;
 	int64_t length = length_argument(c);
 	int r = path_permission(c->t, o, CRED_WRITE);
+	if (r == 0 && share_is_running(o))
+		r = -ETXTBSY;
 	if (r == 0)
 		r = share_make_private(o, length != 0);
 	if (r == 0)

@@ -26,6 +26,7 @@ struct program {
 	char interpreter[PATH_ROOM]; /* host path, "" when it has none */
 	enum abi abi;
 	struct exec_file file;
+	struct stat real;
 	bool is_readable;
 };
 
@@ -67,6 +68,15 @@ static int open_program(struct object *o)
 	if (fd < 0 && errno == EACCES && path_repair(o->host))
 		fd = open(path_short(o->host), O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+/* A read lease is given only while nobody has the file open for writing: fcntl(2), as deny_write_access asks. */
+static bool is_being_written(int fd)
+{
+	if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
+		return errno == EAGAIN;
+	fcntl(fd, F_SETLEASE, F_UNLCK);
+	return false;
 }
 
 /* The guest path behind an object, for /proc/PID/exe. */
@@ -206,6 +216,8 @@ static int find_program(struct call *c, const char *given, struct leading *lead,
 		CLEANUP_CLOSE int fd = open_program(o);
 		if (fd < 0)
 			return fd;
+		if (is_being_written(fd))
+			return -ETXTBSY;
 		memset(head, 0, sizeof(head));
 		ssize_t n = pread(fd, head, HEAD_BYTES, 0);
 		if (n < 0)
@@ -215,6 +227,7 @@ static int find_program(struct call *c, const char *given, struct leading *lead,
 			meta_get_or_default(session.meta, &o->real, &entry);
 			p->file = (struct exec_file){ .uid = entry.uid, .gid = entry.gid, .mode = entry.mode };
 			read_file_caps(&entry, &p->file);
+			p->real = o->real;
 			p->is_readable = path_permission(c->t, o, CRED_READ) == 0;
 			name_of(c, o, p->guest);
 			r = o->is_fd ? give_name(c, o, fd) : 0;
@@ -367,9 +380,15 @@ int64_t hook_execve(struct call *c)
 	bool is_secure;
 	c->t->exec->cred = c->t->cred;
 	c->t->exec->abi = program.abi;
+	c->t->exec->exe_dev = program.real.st_dev;
+	c->t->exec->exe_ino = program.real.st_ino;
 	c->t->exec->is_readable = program.is_readable;
 	c->t->exec->exe = mem_strdup(c->t->exec, program.guest);
-	cred_exec(&c->t->exec->cred, &program.file, &is_secure);
+	/* check_unsafe_exec of fs/exec.c */
+	bool is_fs_shared = c->t->fs->users > c->t->process->users;
+	r = cred_exec(&c->t->exec->cred, &program.file, is_fs_shared, &is_secure);
+	if (r < 0)
+		return r;
 	r = start_loader(c, at, given, &program, is_secure);
 	if (r == 0 && lead.count)
 		r = prepend_arguments(c, at + 1, &lead);
@@ -400,6 +419,8 @@ void exec_commit(struct tracee *t)
 	/* A vfork child has a process of its own already; CLONE_FS is undone by nothing. */
 	TALLOC_FREE(t->process->exe);
 	t->process->exe = mem_strdup(t->process, plan->exe);
+	t->process->exe_dev = plan->exe_dev;
+	t->process->exe_ino = plan->exe_ino;
 	t->process->abi = plan->abi;
 	/* begin_new_exec of fs/exec.c: by who it was, then by who it becomes. */
 	t->process->is_dumpable = true;

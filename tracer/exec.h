@@ -9,6 +9,8 @@ struct exec_plan {
 	struct cred cred;
 	enum abi abi;
 	char *exe; /* guest path of the ELF program */
+	dev_t exe_dev;
+	ino_t exe_ino;
 	bool is_readable; /* to who starts it: else it may not be dumped */
 };
 

@@ -12,11 +12,13 @@
 int64_t hook_stat(struct call *c);
 int64_t hook_stat_old(struct call *c);
 int64_t hook_stat64(struct call *c);
+int check_statx(const struct call *c);
 int64_t hook_statx(struct call *c);
 int64_t hook_statfs(struct call *c);
 int64_t hook_statfs64(struct call *c);
 int check_access(const struct call *c);
 int64_t hook_access(struct call *c);
+int check_readlink(const struct call *c);
 int64_t hook_readlink(struct call *c);
 int64_t hook_getcwd(struct call *c);
 int64_t hook_inotify_add_watch(struct call *c);

@@ -118,6 +118,8 @@ int64_t hook_setgroups(struct call *c)
 			return r;
 		if (is_short)
 			groups[i] = small;
+		else if (groups[i] == (uint32_t)-1)
+			return -EINVAL;
 	}
 	/* groups_sort of kernel/groups.c: getgroups returns them in order. */
 	for (uint32_t i = 1; i < count; i++)

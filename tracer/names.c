@@ -23,6 +23,8 @@ static unsigned after_path(const struct call *c)
 /* May a name be made here?  A trailing slash is a directory's only. */
 static int may_create(struct call *c, struct object *o, bool is_directory)
 {
+	if (path_is_nowhere(o))
+		return -ENOENT;
 	if (o->exists)
 		return -EEXIST;
 	if (o->had_trailing_slash && !is_directory)
@@ -112,17 +114,21 @@ int64_t hook_symlink(struct call *c)
 int64_t hook_link(struct call *c)
 {
 	struct object *from = &c->object[0], *to = &c->object[1];
+	if (path_is_nowhere(to))
+		return -ENOENT;
 	if (to->exists)
 		return -EEXIST;
 	if (to->had_trailing_slash)
 		return -ENOENT;
-	if (S_ISDIR(from->real.st_mode))
-		return -EPERM;
-	int r = path_may_change_parent(c->t, to);
-	if (r < 0)
-		return r;
 	if (!from->is_fd && from->mount != to->mount)
 		return -EXDEV;
+	int r = path_may_link(c->t, from);
+	if (r == 0)
+		r = path_may_change_parent(c->t, to);
+	if (r < 0)
+		return r;
+	if (S_ISDIR(from->real.st_mode))
+		return -EPERM;
 	/* Sharing relies on a shared file having one name in the container. */
 	if (meta_is_shared(session.meta, &from->real)) {
 		r = share_make_private(from, true);
@@ -133,6 +139,19 @@ int64_t hook_link(struct call *c)
 		      from->is_fd ? AT_SYMLINK_FOLLOW : 0) < 0 ?
 		       -errno :
 		       0;
+}
+
+/* may_delete of fs/namei.c, and that nothing is mounted there. */
+static int may_delete(struct call *c, struct object *o, bool wants_directory)
+{
+	int r = path_may_change_parent(c->t, o);
+	if (r == 0)
+		r = path_may_remove(c->t, o);
+	if (r < 0)
+		return r;
+	if (S_ISDIR(o->real.st_mode) != wants_directory)
+		return wants_directory ? -ENOTDIR : -EISDIR;
+	return is_mount_point(c, o) ? -EBUSY : 0;
 }
 
 /* A directory has been removed: who is in it is nowhere. */
@@ -152,15 +171,9 @@ static int64_t remove_directory(struct call *c)
 		const char *last = slash ? slash + 1 : c->text[0];
 		return strcmp(last, ".") == 0 ? -EINVAL : strcmp(last, "..") == 0 ? -ENOTEMPTY : -EBUSY;
 	}
-	if (!S_ISDIR(o->real.st_mode))
-		return -ENOTDIR;
-	int r = path_may_change_parent(c->t, o);
-	if (r == 0)
-		r = path_may_remove(c->t, o);
+	int r = may_delete(c, o, true);
 	if (r < 0)
 		return r;
-	if (is_mount_point(c, o))
-		return -EBUSY;
 	if (rmdir(path_short(o->host)) < 0)
 		return -errno;
 	path_forget(o->host);
@@ -185,17 +198,14 @@ int64_t hook_unlink(struct call *c)
 		if (c->argument[2] & AT_REMOVEDIR)
 			return remove_directory(c);
 	}
-	if (S_ISDIR(o->real.st_mode))
+	/* do_unlinkat of fs/namei.c */
+	if (o->is_dot)
 		return -EISDIR;
 	if (o->had_trailing_slash)
-		return -ENOTDIR;
-	int r = path_may_change_parent(c->t, o);
-	if (r == 0)
-		r = path_may_remove(c->t, o);
+		return S_ISDIR(o->real.st_mode) ? -EISDIR : -ENOTDIR;
+	int r = may_delete(c, o, false);
 	if (r < 0)
 		return r;
-	if (is_mount_point(c, o))
-		return -EBUSY;
 	if (unlink(path_short(o->host)) < 0)
 		return -errno;
 	if (S_ISLNK(o->real.st_mode))
@@ -261,14 +271,14 @@ static const struct mount *mount_of_name(const struct call *c, const struct obje
 }
 
 /* do_renameat2 of fs/namei.c, down to where the permissions are asked for. */
-static int check_rename_names(const struct call *c, unsigned flags)
+static int check_rename_names(struct call *c, unsigned flags)
 {
-	const struct object *from = &c->object[0], *to = &c->object[1];
+	struct object *from = &c->object[0], *to = &c->object[1];
 	if (mount_of_name(c, from) != mount_of_name(c, to))
 		return -EXDEV;
 	if (from->is_dot || to->is_dot)
 		return !from->is_dot && (flags & RENAME_NOREPLACE) ? -EEXIST : -EBUSY;
-	if (!from->exists)
+	if (!from->exists || path_is_nowhere(&c->object[1]))
 		return -ENOENT;
 	if ((flags & RENAME_NOREPLACE) && to->exists)
 		return -EEXIST;

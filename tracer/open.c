@@ -68,8 +68,6 @@ static const char *host_device(const struct meta_entry *entry)
 static int create(struct call *c, struct opening *op)
 {
 	struct object *o = &c->object[0];
-	if (o->had_trailing_slash)
-		return -EISDIR;
 	int r = path_may_change_parent(c->t, o);
 	if (r < 0)
 		return r;
@@ -87,8 +85,13 @@ static int64_t check_existing(struct call *c, const struct opening *op, const ch
 {
 	struct object *o = &c->object[0];
 	unsigned access_mode = op->flags & O_ACCMODE;
+	/* do_open and may_open of fs/namei.c */
 	if ((op->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
 		return -EEXIST;
+	if ((op->flags & O_CREAT) && S_ISDIR(o->real.st_mode))
+		return -EISDIR;
+	if ((op->flags & O_DIRECTORY) && !S_ISDIR(o->real.st_mode))
+		return -ENOTDIR;
 	if (S_ISLNK(o->real.st_mode))
 		return 0; /* O_NOFOLLOW: ELOOP, or a descriptor with O_PATH; the kernel knows */
 	unsigned mask = access_mode == O_RDONLY ? CRED_READ :
@@ -98,8 +101,6 @@ static int64_t check_existing(struct call *c, const struct opening *op, const ch
 		mask |= CRED_WRITE;
 	if (S_ISDIR(o->real.st_mode) && (mask & CRED_WRITE))
 		return -EISDIR;
-	if ((op->flags & O_DIRECTORY) && !S_ISDIR(o->real.st_mode))
-		return -ENOTDIR;
 	int r = path_permission(c->t, o, mask);
 	if (r < 0)
 		return r;
@@ -122,6 +123,8 @@ static int64_t check_existing(struct call *c, const struct opening *op, const ch
 		return 0;
 	}
 	if (mask & CRED_WRITE) {
+		if (share_is_running(o))
+			return -ETXTBSY;
 		r = share_make_private(o, !(op->flags & O_TRUNC));
 		return r < 0 ? r : share_mark(c->t, o);
 	}
@@ -219,8 +222,9 @@ int64_t hook_open(struct call *c)
 	int64_t r = open_common(c, &op);
 	if (r != CALL_PASS && r != CALL_PASS_EXIT)
 		return r;
-	if (op.is_created && (flags & O_EXCL) && !is_creat)
-		call_set(c, at + 1, flags & ~(uint64_t)O_EXCL);
+	/* What has just been made is neither in the way nor to be cut. */
+	if (op.is_created && (flags & (O_EXCL | O_TRUNC)) && !is_creat)
+		call_set(c, at + 1, flags & ~(uint64_t)(O_EXCL | O_TRUNC));
 	if (op.mode != mode)
 		call_set(c, at + 2, op.mode);
 	return r;
@@ -291,7 +295,7 @@ int64_t hook_openat2(struct call *c)
 	changed->resolve = 0;
 	changed->mode = how.flags & (O_CREAT | TMPFILE_BIT) ? op.mode : 0;
 	if (op.is_created)
-		changed->flags &= ~(uint64_t)O_EXCL;
+		changed->flags &= ~(uint64_t)(O_EXCL | O_TRUNC);
 	call_set(c, 2, (uintptr_t)changed);
 	call_set(c, 3, sizeof(*changed));
 	return r;

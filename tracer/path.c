@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 #include "tracer/core/acl.h"
 #include "tracer/procfs.h"
@@ -413,20 +414,30 @@ static int step(struct walk *w, bool *ret_done)
 	size_t length = strcspn(w->rest, "/");
 	const char *after = w->rest + length + strspn(w->rest + length, "/");
 	bool is_last = !*after;
-	if (length > NAME_MAX)
-		return -ENAMETOOLONG;
-	if (w->is_checked) {
+	bool must_be_directory = is_last && w->rest[length] == '/';
+	/* open_last_lookups of fs/namei.c: what O_CREAT makes is no directory. */
+	bool is_no_file = must_be_directory && (w->flags & (LOOKUP_CREATE | LOOKUP_NAME)) == LOOKUP_CREATE;
+	if (w->is_checked || length > NAME_MAX || is_no_file) {
 		int r = must_search(w);
 		if (r < 0)
 			return r;
 	}
+	if (is_no_file)
+		return -EISDIR;
+	/* It is the file system that finds a name too long, when it is looked for. */
+	if (length > NAME_MAX && is_last && (w->flags & LOOKUP_NAME)) {
+		*ret_done = true;
+		o->late_error = -ENAMETOOLONG;
+		return 0;
+	}
+	if (length > NAME_MAX)
+		return -ENAMETOOLONG;
 	size_t guest_length = o->guest_length;
 	int r = go_down(w, w->rest, length);
 	if (r < 0)
 		return r;
 	if ((o->mount->flags & BINDING_PROC) && procfs_is_hidden(o->host))
 		return -ENOENT;
-	bool must_be_directory = is_last && w->rest[length] == '/';
 	char target[PATH_MAX];
 	if (is_last) {
 		*ret_done = true;
@@ -463,14 +474,17 @@ static int step(struct walk *w, bool *ret_done)
 		return -errno;
 	target[n] = '\0';
 	char tail[2 * PATH_MAX + 2];
-	memcpy(tail, must_be_directory ? "." : after, must_be_directory ? 2 : strlen(after) + 1);
+	memcpy(tail, must_be_directory ? "/" : after, must_be_directory ? 2 : strlen(after) + 1);
 	*ret_done = false;
 	/* self, fd, cwd ... lead each process elsewhere. */
 	if (o->mount->flags & BINDING_PROC)
 		w->is_cacheable = false;
 	if (kind != PROCFS_PLAIN) {
-		if (w->flags & (LOOKUP_NO_MAGIC | LOOKUP_NO_SYMLINKS | LOOKUP_IN_ROOT | LOOKUP_BENEATH))
+		/* nd_jump_link of fs/namei.c */
+		if (w->flags & (LOOKUP_NO_MAGIC | LOOKUP_NO_SYMLINKS))
 			return -ELOOP;
+		if (w->flags & (LOOKUP_IN_ROOT | LOOKUP_BENEATH))
+			return -EXDEV;
 	}
 	if (kind == PROCFS_GUEST) { /* target is a canonical guest path already */
 		if (++w->links > SYMLINK_LIMIT)
@@ -614,6 +628,7 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 {
 	size_t length = strlen(path);
 	ret->exists = ret->is_fd = ret->is_magic = ret->had_trailing_slash = ret->is_dot = false;
+	ret->late_error = 0;
 	ret->is_plain = false;
 	if (length == 0) {
 		if (!(flags & LOOKUP_EMPTY))
@@ -658,6 +673,7 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 int path_of_fd(struct tracee *t, int fd, struct object *ret)
 {
 	ret->is_plain = ret->had_trailing_slash = ret->is_dot = false;
+	ret->late_error = 0;
 	ret->is_fd = ret->is_magic = true;
 	ret->guest[0] = '\0';
 	ret->guest_length = 0;
@@ -751,6 +767,13 @@ int path_parent_stat(struct object *o, struct stat *ret)
 	return r;
 }
 
+bool path_is_nowhere(struct object *o)
+{
+	struct stat st;
+	/* Only what was reached through a descriptor or a lost working directory can be. */
+	return o->guest[0] != '/' && !o->is_fd && path_parent_stat(o, &st) == 0 && st.st_nlink == 0;
+}
+
 int path_may_change_parent(struct tracee *t, struct object *o)
 {
 	if (o->mount->flags & BINDING_READ_ONLY)
@@ -782,4 +805,28 @@ int path_must_own(struct tracee *t, const struct object *o)
 	struct stat st;
 	path_shown(t, o, &st);
 	return t->cred.fsuid == st.st_uid || cred_has(&t->cred, CAPABILITY_FOWNER) ? 0 : -EPERM;
+}
+
+/* The host's fs.protected_NAME, which the guest reads in /proc too. */
+static int protected(const char *name)
+{
+	char path[64], value = '0';
+	snprintf(path, sizeof(path), "/proc/sys/fs/protected_%s", name);
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, &value, 1) == 1 ? value - '0' : 0;
+}
+
+int path_may_link(struct tracee *t, struct object *o)
+{
+	static int is_protected = -1;
+	if (is_protected < 0)
+		is_protected = protected("hardlinks");
+	if (!is_protected || path_must_own(t, o) == 0)
+		return 0;
+	/* safe_hardlink_source of fs/namei.c */
+	struct stat st;
+	path_shown(t, o, &st);
+	bool is_safe = S_ISREG(st.st_mode) && !(st.st_mode & S_ISUID) &&
+		       (st.st_mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP);
+	return is_safe && path_permission(t, o, CRED_READ | CRED_WRITE) == 0 ? 0 : -EPERM;
 }

@@ -41,6 +41,7 @@ struct object {
 	bool is_magic;         /* reached through a /proc magic link */
 	bool is_plain;         /* the kernel gets to the same file by the guest's own arguments */
 	bool had_trailing_slash;
+	int late_error;        /* what looking for the last component will give, once all directories are found */
 	bool is_dot;           /* the last component was "." or ".." or the path was "/" */
 };
 
@@ -85,10 +86,14 @@ bool path_to_view(const struct tracee *t, const char *guest, char *ret, size_t r
 bool path_shown(const struct tracee *t, const struct object *o, struct stat *ret);
 /* May the tracee's credentials do this (CRED_*) to the object? 0, -EACCES, -EROFS for writing. */
 int path_permission(struct tracee *t, struct object *o, unsigned mask);
+/* Has the object's directory been removed?  Nothing can be made in it. */
+bool path_is_nowhere(struct object *o);
 /* May it add or remove names in the object's directory?  0, -EACCES, -EROFS. */
 int path_may_change_parent(struct tracee *t, struct object *o);
 /* May it remove or replace this entry: the sticky rule.  0, -EPERM. */
 int path_may_remove(struct tracee *t, struct object *o);
+/* May it give the object another name, as fs.protected_hardlinks says?  0, -EPERM. */
+int path_may_link(struct tracee *t, struct object *o);
 /* The real stat of the directory that holds the object. */
 int path_parent_stat(struct object *o, struct stat *ret);
 /* Is it the owner, or has it CAP_FOWNER?  0 or -EPERM. */

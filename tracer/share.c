@@ -147,6 +147,13 @@ static int replace_by_copy(struct object *o, bool keeps_content)
 	return 0;
 }
 
+bool share_is_running(const struct object *o)
+{
+	/* Execute bits, or the mark that stands for them. */
+	return S_ISREG(o->real.st_mode) && (o->real.st_mode & (0111 | S_ISUID)) &&
+	       tracee_runs(o->real.st_dev, o->real.st_ino);
+}
+
 int share_make_private(struct object *o, bool keeps_content)
 {
 	if (!o->exists || !S_ISREG(o->real.st_mode))
@@ -221,17 +228,17 @@ void share_init_owner(const struct tracee *t, const struct stat *parent, struct 
 	meta_get_or_default(session.meta, parent, &above);
 	entry->uid = t->cred.fsuid;
 	entry->gid = t->cred.fsgid;
+	/* mode_strip_sgid and inode_init_owner of fs/inode.c: by the mode as asked for */
+	if (above.mode & S_ISGID) {
+		entry->gid = above.gid;
+		if (S_ISDIR(entry->mode))
+			entry->mode |= S_ISGID;
+		else if ((entry->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+			 !cred_in_group(&t->cred, entry->gid) && !cred_has(&t->cred, CAPABILITY_FSETID))
+			entry->mode &= ~(uint32_t)S_ISGID;
+	}
 	if (!S_ISLNK(entry->mode))
 		inherit_acl(t, &above, entry);
-	/* inode_init_owner of fs/inode.c */
-	if (!(above.mode & S_ISGID))
-		return;
-	entry->gid = above.gid;
-	if (S_ISDIR(entry->mode))
-		entry->mode |= S_ISGID;
-	else if ((entry->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
-		 !cred_in_group(&t->cred, entry->gid) && !cred_has(&t->cred, CAPABILITY_FSETID))
-		entry->mode &= ~(uint32_t)S_ISGID;
 }
 
 int share_record_new(struct tracee *t, struct object *o, mode_t mode, dev_t rdev)

@@ -9,6 +9,8 @@
 
 #include "tracer/path.h"
 
+/* Is the object a program that somebody runs?  Opened for writing or truncated it is ETXTBSY. */
+bool share_is_running(const struct object *o);
 /*
  * The object is about to be written: when it is a hard link into a layer, put a private copy in its
  * place (empty when !keeps_content) and update object->real; when the invoking user lacks write access

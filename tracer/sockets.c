@@ -147,7 +147,8 @@ static int64_t record_bound(struct call *c)
 {
 	struct object *o = &c->object[0];
 	char *path = c->t->exit_text;
-	if (c->result == 0 && path && path_lookup(c->t, AT_FDCWD, path, LOOKUP_CREATE, o) == 0 && o->exists)
+	if (c->result == 0 && path && path_lookup(c->t, AT_FDCWD, path, LOOKUP_CREATE | LOOKUP_NAME, o) == 0 &&
+	    o->exists)
 		share_record_new(c->t, o, 0777, 0);
 	TALLOC_FREE(c->t->exit_text);
 	return c->result;
@@ -162,11 +163,13 @@ int64_t hook_bind(struct call *c)
 	int r = read_unix_path(c, c->argument[1], c->argument[2], path);
 	if (r <= 0)
 		return r < 0 ? r : CALL_PASS;
-	r = path_lookup(c->t, AT_FDCWD, path, LOOKUP_CREATE, o);
+	r = path_lookup(c->t, AT_FDCWD, path, LOOKUP_CREATE | LOOKUP_NAME, o);
 	if (r < 0)
 		return r;
 	if (o->exists)
 		return -EADDRINUSE;
+	if (o->had_trailing_slash)
+		return -ENOENT;
 	r = path_may_change_parent(c->t, o);
 	if (r == 0)
 		r = host_address(o->host, true, &address, &size);

@@ -124,6 +124,8 @@ void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t 
 	} else {
 		child->process = process_new(child->tid);
 		child->process->exe = mem_strdup(child->process, parent->process->exe ? parent->process->exe : "");
+		child->process->exe_dev = parent->process->exe_dev;
+		child->process->exe_ino = parent->process->exe_ino;
 		child->process->is_dumpable = parent->process->is_dumpable;
 		child->process->undumpable_as = parent->process->undumpable_as;
 		child->process->abi = parent->process->abi;
@@ -214,6 +216,23 @@ int tracee_each(int (*visit)(struct tracee *t, void *arg), void *arg)
 		}
 	}
 	return 0;
+}
+
+struct program {
+	dev_t dev;
+	ino_t ino;
+};
+
+static int runs(struct tracee *t, void *arg)
+{
+	const struct program *p = arg;
+	return t->process && t->process->exe_ino == p->ino && t->process->exe_dev == p->dev;
+}
+
+bool tracee_runs(dev_t dev, ino_t ino)
+{
+	struct program p = { dev, ino };
+	return tracee_each(runs, &p) != 0;
 }
 
 void process_set_suid_dumpable(struct process *p)

@@ -49,6 +49,8 @@ struct process {
 	pid_t parent, parent_tid; /* process and thread that made it; 0: none of the guest */
 	char *exe;          /* guest path of the program */
 	bool must_watch;    /* its threads are to have the second filter (watch.h) */
+	dev_t exe_dev;      /* and the host's inode, into which nobody may write meanwhile */
+	ino_t exe_ino;
 	bool is_dumpable;   /* as the guest set it; really it stays dumpable */
 	int undumpable_as;  /* what PR_GET_DUMPABLE says when it is not: 0, or 2 after a change of ids */
 	enum abi abi;       /* of the program it runs */
@@ -116,6 +118,8 @@ void tracee_drop_slots(struct tracee *t);
 /* After the execve of thread `old_tid`, which is now the leader `pid`. */
 struct tracee *tracee_exec_from_thread(pid_t pid, pid_t old_tid);
 unsigned tracee_count(void);
+/* Does somebody run the program in this inode of the host's? */
+bool tracee_runs(dev_t dev, ino_t ino);
 /* Call visit for each tracee until it returns non-zero. */
 int tracee_each(int (*visit)(struct tracee *t, void *arg), void *arg);
 

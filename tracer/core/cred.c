@@ -98,6 +98,11 @@ static bool is_one_of(uint32_t id, uint32_t a, uint32_t b, uint32_t d)
 	return id == leave || id == a || id == b || id == d;
 }
 
+static bool is_kept(uint32_t id, uint32_t now)
+{
+	return id == leave || id == now;
+}
+
 int cred_setresuid(struct cred *c, uint32_t ruid, uint32_t euid, uint32_t suid)
 {
 	struct cred old = *c;
@@ -105,6 +110,9 @@ int cred_setresuid(struct cred *c, uint32_t ruid, uint32_t euid, uint32_t suid)
 	    (!is_one_of(ruid, c->ruid, c->euid, c->suid) || !is_one_of(euid, c->ruid, c->euid, c->suid) ||
 	     !is_one_of(suid, c->ruid, c->euid, c->suid)))
 		return -ERR_PERM;
+	/* "check for no-op": the file system's id stays what it is. */
+	if (is_kept(ruid, c->ruid) && (euid == leave || (euid == c->euid && euid == c->fsuid)) && is_kept(suid, c->suid))
+		return 0;
 	if (ruid != leave)
 		c->ruid = ruid;
 	if (euid != leave)
@@ -122,6 +130,8 @@ int cred_setresgid(struct cred *c, uint32_t rgid, uint32_t egid, uint32_t sgid)
 	    (!is_one_of(rgid, c->rgid, c->egid, c->sgid) || !is_one_of(egid, c->rgid, c->egid, c->sgid) ||
 	     !is_one_of(sgid, c->rgid, c->egid, c->sgid)))
 		return -ERR_PERM;
+	if (is_kept(rgid, c->rgid) && (egid == leave || (egid == c->egid && egid == c->fsgid)) && is_kept(sgid, c->sgid))
+		return 0;
 	if (rgid != leave)
 		c->rgid = rgid;
 	if (egid != leave)
@@ -207,43 +217,77 @@ int cred_capset(struct cred *c, uint64_t effective, uint64_t permitted, uint64_t
 	return 0;
 }
 
-void cred_exec(struct cred *c, const struct exec_file *file, bool *ret_secure)
+void cred_act_as_real(struct cred *c)
 {
-	uint32_t old_euid = c->euid, old_egid = c->egid;
-	uint64_t old_permitted = c->permitted;
-	bool gains_id = false;
+	/* access_override_creds of fs/open.c */
+	c->fsuid = c->ruid;
+	c->fsgid = c->rgid;
+	if (!(c->securebits & SECURE_NO_SETUID_FIXUP))
+		c->effective = c->ruid == 0 ? c->permitted : 0;
+}
+
+static bool is_below(uint64_t set, uint64_t limit)
+{
+	return !(set & ~limit);
+}
+
+/* get_file_caps and handle_privileged_root of security/commoncap.c; *effective: the file raises what is permitted. */
+static int exec_permitted(struct cred *c, const struct cred *old, const struct exec_file *file, bool *effective)
+{
+	c->permitted = 0;
+	if (file->has_caps) {
+		*effective = file->caps_effective;
+		c->permitted = (c->bounding & file->caps_permitted) | (c->inheritable & file->caps_inheritable);
+		/* A program that counts on capabilities it does not get, and does not know of them, is not started. */
+		if (file->caps_effective && !is_below(file->caps_permitted, c->permitted))
+			return -ERR_PERM;
+	}
+	bool is_suid_root = c->ruid != 0 && c->euid == 0;
+	if ((c->securebits & SECURE_NOROOT) || (file->has_caps && is_suid_root))
+		return 0;
+	if (c->euid == 0 || c->ruid == 0)
+		c->permitted = old->bounding | old->inheritable;
+	if (c->euid == 0)
+		*effective = true;
+	return 0;
+}
+
+int cred_exec(struct cred *c, const struct exec_file *file, bool is_fs_shared, bool *ret_secure)
+{
+	/* bprm_fill_uid of fs/exec.c, then cap_bprm_creds_from_file. */
+	const struct cred old = *c;
 	if (!c->no_new_privs) {
-		if (file->mode & BIT_SETUID) {
-			gains_id |= file->uid != c->euid;
+		if (file->mode & BIT_SETUID)
 			c->euid = file->uid;
-		}
 		/* Without group execute the bit means mandatory locking. */
-		if ((file->mode & (BIT_SETGID | BIT_GROUP_X)) == (BIT_SETGID | BIT_GROUP_X)) {
-			gains_id |= file->gid != c->egid;
+		if ((file->mode & (BIT_SETGID | BIT_GROUP_X)) == (BIT_SETGID | BIT_GROUP_X))
 			c->egid = file->gid;
+	}
+	bool effective = false;
+	int r = exec_permitted(c, &old, file, &effective);
+	if (r < 0) {
+		*c = old;
+		return r;
+	}
+	bool is_changed = c->euid != old.euid || !cred_in_group(&old, c->egid);
+	if ((is_changed || !is_below(c->permitted, old.permitted)) && (is_fs_shared || c->no_new_privs)) {
+		/* "downgrade; they get no more than they had, and maybe less" */
+		if (!cred_has(&old, CAPABILITY_SETUID) || c->no_new_privs) {
+			c->euid = c->ruid;
+			c->egid = c->rgid;
 		}
+		c->permitted &= old.permitted;
 	}
-	bool has_caps = file->has_caps && !c->no_new_privs;
-	uint64_t file_permitted = has_caps ? file->caps_permitted : 0;
-	uint64_t file_inheritable = has_caps ? file->caps_inheritable : 0;
-	bool file_effective = has_caps && file->caps_effective;
-	if (!(c->securebits & SECURE_NOROOT)) {
-		bool is_setuid_root_only = has_caps && c->ruid != 0 && c->euid == 0;
-		if (!is_setuid_root_only && (c->euid == 0 || c->ruid == 0))
-			file_permitted = file_inheritable = CAPABILITY_ALL;
-		if (c->euid == 0)
-			file_effective = true;
-	}
-	bool is_privileged_file = has_caps || gains_id;
-	if (is_privileged_file)
-		c->ambient = 0;
-	c->permitted = (c->inheritable & file_inheritable) | (file_permitted & c->bounding) | c->ambient;
-	c->effective = file_effective ? c->permitted : c->ambient;
-	c->securebits &= ~(uint32_t)SECURE_KEEP_CAPS;
 	c->suid = c->fsuid = c->euid;
 	c->sgid = c->fsgid = c->egid;
-	*ret_secure = c->euid != c->ruid || c->egid != c->rgid || old_euid != c->euid || old_egid != c->egid ||
-		      (c->ruid != 0 && (c->permitted & ~old_permitted & ~c->ambient));
+	if (file->has_caps || is_changed)
+		c->ambient = 0;
+	c->permitted |= c->ambient;
+	c->effective = effective ? c->permitted : c->ambient;
+	c->securebits &= ~(uint32_t)SECURE_KEEP_CAPS;
+	*ret_secure = is_changed || c->euid != old.ruid || c->egid != old.rgid ||
+		      (c->ruid != 0 && (effective || !is_below(c->permitted, c->ambient)));
+	return 0;
 }
 
 /* acl_permission_check of fs/namei.c: without group bits there is no ACL that grants more. */

@@ -63,8 +63,15 @@ uint32_t cred_setfsuid(struct cred *c, uint32_t uid);
 uint32_t cred_setfsgid(struct cred *c, uint32_t gid);
 int cred_capset(struct cred *c, uint64_t effective, uint64_t permitted, uint64_t inheritable);
 
-/* execve(2)'s change of credentials; *ret_secure is AT_SECURE. */
-void cred_exec(struct cred *c, const struct exec_file *file, bool *ret_secure);
+/* As access(2) looks: by the real ids, with root's capabilities when that is who it really is. */
+void cred_act_as_real(struct cred *c);
+
+/*
+ * execve(2)'s change of credentials; *ret_secure is AT_SECURE.  is_fs_shared: somebody else has its working
+ * directory too (CLONE_FS), who may not become what the file makes of this one.  0, or -EPERM for a file whose
+ * capabilities the bounding set does not let through.
+ */
+int cred_exec(struct cred *c, const struct exec_file *file, bool is_fs_shared, bool *ret_secure);
 
 /*
  * May these credentials access a file of this owner, mode (type included) and access ACL (acl_size 0: none)?
