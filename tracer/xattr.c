@@ -197,7 +197,7 @@ static ssize_t get_value(struct call *c, const char *name, char *value)
 
 int64_t hook_getxattr(struct call *c)
 {
-	char name[NAME_ROOM];
+	char name[NAME_ROOM] = "";
 	struct value v;
 	int r = read_value(c, &v);
 	if (r == 0)
