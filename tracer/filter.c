@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
-#include <seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -153,7 +152,7 @@ static unsigned resolve(enum abi abi, struct segment *segments, struct segment *
 {
 	unsigned count = 0, joined = 0;
 	for (unsigned i = 0; i < row_count; i++) {
-		int number = seccomp_syscall_resolve_name_arch(arch_audit[abi], rows[i].name);
+		int number = arch_call_number(abi, rows[i].name);
 		if (number < 0 && rows[i].number)
 			number = rows[i].number;
 		if (number >= 0)
@@ -219,7 +218,7 @@ struct sock_fprog *filter_make_later(const void *ctx)
 		load(&b, offsetof(struct seccomp_data, nr));
 		for (unsigned i = 0; i < row_count; i++) {
 			int number = rows[i].action != ACTION_LATER ? -1 :
-				     seccomp_syscall_resolve_name_arch(arch_audit[abi], rows[i].name);
+				     arch_call_number(abi, rows[i].name);
 			if (number < 0)
 				continue;
 			emit(&b, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);

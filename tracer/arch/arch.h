@@ -18,6 +18,9 @@ extern const char *const arch_machine[ABI_COUNT];
 /* e_machine and EI_CLASS of programs of an ABI. */
 extern const uint16_t arch_elf_machine[ABI_COUNT];
 
+/* The number of a call in an ABI; -1 when it has none, or the library that knows them does not know it. */
+int arch_call_number(enum abi abi, const char *name);
+
 /* Fill row_data, abi, number, argument[], ip, sp at a seccomp stop.  -ESRCH when the tracee is gone. */
 int arch_read_call(struct tracee *t, struct call *c);
 /* Skip the call and give this result. */

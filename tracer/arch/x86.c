@@ -5,6 +5,7 @@
 #ifdef __x86_64__
 #include <errno.h>
 #include <linux/audit.h>
+#include <seccomp.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/user.h>
@@ -17,6 +18,32 @@
 const uint32_t arch_audit[ABI_COUNT] = { AUDIT_ARCH_X86_64, AUDIT_ARCH_I386 };
 const char *const arch_machine[ABI_COUNT] = { "x86_64", "i686" };
 const uint16_t arch_elf_machine[ABI_COUNT] = { 62, 3 };
+
+/*
+ * Since Linux 4.3 and 5.1 i386 has calls of its own for what socketcall(2) and ipc(2) do, too; libseccomp gives
+ * pseudo numbers for these.  arch/x86/entry/syscalls/syscall_32.tbl.
+ */
+static const struct {
+	const char *name;
+	int number;
+} not_multiplexed[] = {
+	{ "recvmmsg", 337 },   { "sendmmsg", 345 },   { "socket", 359 },      { "socketpair", 360 },
+	{ "bind", 361 },       { "connect", 362 },    { "listen", 363 },      { "accept4", 364 },
+	{ "getsockopt", 365 }, { "setsockopt", 366 }, { "getsockname", 367 }, { "getpeername", 368 },
+	{ "sendto", 369 },     { "sendmsg", 370 },    { "recvfrom", 371 },    { "recvmsg", 372 },
+	{ "shutdown", 373 },   { "semget", 393 },     { "semctl", 394 },      { "shmget", 395 },
+	{ "shmctl", 396 },     { "shmat", 397 },      { "shmdt", 398 },       { "msgget", 399 },
+	{ "msgsnd", 400 },     { "msgrcv", 401 },     { "msgctl", 402 },
+};
+
+int arch_call_number(enum abi abi, const char *name)
+{
+	int number = seccomp_syscall_resolve_name_arch(arch_audit[abi], name);
+	for (size_t i = 0; number < -1 && abi == ABI_32 && i < sizeof(not_multiplexed) / sizeof(*not_multiplexed); i++)
+		if (strcmp(name, not_multiplexed[i].name) == 0)
+			return not_multiplexed[i].number;
+	return number < 0 ? -1 : number;
+}
 
 #define REG(name) offsetof(struct user, regs.name)
 static const size_t argument_register[ABI_COUNT][6] = {
