@@ -21,6 +21,9 @@ int64_t hook_access(struct call *c);
 int check_readlink(const struct call *c);
 int64_t hook_readlink(struct call *c);
 int64_t hook_getcwd(struct call *c);
+
+/* listing.c */
+int64_t hook_getdents(struct call *c);
 int64_t hook_inotify_add_watch(struct call *c);
 
 /* change.c: owner, mode, times, length */

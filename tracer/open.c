@@ -10,9 +10,11 @@
 #include "tracer/base/compat.h"
 #include "tracer/base/mem.h"
 #include "tracer/hooks.h"
+#include "tracer/listing.h"
 #include "tracer/memory.h"
 #include "tracer/procfs.h"
 #include "tracer/share.h"
+#include "tracer/watch.h"
 
 #define O_PATH_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
 #define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
@@ -35,6 +37,7 @@ struct opening {
 	uint64_t flags;
 	mode_t mode;
 	unsigned lookup; /* added to what the flags say */
+	bool is_put_off; /* another call is made first, then this one comes again */
 	bool is_created; /* by us: O_EXCL has been honoured */
 };
 
@@ -191,6 +194,10 @@ static int64_t open_common(struct call *c, struct opening *op)
 		int64_t checked = check_existing(c, op, &instead);
 		if (checked < 0)
 			return checked;
+		if (S_ISDIR(o->real.st_mode) && !c->t->is_watched && listing_is_changed(c->t, o)) {
+			op->is_put_off = true;
+			return watch_begin(c);
+		}
 		if (!instead && (o->mount->flags & BINDING_PROC) && !o->is_fd && S_ISREG(o->real.st_mode)) {
 			c->t->remove_later = procfs_generate(c->t, o);
 			instead = c->t->remove_later;
@@ -220,7 +227,7 @@ int64_t hook_open(struct call *c)
 	if (op.flags & O_PATH)
 		op.flags &= O_PATH_FLAGS;
 	int64_t r = open_common(c, &op);
-	if (r != CALL_PASS && r != CALL_PASS_EXIT)
+	if ((r != CALL_PASS && r != CALL_PASS_EXIT) || op.is_put_off)
 		return r;
 	/* What has just been made is neither in the way nor to be cut. */
 	if (op.is_created && (flags & (O_EXCL | O_TRUNC)) && !is_creat)
@@ -285,7 +292,7 @@ int64_t hook_openat2(struct call *c)
 			  (how.resolve & RESOLVE_ROOT ? LOOKUP_IN_ROOT : 0),
 	};
 	int64_t r = open_common(c, &op);
-	if (r != CALL_PASS && r != CALL_PASS_EXIT)
+	if ((r != CALL_PASS && r != CALL_PASS_EXIT) || op.is_put_off)
 		return r;
 	changed = call_room(c, sizeof(*changed));
 	if (!changed)

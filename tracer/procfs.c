@@ -77,6 +77,14 @@ ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t
 	if (n < 0)
 		return n;
 	target[n] = '\0';
+	if (of && text_starts(rest, "map_files/")) {
+		char guest[PATH_ROOM];
+		*ret_kind = PROCFS_DESCRIPTOR;
+		if (target[0] != '/' || !mounts_to_guest(of->mounts, target, guest, sizeof(guest)))
+			return n;
+		*ret_kind = PROCFS_GUEST;
+		return snprintf(target, room, "%s", guest);
+	}
 	const char *slash = strrchr(host, '/');
 	if (slash && slash - host > 3 && strncmp(slash - 3, "/fd", 3) == 0)
 		*ret_kind = PROCFS_DESCRIPTOR;

@@ -60,6 +60,7 @@ const struct row rows[] = {
 	TRACE(readlink, hook_readlink, .check = check_readlink, .path = { PATH(0, 0) }),
 	TRACE(readlinkat, hook_readlink, .check = check_readlink, .path = { PATH_AT(0, 1, LOOKUP_EMPTY) }),
 	TRACE(getcwd, hook_getcwd),
+	LATER(getdents, hook_getdents), LATER(getdents64, hook_getdents),
 
 	/* Changing what a file is. */
 	TRACE(chmod, hook_chmod, .path = { PATH(0, FOLLOW) }),
@@ -243,8 +244,7 @@ const struct row rows[] = {
 	ALLOW(semget), ALLOW(semop), ALLOW(semctl),
 	ALLOW(semtimedop), ALLOW(semtimedop_time64), ALLOW(msgget), ALLOW(msgsnd), ALLOW(msgrcv),
 	ALLOW(msgctl), ALLOW(ipc), ALLOW(fcntl), ALLOW(fcntl64), ALLOW(flock), ALLOW(fsync),
-	ALLOW(fdatasync), ALLOW(ftruncate), ALLOW(ftruncate64), ALLOW(getdents), ALLOW(getdents64),
-	ALLOW(readdir), ALLOW(gettimeofday), ALLOW(time), ALLOW(getrlimit), ALLOW(ugetrlimit),
+	ALLOW(fdatasync), ALLOW(ftruncate), ALLOW(ftruncate64), ALLOW(readdir), ALLOW(gettimeofday), ALLOW(time), ALLOW(getrlimit), ALLOW(ugetrlimit),
 	ALLOW(getrusage), ALLOW(sysinfo), ALLOW(times), ALLOW(getpgid), ALLOW(setpgid),
 	ALLOW(getppid), ALLOW(getpgrp), ALLOW(setsid), ALLOW(getsid), ALLOW(rt_sigpending),
 	ALLOW(rt_sigtimedwait), ALLOW(rt_sigtimedwait_time64), ALLOW(rt_sigsuspend),

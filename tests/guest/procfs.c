@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What /proc shows: the guest's own processes, and of them what is the guest's. */
+/* covers: getdents getdents64 */
+#include "guest.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+
+static bool is_listed(pid_t pid)
+{
+	DIR *dir = opendir("/proc");
+	bool is = false;
+	for (struct dirent *e; dir && (e = readdir(dir));)
+		is |= atoi(e->d_name) == pid;
+	if (dir)
+		closedir(dir);
+	return is;
+}
+
+static char *of(pid_t pid, const char *file)
+{
+	static char name[128];
+	snprintf(name, sizeof(name), "/proc/%d/%s", pid, file);
+	return name;
+}
+
+/* The value of a line "KEY:\tvalue" of status. */
+static char *status_of(pid_t pid, const char *key)
+{
+	static char value[256];
+	char *at = file_text(of(pid, "status"));
+	size_t length = strlen(key);
+	value[0] = '\0';
+	for (; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL)
+		if (strncmp(at, key, length) == 0 && at[length] == ':')
+			sscanf(at + length + 1, " %255[^\n]", value);
+	return value;
+}
+
+TEST(listing_has_own_processes_and_nobody_without_a_parent_in_it)
+{
+	pid_t child = fork();
+	if (child == 0)
+		for (;;)
+			pause();
+	EQUAL(true, is_listed(getpid()));
+	EQUAL(true, is_listed(child));
+	DIR *dir = opendir("/proc");
+	unsigned others = 0;
+	for (struct dirent *e; dir && (e = readdir(dir));) {
+		pid_t pid = atoi(e->d_name);
+		if (!pid)
+			continue;
+		pid_t parent = atoi(status_of(pid, "PPid"));
+		others += parent > 1 && access(of(parent, ""), F_OK) < 0;
+	}
+	closedir(dir);
+	EQUAL(0, others);
+	kill(child, SIGKILL);
+	/* Dead, but its parent has not waited yet. */
+	siginfo_t info;
+	WORKS(waitid(P_PID, child, &info, WEXITED | WNOWAIT));
+	EQUAL(true, is_listed(child));
+	TEXT("Z (zombie)", status_of(child, "State"));
+	WORKS(waitpid(child, NULL, 0));
+	EQUAL(false, is_listed(child));
+	FAILS(ENOENT, access(of(child, "stat"), F_OK));
+}
+
+TEST(listing_in_small_pieces_is_complete)
+{
+	/* Room for few records: a piece that held strangers only must not look like the end. */
+	char piece[64];
+	bool is_seen = false;
+	long n;
+	int fd = WORKS(open("/proc", O_RDONLY | O_DIRECTORY));
+	while ((n = syscall(SYS_getdents64, fd, piece, sizeof(piece))) > 0) {
+		for (long at = 0; at < n; at += *(uint16_t *)(piece + at + 16))
+			is_seen |= atoi(piece + at + 19) == getpid();
+	}
+	close(fd);
+	EQUAL(0, n);
+	EQUAL(true, is_seen);
+}
+
+TEST(status_tells_ids_and_parent_and_no_tracer)
+{
+	char expected[64];
+	CHILD {
+		snprintf(expected, sizeof(expected), "%d", getppid());
+		TEXT(expected, status_of(getpid(), "PPid"));
+		WORKS(setresgid(5, 6, 7));
+		WORKS(setresuid(1, 2, 3));
+		TEXT("1\t2\t3\t2", status_of(getpid(), "Uid"));
+		TEXT("5\t6\t7\t6", status_of(getpid(), "Gid"));
+		TEXT("0", status_of(getpid(), "TracerPid"));
+		TEXT("R (running)", status_of(getpid(), "State"));
+	}
+}
+
+TEST(stat_tells_the_parent)
+{
+	CHILD {
+		int pid, parent;
+		char state, *text = file_text("/proc/self/stat");
+		EQUAL(1, sscanf(text, "%d", &pid));
+		EQUAL(getpid(), pid);
+		EQUAL(2, sscanf(strrchr(text, ')'), ") %c %d", &state, &parent));
+		EQUAL('R', state);
+		EQUAL(getppid(), parent);
+	}
+}
+
+TEST(stopped_shows_as_stopped)
+{
+	pid_t child = fork();
+	if (child == 0)
+		for (;;)
+			pause();
+	WORKS(kill(child, SIGSTOP));
+	int status;
+	WORKS(waitpid(child, &status, WUNTRACED));
+	TEXT("T (stopped)", status_of(child, "State"));
+	WORKS(kill(child, SIGCONT));
+	WORKS(waitpid(child, &status, WCONTINUED));
+	usleep(20000);
+	TEXT("S (sleeping)", status_of(child, "State"));
+	kill(child, SIGKILL);
+	WORKS(waitpid(child, &status, 0));
+}
+
+TEST(auxv_is_the_programs)
+{
+	unsigned long pair[2];
+	unsigned long entry = 0, phdr = 0, uid = 77, name = 0;
+	FILE *f = fopen("/proc/self/auxv", "r");
+	while (f && fread(pair, sizeof(pair), 1, f) == 1) {
+		entry = pair[0] == AT_ENTRY ? pair[1] : entry;
+		phdr = pair[0] == AT_PHDR ? pair[1] : phdr;
+		uid = pair[0] == AT_UID ? pair[1] : uid;
+		name = pair[0] == AT_EXECFN ? pair[1] : name;
+	}
+	EQUAL(getauxval(AT_ENTRY), entry);
+	EQUAL(getauxval(AT_PHDR), phdr);
+	EQUAL(getauxval(AT_EXECFN), name);
+	EQUAL(0, uid);
+	if (f)
+		fclose(f);
+}
+
+TEST(maps_name_the_program_by_its_own_path)
+{
+	char exe[PATH_MAX], expected[PATH_MAX + 2];
+	ssize_t n = WORKS(readlink("/proc/self/exe", exe, sizeof(exe) - 1));
+	exe[n] = '\0';
+	snprintf(expected, sizeof(expected), " %s\n", exe);
+	char *maps = file_text("/proc/self/maps");
+	EQUAL(true, strstr(maps, expected) != NULL);
+	EQUAL(true, strstr(maps, "shim") == NULL);
+	EQUAL(true, strstr(maps, "arena") == NULL);
+	EQUAL(true, strstr(file_text("/proc/self/smaps"), expected) != NULL);
+	unsigned long from, to;
+	char name[128];
+	EQUAL(2, sscanf(file_text("/proc/self/maps"), "%lx-%lx", &from, &to));
+	snprintf(name, sizeof(name), "/proc/self/map_files/%lx-%lx", from, to);
+	n = WORKS(readlink(name, exe, sizeof(exe) - 1));
+	exe[n < 0 ? 0 : n] = '\0';
+	snprintf(expected, sizeof(expected), " %s\n", exe);
+	EQUAL(true, strstr(file_text("/proc/self/maps"), expected) != NULL);
+}
+
+TEST(comm_cmdline_and_environ_are_what_was_executed)
+{
+	char *text = file_text("/proc/self/comm");
+	EQUAL(0, strncmp(text, "procfs", 6));
+	WORKS(prctl(PR_SET_NAME, "other"));
+	TEXT("other\n", file_text("/proc/self/comm"));
+	text = file_text("/proc/self/cmdline");
+	EQUAL(true, strstr(text, "procfs") != NULL);
+	int fd = WORKS(open("/proc/self/comm", O_WRONLY));
+	EQUAL(3, write(fd, "new", 3));
+	close(fd);
+	TEXT("new\n", file_text("/proc/self/comm"));
+}
+
+TEST(mounts_show_the_root_and_nothing_outside)
+{
+	char *text = file_text("/proc/self/mounts");
+	EQUAL(true, strstr(text, " / ") != NULL);
+	EQUAL(true, strstr(text, " /proc proc ") != NULL);
+	text = file_text("/proc/self/mountinfo");
+	EQUAL(true, strstr(text, " / / ") != NULL || strstr(text, " / ") != NULL);
+	text = file_text("/proc/self/mountstats");
+	EQUAL(true, strstr(text, " mounted on /proc with fstype proc\n") != NULL);
+}
+
+TEST(ids_are_mapped_to_themselves)
+{
+	unsigned from, to, count;
+	EQUAL(3, sscanf(file_text("/proc/self/uid_map"), "%u %u %u", &from, &to, &count));
+	EQUAL(0, from);
+	EQUAL(0, to);
+	EQUAL(UINT32_MAX, count);
+	EQUAL(3, sscanf(file_text("/proc/self/gid_map"), "%u %u %u", &from, &to, &count));
+	EQUAL(UINT32_MAX, count);
+}
