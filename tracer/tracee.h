@@ -66,6 +66,7 @@ struct tracee {
 	struct tracee *next; /* in its hash bucket */
 	bool is_known;       /* its parent's event has told who it is */
 	bool is_stopped_early; /* its first stop came before that event */
+	bool has_first_stop; /* it is still to come: by no signal, and nobody's to see */
 	bool has_shim;       /* the gate is mapped: false only before the first execve */
 	bool is_listening;   /* stopped with its whole process */
 	bool is_interrupted; /* by us: the stop is nobody's to see */

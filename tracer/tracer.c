@@ -139,6 +139,8 @@ static void on_child(struct tracee *parent, int event)
 			arch_demote(child, parent->slot);
 		if (!is_kept)
 			guest_resume(child, 0);
+	} else {
+		child->has_first_stop = true;
 	}
 	if (parent->ptraced && !(flags & CLONE_UNTRACED)) {
 		show_own_state(parent);
@@ -170,6 +172,15 @@ static bool stops_group(int signal)
 
 static void on_group_stop(struct tracee *t, int signal)
 {
+	bool is_first = t->has_first_stop;
+	t->has_first_stop = false;
+	if (is_first && !stops_group(signal)) {
+		/* An interrupt that was asked for before may have become one with this stop. */
+		if (t->is_interrupted || (t->ptraced && t->ptraced->wants_interrupt))
+			ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
+		guest_resume(t, 0);
+		return;
+	}
 	show_own_state(t);
 	if (!stops_group(signal)) {
 		if (!guest_stop_at_interrupt(t))

@@ -13,7 +13,7 @@ static bool is_listed(pid_t pid)
 	DIR *dir = opendir("/proc");
 	bool is = false;
 	for (struct dirent *e; dir && (e = readdir(dir));)
-		is |= atoi(e->d_name) == pid;
+		is |= strtol(e->d_name, NULL, 10) == pid;
 	if (dir)
 		closedir(dir);
 	return is;
@@ -50,10 +50,10 @@ TEST(listing_has_own_processes_and_nobody_without_a_parent_in_it)
 	DIR *dir = opendir("/proc");
 	unsigned others = 0;
 	for (struct dirent *e; dir && (e = readdir(dir));) {
-		pid_t pid = atoi(e->d_name);
+		pid_t pid = strtol(e->d_name, NULL, 10);
 		if (!pid)
 			continue;
-		pid_t parent = atoi(status_of(pid, "PPid"));
+		pid_t parent = strtol(status_of(pid, "PPid"), NULL, 10);
 		others += parent > 1 && access(of(parent, ""), F_OK) < 0;
 	}
 	closedir(dir);
@@ -78,7 +78,7 @@ TEST(listing_in_small_pieces_is_complete)
 	int fd = WORKS(open("/proc", O_RDONLY | O_DIRECTORY));
 	while ((n = syscall(SYS_getdents64, fd, piece, sizeof(piece))) > 0) {
 		for (long at = 0; at < n; at += *(uint16_t *)(piece + at + 16))
-			is_seen |= atoi(piece + at + 19) == getpid();
+			is_seen |= strtol(piece + at + 19, NULL, 10) == getpid();
 	}
 	close(fd);
 	EQUAL(0, n);
