@@ -202,9 +202,9 @@ static int read_elf(struct call *c, int fd, const char *head, struct program *p)
 
 /*
  * Follow scripts down to an ELF program.  `given` is the path as the guest gave it, which the innermost
- * script's interpreter gets as its argument.
+ * script's interpreter gets as its argument; is_lost: it leads there no more when the program has started.
  */
-static int find_program(struct call *c, const char *given, struct leading *lead, struct program *p)
+static int find_program(struct call *c, const char *given, bool is_lost, struct leading *lead, struct program *p)
 {
 	struct object *o = &c->object[0];
 	char head[HEAD_BYTES + 1];
@@ -245,6 +245,9 @@ static int find_program(struct call *c, const char *given, struct leading *lead,
 		r = parse_script(head, &interpreter, &argument);
 		if (r < 0)
 			return r;
+		/* load_script of fs/binfmt_script.c: the interpreter could not open what is closed by then. */
+		if (depth == 0 && is_lost)
+			return -ENOENT;
 		/* [interpreter, argument, script] in front of what was there, argv[0] dropped. */
 		unsigned added = argument ? 2 : 1;
 		memmove(lead->text + added + 1, lead->text + (lead->count ? 1 : 0),
@@ -347,6 +350,20 @@ static int64_t start_loader(struct call *c, unsigned path_argument, const char *
 	return r < 0 ? r : 0;
 }
 
+static bool is_closed_on_exec(const struct tracee *t, int fd)
+{
+	char name[64], line[64];
+	unsigned flags = 0;
+	snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", t->tid, fd);
+	FILE *in = fopen(name, "re");
+	while (in && fgets(line, sizeof(line), in))
+		if (sscanf(line, "flags: %o", &flags) == 1)
+			break;
+	if (in)
+		fclose(in);
+	return flags & O_CLOEXEC;
+}
+
 int64_t hook_execve(struct call *c)
 {
 	bool has_dir = strcmp(c->row->name, "execveat") == 0;
@@ -366,7 +383,9 @@ int64_t hook_execve(struct call *c)
 	if (S_ISLNK(o->real.st_mode))
 		return -ELOOP;
 	/* fs/exec.c, alloc_bprm: what a script sees of an execveat. */
-	if (has_dir && c->text[0][0] != '/' && call_int(c, 0) != AT_FDCWD)
+	bool is_by_fd = has_dir && c->text[0][0] != '/' && call_int(c, 0) != AT_FDCWD;
+	bool is_lost = is_by_fd && is_closed_on_exec(c->t, call_int(c, 0));
+	if (is_by_fd)
 		snprintf(given, sizeof(given), "/dev/fd/%d%s%s", call_int(c, 0), c->text[0][0] ? "/" : "", c->text[0]);
 	else
 		snprintf(given, sizeof(given), "%s", c->text[0]);
@@ -374,7 +393,7 @@ int64_t hook_execve(struct call *c)
 	static struct program program;
 	struct leading lead = { .count = 0 };
 	c->t->exec = mem_new(c->t, struct exec_plan);
-	r = find_program(c, given, &lead, &program);
+	r = find_program(c, given, is_lost, &lead, &program);
 	if (r < 0)
 		return r;
 	bool is_secure;

@@ -32,10 +32,10 @@ static bool is_call(const struct call *c, const char *name)
 int64_t hook_getuid(struct call *c)
 {
 	const struct cred *cred = &c->t->cred;
-	return is_call(c, "getuid")  ? cred->ruid :
-	       is_call(c, "geteuid") ? cred->euid :
-	       is_call(c, "getgid")  ? cred->rgid :
-				       cred->egid;
+	return shown_id(c, is_call(c, "getuid")	 ? cred->ruid :
+			   is_call(c, "geteuid") ? cred->euid :
+			   is_call(c, "getgid")	 ? cred->rgid :
+						   cred->egid);
 }
 
 static int64_t set_id(struct call *c)
@@ -244,17 +244,14 @@ int64_t hook_prctl(struct call *c)
 	case PR_SET_KEEPCAPS:
 		if (a > 1)
 			return -EINVAL;
+		if (cred->securebits & SECURE_KEEP_CAPS << 1)
+			return -EPERM;
 		cred->securebits = a ? cred->securebits | SECURE_KEEP_CAPS : cred->securebits & ~(uint32_t)SECURE_KEEP_CAPS;
 		return 0;
 	case PR_GET_SECUREBITS:
 		return cred->securebits;
 	case PR_SET_SECUREBITS:
-		if (!cred_has(cred, CAPABILITY_SETPCAP))
-			return -EPERM;
-		if (a > 0xff)
-			return -EPERM;
-		cred->securebits = a;
-		return 0;
+		return cred_set_securebits(cred, a);
 	case PR_CAPBSET_READ:
 		return a > CAPABILITY_LAST ? -EINVAL : (int64_t)(cred->bounding >> a & 1);
 	case PR_CAPBSET_DROP:
@@ -265,13 +262,15 @@ int64_t hook_prctl(struct call *c)
 		cred->bounding &= ~(UINT64_C(1) << a);
 		return 0;
 	case 47 /* PR_CAP_AMBIENT, 4.3 */:
-		return ambient(cred, a, b);
+		return c->argument[3] || c->argument[4] ? -EINVAL : ambient(cred, a, b);
 	case 38 /* PR_SET_NO_NEW_PRIVS */:
 		if (a != 1 || b || c->argument[3] || c->argument[4])
 			return -EINVAL;
 		cred->no_new_privs = true;
 		return 0;
 	case 39 /* PR_GET_NO_NEW_PRIVS */:
+		if (a || b || c->argument[3] || c->argument[4])
+			return -EINVAL;
 		return cred->no_new_privs;
 	case PR_GET_SECCOMP:
 		return 0;

@@ -133,10 +133,10 @@ const struct row rows[] = {
 	TRACE(execveat, hook_execve),
 
 	/* Identity. */
-	TRACE(getuid, hook_getuid), TRACE(getuid32, hook_getuid),
-	TRACE(geteuid, hook_getuid), TRACE(geteuid32, hook_getuid),
-	TRACE(getgid, hook_getuid), TRACE(getgid32, hook_getuid),
-	TRACE(getegid, hook_getuid), TRACE(getegid32, hook_getuid),
+	TRACE(getuid, hook_getuid, .has_short_ids = true), TRACE(getuid32, hook_getuid),
+	TRACE(geteuid, hook_getuid, .has_short_ids = true), TRACE(geteuid32, hook_getuid),
+	TRACE(getgid, hook_getuid, .has_short_ids = true), TRACE(getgid32, hook_getuid),
+	TRACE(getegid, hook_getuid, .has_short_ids = true), TRACE(getegid32, hook_getuid),
 	TRACE(setuid, hook_setuid, .has_short_ids = true), TRACE(setuid32, hook_setuid),
 	TRACE(setgid, hook_setuid, .has_short_ids = true), TRACE(setgid32, hook_setuid),
 	TRACE(setreuid, hook_setuid, .has_short_ids = true), TRACE(setreuid32, hook_setuid),

@@ -143,7 +143,7 @@ static ssize_t host_get(const struct object *o, const char *name, void *value, s
 
 int check_xattr_name(const struct call *c)
 {
-	char name[NAME_ROOM];
+	char name[NAME_ROOM] = "";
 	return read_name(c, name);
 }
 
@@ -157,7 +157,7 @@ int check_getxattrat(const struct call *c)
 int check_setxattr(const struct call *c)
 {
 	struct value v;
-	char name[NAME_ROOM];
+	char name[NAME_ROOM] = "";
 	int r = read_value(c, &v);
 	if (r == 0 && (v.flags & ~(XATTR_CREATE | XATTR_REPLACE)))
 		r = -EINVAL;
@@ -271,7 +271,7 @@ static bool are_capabilities(const char *value, size_t size)
 int64_t hook_setxattr(struct call *c)
 {
 	struct object *o = &c->object[0];
-	char name[NAME_ROOM];
+	char name[NAME_ROOM] = "";
 	struct value v;
 	int r = read_value(c, &v);
 	if (r == 0)
@@ -355,7 +355,7 @@ int64_t hook_listxattr(struct call *c)
 int64_t hook_removexattr(struct call *c)
 {
 	struct object *o = &c->object[0];
-	char name[NAME_ROOM];
+	char name[NAME_ROOM] = "";
 	int r = read_name(c, name);
 	if (r == 0 && is_unopened(c))
 		r = -EBADF;

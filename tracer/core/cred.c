@@ -198,6 +198,16 @@ uint32_t cred_setfsgid(struct cred *c, uint32_t gid)
 	return old;
 }
 
+int cred_set_securebits(struct cred *c, uint64_t bits)
+{
+	uint32_t locked = (c->securebits & SECURE_LOCKS) >> 1;
+	if ((locked & (c->securebits ^ bits)) || (c->securebits & SECURE_LOCKS & ~bits) ||
+	    (bits & ~(uint64_t)(SECURE_ALL | SECURE_LOCKS)) || !cred_has(c, CAPABILITY_SETPCAP))
+		return -ERR_PERM;
+	c->securebits = bits;
+	return 0;
+}
+
 int cred_capset(struct cred *c, uint64_t effective, uint64_t permitted, uint64_t inheritable)
 {
 	/* capset(2) by security/commoncap.c: cap_capset. */

@@ -24,7 +24,10 @@ enum capability {
 #define CAPABILITY_ALL ((UINT64_C(1) << (CAPABILITY_LAST + 1)) - 1)
 
 /* securebits, include/uapi/linux/securebits.h */
-enum { SECURE_NOROOT = 1, SECURE_NO_SETUID_FIXUP = 4, SECURE_KEEP_CAPS = 16, SECURE_NO_CAP_AMBIENT_RAISE = 64 };
+enum {
+	SECURE_NOROOT = 1, SECURE_NO_SETUID_FIXUP = 4, SECURE_KEEP_CAPS = 16, SECURE_NO_CAP_AMBIENT_RAISE = 64,
+	SECURE_ALL = 0x55, SECURE_LOCKS = SECURE_ALL << 1, /* each bit's lock is the next */
+};
 
 enum { CRED_READ = 4, CRED_WRITE = 2, CRED_EXECUTE = 1 };
 
@@ -61,6 +64,8 @@ int cred_setregid(struct cred *c, uint32_t rgid, uint32_t egid);
 /* Return the previous id, as the calls do. */
 uint32_t cred_setfsuid(struct cred *c, uint32_t uid);
 uint32_t cred_setfsgid(struct cred *c, uint32_t gid);
+/* prctl(PR_SET_SECUREBITS); 0 or -EPERM. */
+int cred_set_securebits(struct cred *c, uint64_t bits);
 int cred_capset(struct cred *c, uint64_t effective, uint64_t permitted, uint64_t inheritable);
 
 /* As access(2) looks: by the real ids, with root's capabilities when that is who it really is. */
