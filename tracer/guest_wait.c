@@ -277,9 +277,12 @@ void guest_mend_siginfo(struct tracee *t, int signal)
 			  info.si_code == SI_MESGQ || (signal == SIGCHLD && info.si_code > 0);
 	if (!has_sender || (info.si_uid != session.uid && !is_child))
 		return;
+	/* From outside, through us or not, is from nobody that the guest could name. */
+	if (info.si_pid == getpid())
+		info.si_pid = 0;
 	const struct tracee *sender = tracee_find(info.si_pid);
 	uid_t uid = sender && sender->is_known ? sender->cred.ruid : 0;
-	if (uid == info.si_uid && !is_child)
+	if (uid == info.si_uid && !is_child && info.si_pid)
 		return;
 	info.si_uid = uid;
 	ptrace(PTRACE_SETSIGINFO, t->tid, NULL, &info);

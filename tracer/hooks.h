@@ -108,8 +108,21 @@ int64_t hook_pidfd_open(struct call *c);
 int64_t hook_process_vm(struct call *c);
 int64_t hook_prlimit(struct call *c);
 int64_t hook_setrlimit(struct call *c);
-int64_t hook_privileged(struct call *c);
 int64_t hook_seccomp(struct call *c);
+int64_t hook_pidfd_send_signal(struct call *c);
+int64_t hook_pidfd_access(struct call *c);
+int64_t hook_kcmp(struct call *c);
+int64_t hook_getppid(struct call *c);
+/* prctl(2)'s and seccomp(2)'s: `at` is the filter's struct sock_fprog. */
+enum { SECCOMP_STRICT_MODE = 1, SECCOMP_FILTER_MODE = 2 };
+int64_t process_set_seccomp(struct call *c, unsigned mode, unsigned flags, taddr at);
+
+/* priority.c */
+int64_t hook_setpriority(struct call *c);
+int64_t hook_getpriority(struct call *c);
+int64_t hook_nice(struct call *c);
+int64_t hook_sched_set(struct call *c);
+int64_t hook_ioprio_set(struct call *c);
 
 /* guest_ptrace.c, guest_wait.c */
 int64_t hook_ptrace(struct call *c);

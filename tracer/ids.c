@@ -273,10 +273,11 @@ int64_t hook_prctl(struct call *c)
 			return -EINVAL;
 		return cred->no_new_privs;
 	case PR_GET_SECCOMP:
-		return 0;
+		return c->t->seccomp_mode;
 	case PR_SET_SECCOMP:
-		/* A guest's filter would see the host's paths and our own calls; it is no sandbox here. */
-		return 0;
+		if (a != SECCOMP_STRICT_MODE && a != SECCOMP_FILTER_MODE)
+			return -EINVAL;
+		return process_set_seccomp(c, a, 0, b);
 	case 35 /* PR_SET_MM */:
 		return -EPERM;
 	case 0x59616d61 /* PR_SET_PTRACER */:

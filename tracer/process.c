@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the calls that act on other processes: they reach the guest's own only. */
+/* Owns the calls that act on processes: they reach the guest's own only. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -11,6 +12,7 @@
 #include "tracer/guest_ptrace.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/procfs.h"
 
 enum { NEW_USER = 0x10000000, UNTRACED = 0x00800000 /* CLONE_UNTRACED */ };
 static const uint64_t any_new = 0x7e020080;
@@ -168,8 +170,15 @@ int64_t hook_prlimit(struct call *c)
 {
 	pid_t pid = call_int(c, 0);
 	struct rlimit wanted, old;
-	if (pid && !guest_of(pid))
+	const struct tracee *of = pid ? guest_of(pid) : c->t;
+	if (!of)
 		return -ESRCH;
+	/* check_prlimit_permission of kernel/sys.c */
+	const struct cred *a = &c->t->cred, *b = &of->cred;
+	bool is_own = a->ruid == b->euid && a->ruid == b->suid && a->ruid == b->ruid && a->rgid == b->egid &&
+		      a->rgid == b->sgid && a->rgid == b->rgid;
+	if (of->process != c->t->process && !is_own && !cred_has(a, CAPABILITY_SYS_RESOURCE))
+		return -EPERM;
 	if (memory_read(c->t, c->argument[2], &wanted, sizeof(wanted)) < 0)
 		return -EFAULT;
 	pid = pid ? pid : c->t->tid;
@@ -197,29 +206,116 @@ int64_t hook_setrlimit(struct call *c)
 	return set_limit(c, c->t->tid, call_int(c, 0), wanted);
 }
 
-static int64_t forgive(struct call *c)
+/* struct sock_fprog of the guest: what the kernel would check of it before it looks at the program. */
+static int check_filter(struct call *c, taddr at)
 {
-	return c->result == -EPERM || c->result == -EACCES ? 0 : c->result;
+	uint16_t length;
+	uint64_t program = 0;
+	size_t width = c->abi == ABI_32 ? 4 : 8;
+	char first[8];
+	if (memory_read(c->t, at, &length, sizeof(length)) < 0 ||
+	    memory_read(c->t, at + width, &program, width) < 0)
+		return -EFAULT;
+	if (!length || length > 4096 /* BPF_MAXINSNS */)
+		return -EINVAL;
+	if (!c->t->cred.no_new_privs && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+		return -EACCES;
+	return memory_read(c->t, program, first, sizeof(first)) < 0 ? -EFAULT : 0;
 }
 
-int64_t hook_privileged(struct call *c)
+static int mark_filtered(struct tracee *t, void *process)
 {
-	if (!cred_has(&c->t->cred, CAPABILITY_SYS_NICE))
-		return CALL_PASS;
-	c->t->at_exit = forgive;
-	return CALL_PASS_EXIT;
+	if (t->process == process) {
+		t->seccomp_mode = SECCOMP_FILTER_MODE;
+		t->seccomp_filters++;
+	}
+	return 0;
+}
+
+/*
+ * A guest's filter would see our own calls, and the host's paths: it is told as set, and does nothing.
+ * No sandbox is lost that way: what is in the guest has the invoking user's rights in any case.
+ */
+int64_t process_set_seccomp(struct call *c, unsigned mode, unsigned flags, taddr at)
+{
+	enum { FLAG_TSYNC = 1 };
+	struct tracee *t = c->t;
+	if (t->seccomp_mode == SECCOMP_STRICT_MODE || (mode == SECCOMP_STRICT_MODE && t->seccomp_mode))
+		return -EINVAL;
+	if (mode == SECCOMP_STRICT_MODE) {
+		t->seccomp_mode = mode;
+		return 0;
+	}
+	int r = check_filter(c, at);
+	if (r < 0)
+		return r;
+	if (flags & FLAG_TSYNC)
+		tracee_each(mark_filtered, t->process);
+	else
+		mark_filtered(t, t->process);
+	return 0;
 }
 
 int64_t hook_seccomp(struct call *c)
 {
-	enum { STRICT = 0, FILTER = 1, ACTION_AVAILABLE = 2 };
-	/* As for prctl(PR_SET_SECCOMP): a guest's filter is accepted and not installed. */
+	enum { SET_STRICT = 0, SET_FILTER = 1, ACTION_AVAILABLE = 2, NOTIF_SIZES = 3, KNOWN_FLAGS = 0x3f, LISTENER = 8 };
+	unsigned flags = c->argument[1];
 	switch (call_int(c, 0)) {
-	case STRICT:
-	case FILTER:
-		return c->argument[1] & 8 /* SECCOMP_FILTER_FLAG_NEW_LISTENER */ ? -EBUSY : 0;
+	case SET_STRICT:
+		return flags || c->argument[2] ? -EINVAL : process_set_seccomp(c, SECCOMP_STRICT_MODE, 0, 0);
+	case SET_FILTER:
+		if (flags & ~(unsigned)KNOWN_FLAGS)
+			return -EINVAL;
+		/* As if somebody had one already: there can be one only. */
+		if (flags & LISTENER)
+			return -EBUSY;
+		return process_set_seccomp(c, SECCOMP_FILTER_MODE, flags, c->argument[2]);
 	case ACTION_AVAILABLE:
+	case NOTIF_SIZES:
 		return CALL_PASS;
 	}
 	return -EINVAL;
+}
+
+/* ---- by descriptor of a process ---- */
+
+static const struct tracee *guest_of_pidfd(const struct tracee *t, int fd)
+{
+	char name[64], line[128];
+	pid_t pid = -1;
+	snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", t->tid, fd);
+	FILE *file = fopen(name, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "Pid: %d", &pid) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return pid > 0 ? guest_of(pid) : NULL;
+}
+
+int64_t hook_pidfd_send_signal(struct call *c)
+{
+	const struct tracee *to = guest_of_pidfd(c->t, call_int(c, 0));
+	int r = to ? may_signal(c->t, to, call_int(c, 1)) : 0;
+	return r < 0 ? r : CALL_PASS; /* of none of ours: the kernel knows what it is, if anything */
+}
+
+/* pidfd_getfd, process_madvise, process_mrelease */
+int64_t hook_pidfd_access(struct call *c)
+{
+	const struct tracee *of = guest_of_pidfd(c->t, call_int(c, 0));
+	return of && !guest_may_access(c->t, of) ? -EPERM : CALL_PASS;
+}
+
+int64_t hook_kcmp(struct call *c)
+{
+	const struct tracee *a = guest_of(call_int(c, 0)), *b = guest_of(call_int(c, 1));
+	if (!a || !b)
+		return -ESRCH;
+	return guest_may_access(c->t, a) && guest_may_access(c->t, b) ? CALL_PASS : -EPERM;
+}
+
+int64_t hook_getppid(struct call *c)
+{
+	return procfs_parent(c->t->process);
 }

@@ -87,15 +87,6 @@ static void write_maps(const struct proc_view *v)
 	}
 }
 
-/* The parent as the guest knows it: 0 of the first process, as in a pid namespace; 1 of orphans. */
-pid_t procfs_parent(const struct process *p)
-{
-	if (p->pid == session.first_pid)
-		return 0;
-	const struct tracee *parent = p->parent ? tracee_find(p->parent) : NULL;
-	return parent && parent->is_known ? p->parent : 1;
-}
-
 /*
  * Every guest thread is traced, so that what is stopped for us shows as that: a stopped process is to show
  * as stopped, and one that waits for an answer of ours as about its business.

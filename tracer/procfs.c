@@ -91,20 +91,38 @@ ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t
 	return n;
 }
 
-/* Has it ended, and does its parent in the guest not know yet? */
-static bool is_zombie(const char *host, size_t length)
+/* State and parent of /proc/PID as the host has them. */
+static bool read_stat(pid_t pid, char *ret_state, pid_t *ret_parent)
 {
 	char name[64], text[512];
-	int parent;
-	char state;
-	snprintf(name, sizeof(name), "%.*s/stat", (int)length, host);
+	snprintf(name, sizeof(name), "/proc/%d/stat", pid);
 	FILE *file = fopen(name, "re");
 	if (!file)
 		return false;
 	const char *at = fgets(text, sizeof(text), file) ? strrchr(text, ')') : NULL;
-	bool is = at && sscanf(at, ") %c %d", &state, &parent) == 2 && state == 'Z' && tracee_find(parent);
+	bool is_read = at && sscanf(at, ") %c %d", ret_state, ret_parent) == 2;
 	fclose(file);
-	return is;
+	return is_read;
+}
+
+pid_t procfs_parent(const struct process *p)
+{
+	char state;
+	pid_t parent;
+	if (p->parent && tracee_find(p->parent))
+		return p->parent;
+	/* Of a sub-reaper of the guest's, or ours. */
+	if (p->pid != session.first_pid && read_stat(p->pid, &state, &parent) && tracee_find(parent))
+		return parent;
+	return p->pid == session.first_pid ? 0 : 1;
+}
+
+/* Has it ended, and does its parent in the guest not know yet? */
+static bool is_zombie(pid_t pid)
+{
+	char state;
+	pid_t parent;
+	return read_stat(pid, &state, &parent) && state == 'Z' && tracee_find(parent);
 }
 
 bool procfs_is_hidden(const char *host)
@@ -116,5 +134,5 @@ bool procfs_is_hidden(const char *host)
 	if (end == host + 6 || (*end != '/' && *end != '\0'))
 		return false;
 	const struct tracee *t = tracee_find(pid);
-	return !(t && t->is_known) && !is_zombie(host, end - host);
+	return !(t && t->is_known) && !is_zombie(pid);
 }

@@ -38,7 +38,7 @@ ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t
  * context of the tracee's; NULL when the host's own file will do.
  */
 char *procfs_generate(struct tracee *t, const struct object *o);
-/* Parent of a process as the guest knows it; 0: it has none. */
+/* Parent of a process as the guest knows it: 0 of the first, as in a pid namespace; 1 of orphans. */
 pid_t procfs_parent(const struct process *p);
 
 #endif

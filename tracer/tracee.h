@@ -82,6 +82,8 @@ struct tracee {
 	bool has_own_network; /* in name: it believes to be in a network namespace of its own */
 	unsigned char seccomp_mode; /* as the guest set it: SECCOMP_MODE_*, without effect */
 	unsigned seccomp_filters;
+	bool has_nice; /* `nice` is what the guest set and the kernel refused us */
+	signed char nice;
 
 	/* Shared or copied by clone: CLONE_FS, CLONE_THREAD, CLONE_NEWNS. */
 	struct fs *fs;

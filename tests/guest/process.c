@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Signals, ranks and limits between processes, and what a process is told about itself. */
+/* covers: kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo getppid pidfd_open pidfd_send_signal */
+/* covers: pidfd_getfd kcmp process_vm_readv process_vm_writev process_madvise process_mrelease prctl seccomp */
+/* covers: setpriority getpriority nice sched_setscheduler sched_setparam sched_setattr sched_setaffinity */
+/* covers: ioprio_set prlimit64 setrlimit clone clone3 */
+#include "guest.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
+
+static pid_t sleeper(void)
+{
+	pid_t child = fork();
+	while (child == 0)
+		pause();
+	return child;
+}
+
+static void end(pid_t child)
+{
+	kill(child, SIGKILL);
+	WORKS(waitpid(child, NULL, 0));
+}
+
+static siginfo_t got;
+static volatile int count;
+static void note(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)context;
+	got = *info;
+	count++;
+}
+
+static void handle(int signal, int flags)
+{
+	struct sigaction action = { .sa_sigaction = note, .sa_flags = SA_SIGINFO | flags };
+	sigaction(signal, &action, NULL);
+}
+
+TEST(signals_name_their_sender_by_its_own_ids)
+{
+	handle(SIGUSR1, SA_RESTART);
+	AS (1000, 1000) {
+		pid_t parent = getppid();
+		FAILS(EPERM, kill(parent, SIGUSR1));
+		WORKS(kill(getpid(), SIGUSR1));
+		EQUAL(1000, got.si_uid);
+		EQUAL(getpid(), got.si_pid);
+		EQUAL(SI_USER, got.si_code);
+	}
+	CHILD
+		WORKS(kill(getppid(), SIGUSR1));
+	EQUAL(1, count);
+	EQUAL(0, got.si_uid);
+}
+
+TEST(signals_reach_own_processes_only)
+{
+	pid_t child = sleeper();
+	FAILS(ESRCH, kill(0x3fffffff, 0));
+	FAILS(ESRCH, kill(-0x3fffffff, 0));
+	FAILS(EINVAL, kill(child, 65));
+	FAILS(EINVAL, syscall(SYS_tgkill, 0, child, 0));
+	FAILS(ESRCH, syscall(SYS_tgkill, getpid(), child, 0));
+	AS (1000, 1000) {
+		FAILS(EPERM, kill(child, 0));
+		FAILS(EPERM, syscall(SYS_tkill, child, SIGTERM));
+		WORKS(kill(child, SIGCONT)); /* of the same session */
+	}
+	end(child);
+}
+
+TEST(groups_are_signalled_as_one)
+{
+	pid_t leader = fork();
+	if (leader == 0) {
+		setpgid(0, 0);
+		pid_t second = sleeper();
+		(void)second;
+		for (;;)
+			pause();
+	}
+	usleep(50000);
+	WORKS(kill(-leader, 0));
+	WORKS(kill(-leader, SIGTERM));
+	int status = 0;
+	WORKS(waitpid(leader, &status, 0));
+	EQUAL(SIGTERM, status);
+}
+
+TEST(descriptors_of_processes_follow_the_same_rules)
+{
+	pid_t child = sleeper();
+	int fd = syscall(434, child, 0);
+	if (fd < 0) {
+		end(child);
+		SKIP("no pidfd_open");
+	}
+	AS (1000, 1000) {
+		FAILS(EPERM, syscall(424, fd, SIGTERM, NULL, 0));
+		FAILS(EPERM, syscall(438, fd, 1, 0));
+	}
+	int own = syscall(438, fd, 1, 0);
+	EQUAL(true, own >= 0 || errno == ENOSYS);
+	WORKS(syscall(424, fd, SIGTERM, NULL, 0));
+	int status = 0;
+	WORKS(waitpid(child, &status, 0));
+	EQUAL(SIGTERM, status);
+}
+
+TEST(memory_of_others_is_for_those_who_may_trace_them)
+{
+	pid_t child = sleeper();
+	char text[8];
+	static char there[8] = "there";
+	struct iovec mine = { text, 8 }, its = { there, 8 };
+	EQUAL(8, syscall(SYS_process_vm_readv, child, &mine, 1, &its, 1, 0));
+	TEXT("there", text);
+	FAILS(ESRCH, syscall(SYS_process_vm_readv, 0x3fffffff, &mine, 1, &its, 1, 0));
+	EQUAL(true, syscall(SYS_kcmp, getpid(), child, 0, 0, 0) >= 0 || errno == ENOSYS);
+	AS (1000, 1000) {
+		FAILS(EPERM, syscall(SYS_process_vm_readv, child, &mine, 1, &its, 1, 0));
+		errno = 0;
+		syscall(SYS_kcmp, getpid(), child, 0, 0, 0);
+		EQUAL(true, errno == EPERM || errno == ENOSYS);
+	}
+	end(child);
+}
+
+TEST(parent_is_one_of_the_guest)
+{
+	pid_t me = getpid();
+	int ends[2];
+	pid_t orphan_parent;
+	CHILD
+		EQUAL(me, getppid());
+	/* An orphan belongs to the first process, or to nobody that is seen. */
+	WORKS(pipe(ends));
+	CHILD {
+		pid_t middle = getpid();
+		if (fork() == 0) {
+			while (getppid() == middle)
+				usleep(1000);
+			orphan_parent = getppid();
+			EQUAL(sizeof(orphan_parent), write(ends[1], &orphan_parent, sizeof(orphan_parent)));
+			_exit(0);
+		}
+	}
+	EQUAL(sizeof(orphan_parent), read(ends[0], &orphan_parent, sizeof(orphan_parent)));
+	EQUAL(1, orphan_parent);
+	/* Or to a sub-reaper. */
+	WORKS(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	CHILD {
+		pid_t middle = getpid();
+		if (fork() == 0) {
+			while (getppid() == middle)
+				usleep(1000);
+			EQUAL(me, getppid());
+			_exit(0);
+		}
+	}
+	WORKS(wait(NULL));
+}
+
+static int nice_value(int which, int id)
+{
+	errno = 0;
+	return getpriority(which, id);
+}
+
+TEST(root_lowers_and_raises_nice_values)
+{
+	pid_t child = sleeper();
+	WORKS(setpriority(PRIO_PROCESS, child, 5));
+	EQUAL(5, nice_value(PRIO_PROCESS, child));
+	WORKS(setpriority(PRIO_PROCESS, child, -100));
+	EQUAL(-20, nice_value(PRIO_PROCESS, child));
+	WORKS(setpriority(PRIO_PROCESS, child, 3));
+	EQUAL(3, nice_value(PRIO_PROCESS, child));
+	FAILS(ESRCH, setpriority(PRIO_PROCESS, 0x3fffffff, 3));
+	FAILS(EINVAL, setpriority(7, 0, 3));
+	CHILD {
+		WORKS(nice(-7));
+		EQUAL(-7, nice_value(PRIO_PROCESS, 0));
+		CHILD
+			EQUAL(-7, nice_value(PRIO_PROCESS, 0));
+	}
+	AS (1000, 1000) {
+		FAILS(EPERM, setpriority(PRIO_PROCESS, child, 9));
+		WORKS(setpriority(PRIO_PROCESS, 0, 4));
+		FAILS(EACCES, setpriority(PRIO_PROCESS, 0, 3));
+		EQUAL(4, nice_value(PRIO_PROCESS, 0));
+		EQUAL(3, nice_value(PRIO_PROCESS, child));
+	}
+	end(child);
+}
+
+TEST(policies_are_set_by_the_owner_or_root)
+{
+	pid_t child = sleeper();
+	struct sched_param none = { 0 }, high = { .sched_priority = 5 };
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	WORKS(syscall(SYS_sched_setscheduler, child, SCHED_BATCH, &none));
+	EQUAL(SCHED_BATCH, sched_getscheduler(child));
+	FAILS(ESRCH, syscall(SYS_sched_setscheduler, 0x3fffffff, SCHED_BATCH, &none));
+	WORKS(sched_setaffinity(child, sizeof(set), &set));
+	AS (1000, 1000) {
+		FAILS(EPERM, syscall(SYS_sched_setscheduler, child, SCHED_OTHER, &none));
+		FAILS(EPERM, syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &high));
+		FAILS(EPERM, sched_setaffinity(child, sizeof(set), &set));
+		WORKS(syscall(SYS_sched_setscheduler, 0, SCHED_IDLE, &none));
+		FAILS(EPERM, syscall(SYS_ioprio_set, 1, child, 2 << 13 | 4));
+		FAILS(EPERM, syscall(SYS_ioprio_set, 1, 0, 1 << 13));
+		WORKS(syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 7));
+	}
+	end(child);
+}
+
+TEST(limits_are_lowered_by_all_and_raised_by_root)
+{
+	struct rlimit limit, read_back;
+	WORKS(getrlimit(RLIMIT_NOFILE, &limit));
+	AS (1000, 1000) {
+		struct rlimit more = { limit.rlim_cur, limit.rlim_max };
+		more.rlim_cur = more.rlim_max = 100;
+		WORKS(setrlimit(RLIMIT_NOFILE, &more));
+		WORKS(getrlimit(RLIMIT_NOFILE, &read_back));
+		EQUAL(100, read_back.rlim_max);
+		more.rlim_max = 101;
+		FAILS(EPERM, setrlimit(RLIMIT_NOFILE, &more));
+		more.rlim_cur = 102;
+		FAILS(EINVAL, setrlimit(RLIMIT_NOFILE, &more));
+		FAILS(EPERM, prlimit(getppid(), RLIMIT_NOFILE, &more, NULL));
+	}
+	CHILD {
+		struct rlimit more = { 100, 100 };
+		WORKS(setrlimit(RLIMIT_NOFILE, &more));
+		more.rlim_max = 101;
+		/* CAP_SYS_RESOURCE, which the oracle's root may be without. */
+		if (prctl(PR_CAPBSET_READ, 24) == 1)
+			WORKS(setrlimit(RLIMIT_NOFILE, &more));
+	}
+}
+
+TEST(filters_are_told_as_set)
+{
+	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog program = { 1, &allow }, empty = { 0, &allow };
+	EQUAL(0, prctl(PR_GET_SECCOMP, 0, 0, 0, 0));
+	FAILS(EINVAL, prctl(PR_SET_SECCOMP, 7, 0, 0, 0));
+	FAILS(EFAULT, prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, 8, 0, 0));
+	FAILS(EINVAL, prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &empty, 0, 0));
+	AS (1000, 1000) {
+		FAILS(EACCES, prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0));
+		EQUAL(0, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+		FAILS(EINVAL, prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0));
+		WORKS(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+		EQUAL(1, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+		WORKS(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0));
+		EQUAL(2, prctl(PR_GET_SECCOMP, 0, 0, 0, 0));
+		char *text = file_text("/proc/self/status");
+		EQUAL(true, strstr(text, "\nSeccomp:\t2\n") != NULL);
+		EQUAL(true, !strstr(text, "Seccomp_filters:") || strstr(text, "\nSeccomp_filters:\t1\n"));
+		EQUAL(true, strstr(text, "\nNoNewPrivs:\t1\n") != NULL);
+		CHILD
+			EQUAL(2, prctl(PR_GET_SECCOMP, 0, 0, 0, 0));
+		FAILS(EINVAL, syscall(SYS_seccomp, 0, 1, NULL));
+		FAILS(EINVAL, syscall(SYS_seccomp, 99, 0, NULL));
+	}
+	EQUAL(0, prctl(PR_GET_SECCOMP, 0, 0, 0, 0));
+}
+
+static void interrupts(pid_t whom)
+{
+	usleep(50000);
+	kill(whom, SIGUSR1);
+	usleep(50000);
+	kill(whom, SIGUSR1);
+	usleep(50000);
+}
+
+TEST(a_signal_interrupts_or_restarts_a_blocked_open)
+{
+	WORKS(mkfifo("fifo", 0600));
+	for (int flags = 0; flags <= SA_RESTART; flags += SA_RESTART) {
+		pid_t me = getpid(), child = fork();
+		if (child == 0) {
+			interrupts(me);
+			_exit(open("fifo", O_WRONLY | O_NONBLOCK) < 0);
+		}
+		count = 0;
+		handle(SIGUSR1, flags);
+		errno = 0;
+		int fd = open("fifo", O_RDONLY);
+		EQUAL(flags ? 0 : EINTR, errno);
+		EQUAL(flags != 0, fd >= 0);
+		int status;
+		while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+			;
+		EQUAL(2, count);
+	}
+}
+
+TEST(children_made_by_clone_are_waited_for_as_asked)
+{
+	pid_t child = syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+	if (child == 0)
+		_exit(3);
+	int status = 0;
+	FAILS(ECHILD, waitpid(child, &status, 0));
+	EQUAL(child, waitpid(child, &status, __WCLONE));
+	EQUAL(3 << 8, status);
+	FAILS(EINVAL, syscall(435, NULL, 8));
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns the calls that rank a process: nice values, scheduling policies, processor sets, I/O priorities.
+ * Who may is decided by virtual credentials; what the kernel then refuses the invoking user is granted in
+ * name, and nice values are remembered.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tracer/hooks.h"
+#include "tracer/memory.h"
+
+enum { NICE_MIN = -20, NICE_MAX = 19 };
+
+static struct tracee *guest_of(struct call *c, pid_t pid)
+{
+	struct tracee *t = pid ? tracee_find(pid) : c->t;
+	return t && t->is_known ? t : NULL;
+}
+
+/* check_same_owner of kernel/sched/syscalls.c, set_one_prio_perm of kernel/sys.c. */
+static bool is_owner(const struct cred *who, const struct cred *of)
+{
+	return who->euid == of->ruid || who->euid == of->euid;
+}
+
+static int nice_of(const struct tracee *t)
+{
+	return t->has_nice ? t->nice : getpriority(PRIO_PROCESS, t->tid);
+}
+
+static int may_nice(const struct tracee *who, const struct tracee *t, int nice)
+{
+	struct rlimit limit;
+	if (cred_has(&who->cred, CAPABILITY_SYS_NICE))
+		return 0;
+	if (!is_owner(&who->cred, &t->cred))
+		return -EPERM;
+	if (nice >= nice_of(t))
+		return 0;
+	/* can_nice: the limit is 20 minus the value. */
+	return syscall(SYS_prlimit64, t->tid, RLIMIT_NICE, NULL, &limit) == 0 && 20 - nice <= (long)limit.rlim_cur ?
+		       0 : -EACCES;
+}
+
+static int set_nice(const struct tracee *who, struct tracee *t, int nice)
+{
+	int r = may_nice(who, t, nice);
+	if (r < 0)
+		return r;
+	t->has_nice = setpriority(PRIO_PROCESS, t->tid, nice) < 0;
+	t->nice = nice;
+	return 0;
+}
+
+/* The tasks that setpriority and getpriority mean. */
+struct ranked {
+	const struct tracee *who;
+	int which;
+	unsigned id;
+	bool is_set;
+	int nice;   /* to set; or the highest priority found */
+	int result; /* -ESRCH while none was found */
+};
+
+static int rank(struct tracee *t, void *arg)
+{
+	struct ranked *r = arg;
+	bool is_meant = r->which == PRIO_PROCESS ? t->tid == (pid_t)r->id :
+			r->which == PRIO_PGRP	 ? getpgid(t->tid) == (pid_t)r->id : t->cred.ruid == r->id;
+	if (!t->is_known || !is_meant)
+		return 0;
+	if (!r->is_set) {
+		int nice = nice_of(t);
+		r->nice = r->result == -ESRCH || nice < r->nice ? nice : r->nice;
+		r->result = 0;
+		return 0;
+	}
+	int result = set_nice(r->who, t, r->nice);
+	/* One failure is told even if others worked. */
+	if (result < 0 || r->result == -ESRCH)
+		r->result = result;
+	return 0;
+}
+
+static int rank_all(struct call *c, struct ranked *r)
+{
+	r->who = c->t;
+	r->which = call_int(c, 0);
+	r->id = call_int(c, 1);
+	r->result = -ESRCH;
+	if (r->which < PRIO_PROCESS || r->which > PRIO_USER)
+		return -EINVAL;
+	if (!r->id)
+		r->id = r->which == PRIO_PROCESS ? (unsigned)c->t->tid :
+			r->which == PRIO_PGRP	 ? (unsigned)getpgid(c->t->tid) : c->t->cred.ruid;
+	tracee_each(rank, r);
+	return r->result;
+}
+
+static int clamp(int nice)
+{
+	return nice < NICE_MIN ? NICE_MIN : nice > NICE_MAX ? NICE_MAX : nice;
+}
+
+int64_t hook_setpriority(struct call *c)
+{
+	struct ranked r = { .is_set = true, .nice = clamp(call_int(c, 2)) };
+	return rank_all(c, &r);
+}
+
+int64_t hook_getpriority(struct call *c)
+{
+	struct ranked r = { .is_set = false };
+	int result = rank_all(c, &r);
+	return result < 0 ? result : 20 - r.nice;
+}
+
+int64_t hook_nice(struct call *c)
+{
+	int step = call_int(c, 0);
+	step = step < -40 ? -40 : step > 40 ? 40 : step;
+	int r = set_nice(c->t, c->t, clamp(nice_of(c->t) + step));
+	return r == -EACCES ? -EPERM : r;
+}
+
+static int64_t forgive(struct call *c)
+{
+	return c->result == -EPERM || c->result == -EACCES ? 0 : c->result;
+}
+
+/* sched_set*: a task of the guest's, by its owner or CAP_SYS_NICE. */
+int64_t hook_sched_set(struct call *c)
+{
+	const struct tracee *t = guest_of(c, call_int(c, 0));
+	bool is_capable = cred_has(&c->t->cred, CAPABILITY_SYS_NICE);
+	if (call_int(c, 0) < 0)
+		return -EINVAL;
+	if (!t)
+		return -ESRCH;
+	if (!is_capable && !is_owner(&c->t->cred, &t->cred))
+		return -EPERM;
+	if (!is_capable || strcmp(c->row->name, "sched_setaffinity") == 0)
+		return CALL_PASS;
+	c->t->at_exit = forgive;
+	return CALL_PASS_EXIT;
+}
+
+/* block/ioprio.c */
+int64_t hook_ioprio_set(struct call *c)
+{
+	enum { WHO_PROCESS = 1, CLASS_REALTIME = 1, CLASS_SHIFT = 13 };
+	bool is_capable = cred_has(&c->t->cred, CAPABILITY_SYS_NICE) || cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN);
+	if (call_int(c, 2) >> CLASS_SHIFT == CLASS_REALTIME && !is_capable)
+		return -EPERM;
+	if (call_int(c, 0) == WHO_PROCESS) {
+		const struct tracee *t = guest_of(c, call_int(c, 1));
+		if (!t)
+			return -ESRCH;
+		bool is_own = t->cred.ruid == c->t->cred.euid || t->cred.ruid == c->t->cred.ruid;
+		if (!is_own && !cred_has(&c->t->cred, CAPABILITY_SYS_NICE))
+			return -EPERM;
+	}
+	if (!is_capable)
+		return CALL_PASS;
+	c->t->at_exit = forgive;
+	return CALL_PASS_EXIT;
+}
