@@ -42,6 +42,7 @@ int64_t hook_umask(struct call *c);
 int64_t hook_mkdir(struct call *c);
 int check_mknod(const struct call *c);
 int64_t hook_mknod(struct call *c);
+int check_symlink(const struct call *c);
 int64_t hook_symlink(struct call *c);
 int64_t hook_link(struct call *c);
 int check_unlinkat(const struct call *c);

@@ -94,6 +94,13 @@ int64_t hook_mknod(struct call *c)
 	return share_record_new(c->t, o, mode, rdev);
 }
 
+int check_symlink(const struct call *c)
+{
+	char target[PATH_MAX];
+	int r = memory_read_string(c->t, c->argument[0], target, sizeof(target));
+	return r < 0 || *target ? r : -ENOENT;
+}
+
 int64_t hook_symlink(struct call *c)
 {
 	struct object *o = &c->object[0];
@@ -101,8 +108,6 @@ int64_t hook_symlink(struct call *c)
 	int r = memory_read_string(c->t, c->argument[0], target, sizeof(target));
 	if (r < 0)
 		return r;
-	if (!*target)
-		return -ENOENT;
 	r = may_create(c, o, false);
 	if (r < 0)
 		return r;
@@ -208,8 +213,7 @@ int64_t hook_unlink(struct call *c)
 		return r;
 	if (unlink(path_short(o->host)) < 0)
 		return -errno;
-	if (S_ISLNK(o->real.st_mode))
-		path_forget(o->host);
+	path_forget(o->host);
 	return 0;
 }
 
@@ -343,9 +347,8 @@ int64_t hook_rename(struct call *c)
 		r = rename(a, b);
 	if (r < 0)
 		return -errno;
-	if (is_directory || S_ISLNK(from->real.st_mode))
-		path_forget(from->host);
-	if (to->exists && (S_ISDIR(to->real.st_mode) || S_ISLNK(to->real.st_mode)))
+	path_forget(from->host);
+	if (to->exists)
 		path_forget(to->host);
 	if (!(flags & RENAME_EXCHANGE) && to->exists && S_ISDIR(to->real.st_mode))
 		tracee_each(lose_cwd, to);

@@ -38,7 +38,7 @@ struct opening {
 	mode_t mode;
 	unsigned lookup; /* added to what the flags say */
 	bool is_put_off; /* another call is made first, then this one comes again */
-	bool is_created; /* by us: O_EXCL has been honoured */
+	uint64_t dropped; /* flags that are not the kernel's matter any more */
 };
 
 /* build_open_flags of fs/open.c: what is refused before a path is looked at. */
@@ -79,7 +79,8 @@ static int create(struct call *c, struct opening *op)
 	if (fd < 0)
 		return -errno;
 	close(fd);
-	op->is_created = true;
+	/* What has just been made is neither in the way nor to be cut. */
+	op->dropped |= O_EXCL | O_TRUNC;
 	return share_record_new(c->t, o, op->mode & 07777, 0);
 }
 
@@ -203,6 +204,9 @@ static int64_t open_common(struct call *c, struct opening *op)
 			instead = c->t->remove_later;
 		}
 	}
+	/* Whose the file is to the guest has been looked at. */
+	if (instead || (o->exists && o->real.st_uid != session.uid))
+		op->dropped |= O_NOATIME;
 	if (instead || !o->is_plain) {
 		r = call_set_path(c, op->path_argument, instead ? instead : o->host);
 		if (r < 0)
@@ -229,9 +233,8 @@ int64_t hook_open(struct call *c)
 	int64_t r = open_common(c, &op);
 	if ((r != CALL_PASS && r != CALL_PASS_EXIT) || op.is_put_off)
 		return r;
-	/* What has just been made is neither in the way nor to be cut. */
-	if (op.is_created && (flags & (O_EXCL | O_TRUNC)) && !is_creat)
-		call_set(c, at + 1, flags & ~(uint64_t)(O_EXCL | O_TRUNC));
+	if ((flags & op.dropped) && !is_creat)
+		call_set(c, at + 1, flags & ~op.dropped);
 	if (op.mode != mode)
 		call_set(c, at + 2, op.mode);
 	return r;
@@ -301,8 +304,7 @@ int64_t hook_openat2(struct call *c)
 	*changed = how;
 	changed->resolve = 0;
 	changed->mode = how.flags & (O_CREAT | TMPFILE_BIT) ? op.mode : 0;
-	if (op.is_created)
-		changed->flags &= ~(uint64_t)(O_EXCL | O_TRUNC);
+	changed->flags &= ~op.dropped;
 	call_set(c, 2, (uintptr_t)changed);
 	call_set(c, 3, sizeof(*changed));
 	return r;

@@ -167,6 +167,7 @@ struct walk {
 	unsigned flags;
 	unsigned links;
 	size_t opaque; /* not 0: the walk began at a descriptor whose name is not known; length of its link */
+	bool has_root;   /* the walk has had to know the root: by an absolute path, by ".." */
 	bool is_checked; /* credentials that need a search check in every directory */
 	bool is_cacheable;
 	const struct mount *first; /* LOOKUP_NO_XDEV: the mount that may not be left */
@@ -356,7 +357,8 @@ static int follow_text(struct walk *w, const char *target, const char *rest)
 {
 	if (w->flags & LOOKUP_NO_SYMLINKS || ++w->links > SYMLINK_LIMIT)
 		return -ELOOP;
-	if (target[0] == '/' && (w->flags & LOOKUP_BENEATH))
+	/* nd_jump_root of fs/namei.c: a root that the walk does not know yet is taken for another mount's. */
+	if (target[0] == '/' && ((w->flags & LOOKUP_BENEATH) || ((w->flags & LOOKUP_NO_XDEV) && !w->has_root)))
 		return -EXDEV;
 	int r = prepend(w, target, rest);
 	if (r < 0)
@@ -407,6 +409,50 @@ static void cache_store(const struct walk *w, const char *key, size_t length)
 	p->mount = w->at->mount;
 }
 
+/* What may be missing is the last component only. */
+static int must_have_parent(struct object *o)
+{
+	struct stat st;
+	int r = path_parent_stat(o, &st);
+	return r < 0 || S_ISDIR(st.st_mode) ? r : -ENOTDIR;
+}
+
+/* Does the link lead to a directory that has lost its name, which readlink then says? */
+static bool leads_to_lost(const char *link, const char *target)
+{
+	static const char deleted[] = " (deleted)";
+	size_t length = strlen(target), tail = sizeof(deleted) - 1;
+	struct stat st;
+	return length > tail && strcmp(target + length - tail, deleted) == 0 && stat(link, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Go on from the directory behind a magic link of the host's. */
+static int enter_link(struct walk *w, const char *link)
+{
+	char host[PATH_MAX], guest[PATH_ROOM];
+	struct stat st, there;
+	if (stat(link, &st) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	if (name_behind(w->t->mounts, link, guest)) {
+		int r = locate(w, guest);
+		/* A covered directory is still reached through the descriptor itself. */
+		if (r == 0 && lstat_host(w->at->host, &there) == 0 && there.st_dev == st.st_dev &&
+		    there.st_ino == st.st_ino)
+			return 0;
+	}
+	/* A name that no mount has, so that none is found below it. */
+	set_guest(w->at, "\001");
+	/* The link itself is a symlink; what it leads to is the directory. */
+	snprintf(host, sizeof(host), "%s/.", link);
+	set_host(w->at, host);
+	w->opaque = w->at->host_length;
+	w->at->mount = w->t->mounts->list[0];
+	w->is_cacheable = false;
+	return 0;
+}
+
 /* One component that is no dot.  *ret_done when it was the last. */
 static int step(struct walk *w, bool *ret_done)
 {
@@ -445,7 +491,7 @@ static int step(struct walk *w, bool *ret_done)
 		r = lstat_host(o->host, &o->real);
 		o->exists = r == 0;
 		if (r == -ENOENT && w->flags & LOOKUP_CREATE)
-			return 0;
+			return must_have_parent(o);
 		if (r < 0)
 			return r;
 		if (w->flags & LOOKUP_NAME)
@@ -486,6 +532,8 @@ static int step(struct walk *w, bool *ret_done)
 		if (w->flags & (LOOKUP_IN_ROOT | LOOKUP_BENEATH))
 			return -EXDEV;
 	}
+	if (kind == PROCFS_GUEST && leads_to_lost(o->host, target))
+		kind = PROCFS_DESCRIPTOR;
 	if (kind == PROCFS_GUEST) { /* target is a canonical guest path already */
 		if (++w->links > SYMLINK_LIMIT)
 			return -ELOOP;
@@ -511,12 +559,10 @@ static int step(struct walk *w, bool *ret_done)
 			o->is_fd = o->is_magic = true;
 			return 0;
 		}
-		char guest[PATH_ROOM];
-		if (target[0] != '/' || !mounts_to_guest(w->t->mounts, target, guest, sizeof(guest)))
-			return -ENOTDIR;
-		r = locate(w, guest);
+		char link[PATH_MAX];
+		snprintf(link, sizeof(link), "%s", path_short(o->host));
 		memcpy(w->rest, tail, strlen(tail) + 1);
-		return r;
+		return ++w->links > SYMLINK_LIMIT ? -ELOOP : enter_link(w, link);
 	}
 	(void)guest_length;
 	return follow_text(w, target, tail);
@@ -568,6 +614,7 @@ static int walk_rest(struct walk *w)
 				r = must_search(w);
 			if (w->is_cacheable)
 				filter_add(w->at->host);
+			w->has_root |= length == 2;
 			if (r == 0 && length == 2)
 				r = go_up(w);
 			memmove(w->rest, w->rest + length, strlen(w->rest + length) + 1);
@@ -591,37 +638,28 @@ static int start_at_fd(struct walk *w, int dir_fd)
 	bool is_cwd = dir_fd == AT_FDCWD;
 	if (is_cwd && !w->t->fs->has_lost_cwd)
 		return locate(w, w->t->fs->cwd);
-	char link[64], host[PATH_MAX], guest[PATH_ROOM];
-	struct stat st, there;
+	char link[64];
 	if (is_cwd)
 		snprintf(link, sizeof(link), "/proc/%d/cwd", w->t->tid);
 	else
 		snprintf(link, sizeof(link), "/proc/%d/fd/%d", w->t->tid, dir_fd);
-	if ((!is_cwd && dir_fd < 0) || stat(link, &st) < 0)
+	if (!is_cwd && dir_fd < 0)
 		return -EBADF;
-	if (!S_ISDIR(st.st_mode))
-		return -ENOTDIR;
-	if (name_behind(w->t->mounts, link, guest)) {
-		int r = locate(w, guest);
-		/* A covered directory is still reached through the descriptor itself. */
-		if (r == 0 && lstat_host(w->at->host, &there) == 0 && there.st_dev == st.st_dev &&
-		    there.st_ino == st.st_ino)
-			return 0;
-	}
-	/* A name that no mount has, so that none is found below it. */
-	set_guest(w->at, "\001");
-	/* The link itself is a symlink; what it leads to is the directory. */
-	snprintf(host, sizeof(host), "%s/.", link);
-	set_host(w->at, host);
-	w->opaque = w->at->host_length;
-	w->at->mount = w->t->mounts->list[0];
-	w->is_cacheable = false;
-	return 0;
+	int r = enter_link(w, link);
+	return r == -ENOENT ? -EBADF : r;
 }
 
 static bool needs_search_checks(const struct cred *c)
 {
 	return !cred_has(c, CAPABILITY_DAC_READ_SEARCH) && !cred_has(c, CAPABILITY_DAC_OVERRIDE);
+}
+
+/* AT_EMPTY_PATH of AT_FDCWD: nothing is looked up, so nobody asks whether it may be searched. */
+static int cwd_itself(struct tracee *t, struct object *ret)
+{
+	struct walk w = { .t = t, .at = ret, .root = t->fs->root };
+	int r = start_at_fd(&w, AT_FDCWD);
+	return r < 0 ? r : finish_at_directory(&w);
 }
 
 int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, struct object *ret)
@@ -633,9 +671,7 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 	if (length == 0) {
 		if (!(flags & LOOKUP_EMPTY))
 			return -ENOENT;
-		if (dir_fd == AT_FDCWD)
-			return path_lookup(t, dir_fd, ".", flags, ret);
-		return path_of_fd(t, dir_fd, ret);
+		return dir_fd == AT_FDCWD ? cwd_itself(t, ret) : path_of_fd(t, dir_fd, ret);
 	}
 	if (length >= PATH_MAX)
 		return -ENAMETOOLONG;
@@ -647,6 +683,7 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 	w.flags = flags;
 	w.links = 0;
 	w.opaque = 0;
+	w.has_root = path[0] == '/' || (flags & (LOOKUP_IN_ROOT | LOOKUP_BENEATH));
 	w.is_checked = needs_search_checks(&t->cred);
 	w.is_cacheable = !w.is_checked && !(flags & LOOKUP_NO_XDEV);
 	memcpy(w.rest, path, length + 1);
@@ -689,7 +726,17 @@ bool path_is_unopened(const struct object *o)
 {
 	/* tid_fd_update_inode of fs/proc/fd.c: the link's bits are the access that the descriptor has. */
 	struct stat st;
-	return o->is_fd && lstat(o->host, &st) == 0 && S_ISLNK(st.st_mode) && !(st.st_mode & 0600);
+	if (!o->is_fd || lstat(o->host, &st) < 0 || !S_ISLNK(st.st_mode) || (st.st_mode & 0600))
+		return false;
+	/* open(2): of access mode 3 is open, for ioctl, and neither for reading nor for writing. */
+	char info[PATH_MAX], text[256];
+	const char *number = strrchr(o->host, '/');
+	snprintf(info, sizeof(info), "%.*sinfo%s", (int)(number - o->host), o->host, number);
+	CLEANUP_CLOSE int fd = open(info, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	text[n < 0 ? 0 : n] = '\0';
+	const char *flags = strstr(text, "flags:");
+	return !flags || (strtoull(flags + 6, NULL, 8) & O_PATH);
 }
 
 bool path_to_view(const struct tracee *t, const char *guest, char *ret, size_t room)

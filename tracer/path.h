@@ -99,7 +99,10 @@ int path_parent_stat(struct object *o, struct stat *ret);
 /* Is it the owner, or has it CAP_FOWNER?  0 or -EPERM. */
 int path_must_own(struct tracee *t, const struct object *o);
 
-/* A directory or symlink was renamed, removed or replaced at this host path: forget what went through. */
+/*
+ * What was at this host path was renamed, removed or replaced: forget what went through, or, for what is neither
+ * directory nor symlink, would have gone wrong behind it.
+ */
 void path_forget(const char *host);
 /* Give the invoking user the access that root has by nature, keeping the shown mode in the table. */
 bool path_repair(const char *host);

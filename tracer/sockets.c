@@ -148,8 +148,12 @@ static int64_t record_bound(struct call *c)
 	struct object *o = &c->object[0];
 	char *path = c->t->exit_text;
 	if (c->result == 0 && path && path_lookup(c->t, AT_FDCWD, path, LOOKUP_CREATE | LOOKUP_NAME, o) == 0 &&
-	    o->exists)
-		share_record_new(c->t, o, 0777, 0);
+	    o->exists) {
+		mode_t mode = 0777 & ~c->t->fs->umask;
+		/* The kernel has given it the mode too; the invoking user must be able to connect in any case. */
+		if (chmod(path_short(o->host), share_real_mode(mode)) == 0)
+			share_record_new(c->t, o, mode, 0);
+	}
 	TALLOC_FREE(c->t->exit_text);
 	return c->result;
 }

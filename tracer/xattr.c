@@ -113,13 +113,16 @@ static int may_use_namespace(struct call *c, const char *name, bool is_write)
 	return path_permission(c->t, o, is_write ? CRED_WRITE : CRED_READ);
 }
 
-static int may_use(struct call *c, const char *name, bool is_write)
+static int may_use(struct call *c, const char *name, bool is_write, bool is_empty)
 {
 	int r = may_use_namespace(c, name, is_write);
 	if (r < 0)
 		return r;
-	/* cap_inode_setxattr and cap_inode_removexattr of security/commoncap.c */
-	if (is_write && starts(name, "security.")) {
+	/*
+	 * cap_inode_setxattr and cap_inode_removexattr of security/commoncap.c; that capabilities are empty nobody
+	 * asks about.
+	 */
+	if (is_write && starts(name, "security.") && !(is_empty && strcmp(name, "security.capability") == 0)) {
 		bool is_capability = strcmp(name, "security.capability") == 0;
 		if (!cred_has(&c->t->cred, is_capability ? CAPABILITY_SETFCAP : CAPABILITY_SYS_ADMIN))
 			return -EPERM;
@@ -169,10 +172,23 @@ int check_setxattr(const struct call *c)
 /* include/uapi/linux/capability.h */
 enum { CAPS_REVISION = ~1, CAPS_V2 = 0x02000000, CAPS_V3 = 0x03000000, CAPS_V2_BYTES = 20, CAPS_V3_BYTES = 24 };
 
+/* validheader of security/commoncap.c */
+static bool are_capabilities(const char *value, size_t size)
+{
+	uint32_t revision;
+	if (size < sizeof(revision))
+		return false;
+	memcpy(&revision, value, sizeof(revision));
+	revision &= CAPS_REVISION;
+	return (size == CAPS_V2_BYTES && revision == CAPS_V2) || (size == CAPS_V3_BYTES && revision == CAPS_V3);
+}
+
 /* cap_inode_getsecurity: capabilities of the root that one is read as version 2. */
 static ssize_t show_capabilities(char *value, ssize_t size)
 {
 	uint32_t words[6];
+	if (size >= 0 && !are_capabilities(value, size))
+		return -EINVAL;
 	if (size != CAPS_V3_BYTES)
 		return size;
 	memcpy(words, value, sizeof(words));
@@ -207,7 +223,7 @@ int64_t hook_getxattr(struct call *c)
 	if (r == 0 && is_acl(name))
 		r = S_ISLNK(c->object[0].real.st_mode) ? -EOPNOTSUPP : 0;
 	else if (r == 0)
-		r = may_use(c, name, false);
+		r = may_use(c, name, false, false);
 	if (r < 0)
 		return r;
 	CLEANUP_TALLOC char *value = mem_array(NULL, char, VALUE_MAX);
@@ -257,17 +273,6 @@ static int set_acl(struct call *c, const char *name, const char *acl, size_t siz
 	return 0;
 }
 
-/* validheader of security/commoncap.c */
-static bool are_capabilities(const char *value, size_t size)
-{
-	uint32_t revision;
-	if (size < sizeof(revision))
-		return false;
-	memcpy(&revision, value, sizeof(revision));
-	revision &= CAPS_REVISION;
-	return (size == CAPS_V2_BYTES && revision == CAPS_V2) || (size == CAPS_V3_BYTES && revision == CAPS_V3);
-}
-
 int64_t hook_setxattr(struct call *c)
 {
 	struct object *o = &c->object[0];
@@ -292,7 +297,7 @@ int64_t hook_setxattr(struct call *c)
 	bool is_capability = strcmp(name, "security.capability") == 0;
 	if (is_capability && size && !are_capabilities(value, size))
 		return -EINVAL;
-	r = may_use(c, name, true);
+	r = may_use(c, name, true, v.size == 0);
 	if (r < 0)
 		return r;
 	struct meta_entry entry;
@@ -365,7 +370,7 @@ int64_t hook_removexattr(struct call *c)
 		return -EROFS;
 	if (is_acl(name))
 		return set_acl(c, name, NULL, 0);
-	r = may_use(c, name, true);
+	r = may_use(c, name, true, false);
 	if (r < 0)
 		return r;
 	struct meta_entry entry;

@@ -198,16 +198,6 @@ uint32_t cred_setfsgid(struct cred *c, uint32_t gid)
 	return old;
 }
 
-int cred_set_securebits(struct cred *c, uint64_t bits)
-{
-	uint32_t locked = (c->securebits & SECURE_LOCKS) >> 1;
-	if ((locked & (c->securebits ^ bits)) || (c->securebits & SECURE_LOCKS & ~bits) ||
-	    (bits & ~(uint64_t)(SECURE_ALL | SECURE_LOCKS)) || !cred_has(c, CAPABILITY_SETPCAP))
-		return -ERR_PERM;
-	c->securebits = bits;
-	return 0;
-}
-
 int cred_capset(struct cred *c, uint64_t effective, uint64_t permitted, uint64_t inheritable)
 {
 	/* capset(2) by security/commoncap.c: cap_capset. */
@@ -224,6 +214,20 @@ int cred_capset(struct cred *c, uint64_t effective, uint64_t permitted, uint64_t
 	c->permitted = permitted;
 	c->inheritable = inheritable;
 	c->ambient &= permitted & inheritable;
+	return 0;
+}
+
+int cred_set_securebits(struct cred *c, uint64_t bits)
+{
+	/* cap_task_prctl of security/commoncap.c; each bit's lock is the next; bits 8 and 10 (6.14) bind nobody here. */
+	enum { UNPRIVILEGED = 0x500 | 0xa00 };
+	uint64_t changed = c->securebits ^ bits;
+	if (((c->securebits & SECURE_LOCKS) >> 1 & changed) || (c->securebits & SECURE_LOCKS & ~bits) ||
+	    (bits & ~(uint64_t)(SECURE_LOCKS | SECURE_ALL)))
+		return -ERR_PERM;
+	if (!cred_has(c, CAPABILITY_SETPCAP) && (!changed || (changed & ~(uint64_t)UNPRIVILEGED)))
+		return -ERR_PERM;
+	c->securebits = bits;
 	return 0;
 }
 

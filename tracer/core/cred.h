@@ -26,7 +26,7 @@ enum capability {
 /* securebits, include/uapi/linux/securebits.h */
 enum {
 	SECURE_NOROOT = 1, SECURE_NO_SETUID_FIXUP = 4, SECURE_KEEP_CAPS = 16, SECURE_NO_CAP_AMBIENT_RAISE = 64,
-	SECURE_ALL = 0x55, SECURE_LOCKS = SECURE_ALL << 1, /* each bit's lock is the next */
+	SECURE_ALL = 0x555, SECURE_LOCKS = SECURE_ALL << 1, /* each bit's lock is the next */
 };
 
 enum { CRED_READ = 4, CRED_WRITE = 2, CRED_EXECUTE = 1 };
