@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The programs of tests/guest/: static, and of both ABIs where the compiler can; the same for all variants.
 GUEST_SRC := $(wildcard tests/guest/*.c)
-GUEST_FLAGS := -std=gnu11 -O1 -g -fno-toplevel-reorder -D_GNU_SOURCE $(WARN) -Wno-format-nonliteral -Wno-nonnull
+GUEST_FLAGS := -std=gnu11 -O1 -g -fno-toplevel-reorder -D_GNU_SOURCE $(WARN) -Wno-format-nonliteral -Wno-format-truncation -Wno-nonnull
 GUEST_HAS_32 := $(shell echo 'int main(void){return 0;}' | $(CC) -m32 -static -x c -o /dev/null - 2>/dev/null && echo yes)
 GUEST_TESTS := $(patsubst tests/guest/%.c,build/guest/%,$(GUEST_SRC)) \
 	$(if $(GUEST_HAS_32),$(patsubst tests/guest/%.c,build/guest/%.32,$(GUEST_SRC)))
