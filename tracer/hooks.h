@@ -93,6 +93,7 @@ int64_t hook_socketcall(struct call *c);
 
 /* mountcalls.c */
 int64_t hook_mount(struct call *c);
+int check_umount2(const struct call *c);
 int64_t hook_umount(struct call *c);
 int64_t hook_pivot_root(struct call *c);
 int64_t hook_unshare(struct call *c);

@@ -214,7 +214,32 @@ int64_t hook_mount(struct call *c)
 			return -ENOTDIR;
 		return flags & MS_MOVE ? mount_move(c) : mount_bind(c, source, flags & MS_REC);
 	}
-	return mount_new(c, target, source, type, flags);
+	return c->argument[2] ? mount_new(c, target, source, type, flags) : -EINVAL;
+}
+
+int check_umount2(const struct call *c)
+{
+	const uint64_t known = MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW;
+	return c->argument[1] & ~known & UINT32_MAX ? -EINVAL : 0;
+}
+
+struct users {
+	const struct mounts *mounts;
+	const struct object *point;
+};
+
+/* Is it in the directory that a mount shows? */
+static int is_inside(struct tracee *t, void *arg)
+{
+	const struct users *u = arg;
+	size_t length = u->point->guest_length;
+	if (t->mounts != u->mounts || !t->fs)
+		return 0;
+	const char *paths[] = { t->fs->cwd, t->fs->root };
+	for (unsigned i = 0; i < 2; i++)
+		if (strncmp(paths[i], u->point->guest, length) == 0 && (paths[i][length] == '/' || !paths[i][length]))
+			return 1;
+	return 0;
 }
 
 int64_t hook_umount(struct call *c)
@@ -228,6 +253,9 @@ int64_t hook_umount(struct call *c)
 		return -EINVAL;
 	bool is_lazy = strcmp(c->row->name, "umount2") == 0 && (c->argument[1] & MNT_DETACH);
 	if (mounts_has_children(c->t->mounts, o->guest) && !is_lazy)
+		return -EBUSY;
+	struct users users = { c->t->mounts, o };
+	if (!is_lazy && tracee_each(is_inside, &users))
 		return -EBUSY;
 	mounts_remove(c->t->mounts, o->guest);
 	return 0;
@@ -283,6 +311,11 @@ int64_t hook_unshare(struct call *c)
 		mounts_put(c->t->mounts);
 		c->t->mounts = copy;
 	}
+	if (flags & CLONE_NEWUTS) {
+		struct uts *copy = uts_new(c->t->uts->host, c->t->uts->domain);
+		uts_put(c->t->uts);
+		c->t->uts = copy;
+	}
 	c->t->has_own_network |= !!(flags & CLONE_NEWNET);
 	uint64_t rest = flags & ~(uint64_t)ANY_NEW;
 	if (!rest)
@@ -293,10 +326,29 @@ int64_t hook_unshare(struct call *c)
 
 int64_t hook_setns(struct call *c)
 {
+	static const struct {
+		const char *name;
+		unsigned flag;
+	} kinds[] = {
+		{ "mnt:[", CLONE_NEWNS },   { "uts:[", 0x04000000 },  { "ipc:[", 0x08000000 },	{ "user:[", 0x10000000 },
+		{ "pid:[", 0x20000000 },    { "net:[", 0x40000000 },  { "cgroup:[", 0x02000000 }, { "time:[", 0x80 },
+	};
 	struct object *o = &c->object[0];
+	char target[64];
+	unsigned wanted = c->argument[1], flag = 0;
 	int r = path_of_fd(c->t, call_int(c, 0), o);
 	if (r < 0)
 		return r;
+	ssize_t n = readlink(o->host, target, sizeof(target) - 1);
+	target[n < 0 ? 0 : n] = '\0';
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (strncmp(target, kinds[i].name, strlen(kinds[i].name)) == 0)
+			flag = kinds[i].flag;
+	/* A descriptor of a process stands for any of its namespaces. */
+	bool is_process = strstr(target, "[pidfd]") != NULL || strncmp(target, "pidfd:", 6) == 0;
+	if (is_process ? !wanted : !flag || (wanted && wanted != flag))
+		return -EINVAL;
+	/* The host's namespace is the only one of its kind, which all are in already. */
 	return cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN) ? 0 : -EPERM;
 }
 
@@ -310,9 +362,10 @@ int64_t hook_sethostname(struct call *c)
 		return -EINVAL;
 	if (memory_read(c->t, c->argument[0], name, length) < 0)
 		return -EFAULT;
-	char **place = strcmp(c->row->name, "sethostname") == 0 ? &session.hostname : &session.domainname;
+	struct uts *uts = c->t->uts;
+	char **place = strcmp(c->row->name, "sethostname") == 0 ? &uts->host : &uts->domain;
 	talloc_free(*place);
-	*place = mem_strdup(NULL, name);
+	*place = mem_strdup(uts, name);
 	return 0;
 }
 
@@ -320,10 +373,10 @@ int64_t hook_uname(struct call *c)
 {
 	struct utsname u;
 	uname(&u);
-	if (session.hostname)
-		snprintf(u.nodename, sizeof(u.nodename), "%s", session.hostname);
-	if (session.domainname)
-		snprintf(u.domainname, sizeof(u.domainname), "%s", session.domainname);
+	if (c->t->uts->host)
+		snprintf(u.nodename, sizeof(u.nodename), "%s", c->t->uts->host);
+	if (c->t->uts->domain)
+		snprintf(u.domainname, sizeof(u.domainname), "%s", c->t->uts->domain);
 	if (c->t->process->abi == ABI_32)
 		snprintf(u.machine, sizeof(u.machine), "%s", arch_machine[ABI_32]);
 	if (strcmp(c->row->name, "uname") == 0)

@@ -51,7 +51,6 @@ struct session {
 	struct meta *meta;
 	const char *run_dir, *scratch;
 	char *short_dir; /* for AF_UNIX names; made on first use */
-	char *hostname, *domainname;
 	pid_t first_pid;
 	int first_status;
 	bool has_started; /* the first execve worked */

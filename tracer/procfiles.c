@@ -276,14 +276,14 @@ static void write_cgroup(const struct proc_view *v)
 
 static void write_hostname(const struct proc_view *v)
 {
-	fputs(session.hostname ? session.hostname : v->text, v->out);
-	fputs(session.hostname ? "\n" : "", v->out);
+	const char *name = v->viewer->uts->host;
+	fprintf(v->out, name ? "%s\n" : "%s", name ? name : v->text);
 }
 
 static void write_domainname(const struct proc_view *v)
 {
-	fputs(session.domainname ? session.domainname : v->text, v->out);
-	fputs(session.domainname ? "\n" : "", v->out);
+	const char *name = v->viewer->uts->domain;
+	fprintf(v->out, name ? "%s\n" : "%s", name ? name : v->text);
 }
 
 struct proc_file {

@@ -86,7 +86,7 @@ ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t
 		return snprintf(target, room, "%s", guest);
 	}
 	const char *slash = strrchr(host, '/');
-	if (slash && slash - host > 3 && strncmp(slash - 3, "/fd", 3) == 0)
+	if (slash && slash - host > 3 && (strncmp(slash - 3, "/fd", 3) == 0 || strncmp(slash - 3, "/ns", 3) == 0))
 		*ret_kind = PROCFS_DESCRIPTOR;
 	return n;
 }

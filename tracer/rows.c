@@ -52,7 +52,8 @@ const struct row rows[] = {
 				   AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE) }),
 	TRACE(statfs, hook_statfs, .path = { PATH(0, FOLLOW) }),
 	TRACE(statfs64, hook_statfs64, .path = { PATH(0, FOLLOW) }),
-	ALLOW(fstatfs), ALLOW(fstatfs64),
+	TRACE(fstatfs, hook_statfs, .path = { FD(0) }),
+	TRACE(fstatfs64, hook_statfs64, .path = { FD(0) }),
 	TRACE(access, hook_access, .check = check_access, .by_real_ids = true, .path = { PATH(0, FOLLOW) }),
 	TRACE(faccessat, hook_access, .check = check_access, .by_real_ids = true, .path = { PATH_AT(0, 1, FOLLOW) }),
 	TRACE(faccessat2, hook_access, .check = check_access, .by_real_ids = true, .number = 439,
@@ -172,7 +173,7 @@ const struct row rows[] = {
 	/* Mounts, namespaces, the host's name. */
 	TRACE(mount, hook_mount, .path = { PATH(1, FOLLOW) }),
 	TRACE(umount, hook_umount, .path = { PATH(0, FOLLOW) }),
-	TRACE(umount2, hook_umount, .path = { PATH(0, FOLLOW) }),
+	TRACE(umount2, hook_umount, .check = check_umount2, .path = { PATH(0, FOLLOW) }),
 	TRACE(pivot_root, hook_pivot_root, .path = { PATH(0, FOLLOW), PATH(1, FOLLOW) }),
 	TRACE(unshare, hook_unshare),
 	TRACE(setns, hook_setns),

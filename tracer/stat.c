@@ -2,11 +2,13 @@
 /* Owns the calls that look at files: stat and its kin, access, readlink, getcwd, statfs. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/stat.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -163,9 +165,16 @@ static int statfs_of(const struct call *c, struct statfs *ret)
 	if (statfs(path_short(c->object[0].host), ret) < 0)
 		return -errno;
 	/* nosuid and nodev are the host's policy for its users; in the guest set-id files and devices work. */
-	ret->f_flags &= ~(unsigned long)(0x2 | 0x4);
-	if (c->object[0].mount->flags & BINDING_READ_ONLY)
-		ret->f_flags |= 1;
+	ret->f_flags &= ~(unsigned long)(ST_NOSUID | ST_NODEV);
+	const struct mount *m = c->object[0].mount;
+	char guest[PATH_ROOM];
+	if (c->object[0].is_fd && path_name_of(c->t, &c->object[0], guest))
+		m = mounts_of(c->t->mounts, guest);
+	if (m->flags & BINDING_READ_ONLY)
+		ret->f_flags |= ST_RDONLY;
+	/* A folder of the host's stands for it. */
+	if (strcmp(m->fs_type, "tmpfs") == 0 || strcmp(m->fs_type, "devtmpfs") == 0)
+		ret->f_type = TMPFS_MAGIC;
 	return 0;
 }
 

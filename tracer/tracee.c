@@ -15,6 +15,9 @@
 #ifndef CLONE_NEWNS
 #define CLONE_NEWNS 0x00020000
 #endif
+#ifndef CLONE_NEWUTS
+#define CLONE_NEWUTS 0x04000000
+#endif
 #ifndef CLONE_NEWNET
 #define CLONE_NEWNET 0x40000000
 #endif
@@ -88,6 +91,21 @@ void fs_set(char **path, const char *value)
 	*path = copy;
 }
 
+struct uts *uts_new(const char *host, const char *domain)
+{
+	struct uts *uts = mem_new(NULL, struct uts);
+	uts->users = 1;
+	uts->host = host ? mem_strdup(uts, host) : NULL;
+	uts->domain = domain ? mem_strdup(uts, domain) : NULL;
+	return uts;
+}
+
+void uts_put(struct uts *uts)
+{
+	if (uts && --uts->users == 0)
+		talloc_free(uts);
+}
+
 struct process *process_new(pid_t pid)
 {
 	struct process *p = mem_new(NULL, struct process);
@@ -119,6 +137,8 @@ void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t 
 	} else {
 		child->fs = fs_copy(parent->fs);
 	}
+	child->uts = clone_flags & CLONE_NEWUTS ? uts_new(parent->uts->host, parent->uts->domain) : parent->uts;
+	child->uts->users += !(clone_flags & CLONE_NEWUTS);
 	child->mounts = clone_flags & CLONE_NEWNS ? mounts_copy(parent->mounts) : mounts_get(parent->mounts);
 	if (clone_flags & CLONE_THREAD) {
 		child->process = parent->process;
@@ -156,9 +176,11 @@ static void release(struct tracee *t)
 	fs_put(t->fs);
 	process_put(t->process);
 	mounts_put(t->mounts);
+	uts_put(t->uts);
 	t->fs = NULL;
 	t->process = NULL;
 	t->mounts = NULL;
+	t->uts = NULL;
 	TALLOC_FREE(t->exec);
 }
 
@@ -194,6 +216,7 @@ struct tracee *tracee_exec_from_thread(pid_t pid, pid_t old_tid)
 	thread->fs = NULL;
 	thread->process = NULL;
 	thread->mounts = NULL;
+	thread->uts = NULL;
 	thread->slot = thread->loader_slot = -1;
 	thread->run_count = 0;
 	thread->remove_later = NULL;

@@ -42,6 +42,12 @@ struct fs {
 	mode_t umask;
 };
 
+/* A UTS namespace: the names that sethostname(2) and setdomainname(2) set. */
+struct uts {
+	unsigned users;
+	char *host, *domain; /* NULL: the host's */
+};
+
 /* What the threads of one process share; made anew by fork, mended by execve. */
 struct process {
 	unsigned users;
@@ -89,6 +95,7 @@ struct tracee {
 	struct fs *fs;
 	struct process *process;
 	struct mounts *mounts;
+	struct uts *uts;
 
 	/* Of the call in flight; never inherited. */
 	int slot;        /* of the arena, -1: none */
@@ -131,6 +138,8 @@ struct fs *fs_copy(const struct fs *fs);
 void fs_put(struct fs *fs);
 void fs_set(char **path, const char *value);
 void fs_set_cwd(struct fs *fs, const char *value, bool is_lost);
+struct uts *uts_new(const char *host, const char *domain);
+void uts_put(struct uts *uts);
 struct process *process_new(pid_t pid);
 void process_put(struct process *p);
 /* Its credentials were `old`: a process that has become another may not be dumped (commit_creds of kernel/cred.c). */

@@ -354,6 +354,7 @@ static struct tracee *make_first(const struct tracer_config *config, pid_t pid, 
 	t->process = process_new(pid);
 	t->fs = fs_new("/", "/", 022);
 	t->mounts = mounts_new();
+	t->uts = uts_new(config->hostname, NULL);
 	cred_init(&t->cred, config->uid, config->gid);
 	for (size_t i = 0; i < config->group_count && i < CRED_GROUPS_MAX; i++)
 		t->cred.groups[t->cred.group_count++] = config->groups[i];
@@ -371,7 +372,6 @@ static void open_session(const struct tracer_config *config)
 	session.scratch = config->scratch ? config->scratch : config->run_dir;
 	session.uid = getuid();
 	session.gid = getgid();
-	session.hostname = config->hostname ? mem_strdup(NULL, config->hostname) : NULL;
 	meta_bump_generation(config->meta);
 }
 
@@ -388,8 +388,6 @@ static void close_session(void)
 	if (session.short_dir && strcmp(session.short_dir, session.run_dir) != 0)
 		io_remove_tree(AT_FDCWD, session.short_dir);
 	TALLOC_FREE(session.short_dir);
-	TALLOC_FREE(session.hostname);
-	TALLOC_FREE(session.domainname);
 	arena_close();
 }
 

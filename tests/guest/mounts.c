@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Mounts, namespaces, the host's name. */
+/* covers: mount umount umount2 pivot_root unshare setns sethostname setdomainname uname olduname oldolduname */
+#include "guest.h"
+
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/statfs.h>
+#include <sys/utsname.h>
+
+static const char *host_name(void)
+{
+	static struct utsname u;
+	uname(&u);
+	return u.nodename;
+}
+
+static bool is_mounted(const char *name)
+{
+	char path[PATH_MAX], here[PATH_MAX];
+	snprintf(path, sizeof(path), " %.2000s/%s ", getcwd(here, 2000), name);
+	return strstr(file_text("/proc/self/mountinfo"), path);
+}
+
+TEST(a_tmpfs_is_empty_and_goes)
+{
+	struct statfs fs;
+	WORKS(mkdir("m", 0755));
+	put_file("m/below", 0644, "below");
+	WORKS(mount("none", "m", "tmpfs", 0, "mode=0711"));
+	EQUAL(0711, mode_of("m"));
+	EQUAL(1, is_mounted("m"));
+	FAILS(ENOENT, open("m/below", O_RDONLY));
+	put_file("m/f", 0644, "inside");
+	TEXT("inside", file_text("m/f"));
+	WORKS(mkdir("m/d", 0755));
+	FAILS(EXDEV, rename("m/f", "f"));
+	FAILS(EXDEV, link("m/f", "f"));
+	WORKS(statfs("m", &fs));
+	EQUAL(0x01021994, fs.f_type);
+	memset(&fs, 0, sizeof(fs));
+	int fd = WORKS(open("m/f", O_PATH));
+	WORKS(fstatfs(fd, &fs));
+	EQUAL(0x01021994, fs.f_type);
+	close(fd);
+	FAILS(EBUSY, rmdir("m"));
+	FAILS(EBUSY, rename("m", "n"));
+	WORKS(chdir("m"));
+	FAILS(EBUSY, umount("../m"));
+	WORKS(chdir(".."));
+	WORKS(umount("m"));
+	EQUAL(0, is_mounted("m"));
+	TEXT("below", file_text("m/below"));
+	FAILS(EINVAL, umount("m"));
+}
+
+TEST(mounts_cover_each_other)
+{
+	WORKS(mkdir("m", 0755));
+	WORKS(mount("a", "m", "tmpfs", 0, NULL));
+	put_file("m/a", 0644, "");
+	WORKS(mount("b", "m", "tmpfs", 0, NULL));
+	put_file("m/b", 0644, "");
+	FAILS(ENOENT, open("m/a", O_RDONLY));
+	WORKS(umount("m"));
+	close(WORKS(open("m/a", O_RDONLY)));
+	WORKS(umount("m"));
+	FAILS(ENOENT, open("m/a", O_RDONLY));
+}
+
+TEST(binds_show_the_same_files)
+{
+	WORKS(mkdir("a", 0755));
+	WORKS(mkdir("b", 0700));
+	put_file("a/f", 0640, "text");
+	WORKS(chown("a/f", 5, 6));
+	WORKS(mount("a", "b", NULL, MS_BIND, NULL));
+	TEXT("text", file_text("b/f"));
+	EQUAL(5, look("b/f").st_uid);
+	EQUAL(look("a/f").st_ino, look("b/f").st_ino);
+	EQUAL(0755, mode_of("b"));
+	put_file("b/new", 0600, "new");
+	TEXT("new", file_text("a/new"));
+	FAILS(EXDEV, rename("b/f", "a/g"));
+	char path[PATH_MAX];
+	WORKS(chdir("b"));
+	WORKS(getcwd(path, sizeof(path)) ? 0 : -1);
+	TEXT("/b", strrchr(path, '/'));
+	WORKS(chdir(".."));
+	WORKS(umount2("b", MNT_DETACH));
+	EQUAL(0700, mode_of("b"));
+	/* of files too */
+	put_file("target", 0600, "");
+	WORKS(mount("a/f", "target", "ignored", MS_BIND, NULL));
+	TEXT("text", file_text("target"));
+	FAILS(EBUSY, unlink("target"));
+	WORKS(umount("target"));
+	FAILS(ENOTDIR, mount("a", "target", NULL, MS_BIND, NULL));
+	FAILS(ENOTDIR, mount("target", "a", NULL, MS_BIND, NULL));
+}
+
+TEST(recursive_binds_bring_what_is_below)
+{
+	WORKS(mkdir("a", 0755));
+	WORKS(mkdir("a/m", 0755));
+	WORKS(mkdir("b", 0755));
+	WORKS(mkdir("c", 0755));
+	WORKS(mount("none", "a/m", "tmpfs", 0, NULL));
+	put_file("a/m/f", 0644, "x");
+	WORKS(mount("a", "b", NULL, MS_BIND, NULL));
+	FAILS(ENOENT, open("b/m/f", O_RDONLY));
+	WORKS(mount("a", "c", NULL, MS_BIND | MS_REC, NULL));
+	TEXT("x", file_text("c/m/f"));
+	FAILS(EBUSY, umount("c"));
+	WORKS(umount2("c", MNT_DETACH));
+	FAILS(ENOENT, open("c/m/f", O_RDONLY));
+	TEXT("x", file_text("a/m/f"));
+	WORKS(umount("b"));
+	/* and may be moved */
+	WORKS(mount("a/m", "c", NULL, MS_MOVE, NULL));
+	TEXT("x", file_text("c/f"));
+	FAILS(ENOENT, open("a/m/f", O_RDONLY));
+	FAILS(EINVAL, mount("a", "b", NULL, MS_MOVE, NULL));
+	WORKS(umount("c"));
+}
+
+TEST(a_read_only_bind_is_erofs)
+{
+	WORKS(mkdir("a", 0755));
+	WORKS(mkdir("b", 0755));
+	put_file("a/f", 0666, "x");
+	WORKS(mkdir("a/d", 0755));
+	WORKS(mount("a", "b", NULL, MS_BIND, NULL));
+	WORKS(mount(NULL, "b", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	FAILS(EROFS, open("b/f", O_WRONLY));
+	FAILS(EROFS, open("b/new", O_CREAT | O_WRONLY, 0644));
+	FAILS(EROFS, mkdir("b/new", 0755));
+	FAILS(EROFS, unlink("b/f"));
+	FAILS(EROFS, rmdir("b/d"));
+	FAILS(EROFS, rename("b/f", "b/g"));
+	FAILS(EROFS, symlink("x", "b/l"));
+	FAILS(EROFS, link("b/f", "b/g"));
+	FAILS(EROFS, mknod("b/p", S_IFIFO | 0600, 0));
+	FAILS(EROFS, chmod("b/f", 0600));
+	FAILS(EROFS, chown("b/f", 1, 1));
+	FAILS(EROFS, truncate("b/f", 0));
+	FAILS(EROFS, utimensat(AT_FDCWD, "b/f", NULL, 0));
+	FAILS(EROFS, access("b/f", W_OK));
+	FAILS(EEXIST, mkdir("b/d", 0755));
+	TEXT("x", file_text("b/f"));
+	close(WORKS(open("a/f", O_WRONLY)));
+	struct statfs fs;
+	WORKS(statfs("b", &fs));
+	EQUAL(1, fs.f_flags & 1);
+	WORKS(mount(NULL, "b", NULL, MS_REMOUNT | MS_BIND, NULL));
+	close(WORKS(open("b/f", O_WRONLY)));
+	WORKS(umount("b"));
+}
+
+TEST(proc_may_be_mounted_anywhere)
+{
+	char expected[16], self[16] = "";
+	WORKS(mkdir("p", 0755));
+	WORKS(mount("proc", "p", "proc", 0, NULL));
+	snprintf(expected, sizeof(expected), "%d", getpid());
+	WORKS(readlink("p/self", self, sizeof(self) - 1));
+	TEXT(expected, self);
+	EQUAL(1, strstr(file_text("p/self/status"), "Uid:\t0\t0\t0\t0\n") != NULL);
+	WORKS(umount("p"));
+}
+
+TEST(mount_errors)
+{
+	WORKS(mkdir("m", 0755));
+	put_file("f", 0644, "");
+	FAILS(ENODEV, mount("none", "m", "nosuchfs", 0, NULL));
+	FAILS(ENOENT, mount("none", "missing", "tmpfs", 0, NULL));
+	FAILS(ENOENT, mount("missing", "m", NULL, MS_BIND, NULL));
+	FAILS(ENOTDIR, mount("none", "f", "tmpfs", 0, NULL));
+	FAILS(EFAULT, mount("none", bad, "tmpfs", 0, NULL));
+	FAILS(EFAULT, mount("none", "m", bad, 0, NULL));
+	FAILS(EINVAL, mount("none", "m", NULL, 0, NULL));
+	FAILS(EINVAL, mount(NULL, "m", NULL, MS_REMOUNT | MS_RDONLY, NULL));
+	FAILS(EINVAL, mount(NULL, "m", NULL, MS_PRIVATE, NULL));
+	FAILS(EINVAL, umount("m"));
+	FAILS(EINVAL, umount2("m", 0x100));
+	FAILS(ENOENT, umount("missing"));
+	WORKS(mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL));
+	AS (1000, 1000) {
+		FAILS(EPERM, mount("none", "m", "tmpfs", 0, NULL));
+		FAILS(EPERM, umount("m"));
+		FAILS(EPERM, unshare(CLONE_NEWNS));
+		FAILS(EPERM, syscall(SYS_pivot_root, "m", "m"));
+		FAILS(EPERM, sethostname("x", 1));
+		FAILS(EPERM, setdomainname("x", 1));
+	}
+}
+
+TEST(a_mount_namespace_has_its_own_mounts)
+{
+	WORKS(mkdir("m", 0755));
+	int ends[2];
+	WORKS(pipe(ends));
+	CHILD {
+		WORKS(unshare(CLONE_NEWNS));
+		WORKS(mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL));
+		WORKS(mount("none", "m", "tmpfs", 0, NULL));
+		put_file("m/f", 0644, "");
+		CHILD
+			close(WORKS(open("m/f", O_RDONLY)));
+	}
+	FAILS(ENOENT, open("m/f", O_RDONLY));
+	FAILS(EINVAL, umount("m"));
+	EQUAL(0, is_mounted("m"));
+}
+
+TEST(pivot_root_changes_the_root)
+{
+	CHILD {
+		WORKS(unshare(CLONE_NEWNS));
+		WORKS(mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL));
+		WORKS(mkdir("new", 0755));
+		FAILS(EBUSY, syscall(SYS_pivot_root, "new", "new"));
+		WORKS(mount("new", "new", NULL, MS_BIND, NULL));
+		WORKS(mkdir("new/old", 0755));
+		put_file("new/f", 0644, "inside");
+		put_file("f", 0644, "outside");
+		char path[PATH_MAX], old[2 * PATH_MAX];
+		WORKS(getcwd(path, sizeof(path)) ? 0 : -1);
+		WORKS(mkdir("elsewhere", 0755));
+		FAILS(EBUSY, syscall(SYS_pivot_root, "new", "elsewhere"));
+		FAILS(ENOENT, syscall(SYS_pivot_root, "missing", "new/old"));
+		FAILS(ENOTDIR, syscall(SYS_pivot_root, "f", "new/old"));
+		WORKS(syscall(SYS_pivot_root, "new", "new/old"));
+		WORKS(chdir("/"));
+		TEXT("inside", file_text("/f"));
+		snprintf(old, sizeof(old), "/old%s/f", path);
+		TEXT("outside", file_text(old));
+		WORKS(umount2("/old", MNT_DETACH));
+		FAILS(ENOENT, open(old, O_RDONLY));
+		TEXT("inside", file_text("/../f"));
+	}
+}
+
+TEST(host_and_domain_names)
+{
+	char long_name[80];
+	WORKS(unshare(CLONE_NEWUTS));
+	WORKS(sethostname("guests-name", 11));
+	TEXT("guests-name", host_name());
+	WORKS(sethostname("other", 3));
+	TEXT("oth", host_name());
+	struct utsname u;
+	WORKS(setdomainname("example.org", 11));
+	WORKS(uname(&u));
+	TEXT("example.org", u.domainname);
+	TEXT("Linux", u.sysname);
+#ifdef __i386__
+	char old[5 * 65], oldest[5 * 9];
+	WORKS(syscall(SYS_olduname, old));
+	TEXT("oth", old + 65);
+	WORKS(syscall(SYS_oldolduname, oldest));
+	TEXT("oth", oldest + 9);
+	FAILS(EFAULT, syscall(SYS_oldolduname, bad));
+#else
+	TEXT("x86_64", u.machine);
+#endif
+	FAILS(EFAULT, uname(bad));
+	memset(long_name, 'n', sizeof(long_name));
+	WORKS(sethostname(long_name, 64));
+	EQUAL(64, strlen(host_name()));
+	FAILS(EINVAL, sethostname(long_name, 65));
+	FAILS(EINVAL, syscall(SYS_sethostname, long_name, -1));
+	FAILS(EINVAL, setdomainname(long_name, 65));
+	FAILS(EFAULT, sethostname(bad, 5));
+	TEXT(u.release, strtok(file_text("/proc/sys/kernel/osrelease"), "\n"));
+}
+
+TEST(a_uts_namespace_has_its_own_name)
+{
+	WORKS(unshare(CLONE_NEWUTS));
+	WORKS(sethostname("outer", 5));
+	CHILD {
+		WORKS(unshare(CLONE_NEWUTS));
+		TEXT("outer", host_name());
+		WORKS(sethostname("inner", 5));
+		TEXT("inner", host_name());
+		TEXT("inner\n", file_text("/proc/sys/kernel/hostname"));
+	}
+	TEXT("outer", host_name());
+	TEXT("outer\n", file_text("/proc/sys/kernel/hostname"));
+}
+
+TEST(unshare_and_setns)
+{
+	WORKS(unshare(0));
+	WORKS(unshare(CLONE_FILES));
+	WORKS(unshare(CLONE_FS));
+	WORKS(unshare(CLONE_NEWIPC));
+	FAILS(EINVAL, unshare(1));
+	int fd = WORKS(open("/proc/self/ns/uts", O_RDONLY));
+	WORKS(setns(fd, 0));
+	WORKS(setns(fd, CLONE_NEWUTS));
+	FAILS(EINVAL, setns(fd, CLONE_NEWNET));
+	FAILS(EBADF, setns(77, 0));
+	int file = WORKS(open("/proc/self/status", O_RDONLY));
+	FAILS(EINVAL, setns(file, 0));
+	AS (1000, 1000)
+		FAILS(EPERM, setns(fd, 0));
+}
