@@ -194,6 +194,18 @@ static inline char *file_text(const char *name)
 	return text;
 }
 
+/* The next line of a text, cut off it; NULL at its end. */
+static inline char *next_line(char **at)
+{
+	char *line = *at, *end = strchr(line, '\n');
+	if (!*line)
+		return NULL;
+	*at = end ? end + 1 : line + strlen(line);
+	if (end)
+		*end = '\0';
+	return line;
+}
+
 /* What lstat shows; all zero when it fails. */
 static inline struct stat look(const char *name)
 {

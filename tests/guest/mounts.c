@@ -273,7 +273,8 @@ TEST(host_and_domain_names)
 	FAILS(EINVAL, syscall(SYS_sethostname, long_name, -1));
 	FAILS(EINVAL, setdomainname(long_name, 65));
 	FAILS(EFAULT, sethostname(bad, 5));
-	TEXT(u.release, strtok(file_text("/proc/sys/kernel/osrelease"), "\n"));
+	char *release = file_text("/proc/sys/kernel/osrelease");
+	TEXT(u.release, next_line(&release));
 }
 
 TEST(a_uts_namespace_has_its_own_name)

@@ -239,7 +239,7 @@ TEST(maps_name_the_guests_files_only)
 	text = file_text("/proc/self/maps");
 	EQUAL(1, strstr(text, path) != NULL);
 	/* Each path in it is one that is there. */
-	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+	for (char *line; (line = next_line(&text));) {
 		char *slash = strchr(line, '/');
 		if (slash && !strstr(slash, " (deleted)") && access(slash, F_OK) < 0)
 			guest_failed(__LINE__, "maps", "paths that are there", slash);
@@ -253,7 +253,7 @@ TEST(mounts_tell_the_root_and_proc)
 	EQUAL(1, strstr(text, " / / ") != NULL || strstr(text, " / ") != NULL);
 	EQUAL(1, strstr(text, " /proc ") != NULL);
 	unsigned lines = 0;
-	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"), lines++) {
+	for (char *line; (line = next_line(&text)); lines++) {
 		unsigned id, parent, major, minor;
 		char root[1000], point[1000], options[1000];
 		if (sscanf(line, "%u %u %u:%u %999s %999s %999s", &id, &parent, &major, &minor, root, point, options) != 7 ||
