@@ -129,6 +129,8 @@ int64_t hook_truncate(struct call *c)
 		return -EISDIR;
 	if (!S_ISREG(entry.mode))
 		return -EINVAL;
+	if (is_read_only(o))
+		return -EROFS;
 	int64_t length = length_argument(c);
 	int r = path_permission(c->t, o, CRED_WRITE);
 	if (r == 0 && share_is_running(o))

@@ -94,6 +94,9 @@ static int64_t check_existing(struct call *c, const struct opening *op, const ch
 		return -EEXIST;
 	if ((op->flags & O_CREAT) && S_ISDIR(o->real.st_mode))
 		return -EISDIR;
+	int r = op->flags & O_CREAT ? path_may_open_in_sticky(c->t, o) : 0;
+	if (r < 0)
+		return r;
 	if ((op->flags & O_DIRECTORY) && !S_ISDIR(o->real.st_mode))
 		return -ENOTDIR;
 	if (S_ISLNK(o->real.st_mode))
@@ -105,7 +108,7 @@ static int64_t check_existing(struct call *c, const struct opening *op, const ch
 		mask |= CRED_WRITE;
 	if (S_ISDIR(o->real.st_mode) && (mask & CRED_WRITE))
 		return -EISDIR;
-	int r = path_permission(c->t, o, mask);
+	r = path_permission(c->t, o, mask);
 	if (r < 0)
 		return r;
 	/* open(2): O_NOATIME is the owner's or CAP_FOWNER's. */
@@ -142,21 +145,19 @@ static int64_t check_existing(struct call *c, const struct opening *op, const ch
 /* An O_TMPFILE: its directory is in the name that the kernel shows for it, "DIR/#INODE (deleted)". */
 static int64_t record_unnamed(struct call *c)
 {
-	struct object *o = &c->object[0];
+	struct object *o = &c->object[0], *named = &c->object[1];
 	struct stat parent;
 	if (c->result < 0 || path_of_fd(c->t, (int)c->result, o) < 0)
 		return c->result;
 	struct meta_entry entry;
 	meta_default(session.meta, &o->real, &entry);
 	entry.mode = S_IFREG | (c->t->exit_private & 07777);
-	ssize_t n = readlink(o->host, o->guest, sizeof(o->guest) - 1);
-	if (n > 0) {
-		memcpy(o->host, o->guest, n);
-		o->host[n] = '\0';
-		if (path_parent_stat(o, &parent) == 0)
-			share_init_owner(c->t, &parent, &entry);
-	}
-	meta_set(session.meta, &o->real, &entry);
+	ssize_t n = readlink(o->host, named->host, sizeof(named->host) - 1);
+	named->host[n < 0 ? 0 : n] = '\0';
+	if (n > 0 && path_parent_stat(named, &parent) == 0)
+		share_init_owner(c->t, &parent, &entry);
+	/* Whatever the umask left of the mode, the invoking user can always work on it. */
+	share_set_mode(c->t, o, &entry);
 	return c->result;
 }
 

@@ -10,13 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
-#include "tracer/core/acl.h"
 #include "tracer/procfs.h"
 
 enum { SYMLINK_LIMIT = 40 };
@@ -148,7 +145,7 @@ bool path_repair(const char *host)
 	return changed;
 }
 
-static int lstat_host(const char *host, struct stat *ret)
+int path_lstat(const char *host, struct stat *ret)
 {
 	if (lstat(path_short(host), ret) == 0)
 		return 0;
@@ -299,35 +296,17 @@ static int go_down(struct walk *w, const char *name, size_t length)
 	return append(o->host, &o->host_length, name, length);
 }
 
-static int may_access_entry(const struct tracee *t, const struct meta_entry *entry, unsigned mask)
-{
-	char acl[ACL_BYTES_MAX];
-	ssize_t n = 0;
-	/* Capabilities ask no ACL. */
-	if (entry->xattr && !cred_has(&t->cred, CAPABILITY_DAC_OVERRIDE))
-		n = meta_xattr_get(session.meta, entry, "system.posix_acl_access", acl, sizeof(acl));
-	return cred_permission(&t->cred, entry->uid, entry->gid, entry->mode, acl, n > 0 ? n : 0, mask);
-}
-
-/* By what the table says of the inode with this real stat. */
-static int may_access(const struct tracee *t, const struct stat *real, unsigned mask)
-{
-	struct meta_entry entry;
-	meta_get_or_default(session.meta, real, &entry);
-	return may_access_entry(t, &entry, mask);
-}
-
 static int must_search(struct walk *w)
 {
 	struct stat st;
-	int r = lstat_host(w->at->host, &st);
+	int r = path_lstat(w->at->host, &st);
 	if (r < 0)
 		return r;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
 	if ((w->at->mount->flags & BINDING_PROC) && procfs_owner(w->at->host, w->t, &st))
 		return cred_permission(&w->t->cred, st.st_uid, st.st_gid, st.st_mode, NULL, 0, CRED_EXECUTE);
-	return may_access(w->t, &st, CRED_EXECUTE);
+	return path_may_access(w->t, &st, CRED_EXECUTE);
 }
 
 static int prepend(struct walk *w, const char *target, const char *rest)
@@ -438,7 +417,7 @@ static int enter_link(struct walk *w, const char *link)
 	if (name_behind(w->t->mounts, link, guest)) {
 		int r = locate(w, guest);
 		/* A covered directory is still reached through the descriptor itself. */
-		if (r == 0 && lstat_host(w->at->host, &there) == 0 && there.st_dev == st.st_dev &&
+		if (r == 0 && path_lstat(w->at->host, &there) == 0 && there.st_dev == st.st_dev &&
 		    there.st_ino == st.st_ino)
 			return 0;
 	}
@@ -488,7 +467,7 @@ static int step(struct walk *w, bool *ret_done)
 	if (is_last) {
 		*ret_done = true;
 		o->had_trailing_slash = must_be_directory;
-		r = lstat_host(o->host, &o->real);
+		r = path_lstat(o->host, &o->real);
 		o->exists = r == 0;
 		if (r == -ENOENT && w->flags & LOOKUP_CREATE)
 			return must_have_parent(o);
@@ -501,6 +480,11 @@ static int step(struct walk *w, bool *ret_done)
 				return -ENOTDIR;
 			return 0;
 		}
+	}
+	if (is_last) {
+		r = path_may_follow(w->t, o);
+		if (r < 0)
+			return r;
 	}
 	enum procfs_link kind = PROCFS_PLAIN;
 	ssize_t n;
@@ -543,7 +527,7 @@ static int step(struct walk *w, bool *ret_done)
 		memcpy(w->rest, tail, strlen(tail) + 1);
 		if (!*tail) {
 			*ret_done = true;
-			r = lstat_host(o->host, &o->real);
+			r = path_lstat(o->host, &o->real);
 			o->exists = r == 0;
 			o->is_magic = true;
 			return r;
@@ -571,7 +555,7 @@ static int step(struct walk *w, bool *ret_done)
 static int finish_at_directory(struct walk *w)
 {
 	struct object *o = w->at;
-	int r = lstat_host(o->host, &o->real);
+	int r = path_lstat(o->host, &o->real);
 	o->exists = r == 0;
 	o->is_dot = true;
 	if (r == 0 && !S_ISDIR(o->real.st_mode))
@@ -606,7 +590,7 @@ static int walk_rest(struct walk *w)
 		bool is_done = false;
 		if (length <= 2 && w->rest[0] == '.' && (length == 1 || w->rest[1] == '.')) {
 			struct stat st;
-			if (lstat_host(w->at->host, &st) < 0)
+			if (path_lstat(w->at->host, &st) < 0)
 				return -errno;
 			if (!S_ISDIR(st.st_mode))
 				return -ENOTDIR;
@@ -750,130 +734,4 @@ bool path_to_view(const struct tracee *t, const char *guest, char *ret, size_t r
 	}
 	int n = snprintf(ret, room, "%s", guest[root] ? guest + root : "/");
 	return n >= 0 && (size_t)n < room;
-}
-
-/* ---- permissions ---- */
-
-/* The file systems inside the kernel that pipes, sockets and memfds live on. */
-static bool is_unnamed(const struct stat *st)
-{
-	static dev_t devices[3];
-	if (!devices[0]) {
-		int fds[2], socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		int memory = syscall(SYS_memfd_create, "", 1u /* MFD_CLOEXEC */);
-		struct stat is;
-		if (pipe2(fds, O_CLOEXEC) == 0) {
-			devices[0] = fstat(fds[0], &is) == 0 ? is.st_dev : 0;
-			close(fds[0]);
-			close(fds[1]);
-		}
-		devices[1] = fstat(socket_fd, &is) == 0 ? is.st_dev : 0;
-		devices[2] = fstat(memory, &is) == 0 ? is.st_dev : 0;
-		close(socket_fd);
-		close(memory);
-	}
-	return st->st_dev == devices[0] || st->st_dev == devices[1] || st->st_dev == devices[2];
-}
-
-bool path_shown(const struct tracee *t, const struct object *o, struct stat *ret)
-{
-	*ret = o->real;
-	if (o->mount->flags & BINDING_PROC && !o->is_fd && procfs_owner(o->host, t, ret))
-		return true;
-	bool has_entry = meta_view(session.meta, ret);
-	if (!has_entry && o->is_fd && is_unnamed(&o->real)) {
-		ret->st_uid = t->cred.fsuid;
-		ret->st_gid = t->cred.fsgid;
-	}
-	return has_entry;
-}
-
-int path_permission(struct tracee *t, struct object *o, unsigned mask)
-{
-	if ((mask & CRED_WRITE) && (o->mount->flags & BINDING_READ_ONLY) && !o->is_fd &&
-	    (S_ISREG(o->real.st_mode) || S_ISDIR(o->real.st_mode) || S_ISLNK(o->real.st_mode)))
-		return -EROFS;
-	struct stat st;
-	struct meta_entry entry;
-	path_shown(t, o, &st);
-	meta_get_or_default(session.meta, &o->real, &entry);
-	entry.uid = st.st_uid;
-	entry.gid = st.st_gid;
-	return may_access_entry(t, &entry, mask);
-}
-
-int path_parent_stat(struct object *o, struct stat *ret)
-{
-	char *slash = strrchr(o->host, '/');
-	if (!slash)
-		return -ENOENT;
-	char saved = slash[1];
-	slash[1] = '\0';
-	int r = lstat_host(o->host, ret);
-	slash[1] = saved;
-	return r;
-}
-
-bool path_is_nowhere(struct object *o)
-{
-	struct stat st;
-	/* Only what was reached through a descriptor or a lost working directory can be. */
-	return o->guest[0] != '/' && !o->is_fd && path_parent_stat(o, &st) == 0 && st.st_nlink == 0;
-}
-
-int path_may_change_parent(struct tracee *t, struct object *o)
-{
-	if (o->mount->flags & BINDING_READ_ONLY)
-		return -EROFS;
-	if (cred_has(&t->cred, CAPABILITY_DAC_OVERRIDE))
-		return 0;
-	struct stat st;
-	int r = path_parent_stat(o, &st);
-	return r < 0 ? r : may_access(t, &st, CRED_WRITE | CRED_EXECUTE);
-}
-
-int path_may_remove(struct tracee *t, struct object *o)
-{
-	if (cred_has(&t->cred, CAPABILITY_FOWNER))
-		return 0;
-	struct stat parent, st = o->real;
-	int r = path_parent_stat(o, &parent);
-	if (r < 0)
-		return r;
-	meta_view(session.meta, &parent);
-	meta_view(session.meta, &st);
-	if ((parent.st_mode & S_ISVTX) && t->cred.fsuid != st.st_uid && t->cred.fsuid != parent.st_uid)
-		return -EPERM;
-	return 0;
-}
-
-int path_must_own(struct tracee *t, const struct object *o)
-{
-	struct stat st;
-	path_shown(t, o, &st);
-	return t->cred.fsuid == st.st_uid || cred_has(&t->cred, CAPABILITY_FOWNER) ? 0 : -EPERM;
-}
-
-/* The host's fs.protected_NAME, which the guest reads in /proc too. */
-static int protected(const char *name)
-{
-	char path[64], value = '0';
-	snprintf(path, sizeof(path), "/proc/sys/fs/protected_%s", name);
-	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && read(fd, &value, 1) == 1 ? value - '0' : 0;
-}
-
-int path_may_link(struct tracee *t, struct object *o)
-{
-	static int is_protected = -1;
-	if (is_protected < 0)
-		is_protected = protected("hardlinks");
-	if (!is_protected || path_must_own(t, o) == 0)
-		return 0;
-	/* safe_hardlink_source of fs/namei.c */
-	struct stat st;
-	path_shown(t, o, &st);
-	bool is_safe = S_ISREG(st.st_mode) && !(st.st_mode & S_ISUID) &&
-		       (st.st_mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP);
-	return is_safe && path_permission(t, o, CRED_READ | CRED_WRITE) == 0 ? 0 : -EPERM;
 }

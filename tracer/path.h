@@ -78,11 +78,15 @@ bool path_is_unopened(const struct object *o);
 /* Put a chrooted process's view on a canonical guest path: cuts its root off.  False: unreachable. */
 bool path_to_view(const struct tracee *t, const char *guest, char *ret, size_t room);
 
+/* ---- permission.c ---- */
+
 /*
  * What the tracee sees of the object; true when the metadata table says so.  What was never named, a pipe,
  * socket or memfd, belongs to who asks: natively to its maker, who nearly always is the one.
  */
 bool path_shown(const struct tracee *t, const struct object *o, struct stat *ret);
+/* May the tracee do this (CRED_*) to the inode with this real stat, by what the table says of it?  0, -EACCES. */
+int path_may_access(const struct tracee *t, const struct stat *real, unsigned mask);
 /* May the tracee's credentials do this (CRED_*) to the object? 0, -EACCES, -EROFS for writing. */
 int path_permission(struct tracee *t, struct object *o, unsigned mask);
 /* Has the object's directory been removed?  Nothing can be made in it. */
@@ -93,6 +97,10 @@ int path_may_change_parent(struct tracee *t, struct object *o);
 int path_may_remove(struct tracee *t, struct object *o);
 /* May it give the object another name, as fs.protected_hardlinks says?  0, -EPERM. */
 int path_may_link(struct tracee *t, struct object *o);
+/* May open with O_CREAT take this file, which somebody may have put into a sticky directory?  0, -EACCES. */
+int path_may_open_in_sticky(struct tracee *t, struct object *o);
+/* May it follow the symlink that the object is, as fs.protected_symlinks says?  0, -EACCES. */
+int path_may_follow(struct tracee *t, struct object *o);
 /* The real stat of the directory that holds the object. */
 int path_parent_stat(struct object *o, struct stat *ret);
 /* Is it the owner, or has it CAP_FOWNER?  0 or -EPERM. */
@@ -105,6 +113,8 @@ int path_must_own(struct tracee *t, const struct object *o);
 void path_forget(const char *host);
 /* Give the invoking user the access that root has by nature, keeping the shown mode in the table. */
 bool path_repair(const char *host);
+/* lstat(2), by path_short and path_repair when needed; 0 or -errno. */
+int path_lstat(const char *host, struct stat *ret);
 /* A host path that fits PATH_MAX, by an alias when needed; valid until the next call. */
 const char *path_short(const char *host);
 
