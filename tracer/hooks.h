@@ -87,9 +87,15 @@ int64_t hook_connect(struct call *c);
 int64_t hook_getsockname(struct call *c);
 int64_t hook_recvfrom(struct call *c);
 int64_t hook_sendto(struct call *c);
-int64_t hook_sendmsg(struct call *c);
 int64_t hook_getsockopt(struct call *c);
+int64_t hook_setsockopt(struct call *c);
 int64_t hook_socketcall(struct call *c);
+
+/* messages.c */
+int64_t hook_sendmsg(struct call *c);
+int64_t hook_sendmmsg(struct call *c);
+int64_t hook_recvmsg(struct call *c);
+int64_t hook_recvmmsg(struct call *c);
 
 /* mountcalls.c */
 int64_t hook_mount(struct call *c);

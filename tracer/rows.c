@@ -165,10 +165,12 @@ const struct row rows[] = {
 	TRACE(recvfrom, hook_recvfrom, .trace = { WHEN_NOT_ZERO, 4, 0 }),
 	TRACE(sendto, hook_sendto, .trace = { WHEN_NOT_ZERO, 4, 0 }),
 	TRACE(sendmsg, hook_sendmsg),
-	ALLOW(sendmmsg), ALLOW(recvmsg), ALLOW(recvmmsg), ALLOW(recvmmsg_time64),
+	TRACE(sendmmsg, hook_sendmmsg), LATER(recvmsg, hook_recvmsg),
+	LATER(recvmmsg, hook_recvmmsg), LATER(recvmmsg_time64, hook_recvmmsg),
+	TRACE(setsockopt, hook_setsockopt, .trace = { WHEN_EQUAL, 2, SO_PASSCRED }),
 	TRACE(getsockopt, hook_getsockopt, .trace = { WHEN_EQUAL, 2, SO_PEERCRED }),
 	TRACE(socketcall, hook_socketcall),
-	ALLOW(setsockopt), ALLOW(listen), ALLOW(shutdown), ALLOW(socketpair), ALLOW(send), ALLOW(recv),
+	ALLOW(listen), ALLOW(shutdown), ALLOW(socketpair), ALLOW(send), ALLOW(recv),
 
 	/* Mounts, namespaces, the host's name. */
 	TRACE(mount, hook_mount, .path = { PATH(1, FOLLOW) }),

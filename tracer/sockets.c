@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +14,11 @@
 #include "tracer/base/mem.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/ports.h"
 #include "tracer/netlink.h"
 #include "tracer/share.h"
-
-enum { ALIASES = 64, CONTROL_MAX = 8192 };
+#include "tracer/sockets.h"
+#include "tracer/watch.h"
 
 int64_t hook_socket(struct call *c)
 {
@@ -40,33 +42,75 @@ static const char *short_dir(void)
 	return session.short_dir;
 }
 
-/* An address for this host path: itself, or through a symlink to it (or to its directory). */
+static uint64_t hash_of(const char *text)
+{
+	uint64_t h = 0xcbf29ce484222325ull;
+	while (*text)
+		h = (h ^ (unsigned char)*text++) * 0x100000001b3ull;
+	return h ^ h >> 32;
+}
+
+/* A short name for a host path: a symlink, the same one for as long as the run lasts. */
+static int make_alias(const char *host, char ret[PATH_MAX])
+{
+	char target[PATH_ROOM];
+	for (uint64_t h = hash_of(host);; h++) {
+		snprintf(ret, PATH_MAX, "%s/%08x", short_dir(), (unsigned)h);
+		if (symlink(path_short(host), ret) == 0)
+			return 0;
+		if (errno != EEXIST)
+			return -errno;
+		ssize_t n = readlink(ret, target, sizeof(target) - 1);
+		target[n > 0 ? n : 0] = '\0';
+		if (strcmp(target, host) == 0)
+			return 0;
+	}
+}
+
+/* An address for this host path: itself, or through a symlink to its directory, or to it. */
 static int host_address(const char *host, bool is_for_bind, struct sockaddr_un *ret, socklen_t *ret_size)
 {
-	static unsigned turn;
-	char alias[PATH_MAX], target[PATH_ROOM];
-	const char *tail = "";
+	char alias[PATH_MAX], parent[PATH_ROOM];
 	size_t length = strlen(host);
 	ret->sun_family = AF_UNIX;
-	if (length >= sizeof(ret->sun_path)) {
-		snprintf(alias, sizeof(alias), "%s/%u", short_dir(), turn++ % ALIASES);
-		memcpy(target, host, length + 1);
-		if (is_for_bind) {
-			char *slash = strrchr(target, '/');
-			*slash = '\0';
-			tail = host + (slash - target);
-		}
-		unlink(alias);
-		if (strlen(alias) + strlen(tail) >= sizeof(ret->sun_path))
-			return -ENAMETOOLONG;
-		if (symlink(path_short(target), alias) < 0)
-			return -errno;
-		length = snprintf(ret->sun_path, sizeof(ret->sun_path), "%s%s", alias, tail);
-	} else {
+	if (length < sizeof(ret->sun_path)) {
 		memcpy(ret->sun_path, host, length + 1);
+	} else {
+		const char *tail = strrchr(host, '/');
+		snprintf(parent, sizeof(parent), "%.*s", (int)(tail - host), host);
+		int r = make_alias(parent, alias);
+		if (r == 0 && strlen(alias) + strlen(tail) >= sizeof(ret->sun_path)) {
+			if (is_for_bind)
+				return -ENAMETOOLONG;
+			tail = "";
+			r = make_alias(host, alias);
+		}
+		if (r < 0)
+			return r;
+		length = snprintf(ret->sun_path, sizeof(ret->sun_path), "%s%s", alias, tail);
 	}
 	*ret_size = offsetof(struct sockaddr_un, sun_path) + length + 1;
 	return 0;
+}
+
+/* What the guest gave as the path of a socket: it is told so again, however it got there. */
+enum { GIVEN = 1024 };
+static struct {
+	uint64_t host; /* hash of the address that the kernel has */
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+} given[GIVEN];
+
+static void remember_given(const char *host_path, const char *path)
+{
+	uint64_t h = hash_of(host_path);
+	given[h % GIVEN].host = h;
+	snprintf(given[h % GIVEN].path, sizeof(given->path), "%.108s", path);
+}
+
+static const char *find_given(const char *host_path)
+{
+	uint64_t h = hash_of(host_path);
+	return given[h % GIVEN].host == h ? given[h % GIVEN].path : NULL;
 }
 
 /* The path in an address of the guest: 1 when there is one, 0 when it is none of ours, -errno. */
@@ -85,14 +129,42 @@ static int read_unix_path(struct call *c, taddr from, uint32_t size, char path[s
 	return 1;
 }
 
-/* Put the translated address of an existing socket into the slot.  1, 0: leave it, -errno. */
-static int translate_target(struct call *c, taddr from, uint32_t size, taddr *ret_at, socklen_t *ret_size)
+/* An address of a family that has ports; not 0 when it was read. */
+static size_t read_port_address(const struct call *c, taddr from, uint32_t size, struct sockaddr_storage *ret)
+{
+	if (!from || size < sizeof(struct sockaddr_in) || size > sizeof(*ret))
+		return 0;
+	return memory_read(c->t, from, ret, size) == 0 ? size : 0;
+}
+
+static int put_address(struct call *c, const void *address, socklen_t size, taddr *ret_at)
+{
+	char *room = call_room(c, size);
+	if (!room)
+		return -ENOMEM;
+	memcpy(room, address, size);
+	*ret_at = (uintptr_t)room;
+	return 1;
+}
+
+static int translate_port(struct call *c, taddr from, uint32_t size, taddr *ret_at, socklen_t *ret_size)
+{
+	struct sockaddr_storage address;
+	*ret_size = size;
+	if (!read_port_address(c, from, size, &address) || !ports_to_reach(&address, size))
+		return 0;
+	return put_address(c, &address, size, ret_at);
+}
+
+int socket_translate(struct call *c, taddr from, uint32_t size, taddr *ret_at, socklen_t *ret_size)
 {
 	char path[sizeof(struct sockaddr_un) + 1];
 	struct sockaddr_un address;
 	struct object *o = &c->object[0];
 	int r = read_unix_path(c, from, size, path);
-	if (r <= 0)
+	if (r == 0)
+		return translate_port(c, from, size, ret_at, ret_size);
+	if (r < 0)
 		return r;
 	r = path_lookup(c->t, AT_FDCWD, path, LOOKUP_FOLLOW, o);
 	if (r == 0)
@@ -101,21 +173,14 @@ static int translate_target(struct call *c, taddr from, uint32_t size, taddr *re
 		r = 0; /* connecting writes nothing to the file system */
 	if (r == 0)
 		r = host_address(o->host, false, &address, ret_size);
-	if (r < 0)
-		return r;
-	char *room = call_room(c, sizeof(address));
-	if (!room)
-		return -ENOMEM;
-	memcpy(room, &address, *ret_size);
-	*ret_at = (uintptr_t)room;
-	return 1;
+	return r < 0 ? r : put_address(c, &address, *ret_size, ret_at);
 }
 
 int64_t hook_connect(struct call *c)
 {
 	taddr at;
 	socklen_t size;
-	int r = translate_target(c, c->argument[1], c->argument[2], &at, &size);
+	int r = socket_translate(c, c->argument[1], c->argument[2], &at, &size);
 	if (r < 0)
 		return r;
 	if (r > 0) {
@@ -129,7 +194,7 @@ int64_t hook_sendto(struct call *c)
 {
 	taddr at;
 	socklen_t size;
-	int r = translate_target(c, c->argument[4], c->argument[5], &at, &size);
+	int r = socket_translate(c, c->argument[4], c->argument[5], &at, &size);
 	if (r < 0)
 		return r;
 	if (r > 0) {
@@ -158,6 +223,21 @@ static int64_t record_bound(struct call *c)
 	return c->result;
 }
 
+static int64_t bind_port(struct call *c)
+{
+	struct sockaddr_storage address;
+	uint32_t size = c->argument[2];
+	taddr at;
+	if (!read_port_address(c, c->argument[1], size, &address))
+		return CALL_PASS;
+	int r = ports_to_bind(c->t, &address, size);
+	if (r > 0)
+		r = put_address(c, &address, size, &at);
+	if (r > 0)
+		call_set(c, 1, at);
+	return r < 0 ? r : CALL_PASS;
+}
+
 int64_t hook_bind(struct call *c)
 {
 	char path[sizeof(struct sockaddr_un) + 1];
@@ -165,8 +245,10 @@ int64_t hook_bind(struct call *c)
 	struct object *o = &c->object[0];
 	socklen_t size;
 	int r = read_unix_path(c, c->argument[1], c->argument[2], path);
-	if (r <= 0)
-		return r < 0 ? r : CALL_PASS;
+	if (r == 0)
+		return bind_port(c);
+	if (r < 0)
+		return r;
 	r = path_lookup(c->t, AT_FDCWD, path, LOOKUP_CREATE | LOOKUP_NAME, o);
 	if (r < 0)
 		return r;
@@ -179,11 +261,12 @@ int64_t hook_bind(struct call *c)
 		r = host_address(o->host, true, &address, &size);
 	if (r < 0)
 		return r;
-	char *room = call_room(c, sizeof(address));
-	if (!room)
-		return -ENOMEM;
-	memcpy(room, &address, size);
-	call_set(c, 1, (uintptr_t)room);
+	taddr at;
+	r = put_address(c, &address, size, &at);
+	if (r < 0)
+		return r;
+	remember_given(address.sun_path, path);
+	call_set(c, 1, at);
 	call_set(c, 2, size);
 	TALLOC_FREE(c->t->exit_text);
 	c->t->exit_text = mem_strdup(c->t, path);
@@ -192,53 +275,55 @@ int64_t hook_bind(struct call *c)
 }
 
 /* An address that the kernel gave back: its path as the guest knows it. */
-static void show_address(struct call *c, taddr at, taddr size_at)
+void socket_show(struct call *c, taddr at, taddr size_at, uint32_t room)
 {
 	struct sockaddr_un address;
 	char guest[PATH_ROOM], view[PATH_ROOM], host[PATH_ROOM];
 	uint32_t size;
 	size_t head = offsetof(struct sockaddr_un, sun_path);
-	if (!at || memory_read(c->t, size_at, &size, sizeof(size)) < 0 || size <= head || size > sizeof(address))
+	struct sockaddr_storage port;
+	/* What did not fit is not there to be looked at. */
+	if (!at || memory_read(c->t, size_at, &size, sizeof(size)) < 0 || size <= head || size > room)
 		return;
-	if (memory_read(c->t, at, &address, size) < 0 || address.sun_family != AF_UNIX ||
+	if (read_port_address(c, at, size, &port) && ports_to_show(&port, size))
+		memory_write(c->t, at, &port, size);
+	if (size > sizeof(address) || memory_read(c->t, at, &address, size) < 0 || address.sun_family != AF_UNIX ||
 	    address.sun_path[0] != '/')
 		return;
 	snprintf(host, sizeof(host), "%.*s", (int)(size - head), address.sun_path);
-	size_t alias = session.short_dir ? strlen(session.short_dir) : 0;
-	if (alias && strncmp(host, session.short_dir, alias) == 0 && host[alias] == '/') {
-		char link[PATH_MAX], target[PATH_ROOM];
-		size_t name = alias + 1 + strcspn(host + alias + 1, "/");
-		snprintf(link, sizeof(link), "%.*s", (int)name, host);
-		ssize_t n = readlink(link, target, sizeof(target) - 1);
-		if (n <= 0)
+	const char *text = find_given(host);
+	if (!text) {
+		if (!mounts_to_guest(c->t->mounts, host, guest, sizeof(guest)))
 			return;
-		target[n] = '\0';
-		char joined[PATH_ROOM];
-		if ((size_t)snprintf(joined, sizeof(joined), "%s%s", target, host + name) >= sizeof(joined))
-			return;
-		memcpy(host, joined, strlen(joined) + 1);
+		path_to_view(c->t, guest, view, sizeof(view));
+		text = view;
 	}
-	if (!mounts_to_guest(c->t->mounts, host, guest, sizeof(guest)))
-		return;
-	path_to_view(c->t, guest, view, sizeof(view));
-	size_t length = strlen(view) + 1;
+	size_t length = strlen(text) + 1;
 	if (length > sizeof(address.sun_path))
 		return;
-	memcpy(address.sun_path, view, length);
+	memcpy(address.sun_path, text, length);
 	uint32_t now = head + length;
-	memory_write(c->t, at, &address, now < size ? now : size);
+	memory_write(c->t, at, &address, now < room ? now : room);
 	memory_write(c->t, size_at, &now, sizeof(now));
+}
+
+/* How much the guest has room for, before the kernel says there how much it needed. */
+static uint32_t room_at(const struct call *c, taddr size_at)
+{
+	uint32_t room = 0;
+	return memory_read(c->t, size_at, &room, sizeof(room)) < 0 ? 0 : room;
 }
 
 static int64_t show_name(struct call *c)
 {
 	if (c->result >= 0)
-		show_address(c, c->argument[1], c->argument[2]);
+		socket_show(c, c->argument[1], c->argument[2], c->t->exit_private);
 	return c->result;
 }
 
 int64_t hook_getsockname(struct call *c)
 {
+	c->t->exit_private = room_at(c, c->argument[2]);
 	c->t->at_exit = show_name;
 	return CALL_PASS_EXIT;
 }
@@ -246,141 +331,15 @@ int64_t hook_getsockname(struct call *c)
 static int64_t show_sender(struct call *c)
 {
 	if (c->result >= 0)
-		show_address(c, c->argument[4], c->argument[5]);
+		socket_show(c, c->argument[4], c->argument[5], c->t->exit_private);
 	return c->result;
 }
 
 int64_t hook_recvfrom(struct call *c)
 {
+	c->t->exit_private = room_at(c, c->argument[5]);
 	c->t->at_exit = show_sender;
 	return CALL_PASS_EXIT;
-}
-
-/* struct msghdr, either width, and where its fields are. */
-struct message {
-	unsigned char raw[56];
-	size_t size;
-	taddr name, control;
-	uint32_t name_size;
-	uint64_t control_size;
-};
-
-static int read_message(struct call *c, taddr from, struct message *m)
-{
-	m->size = c->abi == ABI_64 ? 56 : 28;
-	if (memory_read(c->t, from, m->raw, m->size) < 0)
-		return -EFAULT;
-	m->name = m->control = m->control_size = 0;
-	size_t width = c->abi == ABI_64 ? 8 : 4;
-	memcpy(&m->name, m->raw, width);
-	memcpy(&m->name_size, m->raw + width, 4);
-	memcpy(&m->control, m->raw + 4 * width, width);
-	memcpy(&m->control_size, m->raw + 5 * width, width);
-	return 0;
-}
-
-/* SCM_CREDENTIALS: the kernel compares with the sender's real ids, so these are what goes out. */
-static int translate_control(struct call *c, struct message *m, size_t width)
-{
-	if (!m->control || !m->control_size || m->control_size > CONTROL_MAX)
-		return 0;
-	char *copy = NULL;
-	CLEANUP_TALLOC char *control = mem_array(NULL, char, m->control_size);
-	if (memory_read(c->t, m->control, control, m->control_size) < 0)
-		return -EFAULT;
-	size_t head = width + 8;
-	for (size_t at = 0; at + head <= m->control_size;) {
-		uint64_t length = 0;
-		int level, type;
-		memcpy(&length, control + at, width);
-		memcpy(&level, control + at + width, 4);
-		memcpy(&type, control + at + width + 4, 4);
-		if (length < head || length > m->control_size - at)
-			break;
-		if (level == SOL_SOCKET && type == SCM_CREDENTIALS && length >= head + 12) {
-			struct ucred u;
-			memcpy(&u, control + at + head, sizeof(u));
-			const struct cred *mine = &c->t->cred;
-			bool is_own = (u.uid == mine->ruid || u.uid == mine->euid || u.uid == mine->suid ||
-				       cred_has(mine, CAPABILITY_SETUID)) &&
-				      (u.gid == mine->rgid || u.gid == mine->egid || u.gid == mine->sgid ||
-				       cred_has(mine, CAPABILITY_SETGID));
-			if (!is_own)
-				return -EPERM;
-			u.uid = session.uid;
-			u.gid = session.gid;
-			memcpy(control + at + head, &u, sizeof(u));
-			copy = control;
-		}
-		at += (length + width - 1) & ~(uint64_t)(width - 1);
-	}
-	if (!copy)
-		return 0;
-	char *room = call_room(c, m->control_size);
-	if (!room)
-		return -ENOMEM;
-	memcpy(room, control, m->control_size);
-	uint64_t address = (uintptr_t)room;
-	memcpy(m->raw + 4 * width, &address, width);
-	return 1;
-}
-
-/* A message to the kernel's network, of one part as all programs send it. */
-static int pretend_message(struct call *c, struct message *m, size_t width)
-{
-	taddr vector = 0, at;
-	uint64_t count = 0, part[2] = { 0, 0 }, moved;
-	memcpy(&vector, m->raw + 2 * width, width);
-	memcpy(&count, m->raw + 3 * width, width);
-	if (!m->name || count != 1)
-		return 0;
-	for (unsigned i = 0; i < 2; i++)
-		if (memory_read(c->t, vector + i * width, &part[i], width) < 0)
-			return -EFAULT;
-	int r = netlink_pretend(c, m->name, m->name_size, part[0], part[1], &at);
-	if (r <= 0)
-		return r;
-	char *room = call_room(c, 2 * width);
-	if (!room)
-		return -ENOMEM;
-	memcpy(room, &at, width);
-	memcpy(room + width, &part[1], width);
-	moved = (uintptr_t)room;
-	memcpy(m->raw + 2 * width, &moved, width);
-	return 1;
-}
-
-int64_t hook_sendmsg(struct call *c)
-{
-	struct message m;
-	size_t width = c->abi == ABI_64 ? 8 : 4;
-	taddr at = 0;
-	socklen_t size = 0;
-	int r = read_message(c, c->argument[1], &m);
-	if (r < 0)
-		return r;
-	int named = m.name ? translate_target(c, m.name, m.name_size, &at, &size) : 0;
-	if (named < 0)
-		return named;
-	if (named > 0) {
-		uint64_t address = at;
-		memcpy(m.raw, &address, width);
-		memcpy(m.raw + width, &size, 4);
-	}
-	int controlled = translate_control(c, &m, width);
-	if (controlled < 0)
-		return controlled;
-	int pretended = named ? 0 : pretend_message(c, &m, width);
-	if (pretended < 0)
-		return pretended;
-	if (!named && !controlled && !pretended)
-		return CALL_PASS;
-	char *room = call_room(c, m.size);
-	if (!room)
-		return -ENOMEM;
-	memcpy(room, m.raw, m.size);
-	call_set(c, 1, (uintptr_t)room);
-	return CALL_PASS;
 }
 
 static int64_t show_peer(struct call *c)
@@ -409,12 +368,20 @@ int64_t hook_getsockopt(struct call *c)
 	return CALL_PASS_EXIT;
 }
 
+int64_t hook_setsockopt(struct call *c)
+{
+	/* Credentials come with messages from now on: those are looked at (messages.c). */
+	bool wants = call_int(c, 1) == SOL_SOCKET && call_int(c, 2) == SO_PASSCRED;
+	return wants && !c->t->is_watched ? watch_begin(c) : CALL_PASS;
+}
+
 /* ---- socketcall(2), i386: the arguments are in memory ---- */
 
 static int64_t (*const by_number[])(struct call *c) = {
 	[1] = hook_socket,	 [2] = hook_bind,      [3] = hook_connect,  [5] = hook_getsockname,
 	[6] = hook_getsockname, [7] = hook_getsockname, [11] = hook_sendto, [12] = hook_recvfrom,
-	[15] = hook_getsockopt, [16] = hook_sendmsg,	[18] = hook_getsockname,
+	[15] = hook_getsockopt, [16] = hook_sendmsg,	[17] = hook_recvmsg, [18] = hook_getsockname,
+	[19] = hook_recvmmsg,	 [20] = hook_sendmmsg,
 };
 
 static int read_vector(struct call *c, taddr from, unsigned number, uint32_t vector[6])

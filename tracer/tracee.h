@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "tracer/core/cred.h"
@@ -54,6 +55,8 @@ struct process {
 	pid_t pid;
 	pid_t parent, parent_tid; /* process and thread that made it; 0: none of the guest */
 	char *exe;          /* guest path of the program */
+	bool has_claim;     /* it has sent credentials that it named itself */
+	struct ucred claim;
 	bool must_watch;    /* its threads are to have the second filter (watch.h) */
 	dev_t exe_dev;      /* and the host's inode, into which nobody may write meanwhile */
 	ino_t exe_ino;

@@ -29,6 +29,7 @@
 #include "tracer/guest_ptrace.h"
 #include "tracer/mounts.h"
 #include "tracer/path.h"
+#include "tracer/ports.h"
 #include "tracer/watch.h"
 
 /* ---- the first process ---- */
@@ -372,6 +373,7 @@ static void open_session(const struct tracer_config *config)
 	session.scratch = config->scratch ? config->scratch : config->run_dir;
 	session.uid = getuid();
 	session.gid = getgid();
+	ports_reset();
 	meta_bump_generation(config->meta);
 }
 
