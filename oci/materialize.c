@@ -291,10 +291,12 @@ static void link_all(struct linking *l)
 
 static int fill_directory(struct builder *b, int fd, struct node *n, struct error *err)
 {
+	bool has_nodes = false;
 	for (struct node *child = n->children; child; child = child->next) {
 		if (child->kind != TREE_DIRECTORY && child->kind != TREE_IMPLIED) {
 			if (make_entry(b, fd, child, err) < 0)
 				return -1;
+			has_nodes |= S_ISCHR(child->mode) || S_ISBLK(child->mode);
 			continue;
 		}
 		CLEANUP_CLOSE int child_fd = openat(fd, child->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -309,6 +311,8 @@ static int fill_directory(struct builder *b, int fd, struct node *n, struct erro
 	if ((n->kind == TREE_DIRECTORY && futimens(fd, times) < 0) || fstat(fd, &st) < 0)
 		return fail(b, n, errno, err);
 	note_made(b, n, &st);
+	if (has_nodes)
+		meta_mark_nodes(b->meta, &st);
 	return 0;
 }
 

@@ -35,9 +35,16 @@ static bool is_missing(const char *host, const char *name)
 	       access(path_short(path), F_OK) < 0 && errno == ENOENT;
 }
 
+static bool has_nodes(const struct stat *directory)
+{
+	struct meta_entry entry;
+	meta_get_or_default(session.meta, directory, &entry);
+	return entry.marks & META_MARK_NODES;
+}
+
 bool listing_is_changed(const struct tracee *t, const struct object *o)
 {
-	if ((o->mount->flags & BINDING_PROC) && strcmp(o->host, "/proc") == 0)
+	if (((o->mount->flags & BINDING_PROC) && strcmp(o->host, "/proc") == 0) || has_nodes(&o->real))
 		return true;
 	for (size_t i = 0; i < t->mounts->count; i++) {
 		const char *name = name_in(t->mounts->list[i], o->guest, o->guest_length);
@@ -82,6 +89,24 @@ static size_t drop_strangers(const struct layout *l, char *records, size_t size)
 	return kept;
 }
 
+static char *type_in(const struct layout *l, char *record)
+{
+	return record + (l->is_64 ? name_at(l) - 1 : record_size(l, record) - 1u);
+}
+
+/* What stands for a device node is a file on the host. */
+static void show_nodes(const struct layout *l, dev_t dev, char *records, size_t size)
+{
+	for (size_t at = 0; at < size; at += record_size(l, records + at)) {
+		char *type = type_in(l, records + at);
+		uint64_t inode = 0;
+		struct meta_entry entry;
+		memcpy(&inode, records + at, l->width);
+		if (*type == DT_REG && meta_get(session.meta, dev, inode, &entry))
+			*type = IFTODT(entry.mode);
+	}
+}
+
 /* One more record behind the others, whose offset it has, when there is room. */
 static size_t add_record(const struct layout *l, char *records, size_t size, size_t room, const char *name,
 			 const struct stat *st)
@@ -101,7 +126,7 @@ static size_t add_record(const struct layout *l, char *records, size_t size, siz
 	memcpy(to + l->width, records + last + l->width, l->width);
 	memcpy(to + 2 * l->width, &short_length, sizeof(short_length));
 	memcpy(to + name_at(l), name, strlen(name));
-	to[l->is_64 ? name_at(l) - 1 : length - 1] = IFTODT(st->st_mode);
+	*type_in(l, to) = IFTODT(st->st_mode);
 	return size + length;
 }
 
@@ -137,6 +162,8 @@ static int64_t change_listing(struct call *c)
 		return c->result;
 	if (o.mount->flags & BINDING_PROC)
 		size = drop_strangers(&l, records, size);
+	if (has_nodes(&o.real))
+		show_nodes(&l, o.real.st_dev, records, size);
 	size = add_mounts(c, &l, &o, records, size, room);
 	if (!size) {
 		/* All of it were strangers: 0 would be the end. */

@@ -8,8 +8,8 @@
 #include "tracer/path.h"
 
 /*
- * Is this directory's listing to be changed: /proc shows the guest's processes only, and mounts show whose
- * points are not there?  Its readers are watched (watch.h) from the open on.
+ * Is this directory's listing to be changed: /proc shows the guest's processes only, mounts show whose points are
+ * not there, and device nodes are none on the host?  Its readers are watched (watch.h) from the open on.
  */
 bool listing_is_changed(const struct tracee *t, const struct object *o);
 

@@ -140,10 +140,12 @@ int64_t hook_link(struct call *c)
 		if (r < 0)
 			return r;
 	}
-	return linkat(AT_FDCWD, path_short(from->host), AT_FDCWD, path_short(to->host),
-		      from->is_fd ? AT_SYMLINK_FOLLOW : 0) < 0 ?
-		       -errno :
-		       0;
+	if (linkat(AT_FDCWD, path_short(from->host), AT_FDCWD, path_short(to->host),
+		   from->is_fd ? AT_SYMLINK_FOLLOW : 0) < 0)
+		return -errno;
+	to->real = from->real;
+	share_named(to);
+	return 0;
 }
 
 /* may_delete of fs/namei.c, and that nothing is mounted there. */
@@ -356,6 +358,13 @@ int64_t hook_rename(struct call *c)
 	struct moved m = { from, to, flags & RENAME_EXCHANGE };
 	if (is_directory || (m.is_exchange && S_ISDIR(to->real.st_mode)))
 		tracee_each(move_tracee, &m);
+	const struct stat replaced = to->real;
+	to->real = from->real;
+	share_named(to);
+	if (m.is_exchange) {
+		from->real = replaced;
+		share_named(from);
+	}
 	if (flags & RENAME_WHITEOUT) {
 		int fd = open(a, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		if (fd >= 0) {

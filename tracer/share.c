@@ -74,7 +74,8 @@ static int set_real_mode(struct object *o, mode_t mode, struct meta_entry *entry
 		return -errno;
 	o->real.st_mode = (o->real.st_mode & S_IFMT) | mode;
 	/* A file system without the bit cannot tell of writes. */
-	entry->marks = marks && stat(host, &st) == 0 && (st.st_mode & S_ISUID) ? marks : 0;
+	if (S_ISREG(o->real.st_mode))
+		entry->marks = marks && stat(host, &st) == 0 && (st.st_mode & S_ISUID) ? marks : 0;
 	return 0;
 }
 
@@ -192,7 +193,7 @@ int share_set_mode(const struct tracee *t, struct object *o, struct meta_entry *
 		acl_from_mode(acl, n, entry->mode);
 		meta_xattr_set(session.meta, entry, "system.posix_acl_access", acl, n, 0);
 	}
-	entry->marks = 0;
+	entry->marks &= META_MARK_NODES;
 	if (!meta_is_shared(session.meta, &o->real)) {
 		mode_t real = share_real_mode((o->real.st_mode & S_IFMT) | (entry->mode & 07777));
 		int r = set_real_mode(o, real, entry, S_ISREG(o->real.st_mode) ? marks_of(&t->cred, entry) : 0);
@@ -254,11 +255,24 @@ int share_record_new(struct tracee *t, struct object *o, mode_t mode, dev_t rdev
 		.mode = type | (mode & 07777),
 		.rdev = rdev,
 	};
-	if (path_parent_stat(o, &parent) == 0)
+	if (path_parent_stat(o, &parent) == 0) {
 		share_init_owner(t, &parent, &entry);
+		if (S_ISCHR(type) || S_ISBLK(type))
+			meta_mark_nodes(session.meta, &parent);
+	}
 	uint64_t marks = marks_of(&t->cred, &entry);
 	if (marks)
 		set_real_mode(o, o->real.st_mode & 07777, &entry, marks);
 	meta_set(session.meta, &o->real, &entry);
 	return 0;
+}
+
+void share_named(struct object *o)
+{
+	struct stat parent, st = o->real;
+	if (!S_ISREG(o->real.st_mode))
+		return;
+	meta_view(session.meta, &st);
+	if ((S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) && path_parent_stat(o, &parent) == 0)
+		meta_mark_nodes(session.meta, &parent);
 }

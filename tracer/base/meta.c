@@ -318,7 +318,7 @@ void meta_default(const struct meta *m, const struct stat *real, struct meta_ent
 /* A marked file that has lost the mark has been written: so the entry loses what a write takes. */
 static void settle(struct meta *m, const struct stat *real, struct meta_entry *entry)
 {
-	if (!entry->marks || (real->st_mode & S_ISUID))
+	if (!entry->marks || !S_ISREG(real->st_mode) || (real->st_mode & S_ISUID))
 		return;
 	if (entry->marks & META_MARK_SUID)
 		entry->mode &= ~(uint32_t)S_ISUID;
@@ -353,6 +353,16 @@ void meta_set(struct meta *m, const struct stat *real, const struct meta_entry *
 		meta_drop(m, real->st_dev, real->st_ino);
 	else
 		meta_put(m, entry);
+}
+
+void meta_mark_nodes(struct meta *m, const struct stat *directory)
+{
+	struct meta_entry entry;
+	meta_get_or_default(m, directory, &entry);
+	if (entry.marks & META_MARK_NODES)
+		return;
+	entry.marks |= META_MARK_NODES;
+	meta_put(m, &entry);
 }
 
 bool meta_view(struct meta *m, struct stat *st)

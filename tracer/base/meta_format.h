@@ -45,6 +45,8 @@ enum meta_marks {
 	META_MARK_SUID = 1,
 	META_MARK_SGID = 2,
 	META_MARK_CAPS = 4, /* security.capability */
+	/* Of a directory, and another matter: device nodes are in it, or were, which the host lists as files. */
+	META_MARK_NODES = 8,
 };
 
 /* What root would see of one inode.  Complete: no field means "as the host has it". */
@@ -57,7 +59,7 @@ struct meta_entry {
 	uint64_t rdev;      /* st_rdev of a device node, else 0 */
 	uint64_t shown_ino; /* st_ino to show when a copy replaced the file, 0: the real one */
 	uint64_t xattr;     /* offset of the record in the xattr file, 0: none */
-	uint64_t marks;     /* enum meta_marks; of private copies only, never in a layer's table */
+	uint64_t marks;     /* enum meta_marks; of a container's own files, never in a layer's table */
 };
 
 static inline uint64_t meta_hash(uint64_t dev, uint64_t ino)
