@@ -29,6 +29,17 @@ check-ubsan:
 check-layer: all
 	@tests/run.sh $(B) tests/compare/layer.sh
 
+# Random calls, compared with real root's, so that it needs root too.  SEEDS=1-200, BUDGET=1800 (seconds), SHRINK=1.
+DIFFERENTIAL_SRC := $(wildcard tests/differential/*.c)
+build/differential: $(DIFFERENTIAL_SRC) tests/differential/differential.h
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) -std=gnu11 -O1 -g -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(WARN) -I. -static -o $@ $(DIFFERENTIAL_SRC)
+check-differential: all build/differential
+	@tests/differential/run.py --calls build/differential --fakebuild $(B)/fakebuild \
+		$(if $(SEEDS),--seeds $(SEEDS)) $(if $(BUDGET),--seconds $(BUDGET)) $(if $(SHRINK),--shrink) \
+		$(if $(MODE),--mode $(MODE))
+.PHONY: check-differential
+
 # Fuzzers run their corpus as a plain test everywhere; with clang they go on from there.
 build/fuzz/%: tests/fuzz/%.c $(BASE_SRC) $(OCI_SRC)
 	@mkdir -p $(@D)
@@ -63,6 +74,7 @@ help:
 	@echo 'check-asan   the same with AddressSanitizer'
 	@echo 'check-ubsan  the same with UndefinedBehaviorSanitizer'
 	@echo 'check-oracle the guest tests as real root, whose answers are the right ones; needs root'
+	@echo 'check-differential  random calls, compared with what real root gets; needs root'
 	@echo 'check-layer  compare a layer with what real root makes; needs root'
 	@echo 'lint         cppcheck, shellcheck, rules of the tree'
 	@echo 'format       clang-format'
