@@ -18,6 +18,7 @@
 #include "builder/terminal.h"
 #include "builder/user.h"
 #include "tracer/base/io.h"
+#include "tracer/base/text.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -225,6 +226,18 @@ static int open_meta(struct guest *g, const struct guest_request *request, struc
 			 request->meta_flags, &g->config.meta, err);
 }
 
+/* Patched copies are executed too; where the store may not be, they last as long as the run. */
+static void choose_code_dir(struct guest *g, struct store *store)
+{
+	CLEANUP_TALLOC char *root = mem_printf(NULL, "%s/", store_root(store));
+	const char *every = getenv("FAKEBUILD_TEST_FALL_THROUGH");
+	uint64_t number = 0;
+	if (text_starts(g->run_dir, root))
+		g->config.code_dir = mem_printf(g, "%scache/code", root);
+	if (every && text_to_number(every, 1000000, &number))
+		g->config.fall_through = number;
+}
+
 static int fill(struct guest *g, const struct guest_request *request, struct error *err)
 {
 	const struct guest_options *o = request->options;
@@ -238,7 +251,9 @@ static int fill(struct guest *g, const struct guest_request *request, struct err
 	g->config.scratch = request->scratch;
 	g->config.hostname = o->hostname;
 	g->config.flags = (o->network == NETWORK_NONE ? TRACER_NO_NETWORK : 0u) |
-			  (o->is_read_only ? TRACER_READ_ONLY : 0u);
+			  (o->is_read_only ? TRACER_READ_ONLY : 0u) |
+			  (o->has_no_fast_path ? TRACER_NO_FAST_PATH : 0u);
+	choose_code_dir(g, request->store);
 	if (choose_argv(g, request, err) < 0 || choose_bindings(g, request, err) < 0 ||
 	    choose_user(g, request, err) < 0 || choose_workdir(g, request, err) < 0)
 		return -1;

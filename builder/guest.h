@@ -21,6 +21,7 @@ struct guest_options {
 	int network;            /* enum guest_network */
 	bool is_read_only;
 	bool is_tty, is_interactive;
+	bool has_no_fast_path;
 };
 
 #define GUEST_MEMBER(member) offsetof(struct guest_options, member)
@@ -49,6 +50,11 @@ struct guest_options {
 	{                                                                                          \
 		"tty", 't', NULL, "Give the command a terminal of its own", OPTION_FLAG,           \
 			GUEST_MEMBER(is_tty)                                                       \
+	}
+#define GUEST_ROWS_SPEED                                                                           \
+	{                                                                                          \
+		"no-fast-path", 0, NULL, "Answer no call inside the command's processes",          \
+			OPTION_FLAG, GUEST_MEMBER(has_no_fast_path)                                \
 	}
 #define GUEST_ROWS_MOUNTS                                                                          \
 	{ "volume",          'v',                                                                  \

@@ -33,6 +33,7 @@ static const struct option_row run_rows[] = {
 	{ "entrypoint", 0, "PROGRAM", "Run PROGRAM instead of the image's entrypoint", OPTION_TEXT,
 	  RUN_MEMBER(guest.entrypoint) },
 	GUEST_ROWS_TERMINAL,
+	GUEST_ROWS_SPEED,
 	GUEST_ROWS_MOUNTS,
 	GUEST_ROWS_NETWORK,
 	{ "read-only", 0, NULL, "Make the root read-only", OPTION_FLAG,
@@ -313,6 +314,7 @@ struct exec_options {
 static const struct option_row exec_rows[] = {
 	GUEST_ROWS_PROCESS,
 	GUEST_ROWS_TERMINAL,
+	GUEST_ROWS_SPEED,
 	{ "privileged", 0, NULL, "Taken for Docker's sake", OPTION_IGNORED, 0 },
 	{ "detach", 'd', NULL, "there is no daemon to keep a command running, start it with '&'",
 	  OPTION_REFUSED, 0 },
@@ -355,6 +357,7 @@ struct root_options {
 
 static const struct option_row root_rows[] = {
 	GUEST_ROWS_PROCESS,
+	GUEST_ROWS_SPEED,
 	GUEST_ROWS_MOUNTS,
 	{ "network", 0, "host|none", "none: no network but Unix sockets", OPTION_CHOICE,
 	  GUEST_MEMBER(network) },

@@ -15,6 +15,7 @@
 #include "tracer/arena.h"
 #include "tracer/base/compat.h"
 #include "tracer/base/mem.h"
+#include "tracer/fast.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/memory.h"
 #include "tracer/watch.h"
@@ -187,6 +188,33 @@ static int64_t serve_by_real_ids(struct call *c)
 	return r;
 }
 
+static void tell_fast_path(struct tracee *t, enum touches touches, const struct cred *before)
+{
+	bool has_moved = fs_take_change();
+	switch (touches) {
+	case TOUCHES_NOTHING:
+		/* A directory that others are in was moved or removed. */
+		if (has_moved)
+			fast_update_all();
+		break;
+	case TOUCHES_IDENTITY:
+		if (memcmp(before, &t->cred, sizeof(t->cred)) == 0)
+			break;
+		/* Threads that differ have no state that is right for all of them. */
+		if (t->process->users > 1)
+			fast_disable(t);
+		else
+			fast_update(t);
+		break;
+	case TOUCHES_PLACE:
+		fast_update(t);
+		break;
+	case TOUCHES_MOUNTS:
+		fast_update_all();
+		break;
+	}
+}
+
 void call_serve(struct tracee *t)
 {
 	struct call *c = &current;
@@ -213,11 +241,15 @@ void call_serve(struct tracee *t)
 	}
 	c->row = &rows[c->row_data & 0x7fff];
 	memcpy(c->original, c->argument, sizeof(c->argument));
+	struct cred before;
+	if (c->row->touches == TOUCHES_IDENTITY)
+		before = t->cred;
 	int64_t result = c->row->check ? c->row->check(c) : 0;
 	if (result == CHECK_DONE)
 		result = 0;
 	else if (result == 0)
 		result = is_by_real_ids(c) ? serve_by_real_ids(c) : serve(c);
+	tell_fast_path(t, c->row->touches, &before);
 	if (result == CALL_PASS || result == CALL_PASS_EXIT) {
 		pass(c, result == CALL_PASS_EXIT);
 		return;

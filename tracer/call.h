@@ -34,6 +34,14 @@ enum condition {
 	WHEN_EQUAL,    /* argument == value */
 };
 
+/* What of a process a call changes, that its fast path must know. */
+enum touches {
+	TOUCHES_NOTHING,
+	TOUCHES_IDENTITY, /* of the thread */
+	TOUCHES_PLACE,    /* root, cwd, mounts of the process */
+	TOUCHES_MOUNTS,   /* of all who share them */
+};
+
 /* Where a path argument is and how it is looked up. */
 struct path_argument {
 	signed char dir_fd; /* argument number + 1 of the directory descriptor, 0: the cwd */
@@ -52,6 +60,7 @@ struct row {
 	int number;  /* where the same on all architectures (424 and up): for libraries that lack the name */
 	int refusal; /* errno of ACTION_REFUSE */
 	bool by_real_ids;   /* unless AT_EACCESS is among its flags */
+	enum touches touches;
 	bool has_short_ids; /* on i386 its ids are 16 bits wide, 0xffff means -1 */
 	struct {
 		enum condition when;

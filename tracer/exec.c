@@ -16,6 +16,8 @@
 #include "tracer/arena.h"
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
+#include "tracer/code.h"
+#include "tracer/fast.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 
@@ -24,6 +26,7 @@ enum { HEAD_BYTES = 256, SCRIPT_DEPTH = 5, ARGUMENTS_MAX = 1 << 20 };
 struct program {
 	char host[PATH_ROOM], guest[PATH_ROOM];
 	char interpreter[PATH_ROOM]; /* host path, "" when it has none */
+	const char *text, *interpreter_text; /* patched copies, NULL: none */
 	enum abi abi;
 	struct exec_file file;
 	struct stat real;
@@ -146,6 +149,13 @@ static int parse_script(char *head, char **ret_interpreter, char **ret_argument)
 	return 0;
 }
 
+/* The patched copy of a program's code; NULL when there is none. */
+static const char *patched(const struct object *o)
+{
+	const struct shim_file *file = fast_is_on() ? code_of(&o->real, path_short(o->host)) : NULL;
+	return file && file->kind == FILE_COPIED ? file->copy : NULL;
+}
+
 static int find_interpreter(struct call *c, struct program *p, const char *name)
 {
 	struct object *o = &c->object[1];
@@ -155,6 +165,7 @@ static int find_interpreter(struct call *c, struct program *p, const char *name)
 	if (r < 0)
 		return r;
 	memcpy(p->interpreter, o->host, o->host_length + 1);
+	p->interpreter_text = patched(o);
 	return 0;
 }
 
@@ -235,7 +246,12 @@ static int find_program(struct call *c, const char *given, bool is_lost, struct 
 				return r;
 			memcpy(p->host, o->host, o->host_length + 1);
 			p->interpreter[0] = '\0';
-			return read_elf(c, fd, head, p);
+			p->text = p->interpreter_text = NULL;
+			r = read_elf(c, fd, head, p);
+			/* A program with an interpreter has its calls made by a libc. */
+			if (r == 0 && !p->interpreter[0])
+				p->text = patched(o);
+			return r;
 		}
 		if (n < 2 || head[0] != '#' || head[1] != '!')
 			return -ENOEXEC;
@@ -341,6 +357,10 @@ static int64_t start_loader(struct call *c, unsigned path_argument, const char *
 	memcpy(info->comm, comm, strnlen(comm, sizeof(info->comm) - 1));
 	info->program = put_text(c, info, path_short(p->host));
 	info->guest_name = put_text(c, info, given);
+	info->program_text = p->text ? put_text(c, info, p->text) : 0;
+	info->interpreter_text = p->interpreter_text ? put_text(c, info, p->interpreter_text) : 0;
+	plan->state = p->abi == ABI_64 && !c->t->ptraced ? fast_state(&plan->cred, c->t->fs, c->t->mounts) : 0;
+	info->state = plan->state;
 	if (p->interpreter[0])
 		info->interpreter = put_text(c, info, path_short(p->interpreter));
 	if (!info->program || !info->guest_name || (p->interpreter[0] && !info->interpreter))
@@ -362,6 +382,28 @@ static bool is_closed_on_exec(const struct tracee *t, int fd)
 	if (in)
 		fclose(in);
 	return flags & O_CLOEXEC;
+}
+
+static int drop_plan(struct exec_plan *plan)
+{
+	fast_put(plan->state);
+	return 0;
+}
+
+int64_t hook_mmap(struct call *c)
+{
+	/* The shim's own question: what of this file's code?  Others map what they asked for. */
+	if (c->ip < SHIM_HUB || c->ip >= SHIM_HUB + 0x10000)
+		return CALL_PASS;
+	struct object *o = &c->object[0];
+	int r = path_of_fd(c->t, call_int(c, 4), o);
+	if (r < 0)
+		return r;
+	/* By its name, which maps shows; a file without one is run as it is. */
+	char name[PATH_ROOM];
+	ssize_t n = readlink(o->host, name, sizeof(name) - 1);
+	name[n < 0 ? 0 : n] = '\0';
+	return code_of(&o->real, name) ? 0 : -ENOENT;
 }
 
 int64_t hook_execve(struct call *c)
@@ -393,6 +435,7 @@ int64_t hook_execve(struct call *c)
 	static struct program program;
 	struct leading lead = { .count = 0 };
 	c->t->exec = mem_new(c->t, struct exec_plan);
+	talloc_set_destructor(c->t->exec, drop_plan);
 	r = find_program(c, given, is_lost, &lead, &program);
 	if (r < 0)
 		return r;
@@ -446,5 +489,10 @@ void exec_commit(struct tracee *t)
 	if (old.euid != old.ruid || old.egid != old.rgid || !plan->is_readable)
 		process_set_suid_dumpable(t->process);
 	tracee_changed_cred(t, &old);
+	struct mm *mm = mm_new();
+	mm->state = plan->state;
+	mm->is_off = !plan->state;
+	plan->state = 0;
+	process_set_mm(t->process, mm);
 	TALLOC_FREE(t->exec);
 }

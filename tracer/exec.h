@@ -12,6 +12,7 @@ struct exec_plan {
 	dev_t exe_dev;
 	ino_t exe_ino;
 	bool is_readable; /* to who starts it: else it may not be dumped */
+	uint32_t state; /* that its shim begins in; a reference (fast.h) */
 };
 
 /* At the exec event: the new program is the tracee's. */

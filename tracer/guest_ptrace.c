@@ -13,6 +13,7 @@
 #include "tracer/arch/arch.h"
 #include "tracer/base/compat.h"
 #include "tracer/base/mem.h"
+#include "tracer/fast.h"
 #include "tracer/hooks.h"
 #include "tracer/watch.h"
 
@@ -49,6 +50,8 @@ static struct ptraced *begin(struct tracee *t, pid_t tracer, bool is_seized, uin
 	p->next = all;
 	all = p;
 	t->ptraced = p;
+	/* Its system calls are stops of its tracer's. */
+	fast_disable(t);
 	return p;
 }
 

@@ -60,6 +60,7 @@ int64_t hook_openat2(struct call *c);
 
 /* exec.c */
 int64_t hook_execve(struct call *c);
+int64_t hook_mmap(struct call *c);
 
 /* ids.c */
 int64_t hook_getuid(struct call *c);

@@ -137,6 +137,7 @@ static void pivot(struct mounts *m, const struct pivot *p)
 	for (size_t i = 0; i < list.count; i++) {
 		move_fs(&list.items[i]->root, p);
 		move_fs(&list.items[i]->cwd, p);
+		list.items[i]->is_cwd_elsewhere |= strcmp(list.items[i]->cwd, p->root) == 0;
 	}
 	talloc_free(list.items);
 	mounts_pivot(m, p);

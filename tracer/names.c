@@ -166,7 +166,7 @@ static int lose_cwd(struct tracee *t, void *arg)
 {
 	const struct object *gone = arg;
 	if (t->fs && strcmp(t->fs->cwd, gone->guest) == 0)
-		t->fs->has_lost_cwd = true;
+		fs_lose_cwd(t->fs);
 	return 0;
 }
 

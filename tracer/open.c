@@ -9,6 +9,7 @@
 
 #include "tracer/base/compat.h"
 #include "tracer/base/mem.h"
+#include "tracer/fast.h"
 #include "tracer/hooks.h"
 #include "tracer/listing.h"
 #include "tracer/memory.h"
@@ -208,6 +209,8 @@ static int64_t open_common(struct call *c, struct opening *op)
 	/* Whose the file is to the guest has been looked at. */
 	if (instead || (o->exists && o->real.st_uid != session.uid))
 		op->dropped |= O_NOATIME;
+	if ((o->mount->flags & BINDING_PROC) && o->exists && S_ISDIR(o->real.st_mode))
+		fast_note_proc_directory();
 	if (instead || !o->is_plain) {
 		r = call_set_path(c, op->path_argument, instead ? instead : o->host);
 		if (r < 0)

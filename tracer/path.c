@@ -14,6 +14,7 @@
 
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
+#include "tracer/fast.h"
 #include "tracer/procfs.h"
 
 enum { SYMLINK_LIMIT = 40 };
@@ -168,6 +169,10 @@ struct walk {
 	bool is_checked; /* credentials that need a search check in every directory */
 	bool is_cacheable;
 	const struct mount *first; /* LOOKUP_NO_XDEV: the mount that may not be left */
+	/* The directory part as typed, for the shim's table; NULL: not (or no more) to be told. */
+	const char *typed;
+	size_t typed_length;
+	bool is_from_root;
 };
 
 static void set_guest(struct object *o, const char *guest)
@@ -563,6 +568,14 @@ static int finish_at_directory(struct walk *w)
 	return r;
 }
 
+/* The walk stands where the directory part leads: the shim may know. */
+static void tell_shim(struct walk *w)
+{
+	if (w->typed && w->is_cacheable)
+		fast_publish(w->t, w->is_from_root, w->typed, w->typed_length, w->at);
+	w->typed = NULL;
+}
+
 static int walk_rest(struct walk *w)
 {
 	char key[3 * PATH_MAX];
@@ -578,12 +591,14 @@ static int walk_rest(struct walk *w)
 			key_length = make_key(w, key, sizeof(key));
 			if (key_length && cache_find(w, key, key_length)) {
 				key_length = 0;
+				tell_shim(w);
 				continue;
 			}
 		}
 		if (key_length && w->is_cacheable && dir_part(w->rest) == 0) {
 			cache_store(w, key, key_length);
 			key_length = 0;
+			tell_shim(w);
 		}
 		size_t length = strcspn(w->rest, "/");
 		int r = 0;
@@ -671,6 +686,11 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 	w.is_checked = needs_search_checks(&t->cred);
 	w.is_cacheable = !w.is_checked && !(flags & LOOKUP_NO_XDEV);
 	memcpy(w.rest, path, length + 1);
+	w.is_from_root = path[0] == '/';
+	w.typed = flags & ~(unsigned)(LOOKUP_FOLLOW | LOOKUP_CREATE | LOOKUP_NAME) || (!w.is_from_root && dir_fd != AT_FDCWD) ?
+			  NULL :
+			  path + strspn(path, "/");
+	w.typed_length = w.typed ? dir_part(w.typed) : 0;
 	char root[PATH_ROOM];
 	int r = path[0] == '/' && !(flags & LOOKUP_IN_ROOT) ? start_at_root(&w) : start_at_fd(&w, dir_fd);
 	if (r < 0)
@@ -682,10 +702,12 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 		memcpy(root, ret->guest, ret->guest_length + 1);
 		w.root = root;
 	}
+	if (w.typed_length == 0 && w.is_from_root)
+		tell_shim(&w);
 	r = walk_rest(&w);
 	if (r < 0)
 		return r;
-	ret->is_plain = path[0] != '/' && w.links == 0 && !ret->is_dot && !strchr(path, '/') &&
+	ret->is_plain = path[0] != '/' && !(dir_fd == AT_FDCWD && t->fs->is_cwd_elsewhere) && w.links == 0 && !ret->is_dot && !strchr(path, '/') &&
 			!mounts_at(t->mounts, ret->guest, ret->guest_length) &&
 			!(ret->exists && S_ISLNK(ret->real.st_mode));
 	return 0;

@@ -7,10 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "tracer/base/mem.h"
 #include "tracer/base/text.h"
+#include "tracer/code.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/memory.h"
 #include "tracer/path.h"
@@ -60,8 +63,24 @@ static char *next_line(char **at)
 static bool is_ours(const char *line)
 {
 	unsigned long long from = strtoull(line, NULL, 16);
-	return (from >= SHIM_ARENA && from < SHIM_ARENA + SHIM_ARENA_BYTES) ||
+	return (from >= SHIM_META && from < SHIM_ARENA + SHIM_ARENA_BYTES) ||
 	       (from >= SHIM_BASE && from < SHIM_BASE + SHIM_IMAGE_BYTES);
+}
+
+/* A mapping of a patched copy, as one of the file that it was made of; false when it is none. */
+static bool write_original(const struct proc_view *v, const char *line, const char *copy)
+{
+	struct stat st;
+	char guest[PATH_ROOM], view[PATH_ROOM], range[64], mode[8], offset[32];
+	const char *origin = code_origin(copy);
+	if (!origin || stat(origin, &st) < 0 || !mounts_to_guest(v->of->mounts, origin, guest, sizeof(guest)) ||
+	    sscanf(line, "%63s %7s %31s", range, mode, offset) != 3)
+		return false;
+	path_to_view(v->viewer, guest, view, sizeof(view));
+	int n = fprintf(v->out, "%s %s %s %02x:%02x %llu ", range, mode, offset, major(st.st_dev), minor(st.st_dev),
+			(unsigned long long)st.st_ino);
+	fprintf(v->out, "%*s%s\n", n < 73 ? 73 - n : 0, "", view);
+	return true;
 }
 
 /* Paths in maps and smaps: detranslated, and the shim's own lines left out. */
@@ -77,6 +96,8 @@ static void write_maps(const struct proc_view *v)
 		if (is_mapping)
 			is_hidden = is_ours(line) || (path && strncmp(path, session.run_dir, run_length) == 0);
 		if (is_hidden)
+			continue;
+		if (path && write_original(v, line, path))
 			continue;
 		if (path && mounts_to_guest(v->of->mounts, path, guest, sizeof(guest))) {
 			path_to_view(v->viewer, guest, view, sizeof(view));

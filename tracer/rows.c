@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "tracer/base/compat.h"
@@ -18,6 +19,7 @@
 #define REFUSE(call, error) { .name = #call, .action = ACTION_REFUSE, .refusal = error }
 #define REFUSE_NEW(call, nr, error) { .name = #call, .action = ACTION_REFUSE, .number = nr, .refusal = error }
 #define TRACE(call, function, ...) { .name = #call, .action = ACTION_TRACE, .hook = function, __VA_ARGS__ }
+#define IDENTITY(call, function, ...) TRACE(call, function, .touches = TOUCHES_IDENTITY, __VA_ARGS__)
 /* Path arguments, numbered from 0. */
 #define PATH(n, how) { .path = (n) + 1, .lookup = (how) }
 #define PATH_AT(fd, n, how) { .dir_fd = (fd) + 1, .path = (n) + 1, .lookup = (how) }
@@ -120,9 +122,9 @@ const struct row rows[] = {
 	TRACE(rename, hook_rename, .path = { PATH(0, CREATE), PATH(1, CREATE) }),
 	TRACE(renameat, hook_rename, .path = { PATH_AT(0, 1, CREATE), PATH_AT(2, 3, CREATE) }),
 	TRACE(renameat2, hook_rename, .check = check_renameat2, .path = { PATH_AT(0, 1, CREATE), PATH_AT(2, 3, CREATE) }),
-	TRACE(chdir, hook_chdir, .path = { PATH(0, FOLLOW) }),
-	TRACE(fchdir, hook_fchdir),
-	TRACE(chroot, hook_chroot, .path = { PATH(0, FOLLOW) }),
+	TRACE(chdir, hook_chdir, .path = { PATH(0, FOLLOW) }, .touches = TOUCHES_PLACE),
+	TRACE(fchdir, hook_fchdir, .touches = TOUCHES_PLACE),
+	TRACE(chroot, hook_chroot, .path = { PATH(0, FOLLOW) }, .touches = TOUCHES_PLACE),
 	TRACE(inotify_add_watch, hook_inotify_add_watch),
 
 	/* Opening and executing. */
@@ -132,27 +134,28 @@ const struct row rows[] = {
 	TRACE(openat2, hook_openat2, .number = 437),
 	TRACE(execve, hook_execve),
 	TRACE(execveat, hook_execve),
+	TRACE(mmap, hook_mmap, .trace = { WHEN_ANY_BIT, 2, PROT_EXEC }),
 
 	/* Identity. */
 	TRACE(getuid, hook_getuid, .has_short_ids = true), TRACE(getuid32, hook_getuid),
 	TRACE(geteuid, hook_getuid, .has_short_ids = true), TRACE(geteuid32, hook_getuid),
 	TRACE(getgid, hook_getuid, .has_short_ids = true), TRACE(getgid32, hook_getuid),
 	TRACE(getegid, hook_getuid, .has_short_ids = true), TRACE(getegid32, hook_getuid),
-	TRACE(setuid, hook_setuid, .has_short_ids = true), TRACE(setuid32, hook_setuid),
-	TRACE(setgid, hook_setuid, .has_short_ids = true), TRACE(setgid32, hook_setuid),
-	TRACE(setreuid, hook_setuid, .has_short_ids = true), TRACE(setreuid32, hook_setuid),
-	TRACE(setregid, hook_setuid, .has_short_ids = true), TRACE(setregid32, hook_setuid),
-	TRACE(setresuid, hook_setuid, .has_short_ids = true), TRACE(setresuid32, hook_setuid),
-	TRACE(setresgid, hook_setuid, .has_short_ids = true), TRACE(setresgid32, hook_setuid),
-	TRACE(setfsuid, hook_setuid, .has_short_ids = true), TRACE(setfsuid32, hook_setuid),
-	TRACE(setfsgid, hook_setuid, .has_short_ids = true), TRACE(setfsgid32, hook_setuid),
+	IDENTITY(setuid, hook_setuid, .has_short_ids = true), IDENTITY(setuid32, hook_setuid),
+	IDENTITY(setgid, hook_setuid, .has_short_ids = true), IDENTITY(setgid32, hook_setuid),
+	IDENTITY(setreuid, hook_setuid, .has_short_ids = true), IDENTITY(setreuid32, hook_setuid),
+	IDENTITY(setregid, hook_setuid, .has_short_ids = true), IDENTITY(setregid32, hook_setuid),
+	IDENTITY(setresuid, hook_setuid, .has_short_ids = true), IDENTITY(setresuid32, hook_setuid),
+	IDENTITY(setresgid, hook_setuid, .has_short_ids = true), IDENTITY(setresgid32, hook_setuid),
+	IDENTITY(setfsuid, hook_setuid, .has_short_ids = true), IDENTITY(setfsuid32, hook_setuid),
+	IDENTITY(setfsgid, hook_setuid, .has_short_ids = true), IDENTITY(setfsgid32, hook_setuid),
 	TRACE(getresuid, hook_getresuid, .has_short_ids = true), TRACE(getresuid32, hook_getresuid),
 	TRACE(getresgid, hook_getresuid, .has_short_ids = true), TRACE(getresgid32, hook_getresuid),
 	TRACE(getgroups, hook_getgroups, .has_short_ids = true), TRACE(getgroups32, hook_getgroups),
-	TRACE(setgroups, hook_setgroups, .has_short_ids = true), TRACE(setgroups32, hook_setgroups),
+	IDENTITY(setgroups, hook_setgroups, .has_short_ids = true), IDENTITY(setgroups32, hook_setgroups),
 	TRACE(capget, hook_capget),
-	TRACE(capset, hook_capset),
-	TRACE(prctl, hook_prctl),
+	IDENTITY(capset, hook_capset),
+	IDENTITY(prctl, hook_prctl),
 
 	/* Sockets. */
 	TRACE(socket, hook_socket),
@@ -173,12 +176,12 @@ const struct row rows[] = {
 	ALLOW(listen), ALLOW(shutdown), ALLOW(socketpair), ALLOW(send), ALLOW(recv),
 
 	/* Mounts, namespaces, the host's name. */
-	TRACE(mount, hook_mount, .path = { PATH(1, FOLLOW) }),
-	TRACE(umount, hook_umount, .path = { PATH(0, FOLLOW) }),
-	TRACE(umount2, hook_umount, .check = check_umount2, .path = { PATH(0, FOLLOW) }),
-	TRACE(pivot_root, hook_pivot_root, .path = { PATH(0, FOLLOW), PATH(1, FOLLOW) }),
-	TRACE(unshare, hook_unshare),
-	TRACE(setns, hook_setns),
+	TRACE(mount, hook_mount, .path = { PATH(1, FOLLOW) }, .touches = TOUCHES_MOUNTS),
+	TRACE(umount, hook_umount, .path = { PATH(0, FOLLOW) }, .touches = TOUCHES_MOUNTS),
+	TRACE(umount2, hook_umount, .check = check_umount2, .path = { PATH(0, FOLLOW) }, .touches = TOUCHES_MOUNTS),
+	TRACE(pivot_root, hook_pivot_root, .path = { PATH(0, FOLLOW), PATH(1, FOLLOW) }, .touches = TOUCHES_MOUNTS),
+	TRACE(unshare, hook_unshare, .touches = TOUCHES_PLACE),
+	TRACE(setns, hook_setns, .touches = TOUCHES_PLACE),
 	TRACE(sethostname, hook_sethostname),
 	TRACE(setdomainname, hook_sethostname),
 	TRACE(uname, hook_uname), TRACE(olduname, hook_uname), TRACE(oldolduname, hook_uname),
@@ -240,7 +243,7 @@ const struct row rows[] = {
 
 	/* Harmless: no path, no identity, nothing a tracer would answer otherwise. */
 	ALLOW(read), ALLOW(write), ALLOW(close), ALLOW(poll), ALLOW(lseek), ALLOW(_llseek),
-	ALLOW(mmap), ALLOW(mmap2), ALLOW(mprotect), ALLOW(munmap), ALLOW(brk), ALLOW(rt_sigaction),
+	ALLOW(mmap2), ALLOW(mprotect), ALLOW(munmap), ALLOW(brk), ALLOW(rt_sigaction),
 	ALLOW(rt_sigprocmask), ALLOW(rt_sigreturn), ALLOW(sigaction), ALLOW(sigprocmask),
 	ALLOW(sigreturn), ALLOW(sigpending), ALLOW(sigsuspend), ALLOW(signal), ALLOW(sgetmask),
 	ALLOW(ssetmask), ALLOW(ioctl), ALLOW(pread64), ALLOW(pwrite64), ALLOW(readv), ALLOW(writev),

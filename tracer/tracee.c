@@ -10,6 +10,7 @@
 #include "tracer/arena.h"
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
+#include "tracer/fast.h"
 #include "tracer/mounts.h"
 
 #ifndef CLONE_NEWNS
@@ -68,6 +69,7 @@ struct fs *fs_copy(const struct fs *fs)
 {
 	struct fs *copy = fs_new(fs->root, fs->cwd, fs->umask);
 	copy->has_lost_cwd = fs->has_lost_cwd;
+	copy->is_cwd_elsewhere = fs->is_cwd_elsewhere;
 	return copy;
 }
 
@@ -77,10 +79,25 @@ void fs_put(struct fs *fs)
 		talloc_free(fs);
 }
 
+static bool has_change;
+
+bool fs_take_change(void)
+{
+	bool had = has_change;
+	has_change = false;
+	return had;
+}
+
+void fs_lose_cwd(struct fs *fs)
+{
+	fs->has_lost_cwd = has_change = true;
+}
+
 void fs_set_cwd(struct fs *fs, const char *value, bool is_lost)
 {
 	fs_set(&fs->cwd, value);
 	fs->has_lost_cwd = is_lost;
+	fs->is_cwd_elsewhere = false;
 }
 
 void fs_set(char **path, const char *value)
@@ -89,6 +106,32 @@ void fs_set(char **path, const char *value)
 	char *copy = mem_strdup(ctx, value);
 	talloc_free(*path);
 	*path = copy;
+	has_change = true;
+}
+
+struct mm *mm_new(void)
+{
+	struct mm *mm = mem_new(NULL, struct mm);
+	mm->users = 1;
+	return mm;
+}
+
+static void mm_put(struct mm *mm)
+{
+	if (--mm->users == 0) {
+		fast_put(mm->state);
+		talloc_free(mm);
+	} else {
+		fast_memory_left(mm);
+	}
+}
+
+void process_set_mm(struct process *p, struct mm *mm)
+{
+	struct mm *old = p->mm;
+	p->mm = mm;
+	if (old)
+		mm_put(old);
 }
 
 struct uts *uts_new(const char *host, const char *domain)
@@ -117,8 +160,28 @@ struct process *process_new(pid_t pid)
 
 void process_put(struct process *p)
 {
-	if (p && --p->users == 0)
-		talloc_free(p);
+	if (!p || --p->users)
+		return;
+	struct mm *mm = p->mm;
+	talloc_free(p);
+	if (mm)
+		mm_put(mm);
+}
+
+static void inherit_memory(struct tracee *child, const struct tracee *parent, uint64_t clone_flags)
+{
+	struct mm *from = parent->process->mm;
+	if (clone_flags & CLONE_VM) {
+		from->users++;
+		child->process->mm = from;
+		return;
+	}
+	child->process->mm = mm_new();
+	child->process->mm->state = fast_get(from->state);
+	child->process->mm->is_off = from->is_off;
+	/* Another thread of the parent may have been in its shim, or have got another state meanwhile. */
+	if (parent->process->users > 1 || from->users > 1)
+		fast_forked(child);
 }
 
 void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t clone_flags)
@@ -154,6 +217,7 @@ void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t 
 		bool is_sibling = clone_flags & CLONE_PARENT;
 		child->process->parent = is_sibling ? parent->process->parent : parent->process->pid;
 		child->process->parent_tid = is_sibling ? parent->process->parent_tid : parent->tid;
+		inherit_memory(child, parent, clone_flags);
 	}
 	child->is_known = true;
 }

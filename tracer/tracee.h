@@ -39,6 +39,7 @@ struct fs {
 	unsigned users;
 	char *root; /* "/" unless chrooted */
 	char *cwd;
+	bool is_cwd_elsewhere; /* another has moved it (pivot_root): the kernel's own cwd is not this one */
 	bool has_lost_cwd; /* the directory has no name: removed, or out of all mounts; cwd is its last one */
 	mode_t umask;
 };
@@ -49,9 +50,18 @@ struct uts {
 	char *host, *domain; /* NULL: the host's */
 };
 
+/* One memory: of one process, and after vfork of two; made anew by fork and execve. */
+struct mm {
+	unsigned users; /* processes */
+	uint32_t state; /* what its shim takes it for (fast.h), 0: every call comes to us */
+	bool is_off;     /* and will until the next execve */
+	bool is_divided; /* two processes in it differ: off while there are two */
+};
+
 /* What the threads of one process share; made anew by fork, mended by execve. */
 struct process {
 	unsigned users;
+	struct mm *mm;
 	pid_t pid;
 	pid_t parent, parent_tid; /* process and thread that made it; 0: none of the guest */
 	char *exe;          /* guest path of the program */
@@ -143,11 +153,17 @@ void fs_set(char **path, const char *value);
 void fs_set_cwd(struct fs *fs, const char *value, bool is_lost);
 struct uts *uts_new(const char *host, const char *domain);
 void uts_put(struct uts *uts);
+void fs_lose_cwd(struct fs *fs);
+/* Has any changed since this was asked last? */
+bool fs_take_change(void);
 struct process *process_new(pid_t pid);
 void process_put(struct process *p);
 /* Its credentials were `old`: a process that has become another may not be dumped (commit_creds of kernel/cred.c). */
 void tracee_changed_cred(struct tracee *t, const struct cred *old);
 /* As fs.suid_dumpable has it. */
 void process_set_suid_dumpable(struct process *p);
+struct mm *mm_new(void);
+/* Another memory for the process, the old one is left. */
+void process_set_mm(struct process *p, struct mm *mm);
 
 #endif

@@ -25,6 +25,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/call.h"
 #include "tracer/exec.h"
+#include "tracer/fast.h"
 #include "tracer/filter.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/mounts.h"
@@ -111,11 +112,13 @@ static int explain_ptrace(int number, struct error *err)
 /* ---- the loop ---- */
 
 /* Nobody may see a thread in our gate, nor in the call that a wait really is in. */
-static void show_own_state(struct tracee *t)
+/* True when `signal` is a fault of the fast path's own, of which nobody is to know. */
+static bool show_own_state(struct tracee *t, int signal)
 {
 	guest_wait_mend(t);
 	if (t->slot >= 0 && arch_demote(t, t->slot))
 		tracee_drop_slots(t);
+	return fast_is_on() && t->has_shim && arch_leave_shim(t, signal);
 }
 
 static void on_child(struct tracee *parent, int event)
@@ -144,7 +147,7 @@ static void on_child(struct tracee *parent, int event)
 		child->has_first_stop = true;
 	}
 	if (parent->ptraced && !(flags & CLONE_UNTRACED)) {
-		show_own_state(parent);
+		show_own_state(parent, 0);
 		if (guest_stop_at_event(parent, event, message))
 			return;
 	}
@@ -182,7 +185,7 @@ static void on_group_stop(struct tracee *t, int signal)
 		guest_resume(t, 0);
 		return;
 	}
-	show_own_state(t);
+	show_own_state(t, 0);
 	if (!stops_group(signal)) {
 		if (!guest_stop_at_interrupt(t))
 			guest_resume(t, 0);
@@ -198,7 +201,10 @@ static void on_group_stop(struct tracee *t, int signal)
 /* A signal is about to be delivered. */
 static void on_signal(struct tracee *t, int signal)
 {
-	show_own_state(t);
+	if (show_own_state(t, signal)) {
+		guest_resume(t, 0);
+		return;
+	}
 	if (t->is_loading) {
 		if (signal == SIGTRAP && arch_finish_loader(t)) {
 			t->is_loading = false;
@@ -254,7 +260,7 @@ static void on_stop(pid_t pid, int status)
 	case 0:
 		break;
 	default:
-		show_own_state(t);
+		show_own_state(t, 0);
 		if (!guest_stop_at_event(t, event, event_message(t)))
 			guest_resume(t, 0);
 		return;
@@ -353,6 +359,7 @@ static struct tracee *make_first(const struct tracer_config *config, pid_t pid, 
 	struct tracee *t = tracee_add(pid);
 	t->is_known = true;
 	t->process = process_new(pid);
+	process_set_mm(t->process, mm_new());
 	t->fs = fs_new("/", "/", 022);
 	t->mounts = mounts_new();
 	t->uts = uts_new(config->hostname, NULL);
@@ -390,6 +397,7 @@ static void close_session(void)
 	if (session.short_dir && strcmp(session.short_dir, session.run_dir) != 0)
 		io_remove_tree(AT_FDCWD, session.short_dir);
 	TALLOC_FREE(session.short_dir);
+	fast_close();
 	arena_close();
 }
 
@@ -424,11 +432,14 @@ static int start(const struct tracer_config *config, const struct sock_fprog *fi
 	if (pid < 0)
 		return error_set(err, errno, "cannot fork");
 	session.first_pid = pid;
+	struct tracee *first = NULL;
 	int r = 0;
 	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)(long)TRACE_OPTIONS) < 0)
 		r = explain_ptrace(errno, err);
-	else if (!make_first(config, pid, err))
+	else if (!(first = make_first(config, pid, err)))
 		r = -1;
+	else
+		fast_open(first);
 	if (r == 0 && write(release, "", 1) != 1)
 		r = error_set(err, errno, "cannot release the first process");
 	if (r < 0) {

@@ -29,6 +29,7 @@ struct binding {
 enum tracer_flags {
 	TRACER_NO_NETWORK = 1, /* inet sockets are refused with ENETUNREACH's kind of errno */
 	TRACER_READ_ONLY = 2,  /* the root itself gives EROFS */
+	TRACER_NO_FAST_PATH = 4, /* all calls come to the tracer */
 };
 
 struct tracer_config {
@@ -47,6 +48,8 @@ struct tracer_config {
 	size_t group_count;
 	const char *hostname; /* NULL: the host's */
 	unsigned flags;       /* enum tracer_flags */
+	const char *code_dir; /* private host directory for patched copies of code, shared by runs; NULL: run_dir */
+	unsigned fall_through; /* for tests: one call in so many misses the fast path; 0: none */
 };
 
 /*

@@ -582,7 +582,7 @@ static void all_kinds_of_change_are_found(void **state)
 	assert_int_equal(unlink(inside(c, "was-file")), 0);
 	assert_int_equal(mkdir(inside(c, "was-file"), 0755), 0);
 	assert_int_equal(mkdir(inside(c, "new"), 0755), 0);
-	assert_diff(c, "C /a/chowned\nC /a/written\nD /b/gone\nC /c/one\nC /c/two\nA /new\nD /tree\nC /was-file\n");
+	assert_diff(c, "C /a\nC /a/chowned\nC /a/written\nC /b\nD /b/gone\nC /c/one\nC /c/two\nA /new\nD /tree\nC /was-file\n");
 }
 
 static void names_with_control_bytes_all_reach_the_layer(void **state)

@@ -38,6 +38,12 @@ int arch_write_result(struct tracee *t, int64_t result);
  * call would have left it.  True when the slot is free afterwards.
  */
 bool arch_demote(struct tracee *t, int slot);
+/*
+ * At the stop before a signal is delivered: when the thread is in the fast path, put it back to its own
+ * system call, before it or, when it has acted, behind it.  True when the signal is a fault of the fast
+ * path's (a bad pointer of the guest's), which the kernel then answers with EFAULT: it must not be delivered.
+ */
+bool arch_leave_shim(struct tracee *t, int signal);
 /* The flags of the clone, fork or vfork that the thread is in, at its event stop. */
 uint64_t arch_clone_flags(struct tracee *t);
 /* At a syscall stop: is it the exit?  False: the entry, as kernels before 4.8 report it after seccomp. */

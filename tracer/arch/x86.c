@@ -4,6 +4,7 @@
 
 #ifdef __x86_64__
 #include <errno.h>
+#include <signal.h>
 #include <linux/audit.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -175,6 +176,88 @@ bool arch_demote(struct tracee *t, int slot)
 	if (abi == ABI_64 && in_stub)
 		r.rcx = s->return_ip;
 	return ptrace(PTRACE_SETREGS, t->tid, NULL, &r) == 0;
+}
+
+/* Whose frame r11 tells of where it is in transit between a lock's address and its frame's. */
+static unsigned frame_of(uint64_t r11)
+{
+	return (r11 >= SHIM_FRAMES ? (r11 - SHIM_FRAMES) / SHIM_FRAME_BYTES :
+		r11 >= SHIM_LOCKS  ? (r11 - SHIM_LOCKS) / 4 :
+		r11 < 128	   ? r11 / 4 :
+				     r11 / SHIM_FRAME_BYTES) %
+	       SHIM_FRAME_COUNT;
+}
+
+static void free_frame(struct tracee *t, unsigned frame)
+{
+	static const uint32_t unlocked;
+	memory_write(t, SHIM_LOCKS + 4 * frame, &unlocked, sizeof(unlocked));
+}
+
+/* The registers of a call whose frame is complete: as at its `syscall`, or behind it when it has acted. */
+static void leave_frame(struct tracee *t, struct user_regs_struct *r, unsigned frame)
+{
+	uint64_t at = SHIM_FRAMES + frame * SHIM_FRAME_BYTES + SHIM_FRAME_AT;
+	struct shim_frame f;
+	if (memory_read(t, at, &f, offsetof(struct shim_frame, reserved)) < 0)
+		return;
+	bool is_in_act = r->rip > SHIM_ACT_CALL && r->rip < SHIM_ACT_END;
+	int64_t result = is_in_act ? (int64_t)r->rax : f.result;
+	bool must_restart = is_in_act && result <= -512 && result >= -516;
+	bool has_acted = (is_in_act || f.phase == PHASE_ACTED) && (result >= 0 || must_restart);
+	for (unsigned i = 0; i < 6; i++)
+		memcpy((char *)r + argument_register[ABI_64][i], &f.argument[i], 8);
+	r->rbx = f.rbx;
+	r->rbp = f.rbp;
+	r->r12 = f.r12;
+	r->r13 = f.r13;
+	r->r14 = f.r14;
+	r->r15 = f.r15;
+	r->rsp = f.rsp;
+	r->rcx = f.ret;
+	/* The kernel restarts, or says EINTR, only for a thread that it finds in a system call. */
+	r->orig_rax = must_restart ? f.rax : (uint64_t)-1;
+	r->rax = has_acted ? (uint64_t)result : f.rax;
+	r->rip = has_acted ? f.ret : f.ret - 2;
+	free_frame(t, frame);
+}
+
+bool arch_leave_shim(struct tracee *t, int signal)
+{
+	enum { ENTRY, OWNED, INSIDE, BACK, FREED, SLOW, BACK_SLOW, FREED_SLOW, END, MARKS };
+	static uint64_t mark[MARKS]; /* the hub's vector, the same in all processes */
+	struct user_regs_struct r;
+	errno = 0;
+	uint64_t ip = ptrace(PTRACE_PEEKUSER, t->tid, (void *)REG(rip), NULL);
+	if (errno || ip < SHIM_BASE || ip >= SHIM_BASE + SHIM_IMAGE_BYTES || (ip >= SHIM_STUBS && ip < SHIM_STATE))
+		return false;
+	if (!mark[END] && memory_read(t, SHIM_HUB, mark, sizeof(mark)) < 0)
+		return false;
+	if (t->process->abi != ABI_64 || ptrace(PTRACE_GETREGS, t->tid, NULL, &r) < 0)
+		return false;
+	if (ip >= mark[ENTRY] && ip < mark[OWNED]) {
+		r.rip = r.rcx - 2;
+	} else if (ip >= mark[OWNED] && ip < mark[INSIDE]) {
+		free_frame(t, frame_of(r.r11));
+		r.rip = r.rcx - 2;
+	} else if (ip >= mark[BACK] && ip < mark[SLOW]) {
+		if (ip < mark[FREED])
+			free_frame(t, frame_of(r.r11));
+		r.rip = r.rcx;
+	} else if (ip >= mark[BACK_SLOW] && ip < mark[END]) {
+		if (ip < mark[FREED_SLOW])
+			free_frame(t, frame_of(r.r11));
+		r.rip = r.rcx - 2;
+	} else if (r.rsp >= SHIM_FRAMES && r.rsp < SHIM_FRAMES + SHIM_FRAME_COUNT * SHIM_FRAME_BYTES) {
+		leave_frame(t, &r, (r.rsp - SHIM_FRAMES) / SHIM_FRAME_BYTES);
+	} else {
+		return false; /* the loader */
+	}
+	siginfo_t info;
+	bool is_fault = (signal == SIGSEGV || signal == SIGBUS) &&
+			ptrace(PTRACE_GETSIGINFO, t->tid, NULL, &info) == 0 && info.si_code > 0;
+	ptrace(PTRACE_SETREGS, t->tid, NULL, &r);
+	return is_fault;
 }
 
 uint64_t arch_clone_flags(struct tracee *t)

@@ -24,6 +24,7 @@ struct meta {
 	struct meta_header *header; /* mapped, mapped_bytes long */
 	size_t mapped_bytes;
 	int fd, xattr_fd;
+	char *path; /* NULL: of no name */
 	dev_t root_dev;
 	uid_t uid; /* of the invoking user: owns what shows as root's */
 	gid_t gid;
@@ -98,7 +99,7 @@ static int init_table(struct meta *m, uint32_t flags)
 		return r;
 	m->header->capacity = META_FIRST_CAPACITY;
 	m->header->xattr_end = 8;
-	m->header->flags = flags;
+	m->header->flags = flags | META_COUNTS_NODES;
 	__atomic_store_n(&m->header->magic, META_MAGIC, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -137,6 +138,7 @@ int meta_open(const void *ctx, const char *path, dev_t root_dev, uint32_t flags,
 		return error_set(err, -r, "cannot map metadata table '%s'", path);
 	}
 	talloc_set_destructor(m, meta_close);
+	m->path = mem_strdup(m, path);
 	const struct meta_header *h = m->header;
 	if (st.st_size != 0 &&
 	    (st.st_size < META_HEADER_BYTES || h->magic != META_MAGIC || !h->capacity ||
@@ -171,6 +173,11 @@ struct meta *meta_new(const void *ctx, dev_t root_dev, uint32_t flags)
 const struct meta_header *meta_header(const struct meta *m)
 {
 	return m->header;
+}
+
+const char *meta_path(const struct meta *m)
+{
+	return m->path;
 }
 
 bool meta_has_shared_layers(const struct meta *m)
@@ -242,6 +249,11 @@ static void make_room(struct meta *m)
 	talloc_free(copy);
 }
 
+static bool is_node(const struct meta_entry *entry)
+{
+	return S_ISCHR(entry->mode) || S_ISBLK(entry->mode);
+}
+
 void meta_put(struct meta *m, const struct meta_entry *entry)
 {
 	lock_table(m);
@@ -250,6 +262,7 @@ void meta_put(struct meta *m, const struct meta_entry *entry)
 	stored.state = META_LIVE;
 	struct meta_entry *slot =
 		(struct meta_entry *)(uintptr_t)meta_lookup(m->header, stored.dev, stored.ino);
+	m->header->nodes += is_node(&stored) - (slot && is_node(slot));
 	if (!slot) {
 		make_room(m);
 		slot = free_slot(m->header, stored.dev, stored.ino);
@@ -271,6 +284,7 @@ void meta_drop(struct meta *m, dev_t dev, ino_t ino)
 	struct meta_entry *slot =
 		(struct meta_entry *)(uintptr_t)meta_lookup(m->header, key_dev(m, dev), ino);
 	if (slot) {
+		m->header->nodes -= is_node(slot);
 		slot->state = META_TOMBSTONE;
 		m->header->live--;
 	}
@@ -296,23 +310,34 @@ int meta_each(struct meta *m, int (*visit)(const struct meta_entry *entry, void 
 
 bool meta_is_shared(const struct meta *m, const struct stat *real)
 {
-	return (m->header->flags & META_SHARED_LAYERS) && S_ISREG(real->st_mode) &&
-	       !(real->st_mode & 0222) && real->st_dev == m->root_dev;
+	return meta_looks_shared(m->header->flags, real->st_mode, real->st_dev == m->root_dev);
+}
+
+static void show(const struct meta *m, const struct meta_entry *entry, struct stat *st)
+{
+	struct meta_owner owner = { m->uid, m->gid, st->st_dev == m->root_dev };
+	struct meta_sight s = { st->st_ino, st->st_nlink, st->st_rdev, st->st_mode, st->st_uid, st->st_gid };
+	meta_show(m->header->flags, &owner, entry, &s);
+	st->st_ino = s.ino;
+	st->st_nlink = s.nlink;
+	st->st_rdev = s.rdev;
+	st->st_mode = s.mode;
+	st->st_uid = s.uid;
+	st->st_gid = s.gid;
 }
 
 void meta_default(const struct meta *m, const struct stat *real, struct meta_entry *ret)
 {
+	struct stat st = *real;
+	show(m, NULL, &st);
 	*ret = (struct meta_entry){
 		.dev = real->st_dev,
 		.ino = real->st_ino,
-		.uid = real->st_uid == m->uid ? 0 : real->st_uid,
-		.gid = real->st_gid == m->gid || real->st_uid == m->uid ? 0 : real->st_gid,
-		.mode = real->st_mode,
-		.rdev = real->st_rdev,
+		.uid = st.st_uid,
+		.gid = st.st_gid,
+		.mode = st.st_mode,
+		.rdev = st.st_rdev,
 	};
-	/* A shared file lost its write bits to sharing; an owner's write bit is what nearly all had. */
-	if (meta_is_shared(m, real))
-		ret->mode |= 0200;
 }
 
 /* A marked file that has lost the mark has been written: so the entry loses what a write takes. */
@@ -368,18 +393,8 @@ void meta_mark_nodes(struct meta *m, const struct stat *directory)
 bool meta_view(struct meta *m, struct stat *st)
 {
 	struct meta_entry entry;
-	bool is_shared = meta_is_shared(m, st);
 	bool has_entry = get_settled(m, st, &entry);
-	if (!has_entry)
-		meta_default(m, st, &entry);
-	st->st_uid = entry.uid;
-	st->st_gid = entry.gid;
-	st->st_mode = entry.mode;
-	st->st_rdev = entry.rdev;
-	if (entry.shown_ino)
-		st->st_ino = entry.shown_ino;
-	if (is_shared)
-		st->st_nlink = 1;
+	show(m, has_entry ? &entry : NULL, st);
 	return has_entry;
 }
 

@@ -30,6 +30,8 @@ int meta_open(const void *ctx, const char *path, dev_t root_dev, uint32_t flags,
 struct meta *meta_new(const void *ctx, dev_t root_dev, uint32_t flags);
 
 const struct meta_header *meta_header(const struct meta *m);
+/* The table's file; NULL when no file backs it. */
+const char *meta_path(const struct meta *m);
 bool meta_has_shared_layers(const struct meta *m);
 
 /* Copy the entry of this inode to *ret; false when there is none.  ret->dev is the real device. */

@@ -21,6 +21,7 @@ enum meta_state { META_FREE = 0, META_LIVE = 1, META_TOMBSTONE = 2 };
 enum meta_flags {
 	/* Regular files without a write bit are hard links into shared layers (DESIGN, section 4). */
 	META_SHARED_LAYERS = 1,
+	META_COUNTS_NODES = 2, /* the header's `nodes` is kept; tables made before did not */
 };
 
 struct meta_header {
@@ -33,7 +34,7 @@ struct meta_header {
 	uint32_t sequence;   /* odd while an entry changes */
 	uint32_t writer;     /* process id of who holds the write lock, 0 nobody */
 	uint32_t flags;      /* enum meta_flags */
-	uint32_t reserved;
+	uint32_t nodes;      /* live entries that are device nodes */
 };
 
 /*
@@ -83,6 +84,65 @@ static inline const struct meta_entry *meta_lookup(const struct meta_header *hea
 			return entry;
 	}
 	return 0;
+}
+
+/* The part of a stat that the table changes: in as the host has it, out as root sees it. */
+struct meta_sight {
+	uint64_t ino, nlink, rdev;
+	uint32_t mode, uid, gid;
+};
+
+/* Whose table it is, and where. */
+struct meta_owner {
+	uint32_t uid, gid; /* of the invoking user */
+	bool is_root_dev;  /* the inode is on the device of the root directory */
+};
+
+/* Is this real file a hard link into a shared layer? */
+static inline bool meta_looks_shared(uint32_t table_flags, uint32_t real_mode, bool is_root_dev)
+{
+	return (table_flags & META_SHARED_LAYERS) && (real_mode & 0170000) == 0100000 && !(real_mode & 0222) &&
+	       is_root_dev;
+}
+
+/* Change a sight by its entry; without one (0) to the default: the invoking user's files are root's. */
+static inline void meta_show(uint32_t table_flags, const struct meta_owner *owner, const struct meta_entry *entry,
+			     struct meta_sight *s)
+{
+	bool is_shared = meta_looks_shared(table_flags, s->mode, owner->is_root_dev);
+	if (entry) {
+		s->uid = entry->uid;
+		s->gid = entry->gid;
+		s->mode = entry->mode;
+		s->rdev = entry->rdev;
+		s->ino = entry->shown_ino ? entry->shown_ino : s->ino;
+	} else {
+		s->gid = s->gid == owner->gid || s->uid == owner->uid ? 0 : s->gid;
+		s->uid = s->uid == owner->uid ? 0 : s->uid;
+		/* A shared file lost its write bits to sharing; an owner's write bit is what nearly all had. */
+		s->mode |= is_shared ? 0200 : 0;
+	}
+	if (is_shared)
+		s->nlink = 1;
+}
+
+/*
+ * Read the entry of (dev, ino) without a lock, in one try: 1 found, 0 none, -1 a writer was at work.
+ * `limit_bytes` is how much of the table's file is mapped.
+ */
+static inline int meta_try_read(const struct meta_header *header, uint64_t limit_bytes, uint64_t dev, uint64_t ino,
+				struct meta_entry *ret)
+{
+	if (!__atomic_load_n(&header->live, __ATOMIC_RELAXED))
+		return 0;
+	uint32_t before = __atomic_load_n(&header->sequence, __ATOMIC_ACQUIRE);
+	if ((before & 1) || META_HEADER_BYTES + header->capacity * sizeof(*ret) > limit_bytes)
+		return -1;
+	const struct meta_entry *found = meta_lookup(header, dev, ino);
+	if (found)
+		*ret = *found;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&header->sequence, __ATOMIC_RELAXED) != before ? -1 : found != 0;
 }
 
 #endif

@@ -4,24 +4,74 @@
  * and by assembly, so it has no includes beyond stdint and no functions.  64-bit and 32-bit tracees see
  * the same layout.
  *
+ *   SHIM_META    the metadata table's file (base/meta_format.h), mapped shared, read-only
  *   SHIM_ARENA   the arena, one file mapped shared: written by the tracer, read-only in tracees
+ *   SHIM_SHARED  its second part, the tables that the fast path reads
  *   SHIM_BASE    the shim's own image
- *   SHIM_GATE    its calls that the seccomp filter allows by address: the raw call, then one stub a slot
+ *   SHIM_HUB     where patched call sites go (64-bit only)
+ *   SHIM_GATE    its calls that the seccomp filter allows by address: the raw calls, then one stub a slot
+ *   SHIM_FRAMES  the fast path's own memory, private to the process
  */
 #ifndef FAKEBUILD_SHIM_ABI_H
 #define FAKEBUILD_SHIM_ABI_H
 
+#define SHIM_META 0x6a000000
+#define SHIM_META_BYTES 0x4000000 /* a table that outgrows this turns the fast path off */
 #define SHIM_ARENA 0x6e000000
 #define SHIM_BASE 0x70000000
-#define SHIM_IMAGE_BYTES 0x44000  /* the last of it is the loader's bss at 0x70040000 */
+#define SHIM_IMAGE_BYTES 0x100000
+#define SHIM_HUB 0x70010000
 #define SHIM_GATE 0x70020000      /* allowed are addresses with (ip & SHIM_GATE_MASK) == SHIM_GATE */
 #define SHIM_GATE_MASK 0xfffe0000
 #define SHIM_STUBS 0x70021000     /* stub of slot n at SHIM_STUBS + n * SHIM_STUB_BYTES */
 #define SHIM_STUB_BYTES 64
 #define SHIM_SLOTS 1024
 #define SHIM_SLOT_BYTES 16384
-#define SHIM_ARENA_BYTES (SHIM_SLOTS * SHIM_SLOT_BYTES)
 #define SHIM_SLOT_HEADER 128
+
+#define SHIM_SHARED 0x6f000000
+#define SHIM_STATES 0x6f010000 /* struct shim_state [SHIM_STATE_COUNT]; the first is never used */
+#define SHIM_STATE_COUNT 2048
+#define SHIM_FILES 0x6f300000 /* struct shim_file [SHIM_FILE_COUNT] */
+#define SHIM_FILE_COUNT 1024
+#define SHIM_PREFIXES 0x6f400000 /* struct shim_prefix [SHIM_PREFIX_COUNT] */
+#define SHIM_PREFIX_COUNT 8192
+#define SHIM_ARENA_BYTES (SHIM_PREFIXES + SHIM_PREFIX_COUNT * 512 - SHIM_ARENA)
+
+/* Raw calls, at the gate's begin; the second one is of calls that must not be made twice. */
+#define SHIM_RAW SHIM_GATE
+#define SHIM_ACT (SHIM_GATE + 0x100)
+#define SHIM_ACT_CALL (SHIM_ACT + 0x20) /* its `syscall` */
+#define SHIM_ACT_END (SHIM_ACT + 0x40)  /* from here on the phase is told in the frame */
+#define PHASE_LOOKING 0 /* nothing has happened: the call may begin again at its own `syscall` */
+#define PHASE_ACTED 1   /* it is done, the result is in the frame */
+
+/* The process' own: which state it is in, a lock (u32) for each frame, then the frames. */
+#define SHIM_STATE 0x70050000
+#define SHIM_LOCKS 0x70050040
+#define SHIM_FRAMES 0x70051000
+#define SHIM_FRAME_COUNT 32
+#define SHIM_FRAME_BYTES 16384 /* 4096 times a lock's; of each: a stack, then at FRAME_AT the frame, then room for paths */
+#define SHIM_FRAME_AT 6144
+
+/* Offsets in struct shim_frame, for the hub. */
+#define FRAME_PHASE 4
+#define FRAME_RAX 8
+#define FRAME_RDI 16
+#define FRAME_RSI 24
+#define FRAME_RDX 32
+#define FRAME_R10 40
+#define FRAME_R8 48
+#define FRAME_R9 56
+#define FRAME_RBX 64
+#define FRAME_RBP 72
+#define FRAME_R12 80
+#define FRAME_R13 88
+#define FRAME_R14 96
+#define FRAME_R15 104
+#define FRAME_RSP 112
+#define FRAME_RET 120
+#define FRAME_RESULT 128
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>
@@ -47,11 +97,92 @@ struct shim_exec {
 	uint32_t interpreter;
 	uint32_t guest_name; /* for AT_EXECFN */
 	uint32_t is_watched; /* the loader ends with a breakpoint: a guest traces this one */
+	uint32_t state;        /* the process' state at its start, 0: no fast path */
+	uint32_t program_text; /* patched copies to map executable segments from, 0: none */
+	uint32_t interpreter_text;
 	char comm[16];
+};
+
+/* A call that came through the hub. */
+struct shim_frame {
+	uint32_t reserved0;
+	uint32_t phase; /* PHASE_* */
+	uint64_t rax;   /* the call's number */
+	uint64_t argument[6];
+	uint64_t rbx, rbp, r12, r13, r14, r15, rsp;
+	uint64_t ret; /* behind the `syscall` */
+	int64_t result;
+	uint64_t reserved[15];
+	char path[4608], link[4096 + 256];
+};
+
+/*
+ * What the fast path must know of a process.  States are not changed while a process is in them: another
+ * cwd or identity is another state, whose number the tracer writes into the process' memory.
+ */
+enum shim_state_flags {
+	STATE_LOOKS_AS_ROOT = 1, /* no directory and no file is forbidden to it */
+	STATE_MAKES_AS_ROOT = 2, /* what it makes is root's, and it may change all */
+	STATE_HAS_CWD = 4,       /* cwd is on no special file system and its names are complete */
+};
+struct shim_state {
+	uint32_t flags;
+	uint32_t ruid, euid, rgid, egid;
+	uint32_t root_base, cwd_base; /* keys of prefixes that begin at the root, at the cwd; 0: none */
+	uint16_t cwd_host_length, cwd_view_length;
+	char cwd_host[448]; /* as the kernel says it */
+	char cwd_view[1024 - 480]; /* as the process sees it; no NUL is counted in the lengths */
+};
+
+/* A directory part of a path, verbatim, and the host directory that it leads to. */
+enum shim_prefix_flags {
+	PREFIX_READ_ONLY = 1,
+	PREFIX_PLAIN = 2, /* what is made in the directory inherits nothing from it */
+};
+struct shim_prefix {
+	uint32_t sequence; /* odd while it changes */
+	uint32_t base, hash;
+	uint16_t key_length, host_length;
+	uint64_t generation; /* the metadata table's, for which it holds */
+	uint32_t flags, reserved;
+	char text[512 - 32]; /* key, then host path, which ends in '/' */
+};
+
+/* What is known of files that were mapped executable. */
+enum shim_file_kind { FILE_UNKNOWN, FILE_PLAIN, FILE_COPIED };
+struct shim_file {
+	uint64_t dev, ino, size;
+	int64_t mtime, mtime_nsec, ctime, ctime_nsec;
+	uint32_t kind;
+	uint32_t is_shared; /* with a layer: nobody may write to it, and ctime says nothing */
+	uint64_t text_offset; /* only a mapping that begins here is made from the copy */
+	char copy[256 - 72];
+};
+
+enum shim_shared_flags {
+	SHARED_READ_ONLY_TREES = 1, /* some directory tree gives EROFS */
+	SHARED_PROC_DESCRIPTORS = 2, /* some process has had a directory of /proc open */
+};
+struct shim_shared {
+	uint32_t flags;
+	uint32_t uid, gid; /* who invoked us: owns what shows as root's */
+	uint32_t random;   /* 0, or one call in so many falls through: for tests */
+	uint64_t root_dev, proc_dev;
+	uint64_t mount_names[256]; /* a Bloom filter of the last components of mount points */
 };
 
 _Static_assert(sizeof(struct shim_slot) == SHIM_SLOT_BYTES, "slot layout");
 _Static_assert(SHIM_STUBS + SHIM_SLOTS * SHIM_STUB_BYTES <= SHIM_GATE + 0x20000, "stubs fit the gate");
+_Static_assert(SHIM_ARENA + SHIM_SLOTS * SHIM_SLOT_BYTES <= SHIM_SHARED, "slots end before the tables");
+_Static_assert(sizeof(struct shim_state) == 1024, "state layout");
+_Static_assert(SHIM_STATES + SHIM_STATE_COUNT * sizeof(struct shim_state) <= SHIM_FILES, "states fit");
+_Static_assert(sizeof(struct shim_file) == 256, "file layout");
+_Static_assert(SHIM_FILES + SHIM_FILE_COUNT * sizeof(struct shim_file) <= SHIM_PREFIXES, "files fit");
+_Static_assert(sizeof(struct shim_prefix) == 512, "prefix layout");
+_Static_assert(SHIM_ARENA + SHIM_ARENA_BYTES <= SHIM_BASE, "tables end before the shim");
+_Static_assert(__builtin_offsetof(struct shim_frame, result) == FRAME_RESULT, "frame layout");
+_Static_assert(SHIM_FRAME_AT + sizeof(struct shim_frame) <= SHIM_FRAME_BYTES, "frames fit");
+_Static_assert(SHIM_FRAMES + SHIM_FRAME_COUNT * SHIM_FRAME_BYTES <= SHIM_BASE + SHIM_IMAGE_BYTES, "image size");
 #endif
 
 #endif

@@ -122,13 +122,15 @@ static int protection_of(const struct elf_segment *s)
 	return (s->flags & 4 ? READ : 0) | (s->flags & 2 ? WRITE : 0) | (s->flags & 1 ? EXEC : 0);
 }
 
-static void map_segment(const struct elf_segment *s, word base, int fd)
+/* `text_fd`: of the patched copy that executable segments come from, else fd itself. */
+static void map_segment(const struct elf_segment *s, word base, int fd, int text_fd)
 {
 	word skew = s->vaddr & (PAGE - 1), address = base + s->vaddr - skew;
 	word file_end = base + s->vaddr + s->filesz, memory_end = base + s->vaddr + s->memsz;
 	word mapped_end = address;
 	if (s->filesz) {
-		map(address, s->filesz + skew, protection_of(s), PRIVATE | FIXED, fd, s->offset - skew);
+		map(address, s->filesz + skew, protection_of(s), PRIVATE | FIXED, s->flags & 1 ? text_fd : fd,
+		    s->offset - skew);
 		mapped_end = (file_end + PAGE - 1) & ~(word)(PAGE - 1);
 		if (s->memsz > s->filesz && (s->flags & 2))
 			clear(file_end, mapped_end);
@@ -137,8 +139,8 @@ static void map_segment(const struct elf_segment *s, word base, int fd)
 		map(mapped_end, memory_end - mapped_end, protection_of(s), PRIVATE | FIXED | ANONYMOUS, -1, 0);
 }
 
-static void load(const char *path, int is_program, int has_interpreter, const unsigned char *seed,
-		 struct program *ret)
+static void load(const char *path, const char *text_path, int is_program, int has_interpreter,
+		 const unsigned char *seed, struct program *ret)
 {
 	static char head[PAGE];
 	static struct elf_segment table[MAX_SEGMENTS];
@@ -190,33 +192,54 @@ static void load(const char *path, int is_program, int has_interpreter, const un
 			shim_raw_call(NR_MUNMAP, end, at + room - end, 0, 0, 0, 0);
 		base = aligned - low;
 	}
+	long text_fd = text_path ? shim_raw_call(NR_OPEN, (word)text_path, CLOEXEC, 0, 0, 0, 0) : -1;
 	for (const struct elf_segment *s = table; s < table + h->phnum; s++)
 		if (s->type == SEGMENT_LOAD && s->memsz)
-			map_segment(s, base, fd);
+			map_segment(s, base, fd, text_fd < 0 ? fd : text_fd);
 	shim_raw_call(NR_CLOSE, fd, 0, 0, 0, 0, 0);
+	if (text_fd >= 0)
+		shim_raw_call(NR_CLOSE, text_fd, 0, 0, 0, 0, 0);
 	ret->entry = base + h->entry;
 	ret->base = base;
 	ret->phdr += ret->phdr ? base : 0;
 	ret->phnum = h->phnum;
 }
 
-/* Where the arena is: the file beside the one that was executed. */
-static void map_arena(const char *executed)
+/* Open a file that lies beside the one that was executed. */
+static long open_beside(const char *executed, const char *name)
 {
 	static char path[PAGE];
-	unsigned n = 0, slash = 0;
-	for (; executed[n] && n + 8 < sizeof(path); n++) {
+	unsigned n = 0, slash = 0, i = 0;
+	for (; executed[n] && n + 16 < sizeof(path); n++) {
 		path[n] = executed[n];
 		if (path[n] == '/')
 			slash = n;
 	}
-	static const char name[] = "/arena";
-	for (unsigned i = 0; i < sizeof(name); i++)
-		path[slash + i] = name[i];
-	int fd = must(shim_raw_call(NR_OPEN, (word)path, CLOEXEC, 0, 0, 0, 0));
+	do
+		path[slash + 1 + i] = name[i];
+	while (name[i++]);
+	return shim_raw_call(NR_OPEN, (word)path, CLOEXEC, 0, 0, 0, 0);
+}
+
+static void map_arena(const char *executed)
+{
+	int fd = must(open_beside(executed, "arena"));
 	map(SHIM_ARENA, SHIM_ARENA_BYTES, READ, SHARED | FIXED, fd, 0);
 	shim_raw_call(NR_CLOSE, fd, 0, 0, 0, 0, 0);
 }
+
+#ifdef __x86_64__
+/* What the fast path needs besides; without the metadata table it stays off. */
+static void start_fast_path(const char *executed, uint32_t state)
+{
+	long fd = state ? open_beside(executed, "table") : -1;
+	if (fd < 0)
+		return;
+	map(SHIM_META, SHIM_META_BYTES, READ, SHARED | FIXED, fd, 0);
+	shim_raw_call(NR_CLOSE, fd, 0, 0, 0, 0, 0);
+	*(volatile uint32_t *)SHIM_STATE = state;
+}
+#endif
 
 const void *shim_load(word *stack, unsigned slot_number)
 {
@@ -243,9 +266,14 @@ const void *shim_load(word *stack, unsigned slot_number)
 		guest_name[i] = name[i];
 
 	struct program program = { 0 }, interpreter = { 0 };
-	load(slot->room + info->program, 1, info->interpreter != 0, seed, &program);
+	load(slot->room + info->program, info->program_text ? slot->room + info->program_text : 0, 1,
+	     info->interpreter != 0, seed, &program);
 	if (info->interpreter)
-		load(slot->room + info->interpreter, 0, 0, seed, &interpreter);
+		load(slot->room + info->interpreter,
+		     info->interpreter_text ? slot->room + info->interpreter_text : 0, 0, 0, seed, &interpreter);
+#ifdef __x86_64__
+	start_fast_path(executed, info->state);
+#endif
 	if (program.needs_exec_stack)
 		shim_raw_call(NR_MPROTECT, (word)stack & ~(word)(PAGE - 1), PAGE,
 			      READ | WRITE | EXEC | GROWSDOWN, 0, 0, 0);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls under a storm of signals: whatever answers them, they are whole or begin again, as the kernel's are. */
+/* covers: mmap */
+#include <pthread.h>
+#include <setjmp.h>
+#include <sys/time.h>
+
+#include "guest.h"
+
+static volatile sig_atomic_t handled, wrong;
+static bool handlers_look;
+
+static void on_alarm(int signal)
+{
+	(void)signal;
+	int saved = errno;
+	struct stat st;
+	handled++;
+	if (handlers_look && (stat("here", &st) < 0 || st.st_size != 4 || access("nowhere", F_OK) == 0 || errno != ENOENT))
+		wrong++;
+	errno = saved;
+}
+
+static void storm(long usec, int flags)
+{
+	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = flags };
+	struct itimerval every = { { 0, usec }, { 0, usec } };
+	WORKS(sigaction(SIGALRM, &action, NULL));
+	WORKS(setitimer(ITIMER_REAL, &every, NULL));
+}
+
+static void calm(void)
+{
+	struct itimerval never = { { 0, 0 }, { 0, 0 } };
+	WORKS(setitimer(ITIMER_REAL, &never, NULL));
+}
+
+/* Every call below has one right answer; how many were not. */
+static int look_around(int rounds)
+{
+	int faults = 0;
+	for (int i = 0; i < rounds; i++) {
+		struct stat st, by_fd;
+		char cwd[PATH_MAX], target[PATH_MAX];
+		faults += stat("here", &st) < 0 || st.st_size != 4 || st.st_uid != 0 || (st.st_mode & 07777) != 0640;
+		int fd = open("here", O_RDONLY);
+		faults += fd < 0 || fstat(fd, &by_fd) < 0 || by_fd.st_ino != st.st_ino;
+		char text[8] = "";
+		faults += read(fd, text, sizeof(text)) != 4 || memcmp(text, "text", 4) != 0;
+		faults += close(fd) < 0;
+		faults += open("nowhere", O_RDONLY) != -1 || errno != ENOENT;
+		faults += access("here", R_OK) < 0;
+		faults += !getcwd(cwd, sizeof(cwd));
+		faults += readlink("link", target, sizeof(target)) != 4;
+		faults += stat("link", &by_fd) < 0 || by_fd.st_ino != st.st_ino;
+		faults += getuid() != 0 || getegid() != 0;
+	}
+	return faults;
+}
+
+static void make_files(void)
+{
+	int fd = WORKS(open("here", O_WRONLY | O_CREAT, 0640));
+	WORKS(write(fd, "text", 4));
+	WORKS(close(fd));
+	WORKS(symlink("here", "link"));
+}
+
+/* A leaked descriptor shows as a higher next one. */
+static int next_fd(void)
+{
+	int fd = WORKS(dup(0));
+	close(fd);
+	return fd;
+}
+
+TEST(a_storm_of_signals_changes_no_answer)
+{
+	make_files();
+	look_around(10);
+	int before = next_fd();
+	storm(300, SA_RESTART);
+	EQUAL(0, look_around(3000));
+	calm();
+	EQUAL(before, next_fd());
+	EQUAL(1, handled > 0);
+}
+
+TEST(handlers_look_around_too)
+{
+	make_files();
+	handlers_look = true;
+	storm(400, SA_RESTART);
+	EQUAL(0, look_around(3000));
+	calm();
+	EQUAL(0, wrong);
+}
+
+static void *look_in_thread(void *faults)
+{
+	*(int *)faults = look_around(1500);
+	return NULL;
+}
+
+TEST(threads_and_children_look_under_a_storm)
+{
+	enum { THREADS = 4 };
+	pthread_t thread[THREADS];
+	int faults[THREADS] = { 0 };
+	make_files();
+	storm(500, SA_RESTART);
+	for (int i = 0; i < THREADS; i++)
+		EQUAL(0, pthread_create(&thread[i], NULL, look_in_thread, &faults[i]));
+	for (int i = 0; i < 20; i++) {
+		pid_t child = WORKS(fork());
+		if (child == 0)
+			_exit(look_around(5) != 0);
+		int status = -1;
+		while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+			;
+		EQUAL(0, status);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(thread[i], NULL);
+		EQUAL(0, faults[i]);
+	}
+	calm();
+}
+
+TEST(a_blocking_open_is_interrupted)
+{
+	WORKS(mkfifo("fifo", 0600));
+	storm(20000, 0);
+	FAILS(EINTR, open("fifo", O_RDONLY));
+	calm();
+}
+
+TEST(a_blocking_open_is_restarted)
+{
+	WORKS(mkfifo("fifo", 0600));
+	pid_t child = WORKS(fork());
+	if (child == 0) {
+		usleep(200000);
+		_exit(open("fifo", O_WRONLY) < 0);
+	}
+	storm(20000, SA_RESTART);
+	int fd = WORKS(open("fifo", O_RDONLY));
+	calm();
+	EQUAL(1, handled > 2);
+	WORKS(close(fd));
+	waitpid(child, NULL, 0);
+}
+
+static sigjmp_buf away;
+
+static void jump_away(int signal)
+{
+	(void)signal;
+	siglongjmp(away, 1);
+}
+
+TEST(a_handler_may_jump_out_of_a_call)
+{
+	make_files();
+	WORKS(mkfifo("fifo", 0600));
+	struct sigaction action = { .sa_handler = jump_away };
+	struct itimerval soon = { { 0, 0 }, { 0, 2000 } };
+	WORKS(sigaction(SIGALRM, &action, NULL));
+	/* More often than anything that a call holds can be had. */
+	for (volatile int i = 0; i < 100; i++) {
+		if (sigsetjmp(away, 1) == 0) {
+			setitimer(ITIMER_REAL, &soon, NULL);
+			open("fifo", O_RDONLY);
+		}
+	}
+	EQUAL(0, look_around(10));
+}
+
+/* The call itself: a libc may look into the buffer. */
+static long raw_stat(const char *path, struct stat *st)
+{
+#ifdef SYS_stat64
+	return syscall(SYS_stat64, path, st);
+#else
+	return syscall(SYS_stat, path, st);
+#endif
+}
+
+TEST(bad_pointers_are_refused)
+{
+	struct stat st;
+	char *gone = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	munmap(gone, 8192);
+	FAILS(EFAULT, raw_stat(gone, &st));
+	FAILS(EFAULT, raw_stat("/", (struct stat *)gone));
+	FAILS(EFAULT, raw_stat((const char *)-1, &st));
+	FAILS(EFAULT, raw_stat((const char *)1, &st));
+	FAILS(EFAULT, open(gone, O_RDONLY));
+	/* A string that ends with its page. */
+	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	WORKS(mprotect(page + 4096, 4096, PROT_NONE));
+	page[4095] = '/';
+	FAILS(EFAULT, raw_stat(page + 4095, &st));
+	page[4094] = '.';
+	page[4095] = '\0';
+	WORKS(raw_stat(page + 4094, &st));
+	FAILS(EFAULT, raw_stat("/", (struct stat *)(page + 4096 - 8)));
+}
+
+TEST(code_is_mapped_and_runs)
+{
+	static const unsigned char returns_seven[] = { 0xb8, 7, 0, 0, 0, 0xc3 };
+	int fd = WORKS(open("code", O_RDWR | O_CREAT, 0755));
+	WORKS(write(fd, returns_seven, sizeof(returns_seven)));
+	void *at = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	EQUAL(0, at == MAP_FAILED);
+	EQUAL(7, ((int (*)(void))at)());
+	EQUAL(1, mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, -1, 0) == MAP_FAILED && errno == EBADF);
+	at = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	EQUAL(0, at == MAP_FAILED);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The patcher: on programs made here of a few instructions, and on the libc that the test runs with. */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tracer/arch/decode.h"
+#include "tracer/base/io.h"
+#include "tracer/base/mem.h"
+#include "tracer/patch.h"
+#include "tracer/shim/abi.h"
+
+enum { TEXT = 0x1000, FILE_BYTES = 0x3000, ADDRESS = 0x400000, JUMP = 0xe9 };
+
+/* A program with this code at TEXT, a page of it at most, and a symbol where it begins (when has_symbol). */
+static uint8_t *program(const uint8_t *code, size_t size, size_t text_bytes, int has_symbol)
+{
+	uint8_t *file = mem_array(NULL, uint8_t, FILE_BYTES);
+	Elf64_Ehdr *h = (Elf64_Ehdr *)file;
+	memcpy(h->e_ident, ELFMAG, SELFMAG);
+	h->e_ident[EI_CLASS] = ELFCLASS64;
+	h->e_ident[EI_DATA] = ELFDATA2LSB;
+	h->e_type = ET_EXEC;
+	h->e_machine = EM_X86_64;
+	h->e_phoff = sizeof(*h);
+	h->e_phentsize = sizeof(Elf64_Phdr);
+	h->e_phnum = 1;
+	Elf64_Phdr *p = (Elf64_Phdr *)(file + h->e_phoff);
+	*p = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_offset = TEXT, .p_vaddr = ADDRESS,
+			   .p_filesz = text_bytes, .p_memsz = text_bytes };
+	memset(file + TEXT, 0xcc, text_bytes);
+	memcpy(file + TEXT, code, size);
+	if (!has_symbol)
+		return file;
+	Elf64_Sym *symbol = (Elf64_Sym *)(file + 0x2000);
+	*symbol = (Elf64_Sym){ .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), .st_value = ADDRESS };
+	Elf64_Shdr *s = (Elf64_Shdr *)(file + 0x2100);
+	*s = (Elf64_Shdr){ .sh_type = SHT_SYMTAB, .sh_offset = 0x2000, .sh_size = sizeof(*symbol) };
+	h->e_shoff = 0x2100;
+	h->e_shentsize = sizeof(*s);
+	h->e_shnum = 1;
+	return file;
+}
+
+static int out_file(void)
+{
+	char path[] = "/tmp/fakebuild-test-XXXXXX";
+	int fd = mkostemp(path, O_CLOEXEC);
+	assert_true(fd >= 0);
+	unlink(path);
+	return fd;
+}
+
+/* Patch it; ret_text gets what the copy has at TEXT. */
+static struct patch_counts patch(const uint8_t *code, size_t size, size_t text_bytes, int has_symbol,
+				 uint8_t ret_text[0x1000])
+{
+	struct patch_counts counts;
+	CLEANUP_TALLOC uint8_t *file = program(code, size, text_bytes, has_symbol);
+	CLEANUP_CLOSE int fd = out_file();
+	assert_int_equal(patch_copy(file, FILE_BYTES, fd, &counts), 0);
+	memset(ret_text, 0, 0x1000);
+	ssize_t n = pread(fd, ret_text, 0x1000, TEXT);
+	assert_int_equal(n, counts.patched ? 0x1000 : 0);
+	return counts;
+}
+
+#define CODE(name, ...) static const uint8_t name[] = { __VA_ARGS__ }
+CODE(open_call, 0xb8, 0x01, 0x01, 0, 0, 0x0f, 0x05, 0xc3); /* mov $257,%eax; syscall; ret */
+
+static void a_mov_before_the_call_becomes_a_jump(void **state)
+{
+	(void)state;
+	uint8_t text[0x1000];
+	struct patch_counts counts = patch(open_call, sizeof(open_call), 64, 1, text);
+	assert_int_equal(counts.patched, 1);
+	assert_int_equal(text[0], JUMP);
+	assert_memory_equal(text + 5, open_call + 5, 3); /* the call stays */
+	int32_t distance;
+	memcpy(&distance, text + 1, 4);
+	const uint8_t *stub = text + 5 + distance;
+	assert_ptr_equal(stub, text + 64);
+	assert_memory_equal(stub, open_call, 5);
+	assert_memory_equal(stub + 5, "\x48\x8d\x0d", 3); /* lea */
+	memcpy(&distance, stub + 8, 4);
+	assert_ptr_equal(stub + 12 + distance, text + 7); /* behind the call */
+	uint32_t hub = SHIM_HUB;
+	assert_memory_equal(stub + 12, "\xff\x24\x25", 3);
+	assert_memory_equal(stub + 15, &hub, 4);
+}
+
+static void other_instructions_are_moved_together(void **state)
+{
+	(void)state;
+	CODE(code, 0x48, 0x89, 0xdf, 0x48, 0x89, 0xce, 0x0f, 0x05, 0xc3); /* mov %rbx,%rdi; mov %rcx,%rsi; syscall */
+	uint8_t text[0x1000];
+	assert_int_equal(patch(code, sizeof(code), 64, 1, text).patched, 1);
+	assert_int_equal(text[0], JUMP);
+	assert_memory_equal(text + 64, code, 6);
+}
+
+static void calls_that_nobody_answers_are_left_alone(void **state)
+{
+	(void)state;
+	CODE(write_call, 0xb8, 0x01, 0, 0, 0, 0x0f, 0x05, 0xc3);
+	CODE(sigreturn, 0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05);
+	uint8_t text[0x1000];
+	assert_int_equal(patch(write_call, sizeof(write_call), 64, 1, text).cold, 1);
+	assert_int_equal(patch(sigreturn, sizeof(sigreturn), 64, 1, text).cold, 1);
+}
+
+static void a_branch_between_forbids(void **state)
+{
+	(void)state;
+	/* xor %eax,%eax; mov %rbx,%rdi; syscall; jne to the mov; what is moved is xor and mov */
+	CODE(code, 0x31, 0xc0, 0x48, 0x89, 0xdf, 0x0f, 0x05, 0x75, 0xf9, 0xc3);
+	/* the same to the syscall itself is none */
+	CODE(to_call, 0x31, 0xc0, 0x48, 0x89, 0xdf, 0x0f, 0x05, 0x75, 0xfc, 0xc3);
+	uint8_t text[0x1000];
+	assert_int_equal(patch(code, sizeof(code), 64, 1, text).unproven, 1);
+	assert_int_equal(patch(to_call, sizeof(to_call), 64, 1, text).patched, 1);
+}
+
+static void what_depends_on_its_place_is_not_moved(void **state)
+{
+	(void)state;
+	CODE(code, 0x48, 0x8d, 0x3d, 1, 0, 0, 0, 0x0f, 0x05, 0xc3); /* lea 1(%rip),%rdi; syscall */
+	uint8_t text[0x1000];
+	assert_int_equal(patch(code, sizeof(code), 64, 1, text).no_room, 1);
+}
+
+static void no_function_no_proof(void **state)
+{
+	(void)state;
+	uint8_t text[0x1000];
+	assert_int_equal(patch(open_call, sizeof(open_call), 64, 0, text).unproven, 1);
+}
+
+static void a_full_page_has_no_room(void **state)
+{
+	(void)state;
+	uint8_t text[0x1000];
+	assert_int_equal(patch(open_call, sizeof(open_call), 0x1000 - 18, 1, text).no_room, 1);
+	assert_int_equal(patch(open_call, sizeof(open_call), 0x1000 - 19, 1, text).patched, 1);
+}
+
+static void what_is_no_program_is_refused(void **state)
+{
+	(void)state;
+	struct patch_counts counts;
+	CLEANUP_CLOSE int fd = out_file();
+	CLEANUP_TALLOC uint8_t *file = program(open_call, sizeof(open_call), 64, 1);
+	assert_int_equal(patch_copy((const uint8_t *)"#!/bin/sh\n", 10, fd, &counts), -ENOEXEC);
+	file[EI_CLASS] = ELFCLASS32;
+	assert_int_equal(patch_copy(file, FILE_BYTES, fd, &counts), -ENOEXEC);
+	file[EI_CLASS] = ELFCLASS64;
+	/* Tables that lead out of the file. */
+	Elf64_Phdr *p = (Elf64_Phdr *)(file + sizeof(Elf64_Ehdr));
+	p->p_offset = TEXT;
+	p->p_filesz = FILE_BYTES;
+	assert_int_equal(patch_copy(file, FILE_BYTES, fd, &counts), 0);
+	assert_int_equal(counts.patched, 0);
+	((Elf64_Ehdr *)file)->e_phoff = UINT64_MAX - 8;
+	assert_int_equal(patch_copy(file, FILE_BYTES, fd, &counts), -ENOEXEC);
+}
+
+/* In the libc of this test: where the copy differs there is a jump before a call, or the page's end. */
+static void a_libc_is_patched_at_its_calls_only(void **state)
+{
+	(void)state;
+	const char *path = NULL;
+	char line[512], name[256] = "";
+	FILE *maps = fopen("/proc/self/maps", "re");
+	while (maps && !path && fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%*s %*s %*s %*s %*s %255[^\n]", name) == 1 && strstr(name, "/libc.so"))
+			path = name;
+	if (maps)
+		fclose(maps);
+	char *bytes;
+	size_t size;
+	if (!path || io_read_file(NULL, AT_FDCWD, path, 64 << 20, &bytes, &size, NULL) < 0) {
+		skip();
+		return;
+	}
+	struct patch_counts counts;
+	CLEANUP_CLOSE int fd = out_file();
+	assert_int_equal(patch_copy((const uint8_t *)bytes, size, fd, &counts), 0);
+	assert_true(counts.patched >= 10);
+	const Elf64_Ehdr *h = (const Elf64_Ehdr *)bytes;
+	const Elf64_Phdr *p = (const Elf64_Phdr *)(bytes + h->e_phoff);
+	while (p->p_type != PT_LOAD || !(p->p_flags & PF_X))
+		p++;
+	CLEANUP_TALLOC uint8_t *copy = mem_array(NULL, uint8_t, p->p_filesz);
+	assert_int_equal(pread(fd, copy, p->p_filesz, p->p_offset), p->p_filesz);
+	const uint8_t *original = (const uint8_t *)bytes + p->p_offset;
+	unsigned jumps = 0;
+	for (size_t at = 0; at < p->p_filesz; at++) {
+		if (copy[at] == original[at])
+			continue;
+		assert_int_equal(copy[at], JUMP);
+		jumps++;
+		while (memcmp(original + at, "\x0f\x05", 2) != 0)
+			at++;
+		assert_memory_equal(copy + at, "\x0f\x05", 2);
+	}
+	assert_int_equal(jumps, counts.patched);
+	talloc_free(bytes);
+}
+
+static void instructions_have_their_length(void **state)
+{
+	(void)state;
+	static const struct {
+		uint8_t length, code[15];
+	} known[] = {
+		{ 1, { 0x90 } },
+		{ 2, { 0x0f, 0x05 } },
+		{ 3, { 0x48, 0x89, 0xe5 } },
+		{ 4, { 0xf3, 0x0f, 0x1e, 0xfa } },
+		{ 5, { 0xb8, 1, 0, 0, 0 } },
+		{ 5, { 0x4c, 0x89, 0x5c, 0x24, 0x08 } },
+		{ 6, { 0x0f, 0x84, 0, 0, 0, 0 } },
+		{ 7, { 0x48, 0x8b, 0x05, 0, 0, 0, 0 } },
+		{ 8, { 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0 } },
+		{ 9, { 0x64, 0x48, 0x8b, 0x04, 0x25, 0x28, 0, 0, 0 } },
+		{ 10, { 0x48, 0xb8, 1, 2, 3, 4, 5, 6, 7, 8 } },
+		{ 4, { 0xc5, 0xfd, 0x6f, 0x06 } },
+		{ 6, { 0x62, 0xf1, 0x7c, 0x48, 0x10, 0x00 } },
+		{ 6, { 0xf7, 0x04, 0x24, 1, 0, 0 } }, /* cut off: test $imm32,(%rsp) has seven bytes */
+	};
+	struct instruction is;
+	for (size_t i = 0; i + 1 < sizeof(known) / sizeof(*known); i++) {
+		assert_true(decode_instruction(known[i].code, 15, &is));
+		assert_int_equal(is.length, known[i].length);
+		assert_false(decode_instruction(known[i].code, known[i].length - 1, &is));
+	}
+	assert_false(decode_instruction(known[13].code, 6, &is));
+	assert_true(decode_instruction((const uint8_t *)"\xeb\xfe", 2, &is));
+	assert_true(is.has_target && is.is_bound);
+	assert_int_equal(is.target, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_mov_before_the_call_becomes_a_jump),
+		cmocka_unit_test(other_instructions_are_moved_together),
+		cmocka_unit_test(calls_that_nobody_answers_are_left_alone),
+		cmocka_unit_test(a_branch_between_forbids),
+		cmocka_unit_test(what_depends_on_its_place_is_not_moved),
+		cmocka_unit_test(no_function_no_proof),
+		cmocka_unit_test(a_full_page_has_no_room),
+		cmocka_unit_test(what_is_no_program_is_refused),
+		cmocka_unit_test(a_libc_is_patched_at_its_calls_only),
+		cmocka_unit_test(instructions_have_their_length),
+	};
+	return cmocka_run_group_tests_name("patch", tests, NULL, NULL);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How long instructions are and where they branch to: as much decoding as moving a few of them needs. */
+#ifndef FAKEBUILD_DECODE_H
+#define FAKEBUILD_DECODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct instruction {
+	unsigned length;  /* bytes */
+	bool is_bound;    /* means something else at another address: a branch, or relative to the instruction pointer */
+	bool is_syscall;
+	bool has_target;  /* a direct branch or call ... */
+	int64_t target;   /* ... to this many bytes from the instruction's start */
+	bool sets_number; /* loads a constant into the register of the system call's number */
+	uint32_t number;
+};
+
+/*
+ * Decode one instruction of at most `room` bytes.  False when it is none, is cut off, or is of a kind that
+ * compilers do not make for user programs.  Source: Intel SDM volume 2, appendix A, in 64-bit mode.
+ */
+bool decode_instruction(const uint8_t *code, size_t room, struct instruction *ret);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the folder of patched copies and the table of files that were looked at in this run. */
+#include "tracer/code.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tracer/base/io.h"
+#include "tracer/base/mem.h"
+#include "tracer/patch.h"
+#include "tracer/path.h"
+
+#define FILES ((struct shim_file *)SHIM_FILES)
+
+/* Of the patcher: another one makes other copies. */
+enum { VERSION = 2 };
+/* Larger programs bring their own code generators along; libcs are below 3 MiB. */
+enum { LOOKED_AT_MAX_BYTES = 128 << 20 };
+
+static char folder[PATH_MAX];
+static char *origins[SHIM_FILE_COUNT];
+static bool is_full;
+
+void code_open(const char *dir)
+{
+	for (unsigned i = 0; i < SHIM_FILE_COUNT; i++)
+		TALLOC_FREE(origins[i]);
+	is_full = strlen(dir) > 90 || io_mkdir_p(AT_FDCWD, dir, 0700) < 0;
+	snprintf(folder, sizeof(folder), "%s", dir);
+}
+
+/* The offset of the page where the executable segment begins; -1: there is none that can be patched. */
+static int64_t text_offset(int fd)
+{
+	struct {
+		Elf64_Ehdr head;
+		char rest[4096 - sizeof(Elf64_Ehdr)];
+	} page;
+	ssize_t n = pread(fd, &page, sizeof(page), 0);
+	const Elf64_Ehdr *h = &page.head;
+	if (n < (ssize_t)sizeof(*h) || memcmp(h->e_ident, ELFMAG, SELFMAG) != 0 || h->e_ident[EI_CLASS] != ELFCLASS64 ||
+	    h->e_phentsize != sizeof(Elf64_Phdr) || h->e_phoff % 8 ||
+	    h->e_phoff + h->e_phnum * sizeof(Elf64_Phdr) > (size_t)n)
+		return -1;
+	const Elf64_Phdr *p = (const Elf64_Phdr *)((const char *)&page + h->e_phoff);
+	for (unsigned i = 0; i < h->e_phnum; i++)
+		if (p[i].p_type == PT_LOAD && (p[i].p_flags & PF_X))
+			return p[i].p_offset / 4096 * 4096;
+	return -1;
+}
+
+/* Make the copy, or an empty file that says that there is nothing to patch.  Its size, or -errno. */
+static int64_t make_copy(int fd, const struct stat *st, const char *copy)
+{
+	CLEANUP_TALLOC char *temporary = mem_printf(NULL, "%s.tmp-%d", copy, (int)getpid());
+	CLEANUP_CLOSE int out = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (out < 0)
+		return -errno;
+	struct patch_counts counts;
+	void *bytes = mmap(NULL, st->st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	int r = bytes == MAP_FAILED ? -errno : patch_copy(bytes, st->st_size, out, &counts);
+	if (bytes != MAP_FAILED)
+		munmap(bytes, st->st_size);
+	if (r == -ENOEXEC)
+		r = ftruncate(out, 0) < 0 ? -errno : 0;
+	struct stat made;
+	if (r == 0 && (fchmod(out, 0500) < 0 || fstat(out, &made) < 0 || rename(temporary, copy) < 0))
+		r = -errno;
+	if (r < 0) {
+		unlink(temporary);
+		return r;
+	}
+	return made.st_size;
+}
+
+static bool look(const struct stat *st, const char *host_path, struct shim_file *ret)
+{
+	struct stat is;
+	int n = snprintf(ret->copy, sizeof(ret->copy), "%s/%llx-%llx-%llx-%llx.%llx-%llx.%llx-%d", folder,
+			 (unsigned long long)ret->dev, (unsigned long long)ret->ino, (unsigned long long)ret->size,
+			 (unsigned long long)ret->mtime, (unsigned long long)ret->mtime_nsec,
+			 (unsigned long long)ret->ctime, (unsigned long long)ret->ctime_nsec, VERSION);
+	if (n < 0 || (size_t)n >= sizeof(ret->copy))
+		return false;
+	CLEANUP_CLOSE int fd = open(host_path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &is) < 0 || is.st_ino != st->st_ino || is.st_dev != st->st_dev)
+		return false;
+	struct stat made;
+	int64_t size = stat(ret->copy, &made) == 0 ? made.st_size : make_copy(fd, &is, ret->copy);
+	if (size < 0)
+		return false;
+	int64_t offset = size ? text_offset(fd) : -1;
+	ret->kind = offset >= 0 ? FILE_COPIED : FILE_PLAIN;
+	ret->text_offset = offset;
+	return true;
+}
+
+static bool is_same(const struct shim_file *e, const struct stat *st)
+{
+	return e->ino == st->st_ino && e->dev == st->st_dev && e->size == (uint64_t)st->st_size &&
+	       e->mtime == st->st_mtim.tv_sec && e->mtime_nsec == st->st_mtim.tv_nsec &&
+	       (e->is_shared ? !(st->st_mode & 0222) :
+			       e->ctime == st->st_ctim.tv_sec && e->ctime_nsec == st->st_ctim.tv_nsec);
+}
+
+const struct shim_file *code_of(const struct stat *st, const char *host_path)
+{
+	struct shim_file *e = NULL;
+	/* One place stays free, for the shim's search to end. */
+	for (unsigned n = 0, i = st->st_ino; n < SHIM_FILE_COUNT - 1; n++, i++) {
+		e = &FILES[i % SHIM_FILE_COUNT];
+		if (e->kind == FILE_UNKNOWN)
+			break;
+		if (is_same(e, st))
+			return e;
+		e = NULL;
+	}
+	if (!e || is_full || !S_ISREG(st->st_mode) || st->st_size > LOOKED_AT_MAX_BYTES || st->st_size < 64)
+		return NULL;
+	struct shim_file made = { .dev = st->st_dev, .ino = st->st_ino, .size = st->st_size,
+				  .mtime = st->st_mtim.tv_sec, .mtime_nsec = st->st_mtim.tv_nsec };
+	/* A layer's file is never written; its ctime changes with each container that links to it. */
+	made.is_shared = meta_is_shared(session.meta, st);
+	if (!made.is_shared) {
+		made.ctime = st->st_ctim.tv_sec;
+		made.ctime_nsec = st->st_ctim.tv_nsec;
+	}
+	if (!look(st, host_path, &made))
+		return NULL;
+	uint32_t kind = made.kind;
+	made.kind = FILE_UNKNOWN;
+	*e = made;
+	origins[e - FILES] = mem_strdup(NULL, host_path);
+	__atomic_store_n(&e->kind, kind, __ATOMIC_RELEASE);
+	return e;
+}
+
+const char *code_origin(const char *copy)
+{
+	size_t length = strlen(folder);
+	if (strncmp(copy, folder, length) != 0)
+		return NULL;
+	for (unsigned i = 0; i < SHIM_FILE_COUNT; i++)
+		if (FILES[i].kind == FILE_COPIED && strcmp(FILES[i].copy, copy) == 0)
+			return origins[i];
+	return NULL;
+}

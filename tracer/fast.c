@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns the states and prefixes that the shim reads, and which process is in which state.  Patched code is
+ * code.c's; taking a thread out of the shim is the architecture's (arch_leave_shim).
+ */
+#include "tracer/fast.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "tracer/arena.h"
+#include "tracer/base/mem.h"
+#include "tracer/code.h"
+#include "tracer/core/prefix.h"
+#include "tracer/memory.h"
+
+#define SHARED ((struct shim_shared *)SHIM_SHARED)
+#define STATES ((struct shim_state *)SHIM_STATES)
+#define PREFIXES ((struct shim_prefix *)SHIM_PREFIXES)
+
+enum { BASE_BUCKETS = 1024, BASES_MAX = 65536 };
+
+/* Numbers for directories that typed paths begin at; a number is never given twice. */
+struct base {
+	struct base *next;
+	uint32_t number;
+	char name[];
+};
+
+static struct {
+	bool is_on;
+	uint32_t references[SHIM_STATE_COUNT];
+	uint32_t state_count; /* states above were never used */
+	struct base *bases[BASE_BUCKETS];
+	uint32_t last_base, base_count;
+	void *memory; /* of the bases */
+} fast;
+
+bool fast_is_on(void)
+{
+	return fast.is_on;
+}
+
+/* ---- bases ---- */
+
+static uint32_t base_of(const char *name)
+{
+	uint32_t length = strlen(name), bucket = prefix_hash(name, length) % BASE_BUCKETS;
+	for (struct base *b = fast.bases[bucket]; b; b = b->next)
+		if (strcmp(b->name, name) == 0)
+			return b->number;
+	if (++fast.base_count > BASES_MAX) {
+		/* Forgotten ones get new numbers when they come again; their prefixes are found no more. */
+		TALLOC_FREE(fast.memory);
+		memset(fast.bases, 0, sizeof(fast.bases));
+		fast.base_count = 1;
+	}
+	if (!fast.memory)
+		fast.memory = mem_must(talloc_new(NULL));
+	struct base *b = mem_must(talloc_zero_size(fast.memory, sizeof(*b) + length + 1));
+	b->number = ++fast.last_base;
+	b->next = fast.bases[bucket];
+	memcpy(b->name, name, length + 1);
+	fast.bases[bucket] = b;
+	return b->number;
+}
+
+static uint32_t root_base(const struct fs *fs, const struct mounts *mounts)
+{
+	char name[PATH_ROOM + 32];
+	snprintf(name, sizeof(name), "%u:%s", mounts->serial, fs->root);
+	return base_of(name);
+}
+
+static uint32_t cwd_base(const struct fs *fs, const struct mounts *mounts)
+{
+	char name[2 * PATH_ROOM + 32];
+	snprintf(name, sizeof(name), "%u:%s:%s", mounts->serial, fs->root, fs->cwd);
+	return base_of(name);
+}
+
+/* ---- states ---- */
+
+static uint32_t rights(const struct cred *c)
+{
+	static const enum capability making[] = { CAPABILITY_CHOWN, CAPABILITY_FOWNER, CAPABILITY_FSETID };
+	uint64_t all_access = UINT64_C(1) << CAPABILITY_DAC_OVERRIDE | UINT64_C(1) << CAPABILITY_DAC_READ_SEARCH;
+	/* access(2) asks for the real id, and then for all that is permitted. */
+	if ((c->effective & all_access) != all_access || (c->permitted & all_access) != all_access || c->ruid != 0)
+		return 0;
+	bool makes = c->fsuid == 0 && c->fsgid == 0;
+	for (size_t i = 0; i < sizeof(making) / sizeof(*making); i++)
+		makes = makes && cred_has(c, making[i]);
+	return STATE_LOOKS_AS_ROOT | (makes ? STATE_MAKES_AS_ROOT : 0u);
+}
+
+static void describe_cwd(struct shim_state *s, const struct fs *fs, const struct mounts *mounts)
+{
+	const struct mount *m = mounts_of(mounts, fs->cwd);
+	const char *rest = fs->cwd + (m->guest_length == 1 ? 0 : m->guest_length);
+	const char *tail = strcmp(rest, "/") == 0 ? "" : rest;
+	struct tracee viewer = { .fs = (struct fs *)(uintptr_t)fs };
+	char view[PATH_ROOM];
+	if (fs->has_lost_cwd || fs->is_cwd_elsewhere ||
+	    (m->flags & (BINDING_PROC | BINDING_READ_ONLY)) || !path_to_view(&viewer, fs->cwd, view, sizeof(view)))
+		return;
+	int n = snprintf(s->cwd_host, sizeof(s->cwd_host), "%s%s", m->host, tail);
+	size_t length = strlen(view);
+	if (view[0] != '/' || n <= 0 || (size_t)n >= sizeof(s->cwd_host) - 8 || length >= sizeof(s->cwd_view) - 8)
+		return;
+	memcpy(s->cwd_view, view, length + 1);
+	s->cwd_host_length = n;
+	s->cwd_view_length = length;
+	s->cwd_base = cwd_base(fs, mounts);
+	s->flags |= STATE_HAS_CWD;
+}
+
+uint32_t fast_state(const struct cred *cred, const struct fs *fs, const struct mounts *mounts)
+{
+	if (!fast.is_on)
+		return 0;
+	struct shim_state s = { .flags = rights(cred), .ruid = cred->ruid, .euid = cred->euid, .rgid = cred->rgid,
+				.egid = cred->egid, .root_base = root_base(fs, mounts) };
+	describe_cwd(&s, fs, mounts);
+	uint32_t unused = 0;
+	for (uint32_t i = 1; i < fast.state_count; i++) {
+		if (memcmp(&STATES[i], &s, sizeof(s)) == 0) {
+			fast.references[i]++;
+			return i;
+		}
+		if (!fast.references[i])
+			unused = i;
+	}
+	if (!unused && fast.state_count < SHIM_STATE_COUNT)
+		unused = fast.state_count++;
+	if (!unused)
+		return 0;
+	STATES[unused] = s;
+	fast.references[unused] = 1;
+	return unused;
+}
+
+uint32_t fast_get(uint32_t state)
+{
+	if (state)
+		fast.references[state]++;
+	return state;
+}
+
+void fast_put(uint32_t state)
+{
+	if (state && fast.references[state])
+		fast.references[state]--;
+}
+
+/* Tell the process its state.  What cannot be told is told at the next exec. */
+static void enter_state(struct tracee *t, uint32_t state)
+{
+	struct mm *mm = t->process->mm;
+	uint32_t old = mm->state;
+	if (state == old) {
+		fast_put(state);
+		return;
+	}
+	mm->state = state;
+	if (memory_write(t, SHIM_STATE, &state, sizeof(state)) == 0) {
+		fast_put(old);
+		return;
+	}
+	/* Its reference is kept: the shim may still be in the old state. */
+	fast_put(state);
+	mm->state = old;
+}
+
+void fast_disable(struct tracee *t)
+{
+	struct mm *mm = t->process->mm;
+	if (!fast.is_on || mm->is_off)
+		return;
+	mm->is_off = true;
+	enter_state(t, 0);
+}
+
+void fast_update(struct tracee *t)
+{
+	if (!fast.is_on || !t->is_known || !t->has_shim || !t->process || t->process->mm->is_off)
+		return;
+	struct process *p = t->process;
+	struct mm *mm = p->mm;
+	/* Threads in different places have no state that is right for all of them. */
+	if (p->users > 1 && t->fs->users < p->users) {
+		fast_disable(t);
+		return;
+	}
+	uint32_t state = fast_state(&t->cred, t->fs, t->mounts);
+	if (mm->users > 1 && state != mm->state) {
+		mm->is_divided = true;
+		fast_put(state);
+		state = 0;
+	}
+	enter_state(t, state);
+}
+
+static int update_one(struct tracee *t, void *arg)
+{
+	(void)arg;
+	if (t->is_known && t->process && t->tid == t->process->pid)
+		fast_update(t);
+	return 0;
+}
+
+static void note_mounts(const struct mounts *m)
+{
+	for (size_t i = 0; i < m->count; i++) {
+		const struct mount *at = m->list[i];
+		const char *name = strrchr(at->guest, '/') + 1;
+		struct stat st;
+		prefix_add_mount_name(SHARED->mount_names, prefix_hash(name, strlen(name)));
+		/* Nobody may write to sysfs; that needs no flag of ours. */
+		if ((at->flags & BINDING_READ_ONLY) && strcmp(at->fs_type, "sysfs") != 0 &&
+		    stat(at->host_length ? at->host : "/", &st) == 0 && S_ISDIR(st.st_mode))
+			SHARED->flags |= SHARED_READ_ONLY_TREES;
+	}
+}
+
+static int note_mounts_of(struct tracee *t, void *arg)
+{
+	const struct mounts **last = arg;
+	if (t->mounts && t->mounts != *last)
+		note_mounts(t->mounts);
+	*last = t->mounts;
+	return 0;
+}
+
+void fast_update_all(void)
+{
+	const struct mounts *last = NULL;
+	if (!fast.is_on)
+		return;
+	tracee_each(note_mounts_of, &last);
+	tracee_each(update_one, NULL);
+}
+
+struct heir {
+	const struct mm *mm;
+	struct tracee *t;
+};
+
+static int find_heir(struct tracee *t, void *arg)
+{
+	struct heir *h = arg;
+	if (!t->is_known || !t->process || t->process->mm != h->mm)
+		return 0;
+	h->t = t;
+	return 1;
+}
+
+void fast_memory_left(struct mm *mm)
+{
+	struct heir h = { mm, NULL };
+	if (!fast.is_on || !mm->is_divided || mm->users > 1)
+		return;
+	mm->is_divided = false;
+	tracee_each(find_heir, &h);
+	if (h.t)
+		fast_update(h.t);
+}
+
+void fast_forked(struct tracee *child)
+{
+	static const uint32_t unlocked[SHIM_FRAME_COUNT];
+	struct mm *mm = child->process->mm;
+	if (!fast.is_on || mm->is_off || mm->users > 1)
+		return;
+	memory_write(child, SHIM_LOCKS, unlocked, sizeof(unlocked));
+	memory_write(child, SHIM_STATE, &mm->state, sizeof(mm->state));
+}
+
+/* ---- prefixes ---- */
+
+/* Does what is made in this directory get nothing from it: no group, no ACL? */
+static bool is_plain(const struct object *at)
+{
+	struct stat st;
+	struct meta_entry entry;
+	if (lstat(path_short(at->host), &st) < 0)
+		return false;
+	meta_get_or_default(session.meta, &st, &entry);
+	return !(entry.mode & S_ISGID) && !entry.xattr;
+}
+
+void fast_publish(const struct tracee *t, bool from_root, const char *typed, size_t length, const struct object *at)
+{
+	const uint32_t state = fast.is_on ? t->process->mm->state : 0;
+	if (!state || (at->mount->flags & BINDING_PROC))
+		return;
+	bool ends_in_slash = at->host[at->host_length - 1] == '/';
+	size_t host_length = at->host_length + !ends_in_slash;
+	uint32_t base = from_root ? STATES[state].root_base : STATES[state].cwd_base;
+	uint32_t hash = prefix_hash(typed, length);
+	struct shim_prefix *e = &PREFIXES[prefix_index(base, hash)];
+	uint64_t generation = meta_generation(session.meta);
+	if (!base || length + host_length + 8 > sizeof(e->text))
+		return;
+	if (e->base == base && e->hash == hash && e->key_length == length && e->generation == generation &&
+	    memcmp(e->text, typed, length) == 0)
+		return;
+	uint32_t flags = (at->mount->flags & BINDING_READ_ONLY ? PREFIX_READ_ONLY : 0u) | (is_plain(at) ? PREFIX_PLAIN : 0u);
+	__atomic_store_n(&e->sequence, e->sequence | 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	e->base = base;
+	e->hash = hash;
+	e->key_length = length;
+	e->host_length = host_length;
+	e->generation = generation;
+	e->flags = flags;
+	memcpy(e->text, typed, length);
+	memcpy(e->text + length, at->host, at->host_length);
+	e->text[length + host_length - 1] = '/';
+	__atomic_store_n(&e->sequence, (e->sequence | 1) + 1, __ATOMIC_RELEASE);
+}
+
+void fast_note_proc_directory(void)
+{
+	if (fast.is_on)
+		SHARED->flags |= SHARED_PROC_DESCRIPTORS;
+}
+
+/* ---- a run ---- */
+
+void fast_open(struct tracee *first)
+{
+	struct stat root, proc;
+	struct iovec none = { NULL, 0 };
+	memset(&fast, 0, sizeof(fast));
+	if ((session.config->flags & TRACER_NO_FAST_PATH) || !meta_path(session.meta) ||
+	    stat(session.config->root, &root) < 0)
+		return;
+	/* Processes are told their state while they run. */
+	if (process_vm_writev(getpid(), &none, 1, &none, 1, 0) < 0)
+		return;
+	CLEANUP_TALLOC char *link = mem_printf(NULL, "%s/table", session.run_dir);
+	if (symlink(meta_path(session.meta), link) < 0)
+		return;
+	fast.is_on = true;
+	fast.state_count = 1;
+	SHARED->uid = session.uid;
+	SHARED->gid = session.gid;
+	SHARED->root_dev = root.st_dev;
+	SHARED->proc_dev = stat("/proc", &proc) == 0 ? proc.st_dev : 0;
+	SHARED->random = session.config->fall_through;
+	note_mounts(first->mounts);
+	code_open(session.config->code_dir ? session.config->code_dir : session.run_dir);
+}
+
+void fast_close(void)
+{
+	TALLOC_FREE(fast.memory);
+	fast.is_on = false;
+}

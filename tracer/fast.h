@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tracer's side of the fast path: it fills the tables that the shim reads (shim/abi.h), and takes
+ * threads out of the shim before anybody could see them there.
+ */
+#ifndef FAKEBUILD_FAST_H
+#define FAKEBUILD_FAST_H
+
+#include "tracer/path.h"
+
+/* After the arena is open and the first tracee has its mounts: is the fast path used in this run? */
+void fast_open(struct tracee *first);
+void fast_close(void);
+bool fast_is_on(void);
+
+/*
+ * The state (struct shim_state) of a program with these credentials in this place, 0 when there is none or
+ * the fast path is off.  The caller has a reference to it, which fast_put gives back.
+ */
+uint32_t fast_state(const struct cred *cred, const struct fs *fs, const struct mounts *mounts);
+void fast_put(uint32_t state);
+uint32_t fast_get(uint32_t state);
+
+/* The tracee's identity, root, cwd or mounts have changed: tell its process. */
+void fast_update(struct tracee *t);
+/* A mount table or the place of directories has changed: tell all. */
+void fast_update_all(void);
+/* Some process left a memory that it shared (vfork), by exec or exit: the others may go on. */
+void fast_memory_left(struct mm *mm);
+/* The memory of a new process is a copy, perhaps of one whose other threads were in the shim. */
+void fast_forked(struct tracee *child);
+/* From now on the process' calls all come to the tracer, until its next exec. */
+void fast_disable(struct tracee *t);
+
+/* A directory part, as typed, led here from the root (from_root) or from the cwd. */
+void fast_publish(const struct tracee *t, bool from_root, const char *typed, size_t length, const struct object *at);
+/* A directory of /proc is or was open. */
+void fast_note_proc_directory(void);
+
+#endif

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns the patcher.  A site is patched only when it is proven: a function known by a symbol or by the
+ * unwind table leads to it instruction by instruction, and no branch goes between what is moved.
+ */
+#include "tracer/patch.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tracer/arch/decode.h"
+#include "tracer/base/mem.h"
+#include "tracer/shim/abi.h"
+#include "tracer/shim/calls.h"
+
+enum { PAGE = 4096, JUMP_BYTES = 5, MOVED_MAX = 15, TAIL_BYTES = 14, LOOK_BACK = 8, SEGMENTS_MAX = 64 };
+
+struct list {
+	uint64_t *items;
+	size_t count;
+};
+
+struct elf {
+	const uint8_t *bytes;
+	size_t size;
+	const Elf64_Phdr *segments;
+	unsigned segment_count;
+	struct list starts; /* addresses of functions, ascending */
+};
+
+/* An executable segment that is being patched, with the whole pages around it. */
+struct text {
+	uint8_t *bytes;
+	size_t size;
+	uint64_t file_offset, address; /* of bytes[0] */
+	size_t begin, end;             /* of the segment in bytes */
+	size_t room;                   /* where the next stub goes */
+};
+
+struct site {
+	size_t from, call; /* in text.bytes: first byte that is moved, the syscall */
+	unsigned pieces;   /* instructions moved */
+	bool is_cold, is_short;
+};
+
+static void list_add(struct elf *e, struct list *l, uint64_t value)
+{
+	if ((l->count & (l->count - 1)) == 0)
+		l->items = mem_grow(e, l->items, uint64_t, l->count ? l->count * 2 : 16);
+	l->items[l->count++] = value;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+/* Is [offset, offset + length) inside the file? */
+static bool has(const struct elf *e, uint64_t offset, uint64_t length)
+{
+	return offset <= e->size && length <= e->size - offset;
+}
+
+static bool open_elf(struct elf *e)
+{
+	const Elf64_Ehdr *h = (const Elf64_Ehdr *)e->bytes;
+	if (e->size < sizeof(*h) || memcmp(h->e_ident, ELFMAG, SELFMAG) != 0 || h->e_ident[EI_CLASS] != ELFCLASS64 ||
+	    h->e_machine != EM_X86_64 || h->e_phentsize != sizeof(Elf64_Phdr) || h->e_phnum > SEGMENTS_MAX ||
+	    !has(e, h->e_phoff, h->e_phnum * sizeof(Elf64_Phdr)) || h->e_phoff % 8)
+		return false;
+	e->segments = (const Elf64_Phdr *)(e->bytes + h->e_phoff);
+	e->segment_count = h->e_phnum;
+	return true;
+}
+
+/* ---- where functions begin ---- */
+
+static void add_symbols(struct elf *e)
+{
+	const Elf64_Ehdr *h = (const Elf64_Ehdr *)e->bytes;
+	if (!h->e_shoff || h->e_shentsize != sizeof(Elf64_Shdr) || h->e_shoff % 8 ||
+	    !has(e, h->e_shoff, (uint64_t)h->e_shnum * sizeof(Elf64_Shdr)))
+		return;
+	const Elf64_Shdr *section = (const Elf64_Shdr *)(e->bytes + h->e_shoff);
+	for (unsigned i = 0; i < h->e_shnum; i++) {
+		if ((section[i].sh_type != SHT_SYMTAB && section[i].sh_type != SHT_DYNSYM) || section[i].sh_offset % 8 ||
+		    !has(e, section[i].sh_offset, section[i].sh_size))
+			continue;
+		const Elf64_Sym *symbol = (const Elf64_Sym *)(e->bytes + section[i].sh_offset);
+		for (uint64_t n = section[i].sh_size / sizeof(*symbol); n--; symbol++)
+			if (ELF64_ST_TYPE(symbol->st_info) == STT_FUNC && symbol->st_value)
+				list_add(e, &e->starts, symbol->st_value);
+	}
+}
+
+/*
+ * Is this unwind entry of a signal trampoline?  Its augmentation has an 'S' then, and it begins a byte before the
+ * code, so that the return address, which points at the code's first byte, is found in it (gcc's unwind-dw2).
+ */
+static bool is_of_trampoline(const struct elf *e, uint64_t entry)
+{
+	uint32_t back;
+	if (!has(e, entry, 8))
+		return false;
+	memcpy(&back, e->bytes + entry + 4, 4);
+	uint64_t common = entry + 4 - back;
+	if (!has(e, common, 9 + 8))
+		return false;
+	return memchr(e->bytes + common + 9, 'S', strnlen((const char *)e->bytes + common + 9, 8)) != NULL;
+}
+
+/* .eh_frame_hdr with its search table (Linux Standard Base, section 10.6.2), as all linkers write it. */
+static void add_unwind_table(struct elf *e, const Elf64_Phdr *p)
+{
+	enum { COUNT_UDATA4 = 0x03, TABLE_DATAREL_SDATA4 = 0x3b };
+	const uint8_t *t = e->bytes + p->p_offset;
+	uint32_t count;
+	if (p->p_filesz < 12 || !has(e, p->p_offset, p->p_filesz) || t[0] != 1 || t[2] != COUNT_UDATA4 ||
+	    t[3] != TABLE_DATAREL_SDATA4)
+		return;
+	memcpy(&count, t + 8, 4);
+	for (uint64_t at = 12; count-- && at + 8 <= p->p_filesz; at += 8) {
+		int32_t distance[2]; /* of the function and of its entry */
+		memcpy(distance, t + at, 8);
+		list_add(e, &e->starts, p->p_vaddr + (int64_t)distance[0] + is_of_trampoline(e, p->p_offset + (int64_t)distance[1]));
+	}
+}
+
+static void find_starts(struct elf *e)
+{
+	add_symbols(e);
+	for (unsigned i = 0; i < e->segment_count; i++)
+		if (e->segments[i].p_type == PT_GNU_EH_FRAME)
+			add_unwind_table(e, &e->segments[i]);
+	qsort(e->starts.items, e->starts.count, sizeof(*e->starts.items), by_value);
+}
+
+/* The last start that is not behind `address`; its index, or the count when there is none. */
+static size_t start_before(const struct elf *e, uint64_t address)
+{
+	size_t low = 0, high = e->starts.count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (e->starts.items[middle] <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low ? low - 1 : e->starts.count;
+}
+
+/* ---- sites ---- */
+
+static bool is_hot(uint32_t number)
+{
+	static const uint16_t numbers[] = {
+#define NUMBER(name, number) number,
+		FAST_CALLS(NUMBER)
+#undef NUMBER
+	};
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		if (numbers[i] == number)
+			return true;
+	return false;
+}
+
+/* What was decoded last; at[0] is the newest. */
+struct past {
+	struct {
+		size_t offset;
+		struct instruction is;
+	} at[LOOK_BACK];
+	unsigned count;
+};
+
+static void remember(struct past *p, size_t offset, const struct instruction *is)
+{
+	memmove(p->at + 1, p->at, (LOOK_BACK - 1) * sizeof(*p->at));
+	p->at[0].offset = offset;
+	p->at[0].is = *is;
+	if (p->count < LOOK_BACK)
+		p->count++;
+}
+
+static struct site site_at(size_t call, const struct past *p)
+{
+	struct site s = { .from = call, .call = call };
+	while (call - s.from < JUMP_BYTES && s.pieces < p->count && !p->at[s.pieces].is.is_bound &&
+	       !p->at[s.pieces].is.is_syscall)
+		s.from = p->at[s.pieces++].offset;
+	s.is_short = call - s.from < JUMP_BYTES || call - s.from > MOVED_MAX;
+	/* A number that is not known is taken for a hot one: the hub looks at the real one. */
+	for (unsigned i = 0; i < p->count && !p->at[i].is.has_target; i++) {
+		if (!p->at[i].is.sets_number)
+			continue;
+		s.is_cold = !is_hot(p->at[i].is.number);
+		break;
+	}
+	return s;
+}
+
+static bool is_entered(const struct list *targets, const struct site *s)
+{
+	/* Into one instruction nothing can branch; to the syscall itself anything may. */
+	for (size_t i = 0; i < targets->count && s->pieces > 1; i++)
+		if (targets->items[i] > s->from && targets->items[i] < s->call)
+			return true;
+	return false;
+}
+
+/*
+ * All of a call site's code moves to the stub: [what was there] lea end(%rip),%rcx; jmp *SHIM_HUB.
+ */
+static void write_stub(struct text *t, const struct site *s)
+{
+	static const uint8_t lea_rcx[] = { 0x48, 0x8d, 0x0d }, jump_through[] = { 0xff, 0x24, 0x25 };
+	size_t moved = s->call - s->from;
+	uint8_t *stub = t->bytes + t->room, *at = stub;
+	int32_t distance;
+	uint32_t hub = SHIM_HUB;
+	memcpy(at, t->bytes + s->from, moved);
+	at += moved;
+	memcpy(at, lea_rcx, 3);
+	distance = (int32_t)((int64_t)(s->call + 2) - (at + 7 - t->bytes));
+	memcpy(at + 3, &distance, 4);
+	at += 7;
+	memcpy(at, jump_through, 3);
+	memcpy(at + 3, &hub, 4);
+	t->room += moved + TAIL_BYTES;
+
+	memset(t->bytes + s->from, 0x90, moved);
+	t->bytes[s->from] = 0xe9;
+	distance = (int32_t)((int64_t)(stub - t->bytes) - (int64_t)(s->from + JUMP_BYTES));
+	memcpy(t->bytes + s->from + 1, &distance, 4);
+}
+
+static void patch_site(struct text *t, const struct site *s, const struct list *targets, struct patch_counts *ret)
+{
+	if (s->is_cold)
+		ret->cold++;
+	else if (s->is_short || t->room + (s->call - s->from) + TAIL_BYTES > t->size)
+		ret->no_room++;
+	else if (is_entered(targets, s))
+		ret->unproven++;
+	else {
+		write_stub(t, s);
+		ret->patched++;
+	}
+}
+
+/* From a function's start to its end: its sites, once all its branches are known. */
+static void patch_function(struct elf *e, struct text *t, size_t from, size_t to, struct patch_counts *ret)
+{
+	enum { SITES_MAX = 256 };
+	struct site sites[SITES_MAX];
+	unsigned count = 0;
+	struct list targets = { NULL, 0 };
+	struct past past = { .count = 0 };
+	struct instruction is;
+	for (size_t at = from; at < to && decode_instruction(t->bytes + at, to - at, &is); at += is.length) {
+		if (is.is_syscall && count < SITES_MAX)
+			sites[count++] = site_at(at, &past);
+		if (is.has_target)
+			list_add(e, &targets, at + is.target);
+		remember(&past, at, &is);
+	}
+	for (unsigned i = 0; i < count; i++)
+		patch_site(t, &sites[i], &targets, ret);
+	talloc_free(targets.items);
+}
+
+static void patch_text(struct elf *e, struct text *t, struct patch_counts *ret)
+{
+	size_t done = t->begin;
+	for (size_t at = t->begin; at + 2 <= t->end; at++) {
+		const uint8_t *found = memchr(t->bytes + at, 0x0f, t->end - 1 - at);
+		if (!found)
+			break;
+		at = found - t->bytes;
+		if (found[1] != 0x05 || at < done)
+			continue;
+		size_t i = start_before(e, t->address + at);
+		if (i == e->starts.count || e->starts.items[i] < t->address + t->begin) {
+			ret->unproven++;
+			continue;
+		}
+		size_t from = e->starts.items[i] - t->address, to = t->end;
+		if (i + 1 < e->starts.count && e->starts.items[i + 1] - t->address < to)
+			to = e->starts.items[i + 1] - t->address;
+		patch_function(e, t, from, to, ret);
+		done = to;
+	}
+}
+
+static int copy_text(struct elf *e, const Elf64_Phdr *p, int out_fd, struct patch_counts *ret)
+{
+	size_t skew = p->p_offset % PAGE;
+	struct text t = {
+		.size = (skew + p->p_filesz + PAGE - 1) / PAGE * PAGE,
+		.file_offset = p->p_offset - skew,
+		.address = p->p_vaddr - skew,
+		.begin = skew,
+		.end = skew + p->p_filesz,
+		.room = skew + p->p_filesz,
+	};
+	if (p->p_memsz > p->p_filesz)
+		t.room = t.size; /* what follows is the program's own memory */
+	t.bytes = mem_array(e, uint8_t, t.size);
+	size_t there = e->size - t.file_offset;
+	memcpy(t.bytes, e->bytes + t.file_offset, there < t.size ? there : t.size);
+	patch_text(e, &t, ret);
+	int r = pwrite(out_fd, t.bytes, t.size, t.file_offset) == (ssize_t)t.size ? 0 : -EIO;
+	talloc_free(t.bytes);
+	return r;
+}
+
+int patch_copy(const uint8_t *elf, size_t size, int out_fd, struct patch_counts *ret)
+{
+	CLEANUP_TALLOC struct elf *e = mem_new(NULL, struct elf);
+	e->bytes = elf;
+	e->size = size;
+	*ret = (struct patch_counts){ .patched = 0 };
+	if (!open_elf(e))
+		return -ENOEXEC;
+	find_starts(e);
+	for (unsigned i = 0; i < e->segment_count; i++) {
+		const Elf64_Phdr *p = &e->segments[i];
+		if (p->p_type != PT_LOAD || !(p->p_flags & PF_X) || !p->p_filesz || !has(e, p->p_offset, p->p_filesz) ||
+		    p->p_offset % PAGE != p->p_vaddr % PAGE)
+			continue;
+		int r = copy_text(e, p, out_fd, ret);
+		if (r < 0)
+			return r;
+	}
+	return ret->patched || ftruncate(out_fd, 0) == 0 ? 0 : -errno;
+}

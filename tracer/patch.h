@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The patcher: a copy of an ELF file whose system calls go to the shim first (DESIGN 3.1, the fast path).
+ * It works on files alone, so that it can be tested without any process.
+ *
+ * At a site `syscall` stays where it is; the instructions before it, five bytes or more, become a jump to a
+ * stub, which has them, loads rcx with the address behind the `syscall` and jumps to the shim's hub.
+ * rcx and r11 are what a system call destroys anyway, so a stub needs no stack.  The slow path is a jump
+ * to that very `syscall`.  Stubs lie between the end of an executable segment and the end of its page.
+ */
+#ifndef FAKEBUILD_PATCH_H
+#define FAKEBUILD_PATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct patch_counts {
+	unsigned patched;
+	unsigned unproven; /* no known function leads there instruction by instruction, or a branch does */
+	unsigned no_room;  /* too few bytes before the call, or behind the segment */
+	unsigned cold;     /* of calls that the shim does not answer */
+};
+
+/*
+ * Write to out_fd, an empty file, the executable segments of `elf` (size bytes) with their sites patched;
+ * all else is a hole: only executable mappings are made from it.  0, with nothing written when
+ * ret->patched is 0; -ENOEXEC when it is no 64-bit program or library for this machine; or -errno.
+ */
+int patch_copy(const uint8_t *elf, size_t size, int out_fd, struct patch_counts *ret);
+
+#endif

@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fast path: calls that are answered inside the tracee, on a frame of the hub's, from tables that only
+ * the tracer writes.  What is not the plain case is left to the tracer (SLOW): a handler may give up at any
+ * point before its call has acted, and be interrupted at any point at all.  No lock, no allocation, no
+ * library; nothing is written but the frame and what the call's own arguments point to.
+ */
+#include "tracer/base/meta_format.h"
+#include "tracer/core/prefix.h"
+#include "tracer/shim/abi.h"
+#include "tracer/shim/calls.h"
+
+#ifdef __x86_64__
+enum answer { SLOW = 0, ANSWERED = 1 };
+enum {
+	NR_CLOSE = 3, NR_FSTAT = 5, NR_MMAP = 9, NR_SIGPROCMASK = 14, NR_GETCWD = 79, NR_OPENAT = 257, NR_NEWFSTATAT = 262,
+	NR_READLINKAT = 267, NR_STATX = 332,
+};
+enum { FAULT = -14, NO_ENTRY = -2, ACCESS = -13, LOOP = -40, INVALID = -22 };
+enum { AT_CWD = -100, AT_NOFOLLOW = 0x100, AT_EFFECTIVE = 0x200, AT_NO_MOUNT = 0x800, AT_EMPTY = 0x1000, AT_SYNC = 0x6000 };
+enum { TYPE = 0170000, TYPE_LINK = 0120000, TYPE_DIRECTORY = 0040000, TYPE_FILE = 0100000, TYPE_CHAR = 0020000, TYPE_BLOCK = 0060000 };
+enum { PATH_LIMIT = 4096, LINKS_MAX = 8, NAME_LIMIT = 255 };
+
+#define SHARED ((const struct shim_shared *)SHIM_SHARED)
+#define META ((const struct meta_header *)SHIM_META)
+
+long shim_raw_call(long number, long a, long b, long c, long d, long e, long f);
+void shim_act(struct shim_frame *f, long number, long a, long b, long c, long d);
+long shim_ask(struct shim_frame *f);
+
+/* struct stat of x86-64. */
+struct kernel_stat {
+	uint64_t dev, ino, nlink;
+	uint32_t mode, uid, gid, pad;
+	uint64_t rdev;
+	int64_t size, blksize, blocks, atime, atime_nsec, mtime, mtime_nsec, ctime, ctime_nsec, unused[3];
+};
+_Static_assert(sizeof(struct kernel_stat) == 144, "arch/x86/include/uapi/asm/stat.h");
+
+static inline long raw(long number, long a, long b, long c, long d)
+{
+	return shim_raw_call(number, a, b, c, d, 0, 0);
+}
+
+static enum answer answer(struct shim_frame *f, int64_t result)
+{
+	f->result = result;
+	return ANSWERED;
+}
+
+/* Addresses that are no process' own fault there; most bad pointers are such, and the tracer knows the errno. */
+static bool may_be_mapped(uint64_t address)
+{
+	return address >= 0x10000 && address < 0x7ffffffff000;
+}
+
+static inline uint32_t state_number(void)
+{
+	return *(const volatile uint32_t *)SHIM_STATE;
+}
+
+/* The state that the process is in, when it has these flags; 0: none. */
+static const struct shim_state *state_with(uint32_t flags, uint32_t *ret_number)
+{
+	uint32_t number = state_number();
+	const struct shim_state *s = (const struct shim_state *)SHIM_STATES + number;
+	*ret_number = number;
+	if (number == 0 || number >= SHIM_STATE_COUNT || (s->flags & flags) != flags)
+		return 0;
+	/* Tests have some calls fall through for no reason. */
+	if (SHARED->random && (__builtin_ia32_rdtsc() >> 4) % SHARED->random == 0)
+		return 0;
+	return s;
+}
+
+/* ---- paths ---- */
+
+struct place {
+	const struct shim_state *state;
+	uint32_t number; /* of the state: it must be the same when its fields have been read */
+	long dir_fd;
+	uint32_t name_at; /* in frame->path, of the last component */
+	uint32_t flags;   /* enum shim_prefix_flags */
+	bool is_relative; /* to a descriptor or the cwd: nothing is known of that directory */
+};
+
+static void copy(char *to, const char *from, uint32_t length)
+{
+	/* Both have room for whole words. */
+	for (uint32_t i = 0; i < length; i += 8)
+		__builtin_memcpy(to + i, from + i, 8);
+}
+
+static bool use_prefix(struct shim_frame *f, uint32_t base, uint32_t hash, uint32_t key_length, const char *key,
+		       struct place *p)
+{
+	const struct shim_prefix *e = (const struct shim_prefix *)SHIM_PREFIXES + prefix_index(base, hash);
+	uint32_t sequence = __atomic_load_n(&e->sequence, __ATOMIC_ACQUIRE);
+	uint64_t generation = __atomic_load_n(&META->generation, __ATOMIC_ACQUIRE);
+	uint32_t host_length = e->host_length;
+	if ((sequence & 1) || e->base != base || e->hash != hash || e->key_length != key_length ||
+	    e->generation != generation || key_length + host_length > sizeof(e->text))
+		return false;
+	for (uint32_t i = 0; i < key_length; i++)
+		if (e->text[i] != key[i])
+			return false;
+	copy(f->path, e->text + key_length, host_length);
+	p->flags = e->flags;
+	p->name_at = host_length;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&e->sequence, __ATOMIC_RELAXED) == sequence;
+}
+
+/* Put the host path of `text` (relative to dir_fd) into frame->path; it is copied to frame->link first. */
+static bool find_text(struct shim_frame *f, long dir_fd, const char *text, struct place *p)
+{
+	bool is_absolute = *text == '/';
+	while (*text == '/')
+		text++;
+	uint32_t hash = PREFIX_HASH_START, dir_hash = hash, name_hash = hash, length = 0, dir_length = 0;
+	for (char byte; (byte = text[length]); length++) {
+		if (length == PATH_LIMIT - 1)
+			return false;
+		f->link[length] = byte;
+		hash = prefix_hash_step(hash, byte);
+		name_hash = prefix_hash_step(name_hash, byte);
+		if (byte == '/') {
+			dir_length = length + 1;
+			dir_hash = hash;
+			name_hash = PREFIX_HASH_START;
+		}
+	}
+	uint32_t name_length = length - dir_length;
+	const char *name = f->link + dir_length;
+	f->link[length] = '\0';
+	if (name_length == 0 || name_length > NAME_LIMIT || prefix_is_dot(name, name_length) ||
+	    prefix_is_mount_name(SHARED->mount_names, name_hash))
+		return false;
+	bool has_cwd = p->state->flags & STATE_HAS_CWD;
+	p->is_relative = !is_absolute && dir_length == 0;
+	if (p->is_relative) {
+		if (dir_fd == AT_CWD && !has_cwd)
+			return false;
+		p->dir_fd = dir_fd;
+		p->flags = 0;
+		p->name_at = 0;
+	} else {
+		uint32_t base = is_absolute ? p->state->root_base : dir_fd == AT_CWD && has_cwd ? p->state->cwd_base : 0;
+		if (!base || !use_prefix(f, base, dir_hash, dir_length, f->link, p))
+			return false;
+		p->dir_fd = AT_CWD;
+	}
+	if (state_number() != p->number)
+		return false;
+	copy(f->path + p->name_at, name, name_length + 1);
+	return true;
+}
+
+static bool find(struct shim_frame *f, long dir_fd, uint64_t address, uint32_t flags, struct place *p)
+{
+	p->state = state_with(flags, &p->number);
+	return p->state && may_be_mapped(address) && find_text(f, (int)dir_fd, (const char *)address, p);
+}
+
+/* Could the place be below /proc, where links and files are not what they look like? */
+static bool may_be_proc(const struct place *p)
+{
+	return p->is_relative && p->dir_fd != AT_CWD && (SHARED->flags & SHARED_PROC_DESCRIPTORS);
+}
+
+static bool may_be_read_only(const struct place *p)
+{
+	return p->is_relative ? SHARED->flags & SHARED_READ_ONLY_TREES : p->flags & PREFIX_READ_ONLY;
+}
+
+/* The place is a symlink: go where it leads, when that is in the same directory or absolute. */
+static bool follow(struct shim_frame *f, struct place *p)
+{
+	if (may_be_proc(p))
+		return false;
+	long n = raw(NR_READLINKAT, p->dir_fd, (long)f->path, (long)f->link, PATH_LIMIT);
+	if (n <= 0 || n >= PATH_LIMIT - 1)
+		return false;
+	f->link[n] = '\0';
+	if (f->link[0] == '/')
+		return find_text(f, AT_CWD, f->link, p);
+	uint32_t hash = PREFIX_HASH_START;
+	for (long i = 0; i < n; i++) {
+		if (f->link[i] == '/')
+			return false;
+		hash = prefix_hash_step(hash, f->link[i]);
+	}
+	if (n > NAME_LIMIT || prefix_is_dot(f->link, n) || prefix_is_mount_name(SHARED->mount_names, hash))
+		return false;
+	copy(f->path + p->name_at, f->link, n + 1);
+	return true;
+}
+
+/* ---- stat and its kin ---- */
+
+/* What the table makes of it; false: ask the tracer. */
+static bool show(uint64_t dev, struct meta_sight *s)
+{
+	struct meta_entry entry;
+	bool is_root_dev = dev == SHARED->root_dev;
+	if (dev == SHARED->proc_dev)
+		return false;
+	int found = meta_try_read(META, SHIM_META_BYTES, is_root_dev ? 0 : dev, s->ino, &entry);
+	/* A marked file may have lost its set-id bits to a write: the table must be mended. */
+	if (found < 0 || (found && entry.marks))
+		return false;
+	struct meta_owner owner = { SHARED->uid, SHARED->gid, is_root_dev };
+	meta_show(META->flags, &owner, found ? &entry : 0, s);
+	return true;
+}
+
+static bool show_stat(struct kernel_stat *st)
+{
+	struct meta_sight s = { st->ino, st->nlink, st->rdev, st->mode, st->uid, st->gid };
+	if (!show(st->dev, &s))
+		return false;
+	st->ino = s.ino;
+	st->nlink = s.nlink;
+	st->rdev = s.rdev;
+	st->mode = s.mode;
+	st->uid = s.uid;
+	st->gid = s.gid;
+	return true;
+}
+
+/* Stat the place, and what it leads to.  0, or an errno of the kernel's; 1: ask the tracer. */
+static long stat_place(struct shim_frame *f, struct place *p, bool follows, struct kernel_stat *st)
+{
+	for (unsigned links = 0; links <= LINKS_MAX; links++) {
+		long r = raw(NR_NEWFSTATAT, p->dir_fd, (long)f->path, (long)st, AT_NOFOLLOW);
+		if (r < 0)
+			return r == NO_ENTRY ? r : 1;
+		if (!follows || (st->mode & TYPE) != TYPE_LINK)
+			return show_stat(st) ? 0 : 1;
+		if (st->dev == SHARED->proc_dev || !follow(f, p))
+			return 1;
+	}
+	return 1;
+}
+
+static enum answer stat_path(struct shim_frame *f, long dir_fd, uint64_t path, uint64_t to, bool follows)
+{
+	struct place p;
+	if (!may_be_mapped(to) || !find(f, dir_fd, path, STATE_LOOKS_AS_ROOT, &p))
+		return SLOW;
+	long r = stat_place(f, &p, follows, (struct kernel_stat *)to);
+	return r == 1 ? SLOW : answer(f, r);
+}
+
+static enum answer stat_descriptor(struct shim_frame *f, long fd, uint64_t to)
+{
+	uint32_t number;
+	if (!may_be_mapped(to) || !state_with(STATE_MAKES_AS_ROOT, &number) || raw(NR_FSTAT, fd, to, 0, 0) < 0 ||
+	    !show_stat((struct kernel_stat *)to))
+		return SLOW;
+	return answer(f, 0);
+}
+
+static int fast_stat(struct shim_frame *f)
+{
+	return stat_path(f, AT_CWD, f->argument[0], f->argument[1], true);
+}
+
+static int fast_lstat(struct shim_frame *f)
+{
+	return stat_path(f, AT_CWD, f->argument[0], f->argument[1], false);
+}
+
+static int fast_fstat(struct shim_frame *f)
+{
+	return stat_descriptor(f, (int)f->argument[0], f->argument[1]);
+}
+
+/* "" with AT_EMPTY_PATH: the descriptor itself. */
+static bool is_descriptor(struct shim_frame *f, uint64_t path, uint32_t flags)
+{
+	return (flags & AT_EMPTY) && (int)f->argument[0] >= 0 && may_be_mapped(path) && !*(const char *)path;
+}
+
+static int fast_newfstatat(struct shim_frame *f)
+{
+	uint32_t flags = f->argument[3];
+	if (flags & ~(uint32_t)(AT_NOFOLLOW | AT_NO_MOUNT | AT_EMPTY))
+		return SLOW;
+	if (is_descriptor(f, f->argument[1], flags))
+		return stat_descriptor(f, (int)f->argument[0], f->argument[2]);
+	return stat_path(f, f->argument[0], f->argument[1], f->argument[2], !(flags & AT_NOFOLLOW));
+}
+
+/* The head of struct statx, include/uapi/linux/stat.h. */
+struct kernel_statx {
+	uint32_t mask, blksize;
+	uint64_t attributes;
+	uint32_t nlink, uid, gid;
+	uint16_t mode, spare;
+	uint64_t ino, size, blocks, attributes_mask;
+	uint64_t times[8];
+	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+};
+enum { STATX_BASIC = 0x7ff };
+
+/* new_encode_dev of the kernel, widened as glibc's makedev. */
+static uint64_t device(uint64_t major, uint64_t minor)
+{
+	return (minor & 0xff) | (major & 0xfff) << 8 | (minor & ~UINT64_C(0xff)) << 12 | (major & ~UINT64_C(0xfff)) << 32;
+}
+
+static bool show_statx(struct kernel_statx *x)
+{
+	struct meta_sight s = { x->ino, x->nlink, device(x->rdev_major, x->rdev_minor), x->mode, x->uid, x->gid };
+	if (!show(device(x->dev_major, x->dev_minor), &s))
+		return false;
+	x->ino = s.ino;
+	x->nlink = s.nlink;
+	x->mode = s.mode;
+	x->uid = s.uid;
+	x->gid = s.gid;
+	x->rdev_major = (s.rdev >> 8 & 0xfff) | (s.rdev >> 32 & ~UINT64_C(0xfff));
+	x->rdev_minor = (s.rdev & 0xff) | (s.rdev >> 12 & ~UINT64_C(0xff));
+	return true;
+}
+
+static int fast_statx(struct shim_frame *f)
+{
+	uint32_t flags = f->argument[2], mask = f->argument[3], number;
+	struct kernel_statx *x = (struct kernel_statx *)f->argument[4];
+	struct place p;
+	if ((flags & ~(uint32_t)(AT_NOFOLLOW | AT_NO_MOUNT | AT_EMPTY | AT_SYNC)) || (mask & 0x80000000u) ||
+	    !may_be_mapped(f->argument[4]))
+		return SLOW;
+	if (is_descriptor(f, f->argument[1], flags)) {
+		if (!state_with(STATE_MAKES_AS_ROOT, &number) ||
+		    shim_raw_call(NR_STATX, (int)f->argument[0], f->argument[1], flags, mask, (long)x, 0) < 0 || !show_statx(x))
+			return SLOW;
+		return answer(f, 0);
+	}
+	if (!find(f, f->argument[0], f->argument[1], STATE_LOOKS_AS_ROOT, &p))
+		return SLOW;
+	for (unsigned links = 0; links <= LINKS_MAX; links++) {
+		long r = shim_raw_call(NR_STATX, p.dir_fd, (long)f->path, flags | AT_NOFOLLOW, mask, (long)x, 0);
+		if (r < 0)
+			return r == NO_ENTRY ? answer(f, r) : SLOW;
+		if ((flags & AT_NOFOLLOW) || (x->mode & TYPE) != TYPE_LINK)
+			return show_statx(x) ? answer(f, 0) : SLOW;
+		if (!follow(f, &p))
+			return SLOW;
+	}
+	return SLOW;
+}
+
+static enum answer access_path(struct shim_frame *f, long dir_fd, uint64_t path, uint32_t mode, uint32_t flags)
+{
+	enum { MAY_EXECUTE = 1, MAY_WRITE = 2 };
+	struct place p;
+	struct kernel_stat st;
+	if ((mode & ~7u) || (flags & ~(uint32_t)(AT_NOFOLLOW | AT_EFFECTIVE)) ||
+	    !find(f, dir_fd, path, STATE_LOOKS_AS_ROOT, &p))
+		return SLOW;
+	if ((mode & MAY_WRITE) && may_be_read_only(&p))
+		return SLOW;
+	long r = stat_place(f, &p, !(flags & AT_NOFOLLOW), &st);
+	if (r != 0)
+		return r == 1 ? SLOW : answer(f, r);
+	/* Executing needs an execute bit for somebody, even for root. */
+	bool is_refused = (mode & MAY_EXECUTE) && (st.mode & TYPE) != TYPE_DIRECTORY && !(st.mode & 0111);
+	/* A link may have led to another file system. */
+	if (p.flags & PREFIX_READ_ONLY && (mode & MAY_WRITE))
+		return SLOW;
+	return answer(f, is_refused ? ACCESS : 0);
+}
+
+static int fast_access(struct shim_frame *f)
+{
+	return access_path(f, AT_CWD, f->argument[0], f->argument[1], 0);
+}
+
+static int fast_faccessat(struct shim_frame *f)
+{
+	return access_path(f, f->argument[0], f->argument[1], f->argument[2], 0);
+}
+
+static int fast_faccessat2(struct shim_frame *f)
+{
+	return access_path(f, f->argument[0], f->argument[1], f->argument[2], f->argument[3]);
+}
+
+static enum answer readlink_path(struct shim_frame *f, long dir_fd, uint64_t path, uint64_t to, long size)
+{
+	struct place p;
+	if ((int)size <= 0 || !may_be_mapped(to) || !find(f, dir_fd, path, STATE_LOOKS_AS_ROOT, &p) || may_be_proc(&p))
+		return SLOW;
+	long n = raw(NR_READLINKAT, p.dir_fd, (long)f->path, to, (int)size);
+	return n >= 0 || n == NO_ENTRY || n == INVALID ? answer(f, n) : SLOW;
+}
+
+static int fast_readlink(struct shim_frame *f)
+{
+	return readlink_path(f, AT_CWD, f->argument[0], f->argument[1], f->argument[2]);
+}
+
+static int fast_readlinkat(struct shim_frame *f)
+{
+	return readlink_path(f, f->argument[0], f->argument[1], f->argument[2], f->argument[3]);
+}
+
+static int fast_getcwd(struct shim_frame *f)
+{
+	uint32_t number;
+	const struct shim_state *s = state_with(STATE_HAS_CWD, &number);
+	if (!s || !may_be_mapped(f->argument[0]))
+		return SLOW;
+	/* The directory may have been removed: only the kernel knows. */
+	long n = raw(NR_GETCWD, (long)f->link, PATH_LIMIT, 0, 0);
+	uint32_t length = s->cwd_view_length;
+	if (n != s->cwd_host_length + 1 || f->argument[1] < length + 1u)
+		return SLOW;
+	for (long i = 0; i < n - 1; i++)
+		if (f->link[i] != s->cwd_host[i])
+			return SLOW;
+	copy(f->link, s->cwd_view, length);
+	if (state_number() != number)
+		return SLOW;
+	char *to = (char *)f->argument[0];
+	for (uint32_t i = 0; i < length; i++)
+		to[i] = f->link[i];
+	to[length] = '\0';
+	return answer(f, length + 1);
+}
+
+/* ---- opening ---- */
+
+/* An open file that is not what it looks like: of /proc, or the empty file that stands for a device. */
+static bool is_special(long fd)
+{
+	struct kernel_stat st;
+	struct meta_entry entry;
+	if (raw(NR_FSTAT, fd, (long)&st, 0, 0) < 0 || st.dev == SHARED->proc_dev)
+		return true;
+	if ((st.mode & TYPE) != TYPE_FILE)
+		return false;
+	int found = meta_try_read(META, SHIM_META_BYTES, st.dev == SHARED->root_dev ? 0 : st.dev, st.ino, &entry);
+	return found < 0 || (found && (entry.mode & TYPE) != TYPE_FILE);
+}
+
+static enum answer open_path(struct shim_frame *f, long dir_fd, uint64_t path, uint32_t flags)
+{
+	enum {
+		O_NO_TERMINAL = 0400, O_NON_BLOCKING = 04000, O_LARGE = 0100000, O_DIRECTORY = 0200000, O_NO_FOLLOW = 0400000,
+		O_CLOSE_ON_EXEC = 02000000,
+	};
+	struct place p;
+	if ((flags & ~(uint32_t)(O_NO_TERMINAL | O_NON_BLOCKING | O_LARGE | O_DIRECTORY | O_NO_FOLLOW | O_CLOSE_ON_EXEC)) ||
+	    !find(f, dir_fd, path, STATE_LOOKS_AS_ROOT, &p))
+		return SLOW;
+	for (unsigned links = 0; links <= LINKS_MAX; links++) {
+		shim_act(f, NR_OPENAT, p.dir_fd, (long)f->path, flags | O_NO_FOLLOW, 0);
+		if (f->result >= 0) {
+			bool must_look = META->nodes || !(META->flags & META_COUNTS_NODES) || may_be_proc(&p);
+			if (!must_look || !is_special(f->result))
+				return ANSWERED;
+			raw(NR_CLOSE, f->result, 0, 0, 0);
+		}
+		int64_t result = f->result;
+		f->phase = PHASE_LOOKING;
+		if (result == NO_ENTRY)
+			return answer(f, result);
+		if (result != LOOP || (flags & O_NO_FOLLOW) || !follow(f, &p))
+			return SLOW;
+	}
+	return SLOW;
+}
+
+static int fast_open(struct shim_frame *f)
+{
+	return open_path(f, AT_CWD, f->argument[0], f->argument[1]);
+}
+
+static int fast_openat(struct shim_frame *f)
+{
+	return open_path(f, f->argument[0], f->argument[1], f->argument[2]);
+}
+
+/* ---- mapping code ---- */
+
+static const struct shim_file *find_file(const struct kernel_stat *st)
+{
+	const struct shim_file *files = (const struct shim_file *)SHIM_FILES;
+	for (uint32_t n = 0, i = st->ino; n < SHIM_FILE_COUNT; n++, i++) {
+		const struct shim_file *e = files + i % SHIM_FILE_COUNT;
+		if (__atomic_load_n(&e->kind, __ATOMIC_ACQUIRE) == FILE_UNKNOWN)
+			return 0;
+		if (e->ino == st->ino && e->dev == st->dev && e->size == (uint64_t)st->size && e->mtime == st->mtime &&
+		    e->mtime_nsec == st->mtime_nsec &&
+		    (e->is_shared ? !(st->mode & 0222) : e->ctime == st->ctime && e->ctime_nsec == st->ctime_nsec))
+			return e;
+	}
+	return 0;
+}
+
+/* mmap of a file's code: from its patched copy, when it has one. */
+static long map_code(struct shim_frame *f)
+{
+	enum { CLOSE_ON_EXEC = 02000000 };
+	struct kernel_stat st;
+	long fd = (int)f->argument[4], copy_fd = -1;
+	if (raw(NR_FSTAT, fd, (long)&st, 0, 0) < 0)
+		return raw(NR_FSTAT, fd, (long)&st, 0, 0);
+	const struct shim_file *e = find_file(&st);
+	if (!e && shim_ask(f) == 0)
+		e = find_file(&st);
+	if (e && e->kind == FILE_COPIED && e->text_offset == f->argument[5])
+		copy_fd = raw(NR_OPENAT, AT_CWD, (long)e->copy, CLOSE_ON_EXEC, 0);
+	long at = shim_raw_call(NR_MMAP, f->argument[0], f->argument[1], f->argument[2], f->argument[3],
+				copy_fd >= 0 ? copy_fd : fd, f->argument[5]);
+	if (copy_fd >= 0)
+		raw(NR_CLOSE, copy_fd, 0, 0, 0);
+	return at;
+}
+
+static int fast_mmap(struct shim_frame *f)
+{
+	enum { PROTECTION_EXEC = 4, PRIVATE = 2, ANONYMOUS = 0x20, SET_MASK = 2 };
+	uint64_t all = ~UINT64_C(0), old;
+	if (!(f->argument[2] & PROTECTION_EXEC) || (f->argument[3] & ANONYMOUS) || !(f->argument[3] & PRIVATE) ||
+	    (int)f->argument[4] < 0)
+		return SLOW;
+	/* Begun, it must be ended: a second descriptor is open, and a mapping cannot be made twice. */
+	if (raw(NR_SIGPROCMASK, SET_MASK, (long)&all, (long)&old, 8) < 0)
+		return SLOW;
+	f->result = map_code(f);
+	f->phase = PHASE_ACTED;
+	raw(NR_SIGPROCMASK, SET_MASK, (long)&old, 0, 8);
+	return ANSWERED;
+}
+
+/* ---- identity ---- */
+
+static enum answer identity(struct shim_frame *f, unsigned which)
+{
+	uint32_t number;
+	const struct shim_state *s = state_with(0, &number);
+	if (!s)
+		return SLOW;
+	uint32_t id = which == 0 ? s->ruid : which == 1 ? s->euid : which == 2 ? s->rgid : s->egid;
+	return state_number() == number ? answer(f, id) : SLOW;
+}
+
+static int fast_getuid(struct shim_frame *f)
+{
+	return identity(f, 0);
+}
+
+static int fast_geteuid(struct shim_frame *f)
+{
+	return identity(f, 1);
+}
+
+static int fast_getgid(struct shim_frame *f)
+{
+	return identity(f, 2);
+}
+
+static int fast_getegid(struct shim_frame *f)
+{
+	return identity(f, 3);
+}
+
+int (*const shim_handlers[FAST_NUMBERS])(struct shim_frame *f) = {
+#define HANDLER(name, number) [number] = fast_##name,
+	FAST_CALLS(HANDLER)
+#undef HANDLER
+};
+#endif
