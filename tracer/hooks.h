@@ -90,6 +90,8 @@ int64_t hook_recvfrom(struct call *c);
 int64_t hook_sendto(struct call *c);
 int64_t hook_getsockopt(struct call *c);
 int64_t hook_setsockopt(struct call *c);
+int64_t hook_listen(struct call *c);
+int64_t hook_socketpair(struct call *c);
 int64_t hook_socketcall(struct call *c);
 
 /* messages.c */

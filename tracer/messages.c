@@ -235,15 +235,11 @@ static void show_control(struct call *c, const struct message *m, size_t width)
 			return;
 		if (level == SOL_SOCKET && type == SCM_CREDENTIALS && length >= head + sizeof(u)) {
 			memcpy(&u, control + at + head, sizeof(u));
-			const struct tracee *sender = tracee_find(u.pid);
-			if (sender && sender->is_known && sender->process->has_claim) {
-				u = sender->process->claim;
-			} else if (sender && sender->is_known) {
-				u.uid = sender->cred.ruid;
-				u.gid = sender->cred.rgid;
-			} else if (u.uid == session.uid) {
+			struct shown_ids sender;
+			if (process_ids_of(u.pid, &sender))
+				u = sender.message;
+			else if (u.uid == session.uid)
 				u.uid = u.gid = 0;
-			}
 			memory_write(c->t, m->control + at + head, &u, sizeof(u));
 		}
 		at += (length + width - 1) & ~(uint64_t)(width - 1);

@@ -161,6 +161,8 @@ const struct row rows[] = {
 	TRACE(socket, hook_socket),
 	TRACE(bind, hook_bind),
 	TRACE(connect, hook_connect),
+	TRACE(listen, hook_listen),
+	TRACE(socketpair, hook_socketpair),
 	TRACE(getsockname, hook_getsockname),
 	TRACE(getpeername, hook_getsockname),
 	TRACE(accept, hook_getsockname, .trace = { WHEN_NOT_ZERO, 1, 0 }),
@@ -173,7 +175,7 @@ const struct row rows[] = {
 	TRACE(setsockopt, hook_setsockopt, .trace = { WHEN_EQUAL, 2, SO_PASSCRED }),
 	TRACE(getsockopt, hook_getsockopt, .trace = { WHEN_EQUAL, 2, SO_PEERCRED }),
 	TRACE(socketcall, hook_socketcall),
-	ALLOW(listen), ALLOW(shutdown), ALLOW(socketpair), ALLOW(send), ALLOW(recv),
+	ALLOW(shutdown), ALLOW(send), ALLOW(recv),
 
 	/* Mounts, namespaces, the host's name. */
 	TRACE(mount, hook_mount, .path = { PATH(1, FOLLOW) }, .touches = TOUCHES_MOUNTS),

@@ -67,7 +67,12 @@ static int make_alias(const char *host, char ret[PATH_MAX])
 	}
 }
 
-/* An address for this host path: itself, or through a symlink to its directory, or to it. */
+enum { BIND_BY_RENAME = 1 };
+
+/*
+ * An address for this host path: itself, or through a symlink to its directory, or to it.  0, -errno, or
+ * BIND_BY_RENAME when the name is too long to be bound so.
+ */
 static int host_address(const char *host, bool is_for_bind, struct sockaddr_un *ret, socklen_t *ret_size)
 {
 	char alias[PATH_MAX], parent[PATH_ROOM];
@@ -80,8 +85,9 @@ static int host_address(const char *host, bool is_for_bind, struct sockaddr_un *
 		snprintf(parent, sizeof(parent), "%.*s", (int)(tail - host), host);
 		int r = make_alias(parent, alias);
 		if (r == 0 && strlen(alias) + strlen(tail) >= sizeof(ret->sun_path)) {
+			/* By another name, which record_bound changes. */
 			if (is_for_bind)
-				return -ENAMETOOLONG;
+				return BIND_BY_RENAME;
 			tail = "";
 			r = make_alias(host, alias);
 		}
@@ -171,6 +177,8 @@ int socket_translate(struct call *c, taddr from, uint32_t size, taddr *ret_at, s
 		r = path_permission(c->t, o, CRED_WRITE);
 	if (r == -EROFS)
 		r = 0; /* connecting writes nothing to the file system */
+	if (r == 0 && o->is_plain)
+		return 0;
 	if (r == 0)
 		r = host_address(o->host, false, &address, ret_size);
 	return r < 0 ? r : put_address(c, &address, *ret_size, ret_at);
@@ -187,6 +195,19 @@ int64_t hook_connect(struct call *c)
 		call_set(c, 1, at);
 		call_set(c, 2, size);
 	}
+	process_become_peer(c->t);
+	return CALL_PASS;
+}
+
+int64_t hook_listen(struct call *c)
+{
+	process_become_peer(c->t);
+	return CALL_PASS;
+}
+
+int64_t hook_socketpair(struct call *c)
+{
+	process_become_peer(c->t);
 	return CALL_PASS;
 }
 
@@ -208,12 +229,23 @@ int64_t hook_sendto(struct call *c)
 	return r < 0 ? r : CALL_PASS;
 }
 
+/* The name in the same directory that a socket has until it gets its own, too long for an address. */
+static void first_name(const char *host, unsigned number, char ret[PATH_ROOM])
+{
+	snprintf(ret, PATH_ROOM, "%.*s/.fb%u", (int)(strrchr(host, '/') - host), host, number);
+}
+
+/* exit_private: the number of its first name, when the socket has one. */
 static int64_t record_bound(struct call *c)
 {
 	struct object *o = &c->object[0];
-	char *path = c->t->exit_text;
-	if (c->result == 0 && path && path_lookup(c->t, AT_FDCWD, path, LOOKUP_CREATE | LOOKUP_NAME, o) == 0 &&
-	    o->exists) {
+	char *path = c->t->exit_text, first[PATH_ROOM];
+	int r = path ? path_lookup(c->t, AT_FDCWD, path, LOOKUP_CREATE | LOOKUP_NAME, o) : -ENOENT;
+	if (c->result == 0 && r == 0 && !o->exists && c->t->exit_private) {
+		first_name(o->host, c->t->exit_private, first);
+		o->exists = rename(path_short(first), path_short(o->host)) == 0;
+	}
+	if (c->result == 0 && r == 0 && o->exists) {
 		mode_t mode = 0777 & ~c->t->fs->umask;
 		/* The kernel has given it the mode too; the invoking user must be able to connect in any case. */
 		if (chmod(path_short(o->host), share_real_mode(mode)) == 0)
@@ -238,17 +270,63 @@ static int64_t bind_port(struct call *c)
 	return r < 0 ? r : CALL_PASS;
 }
 
+/* Bind to the host path of the object, or as near to it as an address can name. */
+static int bind_elsewhere(struct call *c, const char *path)
+{
+	static unsigned counter;
+	struct sockaddr_un address;
+	char first[PATH_ROOM];
+	socklen_t size;
+	taddr at = 0;
+	const struct object *o = &c->object[0];
+	int r = host_address(o->host, true, &address, &size);
+	if (r == BIND_BY_RENAME) {
+		c->t->exit_private = ++counter;
+		first_name(o->host, counter, first);
+		r = host_address(first, true, &address, &size);
+	}
+	if (r == 0)
+		r = put_address(c, &address, size, &at);
+	if (r < 0)
+		return r;
+	remember_given(address.sun_path, path);
+	call_set(c, 1, at);
+	call_set(c, 2, size);
+	return 0;
+}
+
+/* Who takes datagrams is told the senders' names, by recvmsg too, which is looked at from then on. */
+static bool takes_datagrams(const struct tracee *t, int fd)
+{
+	char link[64], name[64], line[256];
+	unsigned long wanted, inode;
+	unsigned type = 0;
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", t->tid, fd);
+	ssize_t n = readlink(link, name, sizeof(name) - 1);
+	name[n < 0 ? 0 : n] = '\0';
+	if (sscanf(name, "socket:[%lu]", &wanted) != 1)
+		return false;
+	FILE *in = fopen("/proc/net/unix", "re");
+	bool is = false;
+	while (in && !is && fgets(line, sizeof(line), in))
+		is = sscanf(line, "%*x: %*x %*x %*x %x %*x %lu", &type, &inode) == 2 && inode == wanted &&
+		     type == SOCK_DGRAM;
+	if (in)
+		fclose(in);
+	return is;
+}
+
 int64_t hook_bind(struct call *c)
 {
 	char path[sizeof(struct sockaddr_un) + 1];
-	struct sockaddr_un address;
 	struct object *o = &c->object[0];
-	socklen_t size;
 	int r = read_unix_path(c, c->argument[1], c->argument[2], path);
 	if (r == 0)
 		return bind_port(c);
 	if (r < 0)
 		return r;
+	if (!c->t->is_watched && c->row->hook == hook_bind && takes_datagrams(c->t, call_int(c, 0)))
+		return watch_begin(c);
 	r = path_lookup(c->t, AT_FDCWD, path, LOOKUP_CREATE | LOOKUP_NAME, o);
 	if (r < 0)
 		return r;
@@ -257,17 +335,11 @@ int64_t hook_bind(struct call *c)
 	if (o->had_trailing_slash)
 		return -ENOENT;
 	r = path_may_change_parent(c->t, o);
-	if (r == 0)
-		r = host_address(o->host, true, &address, &size);
+	c->t->exit_private = 0;
+	if (r == 0 && !o->is_plain)
+		r = bind_elsewhere(c, path);
 	if (r < 0)
 		return r;
-	taddr at;
-	r = put_address(c, &address, size, &at);
-	if (r < 0)
-		return r;
-	remember_given(address.sun_path, path);
-	call_set(c, 1, at);
-	call_set(c, 2, size);
 	TALLOC_FREE(c->t->exit_text);
 	c->t->exit_text = mem_strdup(c->t, path);
 	c->t->at_exit = record_bound;
@@ -342,6 +414,7 @@ int64_t hook_recvfrom(struct call *c)
 	return CALL_PASS_EXIT;
 }
 
+/* cred_to_ucred of net/core/sock.c: the effective ids when it connected, listened or made the pair. */
 static int64_t show_peer(struct call *c)
 {
 	struct ucred u;
@@ -349,10 +422,10 @@ static int64_t show_peer(struct call *c)
 	if (c->result != 0 || memory_read(c->t, c->argument[4], &size, sizeof(size)) < 0 || size < sizeof(u) ||
 	    memory_read(c->t, c->argument[3], &u, sizeof(u)) < 0)
 		return c->result;
-	const struct tracee *peer = tracee_find(u.pid);
-	if (peer && peer->is_known) {
-		u.uid = peer->cred.euid;
-		u.gid = peer->cred.egid;
+	struct shown_ids of;
+	if (process_ids_of(u.pid, &of)) {
+		u.uid = of.peer.uid;
+		u.gid = of.peer.gid;
 	} else if (u.uid == session.uid) {
 		u.uid = u.gid = 0;
 	}
@@ -378,7 +451,7 @@ int64_t hook_setsockopt(struct call *c)
 /* ---- socketcall(2), i386: the arguments are in memory ---- */
 
 static int64_t (*const by_number[])(struct call *c) = {
-	[1] = hook_socket,	 [2] = hook_bind,      [3] = hook_connect,  [5] = hook_getsockname,
+	[1] = hook_socket, [4] = hook_listen, [8] = hook_socketpair,	 [2] = hook_bind,      [3] = hook_connect,  [5] = hook_getsockname,
 	[6] = hook_getsockname, [7] = hook_getsockname, [11] = hook_sendto, [12] = hook_recvfrom,
 	[15] = hook_getsockopt, [16] = hook_sendmsg,	[17] = hook_recvmsg, [18] = hook_getsockname,
 	[19] = hook_recvmmsg,	 [20] = hook_sendmmsg,

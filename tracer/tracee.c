@@ -248,8 +248,47 @@ static void release(struct tracee *t)
 	TALLOC_FREE(t->exec);
 }
 
+/* Who has ended lately: messages of theirs may be unread, connections not yet looked at. */
+static struct shown_ids departed[64];
+
+static struct shown_ids ids_of(const struct tracee *t)
+{
+	const struct process *p = t->process;
+	struct shown_ids ids = { .peer = { p->pid, t->cred.euid, t->cred.egid },
+				 .message = { p->pid, t->cred.ruid, t->cred.rgid } };
+	if (p->is_peer)
+		ids.peer = p->peer;
+	if (p->has_claim)
+		ids.message = p->claim;
+	return ids;
+}
+
+void process_become_peer(struct tracee *t)
+{
+	t->process->is_peer = true;
+	t->process->peer = (struct ucred){ t->process->pid, t->cred.euid, t->cred.egid };
+}
+
+bool process_ids_of(pid_t pid, struct shown_ids *ret)
+{
+	const struct tracee *t = tracee_find(pid);
+	if (t && t->is_known && t->process) {
+		*ret = ids_of(t);
+		return true;
+	}
+	for (unsigned i = 0; i < sizeof(departed) / sizeof(*departed) && pid > 0; i++)
+		if (departed[i].peer.pid == pid) {
+			*ret = departed[i];
+			return true;
+		}
+	return false;
+}
+
 void tracee_remove(struct tracee *t)
 {
+	static unsigned turn;
+	if (t->process && t->process->users == 1)
+		departed[turn++ % (sizeof(departed) / sizeof(*departed))] = ids_of(t);
 	for (struct tracee **at = bucket(t->tid); *at; at = &(*at)->next) {
 		if (*at != t)
 			continue;

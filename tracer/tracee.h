@@ -65,6 +65,8 @@ struct process {
 	pid_t pid;
 	pid_t parent, parent_tid; /* process and thread that made it; 0: none of the guest */
 	char *exe;          /* guest path of the program */
+	bool is_peer;       /* it has connected, listened or made a pair */
+	struct ucred peer;  /* as what, the last time */
 	bool has_claim;     /* it has sent credentials that it named itself */
 	struct ucred claim;
 	bool must_watch;    /* its threads are to have the second filter (watch.h) */
@@ -158,6 +160,14 @@ void fs_lose_cwd(struct fs *fs);
 bool fs_take_change(void);
 struct process *process_new(pid_t pid);
 void process_put(struct process *p);
+/* What peers (SO_PEERCRED) and receivers of its messages (SCM_CREDENTIALS) are told of a process. */
+struct shown_ids {
+	struct ucred peer, message;
+};
+/* It connects, listens or makes a pair of sockets: peers will be told of it as it is now. */
+void process_become_peer(struct tracee *t);
+/* False when it is no process of the guest's; one that has ended lately is still known. */
+bool process_ids_of(pid_t pid, struct shown_ids *ret);
 /* Its credentials were `old`: a process that has become another may not be dumped (commit_creds of kernel/cred.c). */
 void tracee_changed_cred(struct tracee *t, const struct cred *old);
 /* As fs.suid_dumpable has it. */

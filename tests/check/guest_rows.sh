@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Every call that the tracer answers or refuses is named by a "covers:" line of a guest test, and used in that test;
+# and every name there is a row.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+status=0
+rows=$(sed 's|/\*.*\*/||' tracer/rows.c | grep -oE '^\s.*(TRACE|LATER|REFUSE|REFUSE_NEW|ALLOW|ALLOW_NEW)\(.*' |
+	grep -oE '\b(TRACE|LATER|REFUSE|REFUSE_NEW|ALLOW|ALLOW_NEW)\([a-z0-9_]+' | sort -u)
+covered=$(sed -nE 's|^/\* covers: (.*) \*/$|\1|p' tests/guest/*.c | tr ' ' '\n' | sort -u)
+[ "$(printf '%s\n' "$rows" | wc -l)" -gt 300 ] || { echo "cannot read tracer/rows.c"; exit 1; }
+for call in $(printf '%s\n' "$rows" | grep -vE '^ALLOW' | sed 's/.*(//'); do
+	printf '%s\n' "$covered" | grep -qx "$call" || { echo "no test in tests/guest/ covers $call"; status=1; }
+done
+for call in $covered; do
+	printf '%s\n' "$rows" | grep -qE "\($call\$" || { echo "tests/guest/ covers $call, which has no row"; status=1; }
+done
+exit $status
