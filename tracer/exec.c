@@ -236,8 +236,12 @@ static int find_program(struct call *c, const char *given, bool is_lost, struct 
 		if (n >= 4 && memcmp(head, ELFMAG, SELFMAG) == 0) {
 			struct meta_entry entry;
 			meta_get_or_default(session.meta, &o->real, &entry);
-			p->file = (struct exec_file){ .uid = entry.uid, .gid = entry.gid, .mode = entry.mode };
-			read_file_caps(&entry, &p->file);
+			/* mnt_may_suid of fs/namespace.c: without them it is anybody's plain file. */
+			bool has_set_id = !(o->mount->flags & MOUNT_NO_SET_ID);
+			p->file = (struct exec_file){ .uid = entry.uid, .gid = entry.gid,
+						      .mode = has_set_id ? entry.mode : entry.mode & ~06000 };
+			if (has_set_id)
+				read_file_caps(&entry, &p->file);
 			p->real = o->real;
 			p->is_readable = path_permission(c->t, o, CRED_READ) == 0;
 			name_of(c, o, p->guest);

@@ -105,7 +105,7 @@ static void describe_cwd(struct shim_state *s, const struct fs *fs, const struct
 	struct tracee viewer = { .fs = (struct fs *)(uintptr_t)fs };
 	char view[PATH_ROOM];
 	if (fs->has_lost_cwd || fs->is_cwd_elsewhere ||
-	    (m->flags & (BINDING_PROC | BINDING_READ_ONLY)) || !path_to_view(&viewer, fs->cwd, view, sizeof(view)))
+	    (m->flags & (BINDING_PROC | BINDING_READ_ONLY | MOUNT_NO_EXEC | MOUNT_NO_DEVICES)) || !path_to_view(&viewer, fs->cwd, view, sizeof(view)))
 		return;
 	int n = snprintf(s->cwd_host, sizeof(s->cwd_host), "%s%s", m->host, tail);
 	size_t length = strlen(view);
@@ -295,7 +295,8 @@ static bool is_plain(const struct object *at)
 void fast_publish(const struct tracee *t, bool from_root, const char *typed, size_t length, const struct object *at)
 {
 	const uint32_t state = fast.is_on ? t->process->mm->state : 0;
-	if (!state || (at->mount->flags & BINDING_PROC))
+	/* What the shim does not ask about a mount: may programs be run, devices be opened? */
+	if (!state || (at->mount->flags & (BINDING_PROC | MOUNT_NO_EXEC | MOUNT_NO_DEVICES)))
 		return;
 	bool ends_in_slash = at->host[at->host_length - 1] == '/';
 	size_t host_length = at->host_length + !ends_in_slash;

@@ -105,8 +105,6 @@ int64_t hook_mount(struct call *c);
 int check_umount2(const struct call *c);
 int64_t hook_umount(struct call *c);
 int64_t hook_pivot_root(struct call *c);
-int64_t hook_unshare(struct call *c);
-int64_t hook_setns(struct call *c);
 int64_t hook_sethostname(struct call *c);
 int64_t hook_uname(struct call *c);
 
@@ -127,6 +125,13 @@ int64_t hook_getppid(struct call *c);
 /* prctl(2)'s and seccomp(2)'s: `at` is the filter's struct sock_fprog. */
 enum { SECCOMP_STRICT_MODE = 1, SECCOMP_FILTER_MODE = 2 };
 int64_t process_set_seccomp(struct call *c, unsigned mode, unsigned flags, taddr at);
+
+/* The guest's process behind a pidfd; NULL when it is none. */
+const struct tracee *process_of_pidfd(const struct tracee *t, int fd);
+
+/* namespaces.c */
+int64_t hook_unshare(struct call *c);
+int64_t hook_setns(struct call *c);
 
 /* priority.c */
 int64_t hook_setpriority(struct call *c);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns mount and its kin, namespaces granted virtually, and the host's name. */
+/* Owns mount and its kin, and the host's name. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -81,6 +80,15 @@ static int record_tmpfs(struct call *c, const char *host, const char *type)
 	return r;
 }
 
+/* do_mount of fs/namespace.c: MS_* that are the mount's own. */
+static unsigned options_of(uint64_t flags)
+{
+	return (flags & MS_RDONLY ? BINDING_READ_ONLY : 0) | (flags & MS_NOSUID ? MOUNT_NO_SET_ID : 0) |
+	       (flags & MS_NODEV ? MOUNT_NO_DEVICES : 0) | (flags & MS_NOEXEC ? MOUNT_NO_EXEC : 0) |
+	       (flags & MS_NOATIME ? MOUNT_NO_ACCESS_TIME : 0) | (flags & MS_NODIRATIME ? MOUNT_NO_DIR_ACCESS_TIME : 0) |
+	       (flags & MS_STRICTATIME ? MOUNT_STRICT_ACCESS_TIME : 0);
+}
+
 static int64_t mount_new(struct call *c, const struct object *o, const char *source, const char *type,
 			 unsigned flags)
 {
@@ -95,8 +103,7 @@ static int64_t mount_new(struct call *c, const struct object *o, const char *sou
 			return r;
 	}
 	mounts_add(c->t->mounts, o->guest, host,
-		   (flags & MS_RDONLY ? BINDING_READ_ONLY : 0) | (strcmp(type, "proc") == 0 ? BINDING_PROC : 0), type,
-		   source);
+		   options_of(flags) | (strcmp(type, "proc") == 0 ? BINDING_PROC : 0), type, source);
 	return 0;
 }
 
@@ -173,7 +180,7 @@ static int64_t mount_bind(struct call *c, const char *source, bool is_recursive)
 		if (!m->list[i]->is_covered && m->list[i]->guest_length > from->guest_length &&
 		    is_below(m->list[i]->guest, from->guest))
 			below[count++] = m->list[i];
-	mounts_add(m, target->guest, from->host, from->mount->flags & (BINDING_PROC | BINDING_READ_ONLY),
+	mounts_add(m, target->guest, from->host, from->mount->flags,
 		   from->mount->fs_type, source);
 	for (size_t i = 0; i < count; i++) {
 		const char *tail = below[i]->guest + (from->guest_length > 1 ? from->guest_length : 0);
@@ -204,7 +211,11 @@ int64_t hook_mount(struct call *c)
 								       target->guest_length);
 		if (!m)
 			return -EINVAL;
-		m->flags = (m->flags & ~(unsigned)BINDING_READ_ONLY) | (flags & MS_RDONLY ? BINDING_READ_ONLY : 0);
+		/* "The existing mount flags are cleared", but for the access times when none of them is named. */
+		const uint64_t times = MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME;
+		const unsigned own_times = MOUNT_NO_ACCESS_TIME | MOUNT_NO_DIR_ACCESS_TIME | MOUNT_STRICT_ACCESS_TIME;
+		unsigned kept = ~(unsigned)(BINDING_READ_ONLY | MOUNT_OPTIONS) | (flags & times ? 0 : own_times);
+		m->flags = (m->flags & kept) | options_of(flags);
 		return 0;
 	}
 	if (flags & (MS_BIND | MS_MOVE)) {
@@ -287,70 +298,6 @@ int64_t hook_pivot_root(struct call *c)
 		p.put_old = mem_printf(root, MOUNTS_NAMELESS "root-%u", counter++);
 	pivot(m, &p);
 	return 0;
-}
-
-static void unshare_fs(struct tracee *t)
-{
-	struct fs *copy = fs_copy(t->fs);
-	fs_put(t->fs);
-	t->fs = copy;
-}
-
-int64_t hook_unshare(struct call *c)
-{
-	enum { NEW_USER = 0x10000000, ANY_NEW = 0x7e020080 };
-	uint64_t flags = c->argument[0];
-	/* A kernel without user namespaces in reach: user_namespaces(7), max_user_namespaces 0. */
-	if (flags & NEW_USER)
-		return -ENOSPC;
-	if ((flags & ANY_NEW) && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
-		return -EPERM;
-	if (flags & (CLONE_FS | CLONE_NEWNS))
-		unshare_fs(c->t);
-	if (flags & CLONE_NEWNS) {
-		struct mounts *copy = mounts_copy(c->t->mounts);
-		mounts_put(c->t->mounts);
-		c->t->mounts = copy;
-	}
-	if (flags & CLONE_NEWUTS) {
-		struct uts *copy = uts_new(c->t->uts->host, c->t->uts->domain);
-		uts_put(c->t->uts);
-		c->t->uts = copy;
-	}
-	c->t->has_own_network |= !!(flags & CLONE_NEWNET);
-	uint64_t rest = flags & ~(uint64_t)ANY_NEW;
-	if (!rest)
-		return 0;
-	call_set(c, 0, rest);
-	return CALL_PASS;
-}
-
-int64_t hook_setns(struct call *c)
-{
-	static const struct {
-		const char *name;
-		unsigned flag;
-	} kinds[] = {
-		{ "mnt:[", CLONE_NEWNS },   { "uts:[", 0x04000000 },  { "ipc:[", 0x08000000 },	{ "user:[", 0x10000000 },
-		{ "pid:[", 0x20000000 },    { "net:[", 0x40000000 },  { "cgroup:[", 0x02000000 }, { "time:[", 0x80 },
-	};
-	struct object *o = &c->object[0];
-	char target[64];
-	unsigned wanted = c->argument[1], flag = 0;
-	int r = path_of_fd(c->t, call_int(c, 0), o);
-	if (r < 0)
-		return r;
-	ssize_t n = readlink(o->host, target, sizeof(target) - 1);
-	target[n < 0 ? 0 : n] = '\0';
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (strncmp(target, kinds[i].name, strlen(kinds[i].name)) == 0)
-			flag = kinds[i].flag;
-	/* A descriptor of a process stands for any of its namespaces. */
-	bool is_process = strstr(target, "[pidfd]") != NULL || strncmp(target, "pidfd:", 6) == 0;
-	if (is_process ? !wanted : !flag || (wanted && wanted != flag))
-		return -EINVAL;
-	/* The host's namespace is the only one of its kind, which all are in already. */
-	return cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN) ? 0 : -EPERM;
 }
 
 int64_t hook_sethostname(struct call *c)

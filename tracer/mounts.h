@@ -6,11 +6,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What mount(2) was told, beside enum binding_flags. */
+enum mount_flags {
+	MOUNT_NO_SET_ID = 0x100,
+	MOUNT_NO_DEVICES = 0x200,
+	MOUNT_NO_EXEC = 0x400,
+	MOUNT_NO_ACCESS_TIME = 0x800,
+	MOUNT_NO_DIR_ACCESS_TIME = 0x1000,
+	MOUNT_STRICT_ACCESS_TIME = 0x2000,
+	MOUNT_OPTIONS = 0x3f00,
+};
+
 struct mount {
 	char *guest; /* canonical guest path; "/" for the root */
 	char *host;  /* canonical host path; "" for the host's "/" */
 	size_t guest_length, host_length;
-	unsigned flags; /* enum binding_flags */
+	unsigned flags; /* enum binding_flags and mount_flags */
 	char *fs_type, *source;
 	int id, parent_id;
 	bool is_covered; /* by a later one, at its point or above: no path leads to it */

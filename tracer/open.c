@@ -10,9 +10,11 @@
 #include "tracer/base/compat.h"
 #include "tracer/base/mem.h"
 #include "tracer/fast.h"
+#include "tracer/base/text.h"
 #include "tracer/hooks.h"
 #include "tracer/listing.h"
 #include "tracer/memory.h"
+#include "tracer/namespaces.h"
 #include "tracer/procfs.h"
 #include "tracer/share.h"
 #include "tracer/watch.h"
@@ -118,6 +120,9 @@ static int64_t check_existing(struct call *c, const struct opening *op, const ch
 	struct meta_entry entry;
 	if (S_ISREG(o->real.st_mode) && meta_get(session.meta, o->real.st_dev, o->real.st_ino, &entry) &&
 	    !S_ISREG(entry.mode)) {
+		/* may_open of fs/namei.c */
+		if ((S_ISCHR(entry.mode) || S_ISBLK(entry.mode)) && (o->mount->flags & MOUNT_NO_DEVICES))
+			return -EACCES;
 		*ret_instead = host_device(&entry);
 		/*
 		 * Package managers open what they have just made, without following and for reading, to set
@@ -211,6 +216,11 @@ static int64_t open_common(struct call *c, struct opening *op)
 		op->dropped |= O_NOATIME;
 	if ((o->mount->flags & BINDING_PROC) && o->exists && S_ISDIR(o->real.st_mode))
 		fast_note_proc_directory();
+	CLEANUP_TALLOC char *stand_in = NULL;
+	const char *rest;
+	const struct tracee *of = o->exists && o->is_fd ? procfs_subject(o->host, &rest) : NULL;
+	if (of && text_starts(rest, "ns/"))
+		instead = stand_in = namespaces_file(NULL, of, rest + 3);
 	if (instead || !o->is_plain) {
 		r = call_set_path(c, op->path_argument, instead ? instead : o->host);
 		if (r < 0)

@@ -77,6 +77,9 @@ int path_permission(struct tracee *t, struct object *o, unsigned mask)
 	entry.uid = st.st_uid;
 	entry.gid = st.st_gid;
 	int r = may_access_entry(t, &entry, mask);
+	/* path_noexec of fs/exec.c */
+	if (r == 0 && (mask & CRED_EXECUTE) && S_ISREG(entry.mode) && (o->mount->flags & MOUNT_NO_EXEC) && !o->is_fd)
+		return -EACCES;
 	if (r == 0 && (mask & CRED_WRITE) && (o->mount->flags & BINDING_READ_ONLY) && !o->is_fd &&
 	    (S_ISREG(o->real.st_mode) || S_ISDIR(o->real.st_mode) || S_ISLNK(o->real.st_mode)))
 		return -EROFS;

@@ -279,7 +279,7 @@ int64_t hook_seccomp(struct call *c)
 
 /* ---- by descriptor of a process ---- */
 
-static const struct tracee *guest_of_pidfd(const struct tracee *t, int fd)
+const struct tracee *process_of_pidfd(const struct tracee *t, int fd)
 {
 	char name[64], line[128];
 	pid_t pid = -1;
@@ -295,7 +295,7 @@ static const struct tracee *guest_of_pidfd(const struct tracee *t, int fd)
 
 int64_t hook_pidfd_send_signal(struct call *c)
 {
-	const struct tracee *to = guest_of_pidfd(c->t, call_int(c, 0));
+	const struct tracee *to = process_of_pidfd(c->t, call_int(c, 0));
 	int r = to ? may_signal(c->t, to, call_int(c, 1)) : 0;
 	return r < 0 ? r : CALL_PASS; /* of none of ours: the kernel knows what it is, if anything */
 }
@@ -303,7 +303,7 @@ int64_t hook_pidfd_send_signal(struct call *c)
 /* pidfd_getfd, process_madvise, process_mrelease */
 int64_t hook_pidfd_access(struct call *c)
 {
-	const struct tracee *of = guest_of_pidfd(c->t, call_int(c, 0));
+	const struct tracee *of = process_of_pidfd(c->t, call_int(c, 0));
 	return of && !guest_may_access(c->t, of) ? -EPERM : CALL_PASS;
 }
 

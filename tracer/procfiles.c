@@ -241,14 +241,34 @@ static const char *type_of(const struct mount *m)
 	return strcmp(m->fs_type, "bind") == 0 ? "ext4" : m->fs_type;
 }
 
+/* show_mnt_opts of fs/proc_namespace.c */
+static const char *options_of(const struct mount *m)
+{
+	static const struct {
+		unsigned flag;
+		const char *text;
+	} options[] = {
+		{ MOUNT_NO_SET_ID, ",nosuid" },	       { MOUNT_NO_DEVICES, ",nodev" },
+		{ MOUNT_NO_EXEC, ",noexec" },	       { MOUNT_NO_ACCESS_TIME, ",noatime" },
+		{ MOUNT_NO_DIR_ACCESS_TIME, ",nodiratime" },
+	};
+	static char text[80];
+	size_t used = snprintf(text, sizeof(text), "%s", m->flags & BINDING_READ_ONLY ? "ro" : "rw");
+	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
+		if (m->flags & options[i].flag)
+			used += snprintf(text + used, sizeof(text) - used, "%s", options[i].text);
+	if (!(m->flags & (MOUNT_NO_ACCESS_TIME | MOUNT_STRICT_ACCESS_TIME)))
+		snprintf(text + used, sizeof(text) - used, ",relatime");
+	return text;
+}
+
 static void write_mounts(const struct proc_view *v)
 {
 	char view[PATH_ROOM];
 	for (size_t i = 0; i < v->of->mounts->count; i++) {
 		const struct mount *m = v->of->mounts->list[i];
 		if (visible(v->of, m, view))
-			fprintf(v->out, "%s %s %s %s,relatime 0 0\n", source_of(m), view, type_of(m),
-				m->flags & BINDING_READ_ONLY ? "ro" : "rw");
+			fprintf(v->out, "%s %s %s %s 0 0\n", source_of(m), view, type_of(m), options_of(m));
 	}
 }
 
@@ -259,8 +279,8 @@ static void write_mountinfo(const struct proc_view *v)
 		const struct mount *m = v->of->mounts->list[i];
 		const char *mode = m->flags & BINDING_READ_ONLY ? "ro" : "rw";
 		if (visible(v->of, m, view))
-			fprintf(v->out, "%d %d 0:%d / %s %s,relatime - %s %s %s\n", m->id, m->parent_id, m->id, view,
-				mode, type_of(m), source_of(m), mode);
+			fprintf(v->out, "%d %d 0:%d / %s %s - %s %s %s\n", m->id, m->parent_id, m->id, view,
+				options_of(m), type_of(m), source_of(m), mode);
 	}
 }
 

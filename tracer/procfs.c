@@ -11,6 +11,7 @@
 
 #include "tracer/base/mem.h"
 #include "tracer/base/text.h"
+#include "tracer/namespaces.h"
 #include "tracer/path.h"
 
 struct tracee *procfs_subject(const char *host, const char **ret_rest)
@@ -72,6 +73,10 @@ ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t
 		bool is_lost = text == of->fs->cwd && of->fs->has_lost_cwd;
 		*ret_kind = PROCFS_GUEST;
 		return snprintf(target, room, "%s%s", text, is_lost ? " (deleted)" : "");
+	}
+	if (of && text_starts(rest, "ns/") && namespaces_link(of, rest + 3, target, room)) {
+		*ret_kind = PROCFS_DESCRIPTOR;
+		return strlen(target);
 	}
 	ssize_t n = readlink(host, target, room - 1);
 	if (n < 0)

@@ -170,8 +170,8 @@ static int statfs_of(const struct call *c, struct statfs *ret)
 	char guest[PATH_ROOM];
 	if (c->object[0].is_fd && path_name_of(c->t, &c->object[0], guest))
 		m = mounts_of(c->t->mounts, guest);
-	if (m->flags & BINDING_READ_ONLY)
-		ret->f_flags |= ST_RDONLY;
+	ret->f_flags |= (m->flags & BINDING_READ_ONLY ? ST_RDONLY : 0) | (m->flags & MOUNT_NO_SET_ID ? ST_NOSUID : 0) |
+			(m->flags & MOUNT_NO_DEVICES ? ST_NODEV : 0) | (m->flags & MOUNT_NO_EXEC ? ST_NOEXEC : 0);
 	/* A folder of the host's stands for it. */
 	if (strcmp(m->fs_type, "tmpfs") == 0 || strcmp(m->fs_type, "devtmpfs") == 0)
 		ret->f_type = TMPFS_MAGIC;

@@ -12,6 +12,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/fast.h"
 #include "tracer/mounts.h"
+#include "tracer/namespaces.h"
 
 #ifndef CLONE_NEWNS
 #define CLONE_NEWNS 0x00020000
@@ -200,6 +201,8 @@ void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t 
 	} else {
 		child->fs = fs_copy(parent->fs);
 	}
+	memcpy(child->namespaces, parent->namespaces, sizeof(child->namespaces));
+	namespaces_renew(child, clone_flags);
 	child->uts = clone_flags & CLONE_NEWUTS ? uts_new(parent->uts->host, parent->uts->domain) : parent->uts;
 	child->uts->users += !(clone_flags & CLONE_NEWUTS);
 	child->mounts = clone_flags & CLONE_NEWNS ? mounts_copy(parent->mounts) : mounts_get(parent->mounts);

@@ -17,6 +17,9 @@
 /* An address in a tracee; cannot be dereferenced here. */
 typedef uint64_t taddr;
 
+/* mnt, uts, ipc, user, pid, net, cgroup, time: as namespaces.c lists them. */
+enum { NAMESPACE_KINDS = 8 };
+
 enum abi { ABI_64, ABI_32, ABI_COUNT };
 
 struct call;
@@ -111,6 +114,7 @@ struct tracee {
 	struct process *process;
 	struct mounts *mounts;
 	struct uts *uts;
+	unsigned namespaces[NAMESPACE_KINDS]; /* numbers of what it is in; 0: what the run began in */
 
 	/* Of the call in flight; never inherited. */
 	int slot;        /* of the arena, -1: none */

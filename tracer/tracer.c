@@ -29,6 +29,7 @@
 #include "tracer/filter.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/mounts.h"
+#include "tracer/namespaces.h"
 #include "tracer/path.h"
 #include "tracer/ports.h"
 #include "tracer/watch.h"
@@ -394,6 +395,7 @@ static int forget_tracee(struct tracee *t, void *arg)
 static void close_session(void)
 {
 	tracee_each(forget_tracee, NULL);
+	namespaces_close();
 	if (session.short_dir && strcmp(session.short_dir, session.run_dir) != 0)
 		io_remove_tree(AT_FDCWD, session.short_dir);
 	TALLOC_FREE(session.short_dir);
@@ -440,6 +442,8 @@ static int start(const struct tracer_config *config, const struct sock_fprog *fi
 		r = -1;
 	else
 		fast_open(first);
+	if (r == 0)
+		namespaces_open(first);
 	if (r == 0 && write(release, "", 1) != 1)
 		r = error_set(err, errno, "cannot release the first process");
 	if (r < 0) {

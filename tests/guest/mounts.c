@@ -6,6 +6,8 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 
 static const char *host_name(void)
@@ -308,4 +310,87 @@ TEST(unshare_and_setns)
 	FAILS(EINVAL, setns(file, 0));
 	AS (1000, 1000)
 		FAILS(EPERM, setns(fd, 0));
+}
+
+static char *namespace_of(pid_t pid, const char *kind)
+{
+	static char text[4][64];
+	static unsigned turn;
+	char name[64], *to = text[turn++ % 4];
+	snprintf(name, sizeof(name), "/proc/%d/ns/%s", pid, kind);
+	ssize_t n = readlink(name, to, 63);
+	to[n < 0 ? 0 : n] = '\0';
+	return to;
+}
+
+TEST(namespaces_have_numbers_and_are_joined_by_descriptor)
+{
+	pid_t parent = getpid();
+	WORKS(mkdir("d", 0755));
+	int ends[2], back = WORKS(open("/proc/self/ns/mnt", O_RDONLY));
+	WORKS(pipe(ends));
+	pid_t child = fork();
+	if (child == 0) {
+		WORKS(unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC));
+		EQUAL(true, strcmp(namespace_of(parent, "mnt"), namespace_of(getpid(), "mnt")) != 0);
+		EQUAL(true, strcmp(namespace_of(parent, "ipc"), namespace_of(getpid(), "ipc")) != 0);
+		TEXT(namespace_of(parent, "net"), namespace_of(getpid(), "net"));
+		WORKS(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+		WORKS(mount("none", "d", "tmpfs", 0, NULL));
+		put_file("d/inside", 0644, "");
+		WORKS(sethostname("inside", 6));
+		close(ends[1]);
+		for (;;)
+			pause();
+	}
+	char go, name[64], here[PATH_MAX];
+	close(ends[1]);
+	EQUAL(0, read(ends[0], &go, 1));
+	WORKS((long)getcwd(here, sizeof(here)));
+	CHILD {
+		snprintf(name, sizeof(name), "/proc/%d/ns/uts", child);
+		int fd = WORKS(open(name, O_RDONLY));
+		WORKS(setns(fd, 0));
+		char host[65] = "";
+		WORKS(gethostname(host, sizeof(host)));
+		TEXT("inside", host);
+		/* The oracle's root is a chroot, which setns leaves. */
+		if (guest_is_native())
+			_exit(0);
+		snprintf(name, sizeof(name), "/proc/%d/ns/mnt", child);
+		fd = WORKS(open(name, O_RDONLY));
+		FAILS(ENOENT, access("d/inside", F_OK));
+		FAILS(EINVAL, setns(fd, CLONE_NEWUTS));
+		WORKS(setns(fd, CLONE_NEWNS));
+		WORKS(chdir(here));
+		WORKS(access("d/inside", F_OK));
+		TEXT(namespace_of(child, "mnt"), namespace_of(getpid(), "mnt"));
+		WORKS(setns(back, 0));
+		WORKS(chdir(here));
+		FAILS(ENOENT, access("d/inside", F_OK));
+		TEXT(namespace_of(parent, "mnt"), namespace_of(getpid(), "mnt"));
+	}
+	kill(child, SIGKILL);
+	WORKS(waitpid(child, NULL, 0));
+}
+
+TEST(mount_options_count_and_show)
+{
+	struct statfs s;
+	WORKS(unshare(CLONE_NEWNS));
+	WORKS(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	WORKS(mkdir("d", 0755));
+	WORKS(mount("none", "d", "tmpfs", MS_NOEXEC | MS_NOSUID | MS_NODEV, NULL));
+	copy_self("d/program", 0755);
+	FAILS(EACCES, execl("d/program", "program", "@nothing", NULL));
+	FAILS(EACCES, access("d/program", X_OK));
+	WORKS(mknod("d/null", S_IFCHR | 0666, makedev(1, 3)));
+	FAILS(EACCES, open("d/null", O_RDONLY));
+	WORKS(statfs("d", &s));
+	EQUAL(ST_NOEXEC | ST_NOSUID | ST_NODEV, s.f_flags & (ST_NOEXEC | ST_NOSUID | ST_NODEV | ST_RDONLY));
+	EQUAL(true, strstr(file_text("/proc/self/mountinfo"), "/d rw,nosuid,nodev,noexec,relatime ") != NULL);
+	WORKS(mount(NULL, "d", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOATIME, NULL));
+	EQUAL(true, strstr(file_text("/proc/self/mountinfo"), "/d ro,noatime ") != NULL);
+	WORKS(access("d/program", X_OK));
+	FAILS(EROFS, open("d/new", O_WRONLY | O_CREAT, 0600));
 }

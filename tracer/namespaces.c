@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns unshare and setns, and the numbers that tell namespaces apart. */
+#include "tracer/namespaces.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tracer/base/mem.h"
+#include "tracer/hooks.h"
+#include "tracer/mounts.h"
+
+enum { FIRST_NUMBER = 0xf0001000u /* PROC_DYNAMIC_FIRST and what the kernel itself takes of it */ };
+
+static const struct {
+	const char *name; /* of the file in /proc/PID/ns */
+	unsigned flag;
+} kinds[NAMESPACE_KINDS] = {
+	{ "mnt", 0x00020000 }, { "uts", 0x04000000 }, { "ipc", 0x08000000 },	{ "user", 0x10000000 },
+	{ "pid", 0x20000000 }, { "net", 0x40000000 }, { "cgroup", 0x02000000 }, { "time", 0x00000080 },
+};
+
+static unsigned last_number;
+/* What the run began in, for who wants back there. */
+static struct mounts *first_mounts;
+static struct uts *first_uts;
+
+void namespaces_open(struct tracee *first)
+{
+	last_number = 0;
+	first_mounts = mounts_get(first->mounts);
+	first_uts = first->uts;
+	first_uts->users++;
+}
+
+void namespaces_close(void)
+{
+	mounts_put(first_mounts);
+	uts_put(first_uts);
+	first_mounts = NULL;
+	first_uts = NULL;
+}
+
+void namespaces_renew(struct tracee *t, uint64_t clone_flags)
+{
+	for (unsigned i = 0; i < NAMESPACE_KINDS; i++)
+		if (clone_flags & kinds[i].flag)
+			t->namespaces[i] = ++last_number;
+}
+
+/* "pid_for_children" is of the same kind as "pid". */
+static unsigned kind_of(const char *name)
+{
+	unsigned i = 0;
+	while (i < NAMESPACE_KINDS && strncmp(name, kinds[i].name, strlen(kinds[i].name)) != 0)
+		i++;
+	return i;
+}
+
+bool namespaces_link(const struct tracee *of, const char *name, char *ret, size_t room)
+{
+	unsigned kind = kind_of(name);
+	if (kind == NAMESPACE_KINDS || !of->namespaces[kind])
+		return false;
+	snprintf(ret, room, "%s:[%u]", kinds[kind].name, FIRST_NUMBER + of->namespaces[kind]);
+	return true;
+}
+
+char *namespaces_file(const void *ctx, const struct tracee *of, const char *name)
+{
+	unsigned kind = kind_of(name);
+	if (kind == NAMESPACE_KINDS || !of->namespaces[kind])
+		return NULL;
+	/* The same file for the same namespace, so that device and inode tell whether two are one. */
+	char *path = mem_printf(ctx, "%s/ns-%s-%u", session.run_dir, kinds[kind].name, of->namespaces[kind]);
+	int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0400);
+	if (fd >= 0)
+		close(fd);
+	return path;
+}
+
+static void unshare_fs(struct tracee *t)
+{
+	struct fs *copy = fs_copy(t->fs);
+	fs_put(t->fs);
+	t->fs = copy;
+}
+
+int64_t hook_unshare(struct call *c)
+{
+	uint64_t flags = c->argument[0];
+	/* A kernel without user namespaces in reach: user_namespaces(7), max_user_namespaces 0. */
+	if (flags & 0x10000000 /* CLONE_NEWUSER */)
+		return -ENOSPC;
+	if ((flags & NAMESPACES_ALL) && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+		return -EPERM;
+	if (flags & (CLONE_FS | CLONE_NEWNS))
+		unshare_fs(c->t);
+	if (flags & CLONE_NEWNS) {
+		struct mounts *copy = mounts_copy(c->t->mounts);
+		mounts_put(c->t->mounts);
+		c->t->mounts = copy;
+	}
+	if (flags & CLONE_NEWUTS) {
+		struct uts *copy = uts_new(c->t->uts->host, c->t->uts->domain);
+		uts_put(c->t->uts);
+		c->t->uts = copy;
+	}
+	c->t->has_own_network |= !!(flags & CLONE_NEWNET);
+	namespaces_renew(c->t, flags);
+	uint64_t rest = flags & ~(uint64_t)NAMESPACES_ALL;
+	if (!rest)
+		return 0;
+	call_set(c, 0, rest);
+	return CALL_PASS;
+}
+
+/* ---- setns ---- */
+
+struct wanted {
+	unsigned kind, number;
+	struct tracee *found;
+};
+
+static int is_in(struct tracee *t, void *arg)
+{
+	struct wanted *w = arg;
+	if (!t->is_known || !t->mounts || t->namespaces[w->kind] != w->number)
+		return 0;
+	w->found = t;
+	return 1;
+}
+
+/* Join the namespace of this kind that has this number, 0 being what the run began in.  0 or -errno. */
+static int join(struct tracee *t, unsigned kind, unsigned number)
+{
+	struct wanted w = { kind, number, NULL };
+	bool is_mounts = kinds[kind].flag == CLONE_NEWNS, is_uts = kinds[kind].flag == CLONE_NEWUTS;
+	tracee_each(is_in, &w);
+	struct mounts *mounts = w.found ? w.found->mounts : first_mounts;
+	struct uts *uts = w.found ? w.found->uts : first_uts;
+	if (number && !w.found)
+		return -EINVAL; /* it went with its last process */
+	if (is_mounts && mounts != t->mounts) {
+		mounts_get(mounts);
+		mounts_put(t->mounts);
+		t->mounts = mounts;
+		/* mntns_install: root and cwd become the namespace's root. */
+		unshare_fs(t);
+		fs_set(&t->fs->root, "/");
+		fs_set(&t->fs->cwd, "/");
+	}
+	if (is_uts && uts != t->uts) {
+		uts->users++;
+		uts_put(t->uts);
+		t->uts = uts;
+	}
+	t->namespaces[kind] = number;
+	return 0;
+}
+
+/* What a descriptor's link says: "mnt:[4026531841]" of the host's, or a file that stands for one. */
+static bool read_link(const char *link, unsigned *ret_kind, unsigned *ret_number)
+{
+	size_t run_dir = strlen(session.run_dir);
+	bool is_ours = strncmp(link, session.run_dir, run_dir) == 0 && strncmp(link + run_dir, "/ns-", 4) == 0;
+	const char *name = is_ours ? link + run_dir + 4 : link;
+	unsigned kind = kind_of(name);
+	if (kind == NAMESPACE_KINDS)
+		return false;
+	const char *rest = name + strlen(kinds[kind].name);
+	if (is_ours ? rest[0] != '-' : strncmp(rest, ":[", 2) != 0)
+		return false;
+	*ret_kind = kind;
+	*ret_number = is_ours ? strtoul(rest + 1, NULL, 10) : 0;
+	return true;
+}
+
+int64_t hook_setns(struct call *c)
+{
+	struct object *o = &c->object[0];
+	char target[PATH_MAX];
+	unsigned wanted = c->argument[1], kind, number;
+	int r = path_of_fd(c->t, call_int(c, 0), o);
+	if (r < 0)
+		return r;
+	ssize_t n = readlink(o->host, target, sizeof(target) - 1);
+	target[n < 0 ? 0 : n] = '\0';
+	/* A descriptor of a process stands for any of its namespaces. */
+	if (strstr(target, "[pidfd]") || strncmp(target, "pidfd:", 6) == 0) {
+		const struct tracee *of = process_of_pidfd(c->t, call_int(c, 0));
+		if (!wanted || wanted & ~(unsigned)NAMESPACES_ALL)
+			return -EINVAL;
+		if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+			return -EPERM;
+		for (kind = 0; kind < NAMESPACE_KINDS && of && r == 0; kind++)
+			if (wanted & kinds[kind].flag)
+				r = join(c->t, kind, of->namespaces[kind]);
+		return of ? r : -ESRCH;
+	}
+	if (!read_link(target, &kind, &number) || (wanted && wanted != kinds[kind].flag))
+		return -EINVAL;
+	/* user_namespaces(7): nobody joins the one he is in. */
+	if (kinds[kind].flag == 0x10000000)
+		return -EINVAL;
+	return cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN) ? join(c->t, kind, number) : -EPERM;
+}

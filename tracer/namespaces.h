@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Namespaces, granted virtually: those of mounts and of host names are real to the guest, the others have
+ * a number of their own and share the host's world.  User namespaces are refused.
+ */
+#ifndef FAKEBUILD_NAMESPACES_H
+#define FAKEBUILD_NAMESPACES_H
+
+#include "tracer/tracee.h"
+
+#define NAMESPACES_ALL 0x7e020080 /* CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIME} of clone(2) */
+
+/* New numbers for what these CLONE_NEW* flags make. */
+void namespaces_renew(struct tracee *t, uint64_t clone_flags);
+/*
+ * What the link /proc/PID/ns/`name` says of a namespace that is not the host's: "mnt:[4026532001]" into
+ * `ret`; false when the host's own link will do.
+ */
+bool namespaces_link(const struct tracee *of, const char *name, char *ret, size_t room);
+/* The host path of a file that stands for it, to be opened instead: setns knows it again.  NULL: the host's. */
+char *namespaces_file(const void *ctx, const struct tracee *of, const char *name);
+/* The run begins: what its first process is in. */
+void namespaces_open(struct tracee *first);
+void namespaces_close(void);
+
+#endif
