@@ -207,7 +207,11 @@ static void tell_fast_path(struct tracee *t, enum touches touches, const struct 
 			fast_update(t);
 		break;
 	case TOUCHES_PLACE:
-		fast_update(t);
+		/* CLONE_FS: other processes go where this one goes. */
+		if (t->fs->users > t->process->users)
+			fast_update_all();
+		else
+			fast_update(t);
 		break;
 	case TOUCHES_MOUNTS:
 		fast_update_all();
