@@ -18,6 +18,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/code.h"
 #include "tracer/fast.h"
+#include "tracer/guest_ptrace.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 
@@ -452,7 +453,9 @@ int64_t hook_execve(struct call *c)
 	c->t->exec->exe = mem_strdup(c->t->exec, program.guest);
 	/* check_unsafe_exec of fs/exec.c */
 	bool is_fs_shared = c->t->fs->users > c->t->process->users;
-	r = cred_exec(&c->t->exec->cred, &program.file, is_fs_shared, &is_secure);
+	/* bprm->unsafe of fs/exec.c, and ptracer_capable of kernel/ptrace.c */
+	bool is_unsafe = is_fs_shared || guest_tracer_is_weak(c->t);
+	r = cred_exec(&c->t->exec->cred, &program.file, is_unsafe, &is_secure);
 	if (r < 0)
 		return r;
 	r = start_loader(c, at, given, &program, is_secure);

@@ -104,8 +104,9 @@ static void describe_cwd(struct shim_state *s, const struct fs *fs, const struct
 	const char *tail = strcmp(rest, "/") == 0 ? "" : rest;
 	struct tracee viewer = { .fs = (struct fs *)(uintptr_t)fs };
 	char view[PATH_ROOM];
-	if (fs->has_lost_cwd || fs->is_cwd_elsewhere ||
-	    (m->flags & (BINDING_PROC | BINDING_READ_ONLY | MOUNT_NO_EXEC | MOUNT_NO_DEVICES)) || !path_to_view(&viewer, fs->cwd, view, sizeof(view)))
+	const unsigned not_plain = BINDING_PROC | BINDING_READ_ONLY | MOUNT_NO_EXEC | MOUNT_NO_DEVICES;
+	if (fs->has_lost_cwd || fs->is_cwd_elsewhere || (m->flags & not_plain) ||
+	    !path_to_view(&viewer, fs->cwd, view, sizeof(view)))
 		return;
 	int n = snprintf(s->cwd_host, sizeof(s->cwd_host), "%s%s", m->host, tail);
 	size_t length = strlen(view);

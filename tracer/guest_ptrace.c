@@ -60,6 +60,12 @@ pid_t guest_tracer_of(const struct tracee *t)
 	return t->ptraced ? t->ptraced->tracer : 0;
 }
 
+bool guest_tracer_is_weak(const struct tracee *t)
+{
+	const struct tracee *tracer = tracee_find(guest_tracer_of(t));
+	return tracer && !cred_has(&tracer->cred, CAPABILITY_SYS_PTRACE);
+}
+
 static bool is_by_call(long mode)
 {
 	return mode == PTRACE_SYSCALL || mode == PTRACE_SYSEMU || mode == PTRACE_SYSEMU_SINGLESTEP;
@@ -330,9 +336,12 @@ static int64_t trace_me(struct call *c)
 	const struct tracee *parent = tracee_find(c->t->process->parent_tid);
 	if (!parent)
 		parent = tracee_find(c->t->process->parent);
-	/* ptrace_traceme: not twice.  The first process' parent is no guest: it is as one that may not. */
-	if (c->t->ptraced || !parent || !parent->is_known)
+	/* ptrace_traceme: not twice. */
+	if (c->t->ptraced)
 		return -EPERM;
+	/* A parent outside the guest never asks: for who wants to know whether he is traced, that is all. */
+	if (!parent || !parent->is_known)
+		return 0;
 	begin(c->t, parent->tid, false, 0);
 	watch_process(parent->process);
 	return 0;

@@ -93,6 +93,8 @@ guest_request guest_find_request(int number);
 
 /* __ptrace_may_access of kernel/ptrace.c, with the real ids. */
 bool guest_may_access(const struct tracee *who, const struct tracee *of);
+/* Is it traced by one without CAP_SYS_PTRACE?  Then its execve gives no more rights. */
+bool guest_tracer_is_weak(const struct tracee *t);
 /* For TracerPid: 0 when it has none. */
 pid_t guest_tracer_of(const struct tracee *t);
 

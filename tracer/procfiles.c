@@ -181,12 +181,20 @@ static void write_status(const struct proc_view *v)
 static void write_stat(const struct proc_view *v)
 {
 	char *end = strrchr(v->text, ')'), state;
-	int parent, length = 0;
-	if (end && sscanf(end, ") %c %d%n", &state, &parent, &length) == 2)
-		fprintf(v->out, "%.*s) %c %d%s", (int)(end - v->text), v->text, state_of(v->of, state),
-			procfs_parent(v->of->process), end + length);
-	else
+	int parent, length = 0, rank = 0, behind_rank = 0;
+	if (!end || sscanf(end, ") %c %d%n", &state, &parent, &length) != 2) {
 		fputs(v->text, v->out);
+		return;
+	}
+	fprintf(v->out, "%.*s) %c %d", (int)(end - v->text), v->text, state_of(v->of, state),
+		procfs_parent(v->of->process));
+	end += length;
+	/* Priority and nice value, the 18th and 19th, when the guest has set what the kernel has not. */
+	if (v->of->has_nice)
+		sscanf(end, "%*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d%n %*d %*d%n", &rank, &behind_rank);
+	if (behind_rank)
+		fprintf(v->out, "%.*s %d %d", rank, end, 20 + v->of->nice, v->of->nice);
+	fputs(end + behind_rank, v->out);
 }
 
 /*

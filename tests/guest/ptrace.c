@@ -487,3 +487,34 @@ TEST(register_sets_and_call_information)
 	EQUAL(0, info.number);
 	end(child);
 }
+
+ROLE(identity)
+{
+	return geteuid() == 0 ? 8 : 9;
+}
+
+static void executes_set_id(void)
+{
+	execl("./set-id", "set-id", "@identity", (char *)NULL);
+	_exit(98);
+}
+
+TEST(set_id_bits_give_nothing_to_who_is_traced_by_a_user)
+{
+	WORKS(chmod(".", 0755));
+	copy_self("set-id", 0755);
+	WORKS(chmod("set-id", 04755));
+	AS (1000, 1000) {
+		pid_t child = traced(executes_set_id);
+		WORKS(ptrace(PTRACE_CONT, child, 0, 0));
+		EQUAL(STOP_STATUS(SIGTRAP), waits(child));
+		WORKS(ptrace(PTRACE_CONT, child, 0, 0));
+		EQUAL(9 << 8, waits(child));
+	}
+	AS (1000, 1000) {
+		pid_t child = fork();
+		if (child == 0)
+			executes_set_id();
+		EQUAL(8 << 8, waits(child));
+	}
+}
