@@ -382,12 +382,10 @@ TEST(sent_credentials)
 		own.pid = getppid();
 		FAILS(EPERM, send_ids(pair[0], &own));
 		own.pid = getpid();
-		EQUAL(1, send_ids(pair[0], &own));
 		own.uid = 7;
 		own.gid = 9;
 		EQUAL(1, send_ids(pair[0], &own));
 	}
-	receive_ids(pair[1]);
 	got = receive_ids(pair[1]);
 	EQUAL(7, got.uid);
 	EQUAL(9, got.gid);
