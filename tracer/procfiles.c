@@ -335,6 +335,12 @@ static void write_domainname(const struct proc_view *v)
 	fprintf(v->out, name ? "%s\n" : "%s", name ? name : v->text);
 }
 
+/* As unshare(2) refuses them: who looks before need not try. */
+static void write_no_namespaces(const struct proc_view *v)
+{
+	fputs("0\n", v->out);
+}
+
 struct proc_file {
 	const char *name; /* below /proc/PID or /proc/PID/task/TID; with a slash in front below /proc */
 	void (*write)(const struct proc_view *v);
@@ -358,6 +364,8 @@ static const struct proc_file files[] = {
 	{ "cgroup", write_cgroup, true },
 	{ "/sys/kernel/hostname", write_hostname, true },
 	{ "/sys/kernel/domainname", write_domainname, true },
+	{ "/sys/kernel/unprivileged_userns_clone", write_no_namespaces, false },
+	{ "/sys/user/max_user_namespaces", write_no_namespaces, false },
 };
 
 char *procfs_generate(struct tracee *t, const struct object *o)

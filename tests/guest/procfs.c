@@ -206,3 +206,14 @@ TEST(ids_are_mapped_to_themselves)
 	EQUAL(3, sscanf(file_text("/proc/self/gid_map"), "%u %u %u", &from, &to, &count));
 	EQUAL(UINT32_MAX, count);
 }
+
+TEST(there_are_no_user_namespaces_to_be_had)
+{
+	const char *limit = "/proc/sys/user/max_user_namespaces";
+	if (guest_is_native())
+		SKIP("a kernel that may have them");
+	if (access(limit, F_OK) < 0)
+		SKIP("Linux before 4.9");
+	TEXT("0\n", file_text(limit));
+	FAILS(ENOSPC, syscall(SYS_unshare, 0x10000000 /* CLONE_NEWUSER */));
+}
