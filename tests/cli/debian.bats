@@ -37,13 +37,45 @@ has_mirror() {
 @test "apt_installs_a_package_with_users_and_set_id_files" {
 	has_mirror
 	run -0 fakebuild run --commit with-packages debian:12 sh -c \
-		'apt-get update && apt-get install -y --no-install-recommends sudo cron openssh-client iputils-ping'
+		'apt-get update && apt-get install -y --no-install-recommends sudo cron openssh-server dbus bubblewrap iputils-ping'
 	run -0 fakebuild run with-packages sh -c 'stat -c "%U:%G %a" /usr/bin/sudo /usr/bin/crontab /usr/bin/ssh-agent; getcap /usr/bin/ping 2>/dev/null || true; dpkg --audit'
 	equal "root:root 4755" "${lines[0]}"
 	equal "root:crontab 2755" "${lines[1]}"
 	equal "root:_ssh 2755" "${lines[2]}"
 	run -0 fakebuild run -u nobody with-packages id -un
 	equal nobody "$output"
+}
+
+@test "servers_and_sandboxes_run_as_who_they_become" {
+	fakebuild inspect with-packages >/dev/null 2>&1 || skip "its packages were not installed"
+	cat >"$BATS_TEST_TMPDIR/script" <<-'END'
+		useradd -m me
+		cd /home/me
+		as_me() { su me -c "$*"; }
+		mkdir -p /run/sshd /run/dbus
+		dbus-daemon --system --fork
+		as_me dbus-send --system --print-reply=literal --dest=org.freedesktop.DBus / \
+			org.freedesktop.DBus.GetConnectionUnixUser string:org.freedesktop.DBus | tr -s ' '
+		printf 'Port %s\nListenAddress 127.0.0.1\nUsePAM yes\n' "$PORT" >/tmp/conf
+		/usr/sbin/sshd -f /tmp/conf
+		as_me "mkdir -m 700 .ssh && ssh-keygen -q -t ed25519 -N '' -f .ssh/id && cp .ssh/id.pub .ssh/authorized_keys"
+		as_me "ssh -i .ssh/id -o StrictHostKeyChecking=no -o LogLevel=error -p $PORT 127.0.0.1 'id -un; cat /etc/shadow'"
+		echo 'me ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/me
+		as_me sudo -n head -c 4 /etc/shadow && echo
+		bwrap --unshare-all --ro-bind / / --tmpfs /tmp --proc /proc sh -c 'id -u; ls /tmp; touch /x'
+		as_me bwrap --ro-bind / / true
+		as_me unshare -r true
+	END
+	run -1 fakebuild run -e PORT=$((20000 + RANDOM % 20000)) -v "$BATS_TEST_TMPDIR/script:/script" with-packages sh /script
+	expected=" uint32 $(fakebuild run with-packages id -u messagebus)
+me
+cat: /etc/shadow: Permission denied
+root
+0
+touch: cannot touch '/x': Read-only file system
+bwrap: Creating new namespace failed: nesting depth or /proc/sys/user/max_*_namespaces exceeded (ENOSPC)
+unshare: unshare failed: No space left on device"
+	equal "$expected" "$output"
 }
 
 @test "apt_in_a_folder" {
