@@ -252,7 +252,8 @@ static int fill(struct guest *g, const struct guest_request *request, struct err
 	g->config.hostname = o->hostname;
 	g->config.flags = (o->network == NETWORK_NONE ? TRACER_NO_NETWORK : 0u) |
 			  (o->is_read_only ? TRACER_READ_ONLY : 0u) |
-			  (o->has_no_fast_path ? TRACER_NO_FAST_PATH : 0u);
+			  (o->has_no_fast_path ? TRACER_NO_FAST_PATH : 0u) | (o->is_counting ? TRACER_STATS : 0u);
+	g->config.trace_path = o->trace;
 	choose_code_dir(g, request->store);
 	if (choose_argv(g, request, err) < 0 || choose_bindings(g, request, err) < 0 ||
 	    choose_user(g, request, err) < 0 || choose_workdir(g, request, err) < 0)

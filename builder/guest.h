@@ -21,7 +21,8 @@ struct guest_options {
 	int network;            /* enum guest_network */
 	bool is_read_only;
 	bool is_tty, is_interactive;
-	bool has_no_fast_path;
+	bool has_no_fast_path, is_counting;
+	const char *trace;
 };
 
 #define GUEST_MEMBER(member) offsetof(struct guest_options, member)
@@ -55,6 +56,13 @@ struct guest_options {
 	{                                                                                          \
 		"no-fast-path", 0, NULL, "Answer no call inside the command's processes",          \
 			OPTION_FLAG, GUEST_MEMBER(has_no_fast_path)                                \
+	},                                                                                         \
+		{ "stats",     0,                                                                  \
+		  NULL,        "Tell at the end what the command was stopped for, and how long",   \
+		  OPTION_FLAG, GUEST_MEMBER(is_counting) },                                        \
+	{                                                                                          \
+		"trace", 0, "FILE", "Write a timeline of all stops, for Chrome's tracing or Perfetto", \
+			OPTION_TEXT, GUEST_MEMBER(trace)                                           \
 	}
 #define GUEST_ROWS_MOUNTS                                                                          \
 	{ "volume",          'v',                                                                  \

@@ -18,6 +18,7 @@
 #include "tracer/fast.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/memory.h"
+#include "tracer/stats.h"
 #include "tracer/watch.h"
 
 /* The call being served.  One at a time, and too large for a stack frame. */
@@ -244,6 +245,7 @@ void call_serve(struct tracee *t)
 		return;
 	}
 	c->row = &rows[c->row_data & 0x7fff];
+	stats_call(c->row);
 	memcpy(c->original, c->argument, sizeof(c->argument));
 	struct cred before;
 	if (c->row->touches == TOUCHES_IDENTITY)

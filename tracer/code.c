@@ -19,12 +19,13 @@
 #define FILES ((struct shim_file *)SHIM_FILES)
 
 /* Of the patcher: another one makes other copies. */
-enum { VERSION = 2 };
+enum { VERSION = 3 };
 /* Larger programs bring their own code generators along; libcs are below 3 MiB. */
 enum { LOOKED_AT_MAX_BYTES = 128 << 20 };
 
 static char folder[PATH_MAX];
 static char *origins[SHIM_FILE_COUNT];
+static struct patch_counts counts[SHIM_FILE_COUNT];
 static bool is_full;
 
 void code_open(const char *dir)
@@ -62,14 +63,18 @@ static int64_t make_copy(int fd, const struct stat *st, const char *copy)
 	CLEANUP_CLOSE int out = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (out < 0)
 		return -errno;
-	struct patch_counts counts;
+	struct patch_counts made_of;
 	void *bytes = mmap(NULL, st->st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	int r = bytes == MAP_FAILED ? -errno : patch_copy(bytes, st->st_size, out, &counts);
+	int r = bytes == MAP_FAILED ? -errno : patch_copy(bytes, st->st_size, out, &made_of);
 	if (bytes != MAP_FAILED)
 		munmap(bytes, st->st_size);
 	if (r == -ENOEXEC)
 		r = ftruncate(out, 0) < 0 ? -errno : 0;
+	/* The counts go behind all code, for --stats. */
 	struct stat made;
+	if (r == 0 && fstat(out, &made) == 0 && made.st_size &&
+	    pwrite(out, &made_of, sizeof(made_of), made.st_size) != (ssize_t)sizeof(made_of))
+		r = -EIO;
 	if (r == 0 && (fchmod(out, 0500) < 0 || fstat(out, &made) < 0 || rename(temporary, copy) < 0))
 		r = -errno;
 	if (r < 0) {
@@ -99,6 +104,14 @@ static bool look(const struct stat *st, const char *host_path, struct shim_file 
 	ret->kind = offset >= 0 ? FILE_COPIED : FILE_PLAIN;
 	ret->text_offset = offset;
 	return true;
+}
+
+static void read_counts(const char *copy, struct patch_counts *ret)
+{
+	struct stat st;
+	CLEANUP_CLOSE int fd = open(copy, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || pread(fd, ret, sizeof(*ret), st.st_size - sizeof(*ret)) != (ssize_t)sizeof(*ret))
+		memset(ret, 0, sizeof(*ret));
 }
 
 static bool is_same(const struct shim_file *e, const struct stat *st)
@@ -137,6 +150,7 @@ const struct shim_file *code_of(const struct stat *st, const char *host_path)
 	made.kind = FILE_UNKNOWN;
 	*e = made;
 	origins[e - FILES] = mem_strdup(NULL, host_path);
+	read_counts(e->copy, &counts[e - FILES]);
 	__atomic_store_n(&e->kind, kind, __ATOMIC_RELEASE);
 	return e;
 }
@@ -150,4 +164,17 @@ const char *code_origin(const char *copy)
 		if (FILES[i].kind == FILE_COPIED && strcmp(FILES[i].copy, copy) == 0)
 			return origins[i];
 	return NULL;
+}
+
+void code_print(FILE *out)
+{
+	unsigned plain = 0;
+	for (unsigned i = 0; i < SHIM_FILE_COUNT; i++) {
+		const struct patch_counts *c = &counts[i];
+		plain += FILES[i].kind == FILE_PLAIN;
+		if (FILES[i].kind == FILE_COPIED)
+			fprintf(out, "%10u               sites patched, %u unproven, %u without room: %s\n", c->patched, c->unproven,
+				c->no_room, origins[i]);
+	}
+	fprintf(out, "%10u               files with nothing to patch\n", plain);
 }

@@ -6,6 +6,7 @@
 #ifndef FAKEBUILD_CODE_H
 #define FAKEBUILD_CODE_H
 
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "tracer/shim/abi.h"
@@ -17,6 +18,8 @@ void code_open(const char *dir);
  * NULL when it cannot be said: it is then run as it is.
  */
 const struct shim_file *code_of(const struct stat *st, const char *host_path);
+/* What of the code in use was patched, and what was not and why. */
+void code_print(FILE *out);
 /* The host path of the file that this copy was made of; NULL when it is no copy. */
 const char *code_origin(const char *copy);
 

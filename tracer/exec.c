@@ -21,6 +21,7 @@
 #include "tracer/guest_ptrace.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/stats.h"
 
 enum { HEAD_BYTES = 256, SCRIPT_DEPTH = 5, ARGUMENTS_MAX = 1 << 20 };
 
@@ -501,5 +502,6 @@ void exec_commit(struct tracee *t)
 	mm->is_off = !plan->state;
 	plan->state = 0;
 	process_set_mm(t->process, mm);
+	stats_exec(t->process->pid, t->process->exe);
 	TALLOC_FREE(t->exec);
 }

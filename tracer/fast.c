@@ -273,11 +273,13 @@ void fast_memory_left(struct mm *mm)
 void fast_forked(struct tracee *child)
 {
 	static const uint32_t unlocked[SHIM_FRAME_COUNT];
+	static const uint64_t none;
 	struct mm *mm = child->process->mm;
 	if (!fast.is_on || mm->is_off || mm->users > 1)
 		return;
 	memory_write(child, SHIM_LOCKS, unlocked, sizeof(unlocked));
 	memory_write(child, SHIM_STATE, &mm->state, sizeof(mm->state));
+	memory_write(child, SHIM_ANSWERS, &none, sizeof(none));
 }
 
 /* ---- prefixes ---- */

@@ -12,6 +12,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/fast.h"
 #include "tracer/mounts.h"
+#include "tracer/stats.h"
 #include "tracer/namespaces.h"
 
 #ifndef CLONE_NEWNS
@@ -181,7 +182,7 @@ static void inherit_memory(struct tracee *child, const struct tracee *parent, ui
 	child->process->mm->state = fast_get(from->state);
 	child->process->mm->is_off = from->is_off;
 	/* Another thread of the parent may have been in its shim, or have got another state meanwhile. */
-	if (parent->process->users > 1 || from->users > 1)
+	if (parent->process->users > 1 || from->users > 1 || stats_is_on())
 		fast_forked(child);
 }
 

@@ -30,7 +30,9 @@
 #include "tracer/guest_ptrace.h"
 #include "tracer/mounts.h"
 #include "tracer/namespaces.h"
+#include "tracer/memory.h"
 #include "tracer/path.h"
+#include "tracer/stats.h"
 #include "tracer/ports.h"
 #include "tracer/watch.h"
 
@@ -231,6 +233,15 @@ static unsigned long event_message(const struct tracee *t)
 	return message;
 }
 
+/* Only asked for when it is counted: how many calls the process answered itself. */
+static void on_exiting(struct tracee *t)
+{
+	uint64_t count;
+	if (t->process->users == 1 && t->has_shim && memory_read(t, SHIM_ANSWERS, &count, sizeof(count)) == 0)
+		stats_add_answers(count);
+	guest_resume(t, 0);
+}
+
 static void on_stop(pid_t pid, int status)
 {
 	int signal = WSTOPSIG(status), event = status >> 16;
@@ -257,6 +268,9 @@ static void on_stop(pid_t pid, int status)
 		return;
 	case PTRACE_EVENT_STOP:
 		on_group_stop(t, signal);
+		return;
+	case PTRACE_EVENT_EXIT:
+		on_exiting(t);
 		return;
 	case 0:
 		break;
@@ -299,6 +313,14 @@ static void on_end(pid_t pid, int status)
 		tracee_remove(t);
 }
 
+static void tell_stats(pid_t tid)
+{
+	if (!stats_is_on())
+		return;
+	const struct tracee *t = tracee_find(tid);
+	stats_end(t && t->process ? t->process->pid : tid, tid);
+}
+
 static void serve(void)
 {
 	for (;;) {
@@ -309,7 +331,9 @@ static void serve(void)
 		if (pid < 0)
 			return;
 		if (WIFSTOPPED(status)) {
+			stats_begin();
 			on_stop(pid, status);
+			tell_stats(pid);
 			for (struct tracee *held; (held = guest_take_held());)
 				call_serve(held);
 			if (session.is_over)
@@ -436,7 +460,8 @@ static int start(const struct tracer_config *config, const struct sock_fprog *fi
 	session.first_pid = pid;
 	struct tracee *first = NULL;
 	int r = 0;
-	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)(long)TRACE_OPTIONS) < 0)
+	long options = TRACE_OPTIONS | (config->flags & TRACER_STATS ? PTRACE_O_TRACEEXIT : 0);
+	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)options) < 0)
 		r = explain_ptrace(errno, err);
 	else if (!(first = make_first(config, pid, err)))
 		r = -1;
@@ -462,7 +487,8 @@ int tracer_run(const struct tracer_config *config, int *ret_status, struct error
 	CLEANUP_TALLOC struct sock_fprog *later = filter_make_later(NULL);
 	watch_open(later);
 	open_session(config);
-	if (arena_open(config->run_dir, err) < 0) {
+	if (stats_open(config->flags & TRACER_STATS, config->trace_path, err) < 0 || arena_open(config->run_dir, err) < 0) {
+		stats_close();
 		close_session();
 		return -1;
 	}
@@ -489,6 +515,7 @@ int tracer_run(const struct tracer_config *config, int *ret_status, struct error
 	session.first_pid = 0;
 	for (unsigned i = 0; i < PASSED_ON; i++)
 		sigaction(passed_on[i], &old[i], NULL);
+	stats_close();
 	close_session();
 	return r;
 }

@@ -30,6 +30,7 @@ enum tracer_flags {
 	TRACER_NO_NETWORK = 1, /* inet sockets are refused with ENETUNREACH's kind of errno */
 	TRACER_READ_ONLY = 2,  /* the root itself gives EROFS */
 	TRACER_NO_FAST_PATH = 4, /* all calls come to the tracer */
+	TRACER_STATS = 8,        /* count stops and print the counts to standard error at the end */
 };
 
 struct tracer_config {
@@ -49,6 +50,7 @@ struct tracer_config {
 	const char *hostname; /* NULL: the host's */
 	unsigned flags;       /* enum tracer_flags */
 	const char *code_dir; /* private host directory for patched copies of code, shared by runs; NULL: run_dir */
+	const char *trace_path; /* a timeline of the stops goes here, NULL: none */
 	unsigned fall_through; /* for tests: one call in so many misses the fast path; 0: none */
 };
 

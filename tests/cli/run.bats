@@ -333,3 +333,24 @@ terminal() { # LINE: run it in a terminal of script(1), print what is seen
 	run -2 --separate-stderr fakebuild run
 	sentence "run: an image, or --rootfs DIR, is needed"
 }
+
+# ---- seeing it ----
+@test "stats_tell_of_stops_and_answers" {
+	run -3 --separate-stderr fakebuild run --stats base:1 sh -c 'ls / >/dev/null; exit 3'
+	[[ $stderr == *" execve"*"in all"*"calls answered without a stop"* ]]
+}
+@test "a_trace_is_a_timeline" {
+	run -0 fakebuild run --trace "$BATS_TEST_TMPDIR/t.json" base:1 ls /
+	run -0 python3 -c 'import json, sys; e = json.load(open(sys.argv[1]))["traceEvents"]; print(any(x["name"] == "execve" for x in e), any(x["ph"] == "M" for x in e))' "$BATS_TEST_TMPDIR/t.json"
+	equal "True True" "$output"
+	run -125 --separate-stderr fakebuild run --trace /no/folder/t base:1 true
+	sentence "cannot create '/no/folder/t': No such file or directory"
+}
+@test "without_the_fast_path_all_is_the_same" {
+	for line in 'find / -xdev' 'ls -lan /etc /bin' 'cat /etc/file; cd /etc; pwd; [ -x /bin/sh ] && readlink /proc/self/cwd'; do
+		run -0 fakebuild run --no-fast-path base:1 sh -c "$line"
+		expected=$output
+		run -0 fakebuild run base:1 sh -c "$line"
+		equal "$expected" "$output"
+	done
+}

@@ -48,6 +48,7 @@
 
 /* The process' own: which state it is in, a lock (u32) for each frame, then the frames. */
 #define SHIM_STATE 0x70050000
+#define SHIM_ANSWERS 0x70050008 /* u64: how many calls were answered; threads may lose some */
 #define SHIM_LOCKS 0x70050040
 #define SHIM_FRAMES 0x70051000
 #define SHIM_FRAME_COUNT 32

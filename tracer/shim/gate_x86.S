@@ -123,6 +123,7 @@ hub_inside:
 	movq FRAME_R9(%r11), %r9
 	movq FRAME_RET(%r11), %rcx
 	jz hub_slow
+	incq SHIM_ANSWERS
 	movq FRAME_RESULT(%r11), %rax
 	movq FRAME_RSP(%r11), %rsp
 hub_back: /* r11: the frame, then its lock; all else is the guest's again */
