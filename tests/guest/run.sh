@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # run.sh BUILD-FOLDER [PROGRAM...]: the programs of tests/guest/ under fakebuild, in an image, in a directory
-# (of both ABIs) and on the host's own tree; with "native" for the folder, as real root in a chroot.
+# (of both ABIs, with and without the fast path) and, with the host's libc, on the host's own tree; with "native"
+# for the folder, as real root in a chroot.
 # Speaks TAP; a test's name has the way and the program in front.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -21,6 +22,7 @@ trap clean EXIT
 make_root() {
 	mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp,work}
 	cp build/guest/* "$1/bin/"
+	rm "$1"/bin/*.dynamic
 	chmod 1777 "$1/tmp"
 	printf 'root:x:0:0:root:/root:/bin/sh\nme:x:1000:1000:Me:/:/bin/sh\n' >"$1/etc/passwd"
 	printf 'root:x:0:\nme:x:1000:\n' >"$1/etc/group"
@@ -70,11 +72,15 @@ for program in "${programs[@]}"; do
 	tell image "$program" "$fakebuild" run -w /work guest:1 -- "/bin/$program"
 	for path in build/guest/"$program"{,.32}; do
 		[ -e "$path" ] || continue
-		chmod -R u+rwX "$here/root/work"
-		rm -rf "$here/root/work"
-		mkdir "$here/root/work"
-		tell rootfs "${path##*/}" "$fakebuild" run -w /work --rootfs "$here/root" -- "/bin/${path##*/}"
+		for way in rootfs slow; do
+			chmod -R u+rwX "$here/root/work"
+			rm -rf "$here/root/work"
+			mkdir "$here/root/work"
+			options=(-w /work --rootfs "$here/root")
+			[ $way = rootfs ] || options+=(--no-fast-path)
+			tell $way "${path##*/}" "$fakebuild" run "${options[@]}" -- "/bin/${path##*/}"
+		done
 	done
 	mkdir "$here/$program"
-	tell root "$program" env -C "$here/$program" "$fakebuild" root -- "$PWD/build/guest/$program"
+	tell root "$program" env -C "$here/$program" "$fakebuild" root -- "$PWD/build/guest/$program.dynamic"
 done
