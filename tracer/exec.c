@@ -158,12 +158,28 @@ static const char *patched(const struct object *o)
 	return file && file->kind == FILE_COPIED ? file->copy : NULL;
 }
 
+/* load_elf_binary of fs/binfmt_elf.c, "Consistency check for the interpreter". */
+static int check_interpreter(struct object *o, enum abi abi)
+{
+	char head[sizeof(Elf64_Ehdr)] __attribute__((aligned(8)));
+	const Elf32_Ehdr *h = (const Elf32_Ehdr *)head; /* both classes are the same as far as it is looked at */
+	const ssize_t size = abi == ABI_64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr);
+	CLEANUP_CLOSE int fd = open_program(o);
+	if (fd < 0)
+		return fd;
+	if (pread(fd, head, size, 0) != size)
+		return -EIO;
+	return memcmp(head, ELFMAG, SELFMAG) != 0 || h->e_machine != arch_elf_machine[abi] ? -ELIBBAD : 0;
+}
+
 static int find_interpreter(struct call *c, struct program *p, const char *name)
 {
 	struct object *o = &c->object[1];
 	int r = path_lookup(c->t, AT_FDCWD, name, LOOKUP_FOLLOW, o);
 	if (r == 0)
 		r = may_execute(c, o);
+	if (r == 0)
+		r = check_interpreter(o, p->abi);
 	if (r < 0)
 		return r;
 	memcpy(p->interpreter, o->host, o->host_length + 1);

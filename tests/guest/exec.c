@@ -3,6 +3,7 @@
 /* covers: execve execveat */
 #include "guest.h"
 
+#include <elf.h>
 #include <linux/capability.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -278,6 +279,54 @@ TEST(execveat_by_directory_and_by_descriptor)
 	write_script("s", "#!/proc/self/exe\n");
 	fd = WORKS(open("s", O_RDONLY | O_CLOEXEC));
 	TEXT("ENOENT", exec_at(fd, "", AT_EMPTY_PATH, "x"));
+}
+
+TEST(from_memory)
+{
+	char block[65536];
+	int from = WORKS(open("/proc/self/exe", O_RDONLY)), to = WORKS(memfd_create("m", 0));
+	for (ssize_t n; (n = read(from, block, sizeof(block))) > 0;)
+		EQUAL(n, write(to, block, n));
+	TEXT("[argv0][@arguments]\n", exec_at(to, "", AT_EMPTY_PATH, "@arguments"));
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", to);
+	snprintf(block, sizeof(block), "[%s][@arguments]\n", path);
+	TEXT(block, OUTPUT(path, "@arguments"));
+}
+
+/* A program that has nothing but an interpreter. */
+static void write_program(const char *name, const char *interpreter)
+{
+	char image[1024] = "";
+	Elf64_Ehdr head = { .e_ident = ELFMAG, .e_type = ET_DYN, .e_machine = EM_X86_64, .e_version = EV_CURRENT,
+			    .e_phoff = sizeof(head), .e_ehsize = sizeof(head), .e_phentsize = sizeof(Elf64_Phdr),
+			    .e_phnum = 2 };
+	head.e_ident[EI_CLASS] = ELFCLASS64;
+	head.e_ident[EI_DATA] = ELFDATA2LSB;
+	head.e_ident[EI_VERSION] = EV_CURRENT;
+	Elf64_Phdr part[2] = { { .p_type = PT_INTERP, .p_offset = 512, .p_filesz = strlen(interpreter) + 1, .p_align = 1 },
+			       { .p_type = PT_LOAD, .p_filesz = sizeof(image), .p_memsz = sizeof(image), .p_flags = PF_R,
+				 .p_align = 4096 } };
+	memcpy(image, &head, sizeof(head));
+	memcpy(image + sizeof(head), part, sizeof(part));
+	memcpy(image + 512, interpreter, strlen(interpreter) + 1);
+	int fd = WORKS(open(name, O_WRONLY | O_CREAT, 0755));
+	EQUAL(sizeof(image), write(fd, image, sizeof(image)));
+	close(fd);
+}
+
+TEST(interpreters)
+{
+	put_file("text", 0755, "no program at all, but longer than the header of one would be, so that it is read");
+	put_file("forbidden", 0644, "");
+	write_program("missing", "/no/such/interpreter");
+	TEXT("execv: ENOENT", OUTPUT("./missing"));
+	write_program("directory", "/proc");
+	TEXT("execv: EACCES", OUTPUT("./directory"));
+	write_program("unexecutable", "./forbidden");
+	TEXT("execv: EACCES", OUTPUT("./unexecutable"));
+	write_program("unlike", "./text");
+	TEXT("execv: ELIBBAD", OUTPUT("./unlike"));
 }
 
 static void *exec_from_here(void *arg)

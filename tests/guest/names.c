@@ -102,6 +102,8 @@ TEST(devices_without_a_driver_are_enxio)
 
 TEST(directory_entries_tell_the_type)
 {
+	WORKS(mknod("c", S_IFCHR | 0666, makedev(1, 3)));
+	WORKS(mknod("b", S_IFBLK | 0666, makedev(1, 3)));
 	WORKS(mknod("p", S_IFIFO | 0666, 0));
 	put_file("f", 0644, "");
 	WORKS(mkdir("d", 0755));
@@ -124,7 +126,7 @@ TEST(directory_entries_tell_the_type)
 		}
 		at += length;
 	}
-	EQUAL(4, told);
+	EQUAL(6, told);
 }
 
 TEST(mknod_errors)
@@ -215,6 +217,68 @@ TEST(link_does_not_follow_symlinks_unless_told)
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	WORKS(linkat(AT_FDCWD, name, AT_FDCWD, "f4", AT_SYMLINK_FOLLOW));
 	EQUAL(4, look("f").st_nlink);
+}
+
+TEST(a_file_without_a_name_gets_none_again)
+{
+	put_file("f", 0644, "");
+	int fd = WORKS(open("f", O_RDONLY));
+	WORKS(unlink("f"));
+	FAILS(ENOENT, linkat(fd, "", AT_FDCWD, "g", AT_EMPTY_PATH));
+	char name[64];
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	FAILS(ENOENT, linkat(AT_FDCWD, name, AT_FDCWD, "g", AT_SYMLINK_FOLLOW));
+}
+
+/* proc(5), /proc/sys/fs: what others put into sticky directories that all may write is not trusted. */
+static bool is_protected(const char *what)
+{
+	char name[64];
+	snprintf(name, sizeof(name), "/proc/sys/fs/protected_%s", what);
+	return file_text(name)[0] >= '1';
+}
+
+TEST(files_of_others_are_linked_by_who_may_write_them)
+{
+	put_file("readable", 0644, "");
+	put_file("writable", 0666, "");
+	put_file("setuid", 04777, "");
+	put_file("own", 0600, "");
+	WORKS(chown("own", 1000, 1000));
+	WORKS(mknod("p", S_IFIFO | 0666, 0));
+	WORKS(mkdir("d", 0777));
+	WORKS(chmod("d", 0777));
+	if (!is_protected("hardlinks"))
+		SKIP("hard links are not protected here");
+	AS (1000, 1000) {
+		FAILS(EPERM, link("readable", "d/1"));
+		WORKS(link("writable", "d/2"));
+		FAILS(EPERM, link("setuid", "d/3"));
+		WORKS(link("own", "d/4"));
+		FAILS(EPERM, link("p", "d/5"));
+	}
+}
+
+TEST(symlinks_of_others_in_sticky_directories_lead_nowhere)
+{
+	WORKS(mkdir("d", 0777));
+	WORKS(chmod("d", 01777));
+	put_file("f", 0666, "text");
+	WORKS(symlink("../f", "d/roots"));
+	WORKS(symlink("../f", "d/mine"));
+	WORKS(lchown("d/mine", 1000, 1000));
+	WORKS(symlink("../f", "d/others"));
+	WORKS(lchown("d/others", 1001, 1001));
+	if (!is_protected("symlinks"))
+		SKIP("symlinks are not protected here");
+	AS (1000, 1000) {
+		/* The directory's owner is trusted, and oneself. */
+		TEXT("text", file_text("d/roots"));
+		TEXT("text", file_text("d/mine"));
+		FAILS(EACCES, open("d/others", O_RDONLY));
+		EQUAL(4, readlink("d/others", (char[8]){ 0 }, 8));
+	}
+	FAILS(EACCES, open("d/others", O_RDONLY));
 }
 
 TEST(link_errors)

@@ -3,6 +3,8 @@
 /* covers: readlink readlinkat getcwd chdir fchdir chroot inotify_add_watch */
 #include "guest.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <sys/inotify.h>
 
 static const char *here(void)
@@ -164,6 +166,71 @@ TEST(getcwd_tells_where_chdir_led)
 	FAILS(ENOENT, open("x", O_CREAT | O_WRONLY, 0644));
 	WORKS(chdir(".."));
 	TEXT("/a", here() + length);
+}
+
+static int change_directory(void *arg)
+{
+	return chdir(arg) < 0;
+}
+
+TEST(who_shares_the_directory_moves_along)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	char start[PATH_MAX];
+	int status = -1;
+	snprintf(start, sizeof(start), "%.4000s", here());
+	size_t length = strlen(start);
+	WORKS(mkdir("d", 0755));
+	pid_t child = WORKS(clone(change_directory, stack + sizeof(stack), CLONE_FS | SIGCHLD, (char *)"d"));
+	WORKS(waitpid(child, &status, 0));
+	EQUAL(0, status);
+	TEXT("/d", here() + length);
+	child = WORKS(clone(change_directory, stack + sizeof(stack), SIGCHLD, (char *)".."));
+	WORKS(waitpid(child, &status, 0));
+	TEXT("/d", here() + length);
+	child = vfork();
+	if (child == 0)
+		_exit(chdir("..") < 0);
+	WORKS(waitpid(child, &status, 0));
+	TEXT("/d", here() + length);
+	WORKS(unshare(CLONE_FS));
+	TEXT("/d", here() + length);
+}
+
+static void *change_in_thread(void *arg)
+{
+	WORKS(chdir("d"));
+	umask(0123);
+	WORKS(unshare(CLONE_FS));
+	WORKS(chdir(".."));
+	umask(0);
+	return arg;
+}
+
+TEST(threads_share_directory_and_umask)
+{
+	char start[PATH_MAX];
+	pthread_t thread;
+	snprintf(start, sizeof(start), "%.4000s", here());
+	WORKS(mkdir("d", 0755));
+	EQUAL(0, pthread_create(&thread, NULL, change_in_thread, NULL));
+	pthread_join(thread, NULL);
+	TEXT("/d", here() + strlen(start));
+	EQUAL(0123, umask(022));
+}
+
+TEST(descriptors_tell_the_name_that_their_file_has_now)
+{
+	char name[64], told[PATH_MAX + 64] = "", expected[PATH_MAX + 16];
+	WORKS(mkdir("d", 0755));
+	put_file("d/f", 0644, "");
+	int fd = WORKS(open("d/f", O_RDONLY));
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	WORKS(rename("d", "e"));
+	WORKS(rename("e/f", "g"));
+	WORKS(readlink(name, told, sizeof(told) - 1));
+	snprintf(expected, sizeof(expected), "%s/g", here());
+	TEXT(expected, told);
 }
 
 TEST(chdir_needs_search_permission)
