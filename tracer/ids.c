@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "tracer/base/mem.h"
+#include "tracer/groups.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 
@@ -92,9 +94,12 @@ int64_t hook_getgroups(struct call *c)
 		return cred->group_count;
 	if ((uint32_t)size < cred->group_count)
 		return -EINVAL;
-	unsigned width = c->abi == ABI_32 && c->row->has_short_ids ? 2 : 4;
+	if (c->abi == ABI_64 || !c->row->has_short_ids) {
+		int r = memory_write(c->t, c->argument[1], cred->groups, cred->group_count * sizeof(*cred->groups));
+		return r < 0 ? r : (int64_t)cred->group_count;
+	}
 	for (uint32_t i = 0; i < cred->group_count; i++) {
-		int r = write_id(c, c->argument[1] + i * width, cred->groups[i]);
+		int r = write_id(c, c->argument[1] + i * sizeof(uint16_t), cred->groups[i]);
 		if (r < 0)
 			return r;
 	}
@@ -104,31 +109,26 @@ int64_t hook_getgroups(struct call *c)
 int64_t hook_setgroups(struct call *c)
 {
 	struct cred *cred = &c->t->cred;
-	uint32_t count = c->argument[0], groups[CRED_GROUPS_MAX];
+	uint32_t count = c->argument[0];
 	if (!cred_has(cred, CAPABILITY_SETGID))
 		return -EPERM;
 	if (count > CRED_GROUPS_MAX)
 		return -EINVAL;
 	bool is_short = c->abi == ABI_32 && c->row->has_short_ids;
-	for (uint32_t i = 0; i < count; i++) {
+	CLEANUP_TALLOC uint32_t *groups = mem_array(NULL, uint32_t, count);
+	int r = memory_read(c->t, c->argument[1], groups, count * (is_short ? sizeof(uint16_t) : sizeof(*groups)));
+	if (r < 0)
+		return r;
+	/* 16-bit ids are where the first half will be: from the end. */
+	for (uint32_t i = count; is_short && i-- > 0;) {
 		uint16_t small;
-		int r = is_short ? memory_read(c->t, c->argument[1] + i * 2, &small, 2) :
-				   memory_read(c->t, c->argument[1] + i * 4, &groups[i], 4);
-		if (r < 0)
-			return r;
-		if (is_short)
-			groups[i] = small;
-		else if (groups[i] == (uint32_t)-1)
-			return -EINVAL;
+		memcpy(&small, (const char *)groups + i * sizeof(small), sizeof(small));
+		groups[i] = small;
 	}
-	/* groups_sort of kernel/groups.c: getgroups returns them in order. */
-	for (uint32_t i = 1; i < count; i++)
-		for (uint32_t j = i; j && groups[j - 1] > groups[j]; j--) {
-			uint32_t moved = groups[j];
-			groups[j] = groups[j - 1];
-			groups[j - 1] = moved;
-		}
-	memcpy(cred->groups, groups, count * sizeof(*groups));
+	for (uint32_t i = 0; i < count; i++)
+		if (groups[i] == (uint32_t)-1)
+			return -EINVAL;
+	cred->groups = groups_keep(groups, count);
 	cred->group_count = count;
 	return 0;
 }

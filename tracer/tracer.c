@@ -27,6 +27,7 @@
 #include "tracer/exec.h"
 #include "tracer/fast.h"
 #include "tracer/filter.h"
+#include "tracer/groups.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/mounts.h"
 #include "tracer/namespaces.h"
@@ -389,8 +390,11 @@ static struct tracee *make_first(const struct tracer_config *config, pid_t pid, 
 	t->mounts = mounts_new();
 	t->uts = uts_new(config->hostname, NULL);
 	cred_init(&t->cred, config->uid, config->gid);
-	for (size_t i = 0; i < config->group_count && i < CRED_GROUPS_MAX; i++)
-		t->cred.groups[t->cred.group_count++] = config->groups[i];
+	t->cred.group_count = config->group_count < CRED_GROUPS_MAX ? config->group_count : CRED_GROUPS_MAX;
+	CLEANUP_TALLOC uint32_t *groups = mem_array(NULL, uint32_t, t->cred.group_count);
+	for (uint32_t i = 0; i < t->cred.group_count; i++)
+		groups[i] = config->groups[i];
+	t->cred.groups = groups_keep(groups, t->cred.group_count);
 	mounts_add(t->mounts, "/", config->root, config->flags & TRACER_READ_ONLY ? BINDING_READ_ONLY : 0, "rootfs",
 		   "rootfs");
 	return add_bindings(config, 0, t, err) < 0 ? NULL : t;

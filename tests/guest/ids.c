@@ -187,6 +187,24 @@ TEST(supplementary_groups)
 	EQUAL(4, getgroups(8, back));
 }
 
+TEST(thousands_of_groups)
+{
+	enum { MANY = 65536 };
+	gid_t *groups = calloc(MANY, sizeof(*groups)), *back = calloc(MANY, sizeof(*back));
+	for (unsigned i = 0; i < MANY; i++)
+		groups[i] = MANY - i;
+	WORKS(setgroups(MANY, groups));
+	EQUAL(MANY, getgroups(MANY, back));
+	EQUAL(1, back[0]);
+	EQUAL(MANY, back[MANY - 1]);
+	put_file("f", 0040, "x");
+	WORKS(chown("f", 0, 30000));
+	WORKS(setresuid(1000, 1000, 1000));
+	TEXT("x", file_text("f"));
+	free(groups);
+	free(back);
+}
+
 static void *change_own_ids(void *arg)
 {
 	(void)arg;

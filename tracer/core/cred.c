@@ -26,9 +26,16 @@ bool cred_in_group(const struct cred *c, uint32_t gid)
 {
 	if (c->fsgid == gid)
 		return true;
-	for (uint32_t i = 0; i < c->group_count; i++)
-		if (c->groups[i] == gid)
+	uint32_t from = 0, to = c->group_count;
+	while (from < to) {
+		uint32_t middle = from + (to - from) / 2;
+		if (c->groups[middle] == gid)
 			return true;
+		if (c->groups[middle] < gid)
+			from = middle + 1;
+		else
+			to = middle;
+	}
 	return false;
 }
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CRED_GROUPS_MAX = 64, CRED_UNCHANGED = -1 };
+enum { CRED_GROUPS_MAX = 65536, CRED_UNCHANGED = -1 };
 
 /* Capability numbers of capabilities(7) that something here asks for. */
 enum capability {
@@ -38,7 +38,7 @@ struct cred {
 	uint32_t securebits;
 	bool no_new_privs;
 	uint32_t group_count;
-	uint32_t groups[CRED_GROUPS_MAX];
+	const uint32_t *groups; /* in order, duplicates included; the caller's, who never changes a list */
 };
 
 /* What execve(2) looks at in the file. */
