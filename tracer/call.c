@@ -240,7 +240,7 @@ void call_serve(struct tracee *t)
 	c->changed = 0;
 	c->room_used = 0;
 	c->at_flags = 0;
-	if (arch_read_call(t, c) < 0 || (c->row_data & 0x7fff) >= row_count) {
+	if (arch_read_call(t, c, false) < 0 || (c->row_data & 0x7fff) >= row_count) {
 		guest_resume(t, 0);
 		return;
 	}
@@ -263,6 +263,7 @@ void call_serve(struct tracee *t)
 	t->at_exit = NULL;
 	if (t->ptraced) {
 		t->ptraced->is_answered = true;
+		t->ptraced->has_entry_due = false; /* a call that is skipped has none */
 		t->ptraced->number = c->number;
 	}
 	arch_answer(t, result);
@@ -276,7 +277,7 @@ void call_watch(struct tracee *t)
 	c->t = t;
 	c->changed = 0;
 	c->room_used = 0;
-	if (arch_read_call(t, c) < 0)
+	if (arch_read_call(t, c, true) < 0)
 		return;
 	memcpy(c->original, c->argument, sizeof(c->argument));
 	if (watch_begin(c) != CALL_PASS_EXIT) {

@@ -154,6 +154,16 @@ bool guest_stop_at_entry(struct tracee *t)
 	return true;
 }
 
+int guest_is_at_exit(struct tracee *t)
+{
+	struct ptraced *p = t->ptraced;
+	if (!p || !is_by_call(p->mode))
+		return -1;
+	bool is_entry = !p->is_in_call || p->has_entry_due;
+	p->has_entry_due = false;
+	return !is_entry;
+}
+
 bool guest_stop_before_call(struct tracee *t)
 {
 	if (!guest_stop_at_entry(t))
@@ -436,6 +446,7 @@ static int64_t resume(struct call *c, struct ptraced *p)
 	p->stop = PTRACED_RUNS;
 	if (p->must_serve) {
 		p->must_serve = false;
+		p->has_entry_due = true;
 		held = p->t;
 		return 0;
 	}

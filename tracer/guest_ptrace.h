@@ -47,6 +47,7 @@ struct ptraced {
 	bool is_in_call;      /* its entry was shown, its exit was not */
 	bool wants_interrupt; /* PTRACE_INTERRUPT is under way */
 	bool must_serve;      /* stopped at the seccomp event before the entry (Linux before 4.8) */
+	bool has_entry_due;   /* its real entry is still to come, then */
 	int64_t number;       /* of the call, when we answer it */
 	bool is_answered;
 	bool has_exec_exit, has_exec_trap; /* stops that are due after an execve */
@@ -75,6 +76,9 @@ bool guest_stop_at_exit(struct tracee *t);
 bool guest_stop_at_event(struct tracee *t, int event, unsigned long message);
 /* Before the seccomp stop of a call is served: on old kernels this comes before the entry. */
 bool guest_stop_before_call(struct tracee *t);
+
+/* Where the kernel does not tell: is this stop of a call its exit?  By what was shown; -1: nothing was. */
+int guest_is_at_exit(struct tracee *t);
 
 /* A child was made, the parent is at this event: does the child stay stopped for the tracer? */
 bool guest_traces_child(struct tracee *parent, struct tracee *child, int event, uint64_t clone_flags);

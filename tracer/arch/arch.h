@@ -21,8 +21,11 @@ extern const uint16_t arch_elf_machine[ABI_COUNT];
 /* The number of a call in an ABI; -1 when it has none, or the library that knows them does not know it. */
 int arch_call_number(enum abi abi, const char *name);
 
-/* Fill row_data, abi, number, argument[], ip, sp at a seccomp stop.  -ESRCH when the tracee is gone. */
-int arch_read_call(struct tracee *t, struct call *c);
+/*
+ * Fill row_data, abi, number, argument[], ip, sp at a seccomp stop, all but row_data at the entry of a call.
+ * -ESRCH when the tracee is gone.
+ */
+int arch_read_call(struct tracee *t, struct call *c, bool is_entry);
 /* Skip the call and give this result. */
 int arch_answer(struct tracee *t, int64_t result);
 /* Execute the call with the changed arguments and come back through the slot's stub. */

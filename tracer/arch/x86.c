@@ -14,6 +14,7 @@
 #include "tracer/arena.h"
 #include "tracer/base/compat.h"
 #include "tracer/call.h"
+#include "tracer/guest_ptrace.h"
 #include "tracer/memory.h"
 
 const uint32_t arch_audit[ABI_COUNT] = { AUDIT_ARCH_X86_64, AUDIT_ARCH_I386 };
@@ -68,7 +69,7 @@ struct syscall_info {
 
 static bool has_no_syscall_info;
 
-int arch_read_call(struct tracee *t, struct call *c)
+int arch_read_call(struct tracee *t, struct call *c, bool is_entry)
 {
 	if (!has_no_syscall_info) {
 		struct syscall_info info;
@@ -90,7 +91,7 @@ int arch_read_call(struct tracee *t, struct call *c)
 	if (ptrace(PTRACE_GETREGS, t->tid, NULL, &r) < 0 || ptrace(PTRACE_GETEVENTMSG, t->tid, NULL, &message) < 0)
 		return -errno;
 	c->row_data = message;
-	c->abi = message & 0x8000 ? ABI_32 : ABI_64;
+	c->abi = (is_entry ? r.cs == 0x23 : message & 0x8000) ? ABI_32 : ABI_64;
 	c->number = r.orig_rax;
 	for (unsigned i = 0; i < 6; i++)
 		memcpy(&c->argument[i], (const char *)&r + argument_register[c->abi][i], 8);
@@ -284,6 +285,9 @@ bool arch_is_exit(struct tracee *t)
 	struct syscall_info info;
 	if (!has_no_syscall_info && ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, (void *)sizeof(info), &info) > 0)
 		return info.op == 2 /* PTRACE_SYSCALL_INFO_EXIT */;
+	int shown = guest_is_at_exit(t);
+	if (shown >= 0)
+		return shown;
 	/* At the entry rax is -ENOSYS; the calls that have exit hooks do not return that. */
 	int64_t result = 0;
 	return arch_read_result(t, &result) < 0 || result != -ENOSYS;
