@@ -15,6 +15,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/fast.h"
 #include "tracer/hooks.h"
+#include "tracer/stats.h"
 #include "tracer/watch.h"
 
 static struct ptraced *all;

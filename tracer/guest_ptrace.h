@@ -59,7 +59,7 @@ struct ptraced {
 /* The events that we ask for of every tracee. */
 #define TRACE_OPTIONS                                                                             \
 	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | \
-	 PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL)
+	 PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL | (stats_is_on() ? PTRACE_O_TRACEEXIT : 0L))
 
 /* Resume, with this signal, as its tracer in the guest wants it: PTRACE_CONT when it has none. */
 void guest_resume(struct tracee *t, int signal);

@@ -240,7 +240,6 @@ static void on_exiting(struct tracee *t)
 	uint64_t count;
 	if (t->process->users == 1 && t->has_shim && memory_read(t, SHIM_ANSWERS, &count, sizeof(count)) == 0)
 		stats_add_answers(count);
-	guest_resume(t, 0);
 }
 
 static void on_stop(pid_t pid, int status)
@@ -270,11 +269,11 @@ static void on_stop(pid_t pid, int status)
 	case PTRACE_EVENT_STOP:
 		on_group_stop(t, signal);
 		return;
-	case PTRACE_EVENT_EXIT:
-		on_exiting(t);
-		return;
 	case 0:
 		break;
+	case PTRACE_EVENT_EXIT:
+		on_exiting(t);
+		/* fall through */
 	default:
 		show_own_state(t, 0);
 		if (!guest_stop_at_event(t, event, event_message(t)))
@@ -464,8 +463,7 @@ static int start(const struct tracer_config *config, const struct sock_fprog *fi
 	session.first_pid = pid;
 	struct tracee *first = NULL;
 	int r = 0;
-	long options = TRACE_OPTIONS | (config->flags & TRACER_STATS ? PTRACE_O_TRACEEXIT : 0);
-	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)options) < 0)
+	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)TRACE_OPTIONS) < 0)
 		r = explain_ptrace(errno, err);
 	else if (!(first = make_first(config, pid, err)))
 		r = -1;
