@@ -198,6 +198,9 @@ int64_t hook_mount(struct call *c)
 	uint64_t flags = c->argument[3];
 	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
+	int r = path_settle(c->t, target);
+	if (r < 0)
+		return r;
 	if (c->argument[0] && memory_read_string(c->t, c->argument[0], source, sizeof(source)) < 0)
 		return -EFAULT;
 	if (c->argument[2] && memory_read_string(c->t, c->argument[2], type, sizeof(type)) < 0)
@@ -219,7 +222,9 @@ int64_t hook_mount(struct call *c)
 		return 0;
 	}
 	if (flags & (MS_BIND | MS_MOVE)) {
-		int r = path_lookup(c->t, AT_FDCWD, source, LOOKUP_FOLLOW, &c->object[1]);
+		r = path_lookup(c->t, AT_FDCWD, source, LOOKUP_FOLLOW, &c->object[1]);
+		if (r == 0)
+			r = path_settle(c->t, &c->object[1]);
 		if (r < 0)
 			return r;
 		if (S_ISDIR(c->object[1].real.st_mode) != S_ISDIR(target->real.st_mode))
@@ -256,9 +261,12 @@ static int is_inside(struct tracee *t, void *arg)
 
 int64_t hook_umount(struct call *c)
 {
-	const struct object *o = &c->object[0];
+	struct object *o = &c->object[0];
 	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
+	int r = path_settle(c->t, o);
+	if (r < 0)
+		return r;
 	if (o->guest_length <= 1)
 		return -EBUSY;
 	if (!mounts_at(c->t->mounts, o->guest, o->guest_length))
@@ -276,10 +284,15 @@ int64_t hook_umount(struct call *c)
 int64_t hook_pivot_root(struct call *c)
 {
 	static unsigned counter;
-	const struct object *new_root = &c->object[0], *put_old = &c->object[1];
+	struct object *new_root = &c->object[0], *put_old = &c->object[1];
 	struct mounts *m = c->t->mounts;
 	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
+	int r = path_settle(c->t, new_root);
+	if (r == 0)
+		r = path_settle(c->t, put_old);
+	if (r < 0)
+		return r;
 	if (!S_ISDIR(new_root->real.st_mode) || !S_ISDIR(put_old->real.st_mode))
 		return -ENOTDIR;
 	CLEANUP_TALLOC char *root = mem_strdup(NULL, c->t->fs->root);

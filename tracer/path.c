@@ -254,6 +254,18 @@ bool path_name_of(const struct tracee *t, const struct object *o, char guest[PAT
 	return has_name;
 }
 
+int path_settle(struct tracee *t, struct object *o)
+{
+	struct walk w = { .t = t, .at = o };
+	char guest[PATH_ROOM];
+	if (!o->is_fd)
+		return 0;
+	if (!path_name_of(t, o, guest))
+		return -ENOENT;
+	o->is_fd = o->is_magic = false;
+	return locate(&w, guest);
+}
+
 /* Up from below a directory without a name, or from it to where names may be known again. */
 static int go_up_unnamed(struct walk *w)
 {

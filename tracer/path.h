@@ -73,6 +73,8 @@ int path_of_fd(struct tracee *t, int fd, struct object *ret);
  * removed, too deep, or out of all mounts.
  */
 bool path_name_of(const struct tracee *t, const struct object *directory, char guest[PATH_ROOM]);
+/* An object found by a descriptor becomes one found by its name.  0; -ENOENT when it has none. */
+int path_settle(struct tracee *t, struct object *o);
 /* Is this object of path_of_fd open by O_PATH only? */
 bool path_is_unopened(const struct object *o);
 /* Put a chrooted process's view on a canonical guest path: cuts its root off.  False: unreachable. */

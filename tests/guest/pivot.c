@@ -77,6 +77,30 @@ TEST(a_recursive_bind_brings_mounts_along)
 	WORKS(access("from/sub/f", F_OK));
 }
 
+TEST(mounts_are_made_by_descriptors)
+{
+	char from[64], to[64];
+	own_mounts();
+	WORKS(mkdir("from", 0755));
+	WORKS(mkdir("to", 0755));
+	put_file("from/f", 0644, "x");
+	put_file("g", 0644, "y");
+	snprintf(from, sizeof(from), "/proc/self/fd/%ld", WORKS(open("from", O_PATH)));
+	snprintf(to, sizeof(to), "/proc/self/fd/%ld", WORKS(open("to", O_PATH)));
+	WORKS(mount(from, to, NULL, MS_BIND, NULL));
+	TEXT("x", file_text("to/f"));
+	snprintf(from, sizeof(from), "/proc/self/fd/%ld", WORKS(open("g", O_PATH)));
+	int fd = WORKS(open("to/f", O_PATH));
+	snprintf(to, sizeof(to), "/proc/self/fd/%d", fd);
+	WORKS(mount(from, to, NULL, MS_BIND, NULL));
+	WORKS(close(fd));
+	TEXT("y", file_text("to/f"));
+	TEXT("x", file_text("from/f"));
+	WORKS(umount("to/f"));
+	WORKS(umount("to"));
+	FAILS(ENOENT, access("to/f", F_OK));
+}
+
 TEST(a_moved_mount_takes_along_mounts_and_processes)
 {
 	char cwd[PATH_MAX];
