@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/fast.h"
 #include "tracer/guest_ptrace.h"
+#include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/stats.h"
 #include "tracer/watch.h"
@@ -230,6 +232,11 @@ void call_serve(struct tracee *t)
 	}
 	if (guest_stop_before_call(t))
 		return;
+	/* seccomp(2): in strict mode other calls than four "result in the termination of the calling thread". */
+	if (t->seccomp_mode == SECCOMP_STRICT_MODE) {
+		kill(t->tid, SIGKILL);
+		return;
+	}
 	session.stops++;
 	t->wait.is_on = false;
 	/* Whatever the slot and the file were for is over: this is another call. */

@@ -246,7 +246,7 @@ static int64_t rseq_configuration(struct call *c, struct ptraced *p)
 	return memory_write(c->t, c->argument[3], config, sizeof(config)) < 0 ? -EFAULT : r;
 }
 
-/* A guest's filters are not installed (hook_seccomp): as for a task in another mode. */
+/* A filter would be seen with what is ours in front of it: as for a task in another mode. */
 static int64_t no_filter(struct call *c, struct ptraced *p)
 {
 	(void)p;

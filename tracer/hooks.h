@@ -117,14 +117,10 @@ int64_t hook_pidfd_open(struct call *c);
 int64_t hook_process_vm(struct call *c);
 int64_t hook_prlimit(struct call *c);
 int64_t hook_setrlimit(struct call *c);
-int64_t hook_seccomp(struct call *c);
 int64_t hook_pidfd_send_signal(struct call *c);
 int64_t hook_pidfd_access(struct call *c);
 int64_t hook_kcmp(struct call *c);
 int64_t hook_getppid(struct call *c);
-/* prctl(2)'s and seccomp(2)'s: `at` is the filter's struct sock_fprog. */
-enum { SECCOMP_STRICT_MODE = 1, SECCOMP_FILTER_MODE = 2 };
-int64_t process_set_seccomp(struct call *c, unsigned mode, unsigned flags, taddr at);
 
 /* The guest's process behind a pidfd; NULL when it is none. */
 const struct tracee *process_of_pidfd(const struct tracee *t, int fd);
@@ -132,6 +128,12 @@ const struct tracee *process_of_pidfd(const struct tracee *t, int fd);
 /* namespaces.c */
 int64_t hook_unshare(struct call *c);
 int64_t hook_setns(struct call *c);
+
+/* guest_seccomp.c */
+int64_t hook_seccomp(struct call *c);
+enum { SECCOMP_STRICT_MODE = 1, SECCOMP_FILTER_MODE = 2 };
+/* prctl(2)'s and seccomp(2)'s: `at` is the filter's struct sock_fprog, which argument number `argument` points to. */
+int64_t guest_set_seccomp(struct call *c, unsigned mode, unsigned flags, taddr at, unsigned argument);
 
 /* priority.c */
 int64_t hook_setpriority(struct call *c);

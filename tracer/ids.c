@@ -277,7 +277,8 @@ int64_t hook_prctl(struct call *c)
 	case PR_SET_SECCOMP:
 		if (a != SECCOMP_STRICT_MODE && a != SECCOMP_FILTER_MODE)
 			return -EINVAL;
-		return process_set_seccomp(c, a, 0, b);
+		call_set(c, 1, SECCOMP_FILTER_MODE);
+		return guest_set_seccomp(c, a, 0, b, 2);
 	case 35 /* PR_SET_MM */:
 		return -EPERM;
 	case 0x59616d61 /* PR_SET_PTRACER */:

@@ -321,3 +321,74 @@ TEST(children_made_by_clone_are_waited_for_as_asked)
 	EQUAL(3 << 8, status);
 	FAILS(EINVAL, syscall(435, NULL, 8));
 }
+
+ROLE(makes_folder)
+{
+	return mkdir("by-exec", 0700) < 0 ? errno : 0;
+}
+
+TEST(filters_answer_what_they_say)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mkdir, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EDOM),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getpgid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ERANGE),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_access, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rmdir, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(*code), code };
+	WORKS(mkdir("before", 0700));
+	CHILD {
+		WORKS(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0));
+		FAILS(EDOM, syscall(SYS_mkdir, "refused", 0700));
+		FAILS(ERANGE, syscall(SYS_getpgid, 0));
+		FAILS(ENOSYS, syscall(SYS_access, "before", F_OK));
+		WORKS(chmod("before", 0711));
+		put_file("file", 0600, "text");
+		TEXT("text", file_text("file"));
+		CHILD
+			FAILS(EDOM, syscall(SYS_mkdir, "refused", 0700));
+		pid_t child = fork();
+		if (child == 0) {
+			execl("/proc/self/exe", "process", "@makes_folder", (char *)NULL);
+			_exit(99);
+		}
+		int status = 0;
+		WORKS(waitpid(child, &status, 0));
+		EQUAL(EDOM << 8, status);
+		child = fork();
+		if (child == 0)
+			_exit(rmdir("before"));
+		WORKS(waitpid(child, &status, 0));
+		EQUAL(SIGSYS, WTERMSIG(status));
+	}
+	EQUAL(0711, mode_of("before"));
+	EQUAL(0, mode_of("refused"));
+	WORKS(rmdir("before"));
+}
+
+TEST(strict_mode_leaves_four_calls)
+{
+	for (int what = 0; what < 3; what++) {
+		pid_t child = fork();
+		if (child == 0) {
+			if (what == 1)
+				prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0);
+			else
+				syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, NULL);
+			if (write(-1, "", 1) == -1 && what == 0)
+				syscall(SYS_exit, errno);
+			syscall(what == 1 ? SYS_getpid : SYS_mkdir, "refused", 0700);
+			syscall(SYS_exit, 1);
+		}
+		int status = 0;
+		WORKS(waitpid(child, &status, 0));
+		EQUAL(what ? SIGKILL : EBADF << 8, status);
+	}
+	EQUAL(0, mode_of("refused"));
+}

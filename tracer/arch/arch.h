@@ -59,6 +59,9 @@ int arch_set_loader_slot(struct tracee *t, int slot);
  */
 bool arch_finish_loader(struct tracee *t);
 
+/* read, write, exit and sigreturn, which are left in seccomp(2)'s strict mode. */
+enum { ARCH_STRICT_CALLS = 4 };
+extern const int arch_strict_call[ABI_COUNT][ARCH_STRICT_CALLS];
 /* pause(2), for who must sleep until a signal comes. */
 extern const int arch_pause_number[ABI_COUNT];
 extern const int arch_prctl_number[ABI_COUNT], arch_seccomp_number[ABI_COUNT];

@@ -300,6 +300,7 @@ int arch_set_loader_slot(struct tracee *t, int slot)
 
 /* ---- for tracers in the guest ---- */
 
+const int arch_strict_call[ABI_COUNT][ARCH_STRICT_CALLS] = { { 0, 1, 60, 15 }, { 3, 4, 1, 119 } };
 const int arch_pause_number[ABI_COUNT] = { 34, 29 };
 const int arch_prctl_number[ABI_COUNT] = { 157, 172 }, arch_seccomp_number[ABI_COUNT] = { 317, 354 };
 

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns seccomp(2) of guests.  Their filters are installed for real, behind ours: the kernel takes the
+ * stricter of both answers.  Calls from the shim's gate are let through by a few instructions in front, so
+ * that a filter sees what the guest calls, and not what becomes of it.
+ */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "tracer/arch/arch.h"
+#include "tracer/arena.h"
+#include "tracer/base/compat.h"
+#include "tracer/base/mem.h"
+#include "tracer/fast.h"
+#include "tracer/hooks.h"
+#include "tracer/memory.h"
+
+enum { FLAG_TSYNC = 1, FLAG_LISTENER = 8, FLAGS_KNOWN = 0x3f };
+enum { ACTION_MASK = 0x7fff0000, ACTION_OF_TRACE = 0x7ff00000, ACTION_OF_ERRNO = 0x00050000 };
+
+#define FIELD(name) offsetof(struct seccomp_data, name)
+/* From the gate: allowed.  Then the state in which the kernel starts a program. */
+static const struct sock_filter prefix[] = {
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FIELD(instruction_pointer)),
+	BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SHIM_GATE_MASK),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SHIM_GATE, 0, 3),
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FIELD(instruction_pointer) + 4),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),
+	BPF_STMT(BPF_RET | BPF_K, 0x7fff0000 /* SECCOMP_RET_ALLOW */),
+	BPF_STMT(BPF_LD | BPF_IMM, 0),
+};
+enum { PREFIX = sizeof(prefix) / sizeof(*prefix), PROGRAM_MAX = BPF_MAXINSNS - PREFIX };
+
+/* seccomp(2), SECCOMP_SET_MODE_STRICT: read, write, _exit, sigreturn; all else comes to us, who kill. */
+static unsigned strict_program(struct sock_filter *ret)
+{
+	unsigned n = 0;
+	ret[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FIELD(arch));
+	for (enum abi abi = 0; abi < ABI_COUNT; abi++) {
+		ret[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch_audit[abi], 0, 7);
+		ret[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FIELD(nr));
+		for (unsigned i = 0; i < ARCH_STRICT_CALLS; i++)
+			ret[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch_strict_call[abi][i],
+								ARCH_STRICT_CALLS - i, 0);
+		ret[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, ACTION_OF_TRACE | 0x7fff);
+		ret[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0x7fff0000);
+	}
+	ret[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, ACTION_OF_TRACE | 0x7fff);
+	return n;
+}
+
+/* struct sock_fprog of the guest: where the program is, and how long. */
+static int read_head(struct call *c, taddr at, uint16_t *ret_length, taddr *ret_program)
+{
+	uint64_t program = 0;
+	size_t width = c->abi == ABI_32 ? 4 : 8;
+	if (memory_read(c->t, at, ret_length, sizeof(*ret_length)) < 0 ||
+	    memory_read(c->t, at + width, &program, width) < 0)
+		return -EFAULT;
+	*ret_program = program;
+	if (!*ret_length || *ret_length > BPF_MAXINSNS)
+		return -EINVAL;
+	/* seccomp_prepare_filter of kernel/seccomp.c */
+	return c->t->cred.no_new_privs || cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN) ? 0 : -EACCES;
+}
+
+/* Room in the arena, of several slots where one is too small. */
+static char *room_for(struct call *c, size_t size)
+{
+	unsigned count = (size + SHIM_SLOT_BYTES - 1) / SHIM_SLOT_BYTES;
+	int first = arena_claim_run(count);
+	if (first < 0)
+		return NULL;
+	c->t->run_slot = first;
+	c->t->run_count = count;
+	return (char *)arena_slot(first);
+}
+
+/* Put prefix and program where the guest's argument can point to. */
+static int64_t place(struct call *c, struct sock_filter *program, uint16_t length, unsigned argument)
+{
+	size_t bytes = length * sizeof(*program);
+	uint16_t whole = PREFIX + length;
+	char *room = room_for(c, sizeof(struct sock_fprog) + sizeof(prefix) + bytes);
+	if (!room)
+		return -ENOMEM;
+	uint64_t address = arena_address(room + sizeof(struct sock_fprog));
+	memset(room, 0, sizeof(struct sock_fprog));
+	memcpy(room, &whole, sizeof(whole));
+	memcpy(room + (c->abi == ABI_32 ? 4 : 8), &address, c->abi == ABI_32 ? 4 : 8);
+	memcpy(room + sizeof(struct sock_fprog), prefix, sizeof(prefix));
+	memcpy(room + sizeof(struct sock_fprog) + sizeof(prefix), program, bytes);
+	call_set(c, argument, arena_address(room));
+	return 0;
+}
+
+static void mark(struct tracee *t, unsigned mode)
+{
+	t->seccomp_mode = mode;
+	t->seccomp_filters += mode == SECCOMP_FILTER_MODE;
+	/* The shim's own calls come from the gate. */
+	fast_disable(t);
+}
+
+struct marking {
+	const struct process *process;
+	unsigned mode;
+};
+
+static int mark_thread(struct tracee *t, void *arg)
+{
+	const struct marking *m = arg;
+	if (t->process == m->process)
+		mark(t, m->mode);
+	return 0;
+}
+
+static int64_t is_set(struct call *c)
+{
+	struct marking m = { c->t->process, c->t->exit_private & 0xff };
+	if (c->result != 0)
+		return c->result;
+	if (c->t->exit_private >> 8 & FLAG_TSYNC)
+		tracee_each(mark_thread, &m);
+	else
+		mark(c->t, m.mode);
+	return 0;
+}
+
+int64_t guest_set_seccomp(struct call *c, unsigned mode, unsigned flags, taddr at, unsigned argument)
+{
+	struct tracee *t = c->t;
+	uint16_t length;
+	taddr from;
+	if (t->seccomp_mode && (mode == SECCOMP_STRICT_MODE || t->seccomp_mode == SECCOMP_STRICT_MODE))
+		return -EINVAL;
+	CLEANUP_TALLOC struct sock_filter *program = mem_array(NULL, struct sock_filter, BPF_MAXINSNS);
+	if (mode == SECCOMP_STRICT_MODE) {
+		length = strict_program(program);
+	} else {
+		int r = read_head(c, at, &length, &from);
+		if (r == 0 && length > PROGRAM_MAX)
+			r = -ENOMEM; /* all filters of a task together have a limit, too */
+		if (r == 0)
+			r = memory_read(t, from, program, length * sizeof(*program));
+		if (r < 0)
+			return r;
+	}
+	/* A stop for a tracer is no stop of ours: without one that asked for it, the call is not there. */
+	for (unsigned i = 0; i < length && mode == SECCOMP_FILTER_MODE; i++)
+		if (program[i].code == (BPF_RET | BPF_K) && (program[i].k & ACTION_MASK) == ACTION_OF_TRACE)
+			program[i].k = ACTION_OF_ERRNO | ENOSYS;
+	int64_t r = place(c, program, length, argument);
+	if (r < 0)
+		return r;
+	t->exit_private = mode | (uint64_t)flags << 8;
+	t->at_exit = is_set;
+	return CALL_PASS_EXIT;
+}
+
+int64_t hook_seccomp(struct call *c)
+{
+	enum { SET_STRICT = 0, SET_FILTER = 1, ACTION_AVAILABLE = 2, NOTIF_SIZES = 3 };
+	unsigned flags = c->argument[1];
+	switch (call_int(c, 0)) {
+	case SET_STRICT:
+		if (flags || c->argument[2])
+			return -EINVAL;
+		call_set(c, 0, SET_FILTER);
+		return guest_set_seccomp(c, SECCOMP_STRICT_MODE, 0, 0, 2);
+	case SET_FILTER:
+		if (flags & ~(unsigned)FLAGS_KNOWN)
+			return -EINVAL;
+		/* As if somebody had one already: there can be one only. */
+		if (flags & FLAG_LISTENER)
+			return -EBUSY;
+		return guest_set_seccomp(c, SECCOMP_FILTER_MODE, flags, c->argument[2], 2);
+	case ACTION_AVAILABLE:
+	case NOTIF_SIZES:
+		return CALL_PASS;
+	}
+	return -EINVAL;
+}
