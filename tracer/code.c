@@ -18,8 +18,6 @@
 
 #define FILES ((struct shim_file *)SHIM_FILES)
 
-/* Of the patcher: another one makes other copies. */
-enum { VERSION = 3 };
 /* Larger programs bring their own code generators along; libcs are below 3 MiB. */
 enum { LOOKED_AT_MAX_BYTES = 128 << 20 };
 
@@ -87,10 +85,10 @@ static int64_t make_copy(int fd, const struct stat *st, const char *copy)
 static bool look(const struct stat *st, const char *host_path, struct shim_file *ret)
 {
 	struct stat is;
-	int n = snprintf(ret->copy, sizeof(ret->copy), "%s/%llx-%llx-%llx-%llx.%llx-%llx.%llx-%d", folder,
+	int n = snprintf(ret->copy, sizeof(ret->copy), "%s/%llx-%llx-%llx-%llx.%llx-%llx.%llx-%x", folder,
 			 (unsigned long long)ret->dev, (unsigned long long)ret->ino, (unsigned long long)ret->size,
 			 (unsigned long long)ret->mtime, (unsigned long long)ret->mtime_nsec,
-			 (unsigned long long)ret->ctime, (unsigned long long)ret->ctime_nsec, VERSION);
+			 (unsigned long long)ret->ctime, (unsigned long long)ret->ctime_nsec, patch_version());
 	if (n < 0 || (size_t)n >= sizeof(ret->copy))
 		return false;
 	CLEANUP_CLOSE int fd = open(host_path, O_RDONLY | O_CLOEXEC);

@@ -6,6 +6,7 @@
 #include "tracer/fast.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -15,6 +16,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/code.h"
 #include "tracer/core/prefix.h"
+#include "tracer/hooks.h"
 #include "tracer/memory.h"
 
 #define SHARED ((struct shim_shared *)SHIM_SHARED)
@@ -124,7 +126,7 @@ uint32_t fast_state(const struct cred *cred, const struct fs *fs, const struct m
 	if (!fast.is_on)
 		return 0;
 	struct shim_state s = { .flags = rights(cred), .ruid = cred->ruid, .euid = cred->euid, .rgid = cred->rgid,
-				.egid = cred->egid, .root_base = root_base(fs, mounts) };
+				.egid = cred->egid, .umask = fs->umask, .root_base = root_base(fs, mounts) };
 	describe_cwd(&s, fs, mounts);
 	uint32_t unused = 0;
 	for (uint32_t i = 1; i < fast.state_count; i++) {
@@ -284,15 +286,19 @@ void fast_forked(struct tracee *child)
 
 /* ---- prefixes ---- */
 
-/* Does what is made in this directory get nothing from it: no group, no ACL? */
-static bool is_plain(const struct object *at)
+static uint32_t flags_of(const struct object *at)
 {
 	struct stat st;
 	struct meta_entry entry;
+	uint32_t flags = at->mount->flags & BINDING_READ_ONLY ? PREFIX_READ_ONLY : 0;
 	if (lstat(path_short(at->host), &st) < 0)
-		return false;
+		return flags;
 	meta_get_or_default(session.meta, &st, &entry);
-	return !(entry.mode & S_ISGID) && !entry.xattr;
+	if (!S_ISDIR(st.st_mode))
+		return flags | PREFIX_FILE;
+	/* Does what is made in it get nothing from it: no group, no ACL? */
+	return flags | (!(entry.mode & S_ISGID) && !entry.xattr ? PREFIX_PLAIN : 0u) |
+	       (entry.mode & S_ISVTX ? PREFIX_STICKY : 0u);
 }
 
 void fast_publish(const struct tracee *t, bool from_root, const char *typed, size_t length, const struct object *at)
@@ -301,8 +307,9 @@ void fast_publish(const struct tracee *t, bool from_root, const char *typed, siz
 	/* What the shim does not ask about a mount: may programs be run, devices be opened? */
 	if (!state || (at->mount->flags & (BINDING_PROC | MOUNT_NO_EXEC | MOUNT_NO_DEVICES)))
 		return;
-	bool ends_in_slash = at->host[at->host_length - 1] == '/';
-	size_t host_length = at->host_length + !ends_in_slash;
+	bool is_directory = length == 0 || typed[length - 1] == '/';
+	bool needs_slash = is_directory && at->host[at->host_length - 1] != '/';
+	size_t host_length = at->host_length + needs_slash;
 	uint32_t base = from_root ? STATES[state].root_base : STATES[state].cwd_base;
 	uint32_t hash = prefix_hash(typed, length);
 	struct shim_prefix *e = &PREFIXES[prefix_index(base, hash)];
@@ -312,7 +319,7 @@ void fast_publish(const struct tracee *t, bool from_root, const char *typed, siz
 	if (e->base == base && e->hash == hash && e->key_length == length && e->generation == generation &&
 	    memcmp(e->text, typed, length) == 0)
 		return;
-	uint32_t flags = (at->mount->flags & BINDING_READ_ONLY ? PREFIX_READ_ONLY : 0u) | (is_plain(at) ? PREFIX_PLAIN : 0u);
+	uint32_t flags = flags_of(at);
 	__atomic_store_n(&e->sequence, e->sequence | 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	e->base = base;
@@ -321,10 +328,44 @@ void fast_publish(const struct tracee *t, bool from_root, const char *typed, siz
 	e->host_length = host_length;
 	e->generation = generation;
 	e->flags = flags;
+	e->mount = at->mount->id;
 	memcpy(e->text, typed, length);
 	memcpy(e->text + length, at->host, at->host_length);
-	e->text[length + host_length - 1] = '/';
+	if (needs_slash)
+		e->text[length + host_length - 1] = '/';
 	__atomic_store_n(&e->sequence, (e->sequence | 1) + 1, __ATOMIC_RELEASE);
+}
+
+void fast_look_at_made(struct tracee *t, const struct shim_frame *made, taddr path)
+{
+	char name[PATH_MAX], host[PATH_MAX + 64];
+	struct stat st;
+	int r;
+	if (made->makes == MAKES_FILE_AT_RESULT) {
+		snprintf(host, sizeof(host), "/proc/%d/fd/%d", t->tid, (int)made->result);
+		r = stat(host, &st);
+	} else {
+		if (memory_read_string(t, path, name, sizeof(name)) < 0)
+			return;
+		if (name[0] == '/')
+			snprintf(host, sizeof(host), "%s", name);
+		else if (made->made_at == AT_FDCWD)
+			snprintf(host, sizeof(host), "/proc/%d/cwd/%s", t->tid, name);
+		else
+			snprintf(host, sizeof(host), "/proc/%d/fd/%d/%s", t->tid, (int)made->made_at, name);
+		r = lstat(host, &st);
+	}
+	if (r == 0)
+		meta_drop(session.meta, st.st_dev, st.st_ino);
+}
+
+int64_t hook_is_new(struct call *c)
+{
+	/* It is the shim's alone. */
+	if (c->ip < SHIM_HUB || c->ip >= SHIM_HUB + 0x10000)
+		return -ENOSYS;
+	meta_drop(session.meta, c->argument[0], c->argument[1]);
+	return 0;
 }
 
 void fast_note_proc_directory(void)

@@ -7,6 +7,7 @@
 #define FAKEBUILD_FAST_H
 
 #include "tracer/path.h"
+#include "tracer/shim/abi.h"
 
 /* After the arena is open and the first tracee has its mounts: is the fast path used in this run? */
 void fast_open(struct tracee *first);
@@ -32,8 +33,13 @@ void fast_forked(struct tracee *child);
 /* From now on the process' calls all come to the tracer, until its next exec. */
 void fast_disable(struct tracee *t);
 
-/* A directory part, as typed, led here from the root (from_root) or from the cwd. */
+/*
+ * A directory part, as typed, led here from the root (from_root) or from the cwd; or a whole path to a file that
+ * is bound there.
+ */
 void fast_publish(const struct tracee *t, bool from_root, const char *typed, size_t length, const struct object *at);
+/* A thread was taken out of the shim after it had made something (the frame tells, its path is in the tracee). */
+void fast_look_at_made(struct tracee *t, const struct shim_frame *made, taddr path);
 /* A directory of /proc is or was open. */
 void fast_note_proc_directory(void);
 

@@ -156,13 +156,23 @@ static size_t start_before(const struct elf *e, uint64_t address)
 
 /* ---- sites ---- */
 
+static const uint16_t numbers[] = {
+#define NUMBER(name, number) number,
+	FAST_CALLS(NUMBER)
+#undef NUMBER
+};
+
+uint32_t patch_version(void)
+{
+	enum { PATCHER = 3 };
+	uint32_t hash = PATCHER ^ SHIM_HUB;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		hash = (hash ^ numbers[i]) * 0x01000193u;
+	return hash;
+}
+
 static bool is_hot(uint32_t number)
 {
-	static const uint16_t numbers[] = {
-#define NUMBER(name, number) number,
-		FAST_CALLS(NUMBER)
-#undef NUMBER
-	};
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		if (numbers[i] == number)
 			return true;

@@ -21,6 +21,9 @@ struct patch_counts {
 	unsigned cold;     /* of calls that the shim does not answer */
 };
 
+/* Tells copies apart that this patcher would make otherwise: another one, or of other calls. */
+uint32_t patch_version(void);
+
 /*
  * Write to out_fd, an empty file, the executable segments of `elf` (size bytes) with their sites patched;
  * all else is a hole: only executable mappings are made from it.  0, with nothing written when

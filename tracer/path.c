@@ -703,6 +703,7 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 			  NULL :
 			  path + strspn(path, "/");
 	w.typed_length = w.typed ? dir_part(w.typed) : 0;
+	bool is_told = w.typed && w.is_cacheable;
 	char root[PATH_ROOM];
 	int r = path[0] == '/' && !(flags & LOOKUP_IN_ROOT) ? start_at_root(&w) : start_at_fd(&w, dir_fd);
 	if (r < 0)
@@ -719,6 +720,10 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 	r = walk_rest(&w);
 	if (r < 0)
 		return r;
+	/* A file that is bound here: its name is known for a mount's, and to be asked about. */
+	if (is_told && w.links == 0 && ret->exists && !S_ISDIR(ret->real.st_mode) && !ret->had_trailing_slash &&
+	    mounts_at(t->mounts, ret->guest, ret->guest_length))
+		fast_publish(t, w.is_from_root, path + strspn(path, "/"), length - strspn(path, "/"), ret);
 	ret->is_plain = path[0] != '/' && !(dir_fd == AT_FDCWD && t->fs->is_cwd_elsewhere) && w.links == 0 && !ret->is_dot && !strchr(path, '/') &&
 			!mounts_at(t->mounts, ret->guest, ret->guest_length) &&
 			!(ret->exists && S_ISLNK(ret->real.st_mode));

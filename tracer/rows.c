@@ -12,6 +12,7 @@
 
 #include "tracer/base/compat.h"
 #include "tracer/hooks.h"
+#include "tracer/shim/calls.h"
 
 #define ALLOW(call) { .name = #call, .action = ACTION_ALLOW }
 #define ALLOW_NEW(call, nr) { .name = #call, .action = ACTION_ALLOW, .number = nr }
@@ -88,7 +89,7 @@ const struct row rows[] = {
 	      .path = { PATH_FLAGS(0, 1, FOLLOW | LOOKUP_NULL, 3, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) }),
 	TRACE(utimensat_time64, hook_utimensat, .check = check_utimensat,
 	      .path = { PATH_FLAGS(0, 1, FOLLOW | LOOKUP_NULL, 3, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) }),
-	TRACE(umask, hook_umask),
+	TRACE(umask, hook_umask, .touches = TOUCHES_PLACE),
 	TRACE(getxattr, hook_getxattr, .check = check_xattr_name, .path = { PATH(0, FOLLOW) }),
 	TRACE(lgetxattr, hook_getxattr, .check = check_xattr_name, .path = { PATH(0, 0) }),
 	TRACE(fgetxattr, hook_getxattr, .check = check_xattr_name, .path = { FD_OPENED(0) }),
@@ -134,6 +135,7 @@ const struct row rows[] = {
 	TRACE(openat2, hook_openat2, .number = 437),
 	TRACE(execve, hook_execve),
 	TRACE(execveat, hook_execve),
+	TRACE(fakebuild_is_new, hook_is_new, .number = SHIM_CALL_IS_NEW),
 	TRACE(mmap, hook_mmap, .trace = { WHEN_ANY_BIT, 2, PROT_EXEC }),
 
 	/* Identity. */

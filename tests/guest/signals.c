@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls under a storm of signals: whatever answers them, they are whole or begin again, as the kernel's are. */
-/* covers: mmap */
+/* covers: mmap fakebuild_is_new */
 #include <pthread.h>
 #include <setjmp.h>
 #include <sys/time.h>
@@ -218,4 +218,35 @@ TEST(code_is_mapped_and_runs)
 	EQUAL(1, mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, -1, 0) == MAP_FAILED && errno == EBADF);
 	at = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	EQUAL(0, at == MAP_FAILED);
+}
+
+TEST(what_no_kernel_has_is_not_there)
+{
+	FAILS(ENOSYS, syscall(0x3fbd0001, 0, 0));
+}
+
+TEST(new_files_are_new_whatever_had_their_number)
+{
+	/* File systems give numbers again: none may show what was before. */
+	for (int i = 0; i < 50; i++) {
+		struct stat st;
+		int fd = WORKS(open("f", O_WRONLY | O_CREAT | O_EXCL, 0644));
+		WORKS(fstat(fd, &st));
+		EQUAL(0, st.st_uid);
+		EQUAL(S_IFREG | 0644, st.st_mode);
+		WORKS(fchown(fd, 7, 8));
+		WORKS(close(fd));
+		WORKS(unlink("f"));
+		WORKS(mkdir("d", 0755));
+		WORKS(stat("d", &st));
+		EQUAL(0, st.st_gid);
+		EQUAL(S_IFDIR | 0755, st.st_mode);
+		WORKS(chown("d", 7, 8));
+		WORKS(rmdir("d"));
+		WORKS(symlink("x", "l"));
+		WORKS(lstat("l", &st));
+		EQUAL(0, st.st_uid);
+		WORKS(lchown("l", 7, 8));
+		WORKS(unlink("l"));
+	}
 }

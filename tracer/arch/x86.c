@@ -15,6 +15,7 @@
 #include "tracer/base/compat.h"
 #include "tracer/call.h"
 #include "tracer/guest_ptrace.h"
+#include "tracer/fast.h"
 #include "tracer/memory.h"
 
 const uint32_t arch_audit[ABI_COUNT] = { AUDIT_ARCH_X86_64, AUDIT_ARCH_I386 };
@@ -206,6 +207,9 @@ static void leave_frame(struct tracee *t, struct user_regs_struct *r, unsigned f
 	int64_t result = is_in_act ? (int64_t)r->rax : f.result;
 	bool must_restart = is_in_act && result <= -512 && result >= -516;
 	bool has_acted = (is_in_act || f.phase == PHASE_ACTED) && (result >= 0 || must_restart);
+	f.result = result;
+	if (has_acted && !must_restart && f.makes)
+		fast_look_at_made(t, &f, at + offsetof(struct shim_frame, path));
 	for (unsigned i = 0; i < 6; i++)
 		memcpy((char *)r + argument_register[ABI_64][i], &f.argument[i], 8);
 	r->rbx = f.rbx;

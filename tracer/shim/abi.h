@@ -56,6 +56,7 @@
 #define SHIM_FRAME_AT 6144
 
 /* Offsets in struct shim_frame, for the hub. */
+#define FRAME_MAKES 0
 #define FRAME_PHASE 4
 #define FRAME_RAX 8
 #define FRAME_RDI 16
@@ -105,15 +106,17 @@ struct shim_exec {
 };
 
 /* A call that came through the hub. */
+enum shim_makes { MAKES_NOTHING, MAKES_FILE_AT_RESULT, MAKES_NAME_AT_PATH };
 struct shim_frame {
-	uint32_t reserved0;
+	uint32_t makes; /* enum shim_makes: what it has made when it has acted, and nobody has looked at yet */
 	uint32_t phase; /* PHASE_* */
 	uint64_t rax;   /* the call's number */
 	uint64_t argument[6];
 	uint64_t rbx, rbp, r12, r13, r14, r15, rsp;
 	uint64_t ret; /* behind the `syscall` */
 	int64_t result;
-	uint64_t reserved[15];
+	int64_t made_at; /* directory descriptor that path is relative to */
+	uint64_t reserved[14];
 	char path[4608], link[4096 + 256];
 };
 
@@ -129,23 +132,27 @@ enum shim_state_flags {
 struct shim_state {
 	uint32_t flags;
 	uint32_t ruid, euid, rgid, egid;
+	uint32_t umask;
 	uint32_t root_base, cwd_base; /* keys of prefixes that begin at the root, at the cwd; 0: none */
 	uint16_t cwd_host_length, cwd_view_length;
 	char cwd_host[448]; /* as the kernel says it */
-	char cwd_view[1024 - 480]; /* as the process sees it; no NUL is counted in the lengths */
+	char cwd_view[1024 - 484]; /* as the process sees it; no NUL is counted in the lengths */
 };
 
 /* A directory part of a path, verbatim, and the host directory that it leads to. */
 enum shim_prefix_flags {
 	PREFIX_READ_ONLY = 1,
 	PREFIX_PLAIN = 2, /* what is made in the directory inherits nothing from it */
+	PREFIX_FILE = 4,  /* no directory: a file that is bound there, and the key is its whole path */
+	PREFIX_STICKY = 8,
 };
 struct shim_prefix {
 	uint32_t sequence; /* odd while it changes */
 	uint32_t base, hash;
 	uint16_t key_length, host_length;
 	uint64_t generation; /* the metadata table's, for which it holds */
-	uint32_t flags, reserved;
+	uint32_t flags;
+	uint32_t mount; /* tells the mounts of a table apart */
 	char text[512 - 32]; /* key, then host path, which ends in '/' */
 };
 

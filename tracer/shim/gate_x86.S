@@ -106,7 +106,7 @@ hub_owned: /* r11: a lock, then its frame */
 	movq %r15, FRAME_R15(%r11)
 	movq %rsp, FRAME_RSP(%r11)
 	movq %rcx, FRAME_RET(%r11)
-	movl $PHASE_LOOKING, FRAME_PHASE(%r11)
+	movq $0, FRAME_MAKES(%r11) /* and PHASE_LOOKING */
 	movq %r11, %rsp
 hub_inside:
 	movq %r11, %rdi
@@ -145,6 +145,11 @@ hub_freed_slow:
 	leaq -2(%rcx), %r11
 	jmp *%r11
 hub_end:
+	.globl shim_say_new
+shim_say_new:	/* long shim_say_new(uint64_t dev, uint64_t ino) */
+	movl $SHIM_CALL_IS_NEW, %eax
+	syscall
+	ret
 	.globl shim_ask
 shim_ask:	/* long shim_ask(struct shim_frame *f): the frame's call, to the tracer and not to the kernel */
 	movq FRAME_RAX(%rdi), %rax
