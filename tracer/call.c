@@ -164,13 +164,12 @@ static void pass(struct call *c, bool wants_exit)
 
 static int64_t serve(struct call *c)
 {
-	struct object *a = &c->object[0], *b = &c->object[1];
-	a->late_error = b->late_error = 0;
-	a->is_dot = b->is_dot = false;
+	c->object[0].late_error = c->object[1].late_error = 0;
 	int64_t r = decode_paths(c);
-	/* Where one of two names is no name, nothing is looked for. */
-	if (r == 0 && !a->is_dot && !b->is_dot)
-		r = a->late_error ? a->late_error : b->late_error;
+	/* Who has two names to look for says when. */
+	bool has_two = c->row->path[1].path && (c->row->path[0].lookup & LOOKUP_NAME);
+	if (r == 0 && !has_two)
+		r = c->object[0].late_error ? c->object[0].late_error : c->object[1].late_error;
 	if (r < 0)
 		return r;
 	return c->row->hook ? c->row->hook(c) : call_redirect(c);

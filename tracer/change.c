@@ -93,7 +93,8 @@ int64_t hook_chown(struct call *c)
 	if (mode != entry.mode && path_must_own(c->t, o) < 0)
 		return -EPERM;
 	entry.mode = mode;
-	if (!S_ISDIR(mode) && entry.xattr)
+	/* cap_inode_need_killpriv of security/commoncap.c: not empty ones */
+	if (!S_ISDIR(mode) && entry.xattr && meta_xattr_get(session.meta, &entry, "security.capability", NULL, 0) > 0)
 		meta_xattr_set(session.meta, &entry, "security.capability", NULL, 0, 0);
 	if (uid != (uint32_t)-1)
 		entry.uid = uid;

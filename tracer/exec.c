@@ -42,18 +42,21 @@ struct leading {
 };
 
 /* include/uapi/linux/capability.h: struct vfs_cap_data and vfs_ns_cap_data, little endian. */
-static void read_file_caps(const struct meta_entry *entry, struct exec_file *ret)
+static int read_file_caps(const struct meta_entry *entry, struct exec_file *ret)
 {
 	uint32_t data[6] = { 0 };
 	ssize_t n = entry->xattr ? meta_xattr_get(session.meta, entry, "security.capability", data, sizeof(data)) : -1;
 	uint32_t revision = data[0] & 0xff000000;
-	/* get_vfs_caps_from_disk: those of another namespace's root are none here. */
-	if (!(n == 20 && revision == 0x02000000) && !(n == 24 && revision == 0x03000000 && data[5] == 0))
-		return;
+	/* get_vfs_caps_from_disk of security/commoncap.c: those of another namespace's root are none here. */
+	if (n < 0 || (n == 24 && revision == 0x03000000 && data[5] != 0))
+		return 0;
+	if (!(n == 20 && revision == 0x02000000) && !(n == 24 && revision == 0x03000000))
+		return -EINVAL;
 	ret->has_caps = true;
 	ret->caps_effective = data[0] & 1;
 	ret->caps_permitted = data[1] | (uint64_t)data[3] << 32;
 	ret->caps_inheritable = data[2] | (uint64_t)data[4] << 32;
+	return 0;
 }
 
 static int may_execute(struct call *c, struct object *o)
@@ -259,7 +262,9 @@ static int find_program(struct call *c, const char *given, bool is_lost, struct 
 			p->file = (struct exec_file){ .uid = entry.uid, .gid = entry.gid,
 						      .mode = has_set_id ? entry.mode : entry.mode & ~06000 };
 			if (has_set_id)
-				read_file_caps(&entry, &p->file);
+				r = read_file_caps(&entry, &p->file);
+			if (r < 0)
+				return r;
 			p->real = o->real;
 			p->is_readable = path_permission(c->t, o, CRED_READ) == 0;
 			name_of(c, o, p->guest);

@@ -2,6 +2,7 @@
 /* Owns the calls that make, link, rename and remove names, and those that move a process among them. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,6 +24,8 @@ static unsigned after_path(const struct call *c)
 /* May a name be made here?  A trailing slash is a directory's only. */
 static int may_create(struct call *c, struct object *o, bool is_directory)
 {
+	if (o->is_dot)
+		return -EEXIST;
 	if (path_is_nowhere(o))
 		return -ENOENT;
 	if (o->exists)
@@ -119,6 +122,8 @@ int64_t hook_symlink(struct call *c)
 int64_t hook_link(struct call *c)
 {
 	struct object *from = &c->object[0], *to = &c->object[1];
+	if (to->is_dot)
+		return -EEXIST;
 	if (path_is_nowhere(to))
 		return -ENOENT;
 	if (to->exists)
@@ -174,9 +179,14 @@ static int64_t remove_directory(struct call *c)
 {
 	struct object *o = &c->object[0];
 	if (o->is_dot) {
-		const char *slash = strrchr(c->text[0], '/');
-		const char *last = slash ? slash + 1 : c->text[0];
-		return strcmp(last, ".") == 0 ? -EINVAL : strcmp(last, "..") == 0 ? -ENOTEMPTY : -EBUSY;
+		/* do_rmdir of fs/namei.c, by the last component, whatever slashes follow it */
+		const char *text = c->text[0], *end = text + strlen(text);
+		while (end > text && end[-1] == '/')
+			end--;
+		size_t dots = 0;
+		while (end > text + dots && end[-1 - (ptrdiff_t)dots] == '.')
+			dots++;
+		return dots == 1 ? -EINVAL : dots == 2 ? -ENOTEMPTY : -EBUSY;
 	}
 	int r = may_delete(c, o, true);
 	if (r < 0)
@@ -284,8 +294,12 @@ static int check_rename_names(struct call *c, unsigned flags)
 		return -EXDEV;
 	if (from->is_dot || to->is_dot)
 		return !from->is_dot && (flags & RENAME_NOREPLACE) ? -EEXIST : -EBUSY;
-	if (!from->exists || path_is_nowhere(&c->object[1]))
+	if (from->late_error)
+		return from->late_error;
+	if (!from->exists || path_is_nowhere(to))
 		return -ENOENT;
+	if (to->late_error)
+		return to->late_error;
 	if ((flags & RENAME_NOREPLACE) && to->exists)
 		return -EEXIST;
 	if (flags & RENAME_EXCHANGE) {

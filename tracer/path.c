@@ -17,7 +17,8 @@
 #include "tracer/fast.h"
 #include "tracer/procfs.h"
 
-enum { SYMLINK_LIMIT = 40 };
+/* What is left to walk: a path, and what symlinks have put before it. */
+enum { SYMLINK_LIMIT = 40, REST_ROOM = 16 * PATH_MAX };
 
 struct session session;
 
@@ -160,7 +161,7 @@ int path_lstat(const char *host, struct stat *ret)
 struct walk {
 	struct tracee *t;
 	struct object *at;
-	char rest[2 * PATH_MAX + 2];
+	char rest[REST_ROOM];
 	const char *root; /* ".." stops here */
 	unsigned flags;
 	unsigned links;
@@ -332,8 +333,8 @@ static int prepend(struct walk *w, const char *target, const char *rest)
 	if (n == 0)
 		return -ENOENT;
 	if (n + m + 2 > sizeof(w->rest))
-		return -ENAMETOOLONG;
-	char joined[2 * PATH_MAX + 2];
+		return -ELOOP;
+	char joined[REST_ROOM];
 	memcpy(joined, target, n);
 	joined[n] = '/';
 	memcpy(joined + n + (m != 0), rest, m + 1);
@@ -467,13 +468,15 @@ static int step(struct walk *w, bool *ret_done)
 	if (is_no_file)
 		return -EISDIR;
 	/* It is the file system that finds a name too long, when it is looked for. */
-	if (length > NAME_MAX && is_last && (w->flags & LOOKUP_NAME)) {
+	if (length > NAME_MAX) {
+		struct stat st;
+		int error = path_lstat(o->host, &st) == 0 && st.st_nlink == 0 ? -ENOENT : -ENAMETOOLONG;
+		if (!is_last || !(w->flags & LOOKUP_NAME))
+			return error;
 		*ret_done = true;
-		o->late_error = -ENAMETOOLONG;
+		o->late_error = error;
 		return 0;
 	}
-	if (length > NAME_MAX)
-		return -ENAMETOOLONG;
 	size_t guest_length = o->guest_length;
 	int r = go_down(w, w->rest, length);
 	if (r < 0)
@@ -520,7 +523,7 @@ static int step(struct walk *w, bool *ret_done)
 	if (n < 0)
 		return -errno;
 	target[n] = '\0';
-	char tail[2 * PATH_MAX + 2];
+	char tail[REST_ROOM];
 	memcpy(tail, must_be_directory ? "/" : after, must_be_directory ? 2 : strlen(after) + 1);
 	*ret_done = false;
 	/* self, fd, cwd ... lead each process elsewhere. */
@@ -696,7 +699,9 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 	w.opaque = 0;
 	w.has_root = path[0] == '/' || (flags & (LOOKUP_IN_ROOT | LOOKUP_BENEATH));
 	w.is_checked = needs_search_checks(&t->cred);
-	w.is_cacheable = !w.is_checked && !(flags & LOOKUP_NO_XDEV);
+	/* A cached walk tells nothing of the way. */
+	const unsigned restricting = LOOKUP_NO_XDEV | LOOKUP_NO_MAGIC | LOOKUP_NO_SYMLINKS | LOOKUP_BENEATH | LOOKUP_IN_ROOT;
+	w.is_cacheable = !w.is_checked && !(flags & restricting);
 	memcpy(w.rest, path, length + 1);
 	w.is_from_root = path[0] == '/';
 	w.typed = flags & ~(unsigned)(LOOKUP_FOLLOW | LOOKUP_CREATE | LOOKUP_NAME) || (!w.is_from_root && dir_fd != AT_FDCWD) ?

@@ -52,7 +52,7 @@ static uint64_t marks_of(const struct cred *cred, const struct meta_entry *entry
 	uint64_t marks = 0;
 	if (!S_ISREG(entry->mode))
 		return 0;
-	if (entry->xattr && meta_xattr_get(session.meta, entry, "security.capability", NULL, 0) >= 0)
+	if (entry->xattr && meta_xattr_get(session.meta, entry, "security.capability", NULL, 0) > 0)
 		marks |= META_MARK_CAPS;
 	if (cred_has(cred, CAPABILITY_FSETID))
 		return marks;

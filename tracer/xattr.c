@@ -236,6 +236,14 @@ int64_t hook_getxattr(struct call *c)
 	return r < 0 ? r : n;
 }
 
+/* Nothing is changed, not even ctime, by a value that is there already (ext4_xattr_value_same). */
+static bool has_value(const struct meta_entry *entry, const char *name, const char *value, size_t size)
+{
+	CLEANUP_TALLOC char *now = mem_array(NULL, char, VALUE_MAX);
+	ssize_t n = entry->xattr ? meta_xattr_get(session.meta, entry, name, now, VALUE_MAX) : -1;
+	return n >= 0 && (size_t)n == size && memcmp(now, value, size) == 0;
+}
+
 /* set_posix_acl of fs/posix_acl.c; a size of 0 removes the list.  XATTR_CREATE and _REPLACE mean nothing here. */
 static int set_acl(struct call *c, const char *name, const char *acl, size_t size)
 {
@@ -255,14 +263,17 @@ static int set_acl(struct call *c, const char *name, const char *acl, size_t siz
 		return r;
 	if (!is_gone && !acl_is_valid(acl, size))
 		return -EINVAL;
+	uint32_t mode = entry.mode;
 	/* posix_acl_update_mode: a list that says no more than a mode becomes the mode. */
 	if (!is_gone && !is_default) {
 		is_gone = acl_to_mode(acl, size, &entry.mode);
 		if (!cred_in_group(&c->t->cred, entry.gid) && !cred_has(&c->t->cred, CAPABILITY_FSETID))
 			entry.mode &= ~(uint32_t)S_ISGID;
 	}
+	if (!is_gone && entry.mode == mode && has_value(&entry, name, acl, size))
+		return 0;
 	r = meta_xattr_set(session.meta, &entry, name, is_gone ? NULL : acl, size, 0);
-	if (r == -ENODATA && !size)
+	if (is_gone && r == -ENODATA && entry.mode == mode)
 		return 0;
 	if (r < 0 && !(is_gone && r == -ENODATA))
 		return r;
@@ -302,6 +313,8 @@ int64_t hook_setxattr(struct call *c)
 		return r;
 	struct meta_entry entry;
 	meta_get_or_default(session.meta, &o->real, &entry);
+	if (!(v.flags & XATTR_CREATE) && has_value(&entry, name, value, size))
+		return 0;
 	r = meta_xattr_set(session.meta, &entry, name, value, size, v.flags);
 	if (r < 0)
 		return r;
@@ -329,8 +342,9 @@ int64_t hook_listxattr(struct call *c)
 		if (n < 0)
 			return n;
 		/* listxattr(2): trusted.* is for CAP_SYS_ADMIN only. */
-		for (ssize_t i = 0; i < n; i += strlen(names + i) + 1) {
-			size_t length = strlen(names + i) + 1;
+		size_t length;
+		for (ssize_t i = 0; i < n; i += length) {
+			length = strlen(names + i) + 1;
 			if (starts(names + i, "trusted.") && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
 				continue;
 			memmove(names + used, names + i, length);
