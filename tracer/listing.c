@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tracer/arch/arch.h"
@@ -14,6 +15,7 @@
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/procfs.h"
+#include "tracer/watch.h"
 
 enum { LISTING_MAX = 1 << 20 };
 
@@ -52,6 +54,34 @@ bool listing_is_changed(const struct tracee *t, const struct object *o)
 			return true;
 	}
 	return false;
+}
+
+static bool has_open(pid_t pid, const struct stat *directory)
+{
+	char path[64];
+	struct stat st;
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	DIR *dir = opendir(path);
+	bool found = false;
+	for (const struct dirent *e; dir && !found && (e = readdir(dir));)
+		found = fstatat(dirfd(dir), e->d_name, &st, 0) == 0 && st.st_ino == directory->st_ino &&
+			st.st_dev == directory->st_dev;
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+static int watch_reader(struct tracee *t, void *directory)
+{
+	if (t->is_known && t->process && t->tid == t->process->pid && !t->is_watched && has_open(t->tid, directory))
+		watch_process(t->process);
+	return 0;
+}
+
+void listing_changes(const struct stat *directory)
+{
+	struct stat copy = *directory;
+	tracee_each(watch_reader, &copy);
 }
 
 /* Where the parts of a record are: struct linux_dirent64, and struct linux_dirent of either width. */
@@ -153,7 +183,7 @@ static int64_t change_listing(struct call *c)
 	struct layout l = { .is_64 = c->t->exit_private & 1 };
 	l.width = l.is_64 || c->abi == ABI_64 ? 8 : 4;
 	size_t size = c->result, room = c->argument[2] & 0xffffffff;
-	if (c->result <= 0 || size > LISTING_MAX || path_lookup(c->t, call_int(c, 0), ".", 0, &o) < 0 ||
+	if (c->result <= 0 || size > LISTING_MAX || path_of_directory(c->t, call_int(c, 0), &o) < 0 ||
 	    !listing_is_changed(c->t, &o))
 		return c->result;
 	room = room < size + 65536 ? room : size + 65536;

@@ -12,5 +12,7 @@
  * not there, and device nodes are none on the host?  Its readers are watched (watch.h) from the open on.
  */
 bool listing_is_changed(const struct tracee *t, const struct object *o);
+/* From now on the listing of this directory of the host's is changed: for those, too, who have it open. */
+void listing_changes(const struct stat *directory);
 
 #endif

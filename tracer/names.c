@@ -193,6 +193,7 @@ static int64_t remove_directory(struct call *c)
 		return r;
 	if (rmdir(path_short(o->host)) < 0)
 		return -errno;
+	share_unnamed(o);
 	path_forget(o->host);
 	tracee_each(lose_cwd, o);
 	return 0;
@@ -225,6 +226,7 @@ int64_t hook_unlink(struct call *c)
 		return r;
 	if (unlink(path_short(o->host)) < 0)
 		return -errno;
+	share_unnamed(o);
 	path_forget(o->host);
 	return 0;
 }
@@ -366,6 +368,8 @@ int64_t hook_rename(struct call *c)
 	path_forget(from->host);
 	if (to->exists)
 		path_forget(to->host);
+	if (to->exists && !(flags & RENAME_EXCHANGE))
+		share_unnamed(to);
 	if (!(flags & RENAME_EXCHANGE) && to->exists && S_ISDIR(to->real.st_mode))
 		tracee_each(lose_cwd, to);
 	/* Processes inside a renamed directory are where it now is. */

@@ -164,6 +164,7 @@ static int64_t record_unnamed(struct call *c)
 		share_init_owner(c->t, &parent, &entry);
 	/* Whatever the umask left of the mode, the invoking user can always work on it. */
 	share_set_mode(c->t, o, &entry);
+	meta_unname(session.meta, &o->real);
 	return c->result;
 }
 

@@ -668,11 +668,12 @@ static bool needs_search_checks(const struct cred *c)
 	return !cred_has(c, CAPABILITY_DAC_READ_SEARCH) && !cred_has(c, CAPABILITY_DAC_OVERRIDE);
 }
 
-/* AT_EMPTY_PATH of AT_FDCWD: nothing is looked up, so nobody asks whether it may be searched. */
-static int cwd_itself(struct tracee *t, struct object *ret)
+int path_of_directory(struct tracee *t, int dir_fd, struct object *ret)
 {
 	struct walk w = { .t = t, .at = ret, .root = t->fs->root };
-	int r = start_at_fd(&w, AT_FDCWD);
+	ret->exists = ret->is_fd = ret->is_magic = ret->had_trailing_slash = ret->is_plain = false;
+	ret->late_error = 0;
+	int r = start_at_fd(&w, dir_fd);
 	return r < 0 ? r : finish_at_directory(&w);
 }
 
@@ -685,7 +686,7 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 	if (length == 0) {
 		if (!(flags & LOOKUP_EMPTY))
 			return -ENOENT;
-		return dir_fd == AT_FDCWD ? cwd_itself(t, ret) : path_of_fd(t, dir_fd, ret);
+		return dir_fd == AT_FDCWD ? path_of_directory(t, dir_fd, ret) : path_of_fd(t, dir_fd, ret);
 	}
 	if (length >= PATH_MAX)
 		return -ENAMETOOLONG;

@@ -68,6 +68,8 @@ extern struct session session;
 int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, struct object *ret);
 /* The object behind a descriptor of the tracee; -EBADF. */
 int path_of_fd(struct tracee *t, int fd, struct object *ret);
+/* The directory behind a descriptor, or AT_FDCWD, by its name; nothing is looked up, so nobody asks who may search it. */
+int path_of_directory(struct tracee *t, int dir_fd, struct object *ret);
 /*
  * Where a directory is in the guest, however it was found: into `guest`.  False when it has no name there:
  * removed, too deep, or out of all mounts.

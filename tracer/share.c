@@ -11,6 +11,7 @@
 
 #include "tracer/base/io.h"
 #include "tracer/core/acl.h"
+#include "tracer/listing.h"
 
 mode_t share_real_mode(mode_t shown)
 {
@@ -63,6 +64,11 @@ static uint64_t marks_of(const struct cred *cred, const struct meta_entry *entry
 	return marks;
 }
 
+static void set_marks(struct meta_entry *entry, uint64_t marks)
+{
+	entry->marks = (entry->marks & ~(uint64_t)META_MARKS_OF_WRITES) | marks;
+}
+
 /* Give the host's file these permission bits, and the mark when there is what it stands for. */
 static int set_real_mode(struct object *o, mode_t mode, struct meta_entry *entry, uint64_t marks)
 {
@@ -74,8 +80,8 @@ static int set_real_mode(struct object *o, mode_t mode, struct meta_entry *entry
 		return -errno;
 	o->real.st_mode = (o->real.st_mode & S_IFMT) | mode;
 	/* A file system without the bit cannot tell of writes. */
-	if (S_ISREG(o->real.st_mode))
-		entry->marks = marks && stat(host, &st) == 0 && (st.st_mode & S_ISUID) ? marks : 0;
+	bool is_marked = marks && stat(host, &st) == 0 && (st.st_mode & S_ISUID);
+	set_marks(entry, is_marked ? marks : 0);
 	return 0;
 }
 
@@ -86,14 +92,14 @@ int share_mark(const struct tracee *t, struct object *o)
 		return 0;
 	meta_get_or_default(session.meta, &o->real, &entry);
 	uint64_t marks = marks_of(&t->cred, &entry);
-	if (marks == entry.marks)
+	if (marks == (entry.marks & META_MARKS_OF_WRITES))
 		return 0;
 	if (marks && !(o->real.st_mode & S_ISUID)) {
 		int r = set_real_mode(o, o->real.st_mode & 07777, &entry, marks);
 		if (r < 0)
 			return r == -EPERM || r == -EROFS ? 0 : r;
 	} else {
-		entry.marks = marks;
+		set_marks(&entry, marks);
 	}
 	meta_set(session.meta, &o->real, &entry);
 	return 0;
@@ -193,7 +199,7 @@ int share_set_mode(const struct tracee *t, struct object *o, struct meta_entry *
 		acl_from_mode(acl, n, entry->mode);
 		meta_xattr_set(session.meta, entry, "system.posix_acl_access", acl, n, 0);
 	}
-	entry->marks &= META_MARK_NODES;
+	set_marks(entry, 0);
 	if (!meta_is_shared(session.meta, &o->real)) {
 		mode_t real = share_real_mode((o->real.st_mode & S_IFMT) | (entry->mode & 07777));
 		int r = set_real_mode(o, real, entry, S_ISREG(o->real.st_mode) ? marks_of(&t->cred, entry) : 0);
@@ -242,6 +248,12 @@ void share_init_owner(const struct tracee *t, const struct stat *parent, struct 
 		inherit_acl(t, &above, entry);
 }
 
+static void note_node(const struct stat *directory)
+{
+	if (meta_mark_nodes(session.meta, directory))
+		listing_changes(directory);
+}
+
 int share_record_new(struct tracee *t, struct object *o, mode_t mode, dev_t rdev)
 {
 	struct stat parent;
@@ -258,7 +270,7 @@ int share_record_new(struct tracee *t, struct object *o, mode_t mode, dev_t rdev
 	if (path_parent_stat(o, &parent) == 0) {
 		share_init_owner(t, &parent, &entry);
 		if (S_ISCHR(type) || S_ISBLK(type))
-			meta_mark_nodes(session.meta, &parent);
+			note_node(&parent);
 	}
 	uint64_t marks = marks_of(&t->cred, &entry);
 	if (marks)
@@ -272,7 +284,15 @@ void share_named(struct object *o)
 	struct stat parent, st = o->real;
 	if (!S_ISREG(o->real.st_mode))
 		return;
+	meta_name(session.meta, &o->real);
 	meta_view(session.meta, &st);
 	if ((S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) && path_parent_stat(o, &parent) == 0)
-		meta_mark_nodes(session.meta, &parent);
+		note_node(&parent);
+}
+
+void share_unnamed(const struct object *o)
+{
+	/* A directory has no second name. */
+	if (S_ISDIR(o->real.st_mode) || o->real.st_nlink == 1)
+		meta_unname(session.meta, &o->real);
 }

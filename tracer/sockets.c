@@ -330,9 +330,9 @@ int64_t hook_bind(struct call *c)
 	r = path_lookup(c->t, AT_FDCWD, path, LOOKUP_CREATE | LOOKUP_NAME, o);
 	if (r < 0)
 		return r;
-	if (o->exists)
+	if (o->exists || o->is_dot)
 		return -EADDRINUSE;
-	if (o->had_trailing_slash)
+	if (o->had_trailing_slash || path_is_nowhere(o))
 		return -ENOENT;
 	r = path_may_change_parent(c->t, o);
 	c->t->exit_private = 0;

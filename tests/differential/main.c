@@ -131,6 +131,9 @@ static void actor_main(unsigned kind, uint64_t seed, int orders, int done)
 	/* Whom /w has been closed to stays at the top. */
 	if (chdir("/w") < 0 && chdir("/") < 0)
 		_exit(97);
+	/* The others wait until it is where it begins. */
+	if (write(done, "", 1) != 1)
+		_exit(96);
 	while (read(orders, &number, sizeof(number)) == sizeof(number)) {
 		alarm(STEP_SECONDS);
 		random_start(seed, number);
@@ -162,6 +165,9 @@ static void start_actor(struct actor *actors, unsigned kind, uint64_t seed)
 	close(done[1]);
 	a->to = orders[1];
 	a->from = done[0];
+	char is_ready;
+	if (read(a->from, &is_ready, 1) != 1)
+		return; /* it has ended: its next step will tell */
 }
 
 static void stop_actor(struct actor *a)

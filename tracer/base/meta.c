@@ -343,7 +343,7 @@ void meta_default(const struct meta *m, const struct stat *real, struct meta_ent
 /* A marked file that has lost the mark has been written: so the entry loses what a write takes. */
 static void settle(struct meta *m, const struct stat *real, struct meta_entry *entry)
 {
-	if (!entry->marks || !S_ISREG(real->st_mode) || (real->st_mode & S_ISUID))
+	if (!(entry->marks & META_MARKS_OF_WRITES) || !S_ISREG(real->st_mode) || (real->st_mode & S_ISUID))
 		return;
 	if (entry->marks & META_MARK_SUID)
 		entry->mode &= ~(uint32_t)S_ISUID;
@@ -351,7 +351,7 @@ static void settle(struct meta *m, const struct stat *real, struct meta_entry *e
 		entry->mode &= ~(uint32_t)S_ISGID;
 	if (entry->marks & META_MARK_CAPS)
 		meta_xattr_set(m, entry, "security.capability", NULL, 0, 0);
-	entry->marks = 0;
+	entry->marks &= ~(uint64_t)META_MARKS_OF_WRITES;
 	meta_put(m, entry);
 }
 
@@ -359,6 +359,10 @@ static bool get_settled(struct meta *m, const struct stat *real, struct meta_ent
 {
 	if (!meta_get(m, real->st_dev, real->st_ino, ret))
 		return false;
+	if (!meta_fits(ret, real->st_mode, real->st_nlink)) {
+		meta_drop(m, real->st_dev, real->st_ino);
+		return false;
+	}
 	settle(m, real, ret);
 	return true;
 }
@@ -380,14 +384,33 @@ void meta_set(struct meta *m, const struct stat *real, const struct meta_entry *
 		meta_put(m, entry);
 }
 
-void meta_mark_nodes(struct meta *m, const struct stat *directory)
+void meta_unname(struct meta *m, const struct stat *real)
+{
+	struct meta_entry entry;
+	if (!meta_get(m, real->st_dev, real->st_ino, &entry))
+		return;
+	entry.marks |= META_MARK_UNNAMED;
+	meta_put(m, &entry);
+}
+
+void meta_name(struct meta *m, const struct stat *real)
+{
+	struct meta_entry entry;
+	if (!meta_get(m, real->st_dev, real->st_ino, &entry) || !(entry.marks & META_MARK_UNNAMED))
+		return;
+	entry.marks &= ~(uint64_t)META_MARK_UNNAMED;
+	meta_put(m, &entry);
+}
+
+bool meta_mark_nodes(struct meta *m, const struct stat *directory)
 {
 	struct meta_entry entry;
 	meta_get_or_default(m, directory, &entry);
 	if (entry.marks & META_MARK_NODES)
-		return;
+		return false;
 	entry.marks |= META_MARK_NODES;
 	meta_put(m, &entry);
+	return true;
 }
 
 bool meta_view(struct meta *m, struct stat *st)

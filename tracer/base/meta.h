@@ -54,8 +54,12 @@ void meta_default(const struct meta *m, const struct stat *real, struct meta_ent
 void meta_get_or_default(struct meta *m, const struct stat *real, struct meta_entry *ret);
 /* Store `entry` for the inode `real`, or drop its entry when the default says the same. */
 void meta_set(struct meta *m, const struct stat *real, const struct meta_entry *entry);
-/* A device node is now in this directory: see META_MARK_NODES. */
-void meta_mark_nodes(struct meta *m, const struct stat *directory);
+/* The inode, whose stat was this, has lost its last name, or as a temporary file has none yet: META_MARK_UNNAMED. */
+void meta_unname(struct meta *m, const struct stat *real);
+/* It has got a name, which only a temporary file can. */
+void meta_name(struct meta *m, const struct stat *real);
+/* A device node is now in this directory: see META_MARK_NODES.  True for the first. */
+bool meta_mark_nodes(struct meta *m, const struct stat *directory);
 /* Is this real stat a hard link into a shared layer, which must be copied before it is written? */
 bool meta_is_shared(const struct meta *m, const struct stat *real);
 

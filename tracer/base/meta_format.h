@@ -46,8 +46,11 @@ enum meta_marks {
 	META_MARK_SUID = 1,
 	META_MARK_SGID = 2,
 	META_MARK_CAPS = 4, /* security.capability */
+	META_MARKS_OF_WRITES = META_MARK_SUID | META_MARK_SGID | META_MARK_CAPS,
 	/* Of a directory, and another matter: device nodes are in it, or were, which the host lists as files. */
 	META_MARK_NODES = 8,
+	/* The last name is gone, only descriptors hold the inode: with a name it is another one of the same number. */
+	META_MARK_UNNAMED = 16,
 };
 
 /* What root would see of one inode.  Complete: no field means "as the host has it". */
@@ -84,6 +87,19 @@ static inline const struct meta_entry *meta_lookup(const struct meta_header *hea
 			return entry;
 	}
 	return 0;
+}
+
+/*
+ * Is the entry of this very inode?  The number may be another's by now, when the first was removed by somebody who
+ * keeps no table.
+ */
+static inline bool meta_fits(const struct meta_entry *entry, uint32_t real_mode, uint64_t real_nlink)
+{
+	enum { TYPE = 0170000, TYPE_FILE = 0100000, TYPE_CHARACTER = 0020000, TYPE_BLOCK = 0060000 };
+	uint32_t real = real_mode & TYPE, shown = entry->mode & TYPE;
+	if ((entry->marks & META_MARK_UNNAMED) && real_nlink)
+		return false;
+	return real == shown || (real == TYPE_FILE && (shown == TYPE_CHARACTER || shown == TYPE_BLOCK));
 }
 
 /* The part of a stat that the table changes: in as the host has it, out as root sees it. */

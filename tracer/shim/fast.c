@@ -249,8 +249,8 @@ static bool show(uint64_t dev, struct meta_sight *s)
 {
 	struct meta_entry entry;
 	int found = entry_of(dev, s->ino, &entry);
-	/* A marked file may have lost its set-id bits to a write: the table must be mended. */
-	if (found < 0 || (found && (entry.marks & ~(uint64_t)META_MARK_NODES)))
+	/* A marked file may have lost its set-id bits to a write, the entry may be of another inode: the table's to mend. */
+	if (found < 0 || (found && ((entry.marks & ~(uint64_t)META_MARK_NODES) || !meta_fits(&entry, s->mode, s->nlink))))
 		return false;
 	struct meta_owner owner = { SHARED->uid, SHARED->gid, dev == SHARED->root_dev };
 	meta_show(META->flags, &owner, found ? &entry : 0, s);
