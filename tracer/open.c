@@ -74,6 +74,8 @@ static const char *host_device(const struct meta_entry *entry)
 static int create(struct call *c, struct opening *op)
 {
 	struct object *o = &c->object[0];
+	if (path_is_nowhere(o))
+		return -ENOENT;
 	int r = path_may_change_parent(c->t, o);
 	if (r < 0)
 		return r;
