@@ -17,6 +17,7 @@
 #include "tracer/base/compat.h"
 #include "tracer/base/mem.h"
 #include "tracer/fast.h"
+#include "tracer/filter.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
@@ -246,11 +247,21 @@ void call_serve(struct tracee *t)
 	c->changed = 0;
 	c->room_used = 0;
 	c->at_flags = 0;
-	if (arch_read_call(t, c, false) < 0 || (c->row_data & 0x7fff) >= row_count) {
+	if (arch_read_call(t, c, false) < 0) {
 		guest_resume(t, 0);
 		return;
 	}
-	c->row = &rows[c->row_data & 0x7fff];
+	if (c->row_data & GUEST_TRACE) {
+		if (guest_filter_stops(c))
+			return;
+		c->row = filter_find_row(c);
+	} else {
+		c->row = (c->row_data & 0x7fff) < row_count ? &rows[c->row_data & 0x7fff] : NULL;
+	}
+	if (!c->row) {
+		guest_resume(t, 0);
+		return;
+	}
 	stats_call(c->row);
 	memcpy(c->original, c->argument, sizeof(c->argument));
 	struct cred before;

@@ -147,6 +147,24 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+enum { NUMBERS = 1024 };
+static short row_by_number[ABI_COUNT][NUMBERS]; /* plus one; 0: none */
+
+const struct row *filter_find_row(const struct call *c)
+{
+	unsigned number = c->number < 0 || c->number >= NUMBERS ? NUMBERS : (unsigned)c->number;
+	int index = number < NUMBERS ? row_by_number[c->abi][number] - 1 : -1;
+	const struct row *row = index < 0 ? NULL : &rows[index];
+	if (!row || row->action == ACTION_ALLOW || row->action == ACTION_REFUSE ||
+	    (row->action == ACTION_LATER && !c->t->is_watched))
+		return NULL;
+	uint64_t argument = c->argument[row->trace.argument];
+	bool is_meant = row->trace.when == WHEN_NOT_ZERO ? argument != 0 :
+			row->trace.when == WHEN_ANY_BIT	 ? (uint32_t)argument & row->trace.value :
+			row->trace.when == WHEN_EQUAL	 ? (uint32_t)argument == row->trace.value : true;
+	return is_meant ? row : NULL;
+}
+
 /* The rows of an ABI by number, gaps filled with "no row", equal neighbours joined. */
 static unsigned resolve(enum abi abi, struct segment *segments, struct segment *scratch)
 {
@@ -157,6 +175,8 @@ static unsigned resolve(enum abi abi, struct segment *segments, struct segment *
 			number = rows[i].number;
 		if (number >= 0)
 			scratch[count++] = (struct segment){ number, i };
+		if (number >= 0 && number < NUMBERS)
+			row_by_number[abi][number] = i + 1;
 	}
 	qsort(scratch, count, sizeof(*scratch), by_number);
 	uint32_t next = 0;

@@ -6,11 +6,17 @@
 #include <linux/filter.h>
 
 #include "tracer/base/error.h"
+#include "tracer/call.h"
 
 /* The program for all ABIs; on ctx.  Its RET_TRACE data is the row's number, bit 15 set for ABI_32. */
 struct sock_fprog *filter_make(const void *ctx, struct error *err);
 /* The program of the rows with ACTION_LATER (watch.h); it allows all else. */
 struct sock_fprog *filter_make_later(const void *ctx);
+/*
+ * The row of a call that the filter would send to us, with these arguments; NULL when it lets it through.
+ * For calls that a guest's own filter has sent.
+ */
+const struct row *filter_find_row(const struct call *c);
 /* Put it on this thread, without speculation mitigations where the kernel lets choose; 0 or -errno. */
 int filter_install(const struct sock_fprog *program);
 

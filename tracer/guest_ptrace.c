@@ -447,7 +447,10 @@ static int64_t resume(struct call *c, struct ptraced *p)
 	p->stop = PTRACED_RUNS;
 	if (p->must_serve) {
 		p->must_serve = false;
-		p->has_entry_due = true;
+		if (p->is_filter_shown)
+			p->is_in_call = is_by_call(p->mode); /* the next stop is the exit */
+		else
+			p->has_entry_due = true;
 		held = p->t;
 		return 0;
 	}

@@ -47,6 +47,7 @@ struct ptraced {
 	bool is_in_call;      /* its entry was shown, its exit was not */
 	bool wants_interrupt; /* PTRACE_INTERRUPT is under way */
 	bool must_serve;      /* stopped at the seccomp event before the entry (Linux before 4.8) */
+	bool is_filter_shown; /* stopped at the call that a filter of the guest's sent */
 	bool has_entry_due;   /* its real entry is still to come, then */
 	int64_t number;       /* of the call, when we answer it */
 	bool is_answered;

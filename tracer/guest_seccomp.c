@@ -11,17 +11,19 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 
 #include "tracer/arch/arch.h"
 #include "tracer/arena.h"
 #include "tracer/base/compat.h"
 #include "tracer/base/mem.h"
 #include "tracer/fast.h"
+#include "tracer/guest_ptrace.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 
 enum { FLAG_TSYNC = 1, FLAG_LISTENER = 8, FLAGS_KNOWN = 0x3f };
-enum { ACTION_MASK = 0x7fff0000, ACTION_OF_TRACE = 0x7ff00000, ACTION_OF_ERRNO = 0x00050000 };
+enum { ACTION_MASK = 0x7fff0000, ACTION_OF_TRACE = 0x7ff00000 };
 
 #define FIELD(name) offsetof(struct seccomp_data, name)
 /* From the gate: allowed.  Then the state in which the kernel starts a program. */
@@ -151,16 +153,37 @@ int64_t guest_set_seccomp(struct call *c, unsigned mode, unsigned flags, taddr a
 		if (r < 0)
 			return r;
 	}
-	/* A stop for a tracer is no stop of ours: without one that asked for it, the call is not there. */
+	/* A stop for a tracer is marked, so that it is not taken for one of ours. */
 	for (unsigned i = 0; i < length && mode == SECCOMP_FILTER_MODE; i++)
 		if (program[i].code == (BPF_RET | BPF_K) && (program[i].k & ACTION_MASK) == ACTION_OF_TRACE)
-			program[i].k = ACTION_OF_ERRNO | ENOSYS;
+			program[i].k = ACTION_OF_TRACE | GUEST_TRACE | (program[i].k & (GUEST_TRACE - 1));
 	int64_t r = place(c, program, length, argument);
 	if (r < 0)
 		return r;
 	t->exit_private = mode | (uint64_t)flags << 8;
 	t->at_exit = is_set;
 	return CALL_PASS_EXIT;
+}
+
+bool guest_filter_stops(struct call *c)
+{
+	struct ptraced *p = c->t->ptraced;
+	if (p && p->is_filter_shown) {
+		p->is_filter_shown = false;
+		return false;
+	}
+	if (p && guest_stop_at_event(c->t, PTRACE_EVENT_SECCOMP, c->row_data & (GUEST_TRACE - 1))) {
+		p->is_filter_shown = p->must_serve = true;
+		return true;
+	}
+	/* seccomp(2): "If there is no tracer present, the system call is not executed and returns [...] ENOSYS." */
+	if (p) {
+		p->is_answered = true;
+		p->number = c->number;
+	}
+	arch_answer(c->t, -ENOSYS);
+	guest_resume(c->t, 0);
+	return true;
 }
 
 int64_t hook_seccomp(struct call *c)

@@ -134,6 +134,10 @@ int64_t hook_setns(struct call *c);
 
 /* guest_seccomp.c */
 int64_t hook_seccomp(struct call *c);
+/* Set in row_data when a guest's filter sent the call to its tracer; the rest is what it told. */
+enum { GUEST_TRACE = 0x4000 };
+/* Such a call: true when it is not to be served now, since the guest's tracer sees it, or there is none. */
+bool guest_filter_stops(struct call *c);
 enum { SECCOMP_STRICT_MODE = 1, SECCOMP_FILTER_MODE = 2 };
 /* prctl(2)'s and seccomp(2)'s: `at` is the filter's struct sock_fprog, which argument number `argument` points to. */
 int64_t guest_set_seccomp(struct call *c, unsigned mode, unsigned flags, taddr at, unsigned argument);

@@ -3,8 +3,11 @@
 /* covers: ptrace wait4 waitid waitpid */
 #include "guest.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -517,4 +520,64 @@ TEST(set_id_bits_give_nothing_to_who_is_traced_by_a_user)
 			executes_set_id();
 		EQUAL(8 << 8, waits(child));
 	}
+}
+
+static void filtered(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mkdir, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE | 5),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getpgid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE | 6),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(*code), code };
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0)
+		_exit(90);
+	raise(SIGSTOP);
+	bool is_made = syscall(SYS_mkdir, "made", 0711) == 0;
+	bool is_told = syscall(SYS_getpgid, 0) == getpgrp();
+	bool is_skipped = syscall(SYS_mkdir, "skipped", 0711) == 33;
+	_exit(is_made | is_told << 1 | is_skipped << 2);
+}
+
+TEST(filters_stop_calls_for_the_tracer)
+{
+	pid_t child = traced(filtered);
+	unsigned long message = 0;
+	struct user_regs_struct r;
+	WORKS(ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD));
+	WORKS(ptrace(PTRACE_CONT, child, 0, 0));
+	EQUAL(STOP_STATUS(SIGSTOP), waits(child));
+	WORKS(ptrace(PTRACE_CONT, child, 0, 0));
+	EQUAL(EVENT_STATUS(PTRACE_EVENT_SECCOMP), waits(child));
+	WORKS(ptrace(PTRACE_GETEVENTMSG, child, 0, &message));
+	EQUAL(5, message);
+	WORKS(ptrace(PTRACE_GETREGS, child, 0, &r));
+	EQUAL(SYS_mkdir, NUMBER(r));
+	WORKS(ptrace(PTRACE_SYSCALL, child, 0, 0));
+	EQUAL(STOP_STATUS(SIGTRAP | 0x80), waits(child));
+	WORKS(ptrace(PTRACE_GETREGS, child, 0, &r));
+	EQUAL(0, RESULT(r));
+	WORKS(ptrace(PTRACE_CONT, child, 0, 0));
+	EQUAL(EVENT_STATUS(PTRACE_EVENT_SECCOMP), waits(child));
+	WORKS(ptrace(PTRACE_GETEVENTMSG, child, 0, &message));
+	EQUAL(6, message);
+	WORKS(ptrace(PTRACE_CONT, child, 0, 0));
+	/* The call is skipped, with a result of the tracer's. */
+	EQUAL(EVENT_STATUS(PTRACE_EVENT_SECCOMP), waits(child));
+	WORKS(ptrace(PTRACE_GETREGS, child, 0, &r));
+#ifdef __x86_64__
+	r.orig_rax = -1;
+	r.rax = 33;
+#else
+	r.orig_eax = -1;
+	r.eax = 33;
+#endif
+	WORKS(ptrace(PTRACE_SETREGS, child, 0, &r));
+	WORKS(ptrace(PTRACE_CONT, child, 0, 0));
+	EQUAL(7 << 8, waits(child));
+	EQUAL(0711, mode_of("made"));
+	EQUAL(0, mode_of("skipped"));
 }

@@ -16,6 +16,7 @@
 #include "tracer/call.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/fast.h"
+#include "tracer/hooks.h"
 #include "tracer/memory.h"
 
 const uint32_t arch_audit[ABI_COUNT] = { AUDIT_ARCH_X86_64, AUDIT_ARCH_I386 };
@@ -92,7 +93,7 @@ int arch_read_call(struct tracee *t, struct call *c, bool is_entry)
 	if (ptrace(PTRACE_GETREGS, t->tid, NULL, &r) < 0 || ptrace(PTRACE_GETEVENTMSG, t->tid, NULL, &message) < 0)
 		return -errno;
 	c->row_data = message;
-	c->abi = (is_entry ? r.cs == 0x23 : message & 0x8000) ? ABI_32 : ABI_64;
+	c->abi = (is_entry || message & GUEST_TRACE ? r.cs == 0x23 : message & 0x8000) ? ABI_32 : ABI_64;
 	c->number = r.orig_rax;
 	for (unsigned i = 0; i < 6; i++)
 		memcpy(&c->argument[i], (const char *)&r + argument_register[c->abi][i], 8);
