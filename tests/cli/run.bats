@@ -80,6 +80,13 @@ prints() { # EXPECTED LINE [OPTIONS...]
 	run -125 --separate-stderr fakebuild run --pull never nothing:1
 	sentence "no such image: nothing:1"
 }
+@test "where_tracing_is_forbidden_it_is_said_by_what" {
+	command -v python3 >/dev/null || skip "no python3"
+	run -125 --separate-stderr "$BATS_TEST_DIRNAME/without_ptrace.py" fakebuild run base:1 true
+	sentence "tracing is forbidden here, perhaps by the container's seccomp profile or a debugger that traces us: Operation not permitted"
+	run -0 fakebuild ps -q
+	equal "" "$output"
+}
 
 # ---- environment ----
 @test "environment_is_the_images_and_the_options" {
