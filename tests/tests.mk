@@ -29,7 +29,7 @@ check-ubsan:
 check-layer: all
 	@tests/run.sh $(B) tests/compare/layer.sh
 
-# Random calls, compared with real root's, so that it needs root too.  SEEDS=1-200, BUDGET=1800 (seconds), SHRINK=1.
+# Random calls, compared with real root's, so that it needs root too.  SEEDS=1-200, BUDGET=1800 (seconds), MODE=root, PLAIN=1, SHRINK=1.
 DIFFERENTIAL_SRC := $(wildcard tests/differential/*.c)
 build/differential: $(DIFFERENTIAL_SRC) tests/differential/differential.h
 	@mkdir -p $(@D)
@@ -37,7 +37,7 @@ build/differential: $(DIFFERENTIAL_SRC) tests/differential/differential.h
 check-differential: all build/differential
 	@tests/differential/run.py --calls build/differential --fakebuild $(B)/fakebuild \
 		$(if $(SEEDS),--seeds $(SEEDS)) $(if $(BUDGET),--seconds $(BUDGET)) $(if $(SHRINK),--shrink) \
-		$(if $(MODE),--mode $(MODE))
+		$(if $(MODE),--mode $(MODE)) $(if $(PLAIN),--plain)
 .PHONY: check-differential
 
 # Fuzzers run their corpus as a plain test everywhere; with clang they go on from there.

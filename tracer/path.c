@@ -396,6 +396,10 @@ static bool cache_find(struct walk *w, const char *key, size_t length)
 
 static void cache_store(const struct walk *w, const char *key, size_t length)
 {
+	struct stat st;
+	/* What is no directory ends this walk, and may be another thing at the next. */
+	if (path_lstat(w->at->host, &st) < 0 || !S_ISDIR(st.st_mode))
+		return;
 	uint64_t hash = hash_bytes(key, length);
 	struct prefix *p = &cache[hash % CACHE_ENTRIES];
 	TALLOC_FREE(p->key);

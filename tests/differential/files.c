@@ -73,7 +73,7 @@ static void run_chmod(void)
 	mode_t mode = any_mode();
 	const char *path = begin_path("chmod", any_path_or_program(), &before);
 	say(", %o", mode);
-	say_outcome(syscall(SYS_chmod, path, mode), path, &before);
+	say_outcome(CALL(SYS_chmod, path, mode), path, &before);
 }
 
 static void run_fchmod(void)
@@ -82,7 +82,7 @@ static void run_fchmod(void)
 	mode_t mode = any_mode();
 	int fd = begin_fd("fchmod", &before);
 	say(", %o", mode);
-	say_outcome_fd(syscall(SYS_fchmod, fd, mode), fd, &before);
+	say_outcome_fd(CALL(SYS_fchmod, fd, mode), fd, &before);
 }
 
 static void run_fchmodat(void)
@@ -92,7 +92,7 @@ static void run_fchmodat(void)
 	mode_t mode = any_mode();
 	begin_at("fchmodat", dir_fd, path);
 	say(", %o)", mode);
-	say_result(syscall(SYS_fchmodat, dir_fd, path, mode));
+	say_result(CALL(SYS_fchmodat, dir_fd, path, mode));
 }
 
 static void run_fchmodat2(void)
@@ -104,7 +104,7 @@ static void run_fchmodat2(void)
 	unsigned flags = any_flags(known, COUNT(known));
 	begin_at("fchmodat2", dir_fd, path);
 	say(", %o, %#x)", mode, flags);
-	say_result(syscall(NR_FCHMODAT2, dir_fd, path, mode, flags));
+	say_result(CALL(NR_FCHMODAT2, dir_fd, path, mode, flags));
 }
 
 static void run_chown(void)
@@ -114,7 +114,7 @@ static void run_chown(void)
 	bool follows = once_in(2);
 	const char *path = begin_path(follows ? "chown" : "lchown", any_path_or_program(), &before);
 	say(", %d, %d", (int)uid, (int)gid);
-	say_outcome(syscall(follows ? SYS_chown : SYS_lchown, path, uid, gid), path, &before);
+	say_outcome(follows ? CALL(SYS_chown, path, uid, gid) : CALL(SYS_lchown, path, uid, gid), path, &before);
 }
 
 static void run_fchown(void)
@@ -123,7 +123,7 @@ static void run_fchown(void)
 	uint32_t uid = any_id(), gid = any_id();
 	int fd = begin_fd("fchown", &before);
 	say(", %d, %d", (int)uid, (int)gid);
-	say_outcome_fd(syscall(SYS_fchown, fd, uid, gid), fd, &before);
+	say_outcome_fd(CALL(SYS_fchown, fd, uid, gid), fd, &before);
 }
 
 static void run_fchownat(void)
@@ -135,7 +135,7 @@ static void run_fchownat(void)
 	unsigned flags = any_flags(known, COUNT(known));
 	begin_at("fchownat", dir_fd, path);
 	say(", %d, %d, %#x)", (int)uid, (int)gid, flags);
-	say_result(syscall(SYS_fchownat, dir_fd, path, uid, gid, flags));
+	say_result(CALL(SYS_fchownat, dir_fd, path, uid, gid, flags));
 }
 
 /* ---- times ---- */
@@ -164,7 +164,7 @@ static void run_utimensat(void)
 	say(", %#x", flags);
 	times_of(dir_fd, has_path ? path : "", &before);
 	say(")");
-	say_result(syscall(SYS_utimensat, dir_fd, has_path ? path : NULL, has_times ? times : NULL, flags));
+	say_result(CALL(SYS_utimensat, dir_fd, has_path ? path : NULL, has_times ? times : NULL, flags));
 	say_times(dir_fd, has_path ? path : "", &before);
 }
 
@@ -179,9 +179,9 @@ static void run_utimes(void)
 	if (has_times)
 		say(", %lld %lld", (long long)first.tv_sec, (long long)second.tv_sec);
 	if (is_old)
-		say_outcome(syscall(SYS_utime, path, has_times ? &old : NULL), path, &before);
+		say_outcome(CALL(SYS_utime, path, has_times ? &old : NULL), path, &before);
 	else
-		say_outcome(syscall(SYS_utimes, path, has_times ? times : NULL), path, &before);
+		say_outcome(CALL(SYS_utimes, path, has_times ? times : NULL), path, &before);
 }
 
 /* ---- length and content ---- */
@@ -198,7 +198,7 @@ static void run_truncate(void)
 	int64_t length = any_length();
 	const char *path = begin("truncate", &before);
 	say(", %lld", (long long)length);
-	say_outcome(syscall(SYS_truncate, path, length), path, &before);
+	say_outcome(CALL(SYS_truncate, path, length), path, &before);
 }
 
 /*
@@ -228,7 +228,7 @@ static void run_ftruncate(void)
 	int fd = begin_fd("ftruncate", &before);
 	say(", %lld", (long long)length);
 	if (is_fresh(fd, &before))
-		say_outcome_fd(syscall(SYS_ftruncate, fd, length), fd, &before);
+		say_outcome_fd(CALL(SYS_ftruncate, fd, length), fd, &before);
 }
 
 static void run_write(void)
@@ -240,8 +240,8 @@ static void run_write(void)
 	say(", %zu", size);
 	if (!is_fresh(fd, &before))
 		return;
-	int64_t r = has_offset ? syscall(SYS_pwrite64, fd, "abcdefghijklmnopqrstuvwxyz", size, 0l) :
-				 syscall(SYS_write, fd, "abcdefghijklmnopqrstuvwxyz", size);
+	int64_t r = has_offset ? CALL(SYS_pwrite64, fd, "abcdefghijklmnopqrstuvwxyz", size, 0l) :
+				 CALL(SYS_write, fd, "abcdefghijklmnopqrstuvwxyz", size);
 	say_outcome_fd(r, fd, &before);
 }
 
@@ -250,7 +250,7 @@ static void run_read(void)
 	char text[32];
 	int fd = any_fd();
 	say("read(%d)", fd);
-	int64_t n = syscall(SYS_read, fd, text, sizeof(text));
+	int64_t n = CALL(SYS_read, fd, text, sizeof(text));
 	say_result(n);
 	for (int64_t i = 0; i < n; i++)
 		say(" %02x", (unsigned char)text[i]);
@@ -264,7 +264,7 @@ static void run_fallocate(void)
 	int fd = begin_fd("fallocate", &before);
 	say(", %d, 0, %lld", mode, (long long)length);
 	if (is_fresh(fd, &before))
-		say_outcome_fd(syscall(SYS_fallocate, fd, mode, 0l, length), fd, &before);
+		say_outcome_fd(CALL(SYS_fallocate, fd, mode, 0l, length), fd, &before);
 }
 
 static void run_copy(void)
@@ -277,7 +277,7 @@ static void run_copy(void)
 	say(", %d", from);
 	if (!is_fresh(to, &before))
 		return;
-	int64_t r = is_sendfile ? syscall(SYS_sendfile, to, from, &at, 8) :
+	int64_t r = is_sendfile ? CALL(SYS_sendfile, to, from, &at, 8) :
 				  syscall(SYS_copy_file_range, from, &at, to, NULL, 8, 0);
 	say_outcome_fd(r, to, &before);
 }
@@ -293,7 +293,7 @@ static void run_stat(void)
 	unsigned flags = any_flags(known, COUNT(known));
 	begin_at("newfstatat", dir_fd, path);
 	say(", %#x)", flags);
-	int64_t r = syscall(SYS_newfstatat, dir_fd, path, &st, flags);
+	int64_t r = CALL(SYS_newfstatat, dir_fd, path, &st, flags);
 	say_result(r);
 	if (r == 0)
 		say_stat(&st);
@@ -304,7 +304,7 @@ static void run_fstat(void)
 	struct stat st;
 	int fd = any_fd();
 	say("fstat(%d)", fd);
-	int64_t r = syscall(SYS_fstat, fd, &st);
+	int64_t r = CALL(SYS_fstat, fd, &st);
 	say_result(r);
 	if (r == 0)
 		say_stat(&st);
@@ -326,7 +326,7 @@ static void run_statx(void)
 	unsigned flags = any_flags(known, COUNT(known)), mask = once_in(20) ? 0x80000000u : 0x7ff;
 	begin_at("statx", dir_fd, path);
 	say(", %#x, %#x)", flags, mask);
-	int64_t r = syscall(SYS_statx, dir_fd, path, flags, mask, &x);
+	int64_t r = CALL(SYS_statx, dir_fd, path, flags, mask, &x);
 	say_result(r);
 	if (r == 0)
 		say(" {%x %06o %u:%u n%u}", x.mask & 0x7ff, x.mode, x.uid, x.gid, x.nlink);
@@ -355,8 +355,8 @@ static void run_access(void)
 	bool is_new = once_in(2) && !strstr(settings.absent, ",faccessat2,");
 	begin_at(is_new ? "faccessat2" : "faccessat", dir_fd, path);
 	say(", %d, %#x)", mode, is_new ? flags : 0);
-	say_result(is_new ? syscall(NR_FACCESSAT2, dir_fd, path, mode, flags) :
-			    syscall(SYS_faccessat, dir_fd, path, mode));
+	say_result(is_new ? CALL(NR_FACCESSAT2, dir_fd, path, mode, flags) :
+			    CALL(SYS_faccessat, dir_fd, path, mode));
 }
 
 static void run_readlink(void)
@@ -366,7 +366,7 @@ static void run_readlink(void)
 	const char *path = any_path();
 	begin_at("readlinkat", dir_fd, path);
 	say(", %d)", room);
-	int64_t n = syscall(SYS_readlinkat, dir_fd, path, target, room);
+	int64_t n = CALL(SYS_readlinkat, dir_fd, path, target, room);
 	say_result(n);
 	if (n < 0)
 		return;

@@ -106,7 +106,8 @@ static const struct {
 static void take_step(void)
 {
 	unsigned sum = 0, at;
-	for (size_t i = 0; i < 4; i++)
+	/* Identities come last. */
+	for (size_t i = 0; i < (settings.is_plain ? 3 : 4); i++)
 		sum += kinds[i].weight;
 	size_t kind = 0;
 	for (at = below(sum); at >= kinds[kind].weight; at -= kinds[kind++].weight)
@@ -127,7 +128,8 @@ static void take_step(void)
 static void actor_main(unsigned kind, uint64_t seed, int orders, int done)
 {
 	uint64_t number;
-	become(kind);
+	if (!settings.is_plain)
+		become(kind);
 	/* Whom /w has been closed to stays at the top. */
 	if (chdir("/w") < 0 && chdir("/") < 0)
 		_exit(97);
@@ -323,6 +325,8 @@ int main(int argc, char **argv)
 			settings.has_proc = false;
 		else if (strcmp(option, "--no-chroot") == 0)
 			settings.has_chroot = false;
+		else if (strcmp(option, "--plain") == 0)
+			settings.is_plain = true;
 		else if (strcmp(option, "--root") == 0)
 			enter_root(argv[++i]);
 		else if (strcmp(option, "--chroot") == 0) {

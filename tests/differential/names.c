@@ -85,7 +85,7 @@ static void run_mkdir(void)
 	mode_t mode = any_mode();
 	struct naming n = begin("mkdirat");
 	say(", %o", mode);
-	say_outcome(syscall(SYS_mkdirat, n.dir_fd, n.path, mode), &n);
+	say_outcome(CALL(SYS_mkdirat, n.dir_fd, n.path, mode), &n);
 }
 
 static void run_mknod(void)
@@ -110,7 +110,7 @@ static void run_mknod(void)
 	mode_t mode = any_mode() | type;
 	struct naming n = begin("mknodat");
 	say(", %o, %x", mode, device);
-	say_outcome(syscall(SYS_mknodat, n.dir_fd, n.path, mode, device), &n);
+	say_outcome(CALL(SYS_mknodat, n.dir_fd, n.path, mode, device), &n);
 }
 
 static void run_symlink(void)
@@ -120,7 +120,7 @@ static void run_symlink(void)
 	struct naming n = begin("symlinkat");
 	say(", ");
 	say_path(target);
-	say_outcome(syscall(SYS_symlinkat, target, n.dir_fd, n.path), &n);
+	say_outcome(CALL(SYS_symlinkat, target, n.dir_fd, n.path), &n);
 }
 
 static void run_bind(void)
@@ -193,7 +193,7 @@ static void run_open(void)
 	say(", %#o, %o", flags, mode);
 	if (is_device(n.dir_fd, n.path))
 		return;
-	int fd = syscall(SYS_openat, n.dir_fd, n.path, flags, mode);
+	int fd = CALL(SYS_openat, n.dir_fd, n.path, flags, mode);
 	say(")");
 	say_result(fd < 0 ? fd : 0);
 	if (n.dir_fd == AT_FDCWD || n.path[0] == '/')
@@ -218,7 +218,7 @@ static void run_openat2(void)
 	    (unsigned long long)how.resolve);
 	if (is_device(n.dir_fd, n.path))
 		return;
-	int fd = syscall(NR_OPENAT2, n.dir_fd, n.path, &how, sizeof(how));
+	int fd = CALL(NR_OPENAT2, n.dir_fd, n.path, &how, sizeof(how));
 	say_result(fd < 0 ? fd : 0);
 	keep(fd);
 }
@@ -242,7 +242,7 @@ static void run_list(void)
 		return;
 	lseek(fd, 0, SEEK_SET);
 	for (;;) {
-		int64_t n = syscall(SYS_getdents64, fd, buffer, sizeof(buffer));
+		int64_t n = CALL(SYS_getdents64, fd, buffer, sizeof(buffer));
 		if (n <= 0) {
 			say_result(n);
 			break;
@@ -299,7 +299,7 @@ static void run_link(void)
 	say(", ");
 	say_path(from);
 	say(", %#x", flags);
-	int64_t r = syscall(SYS_linkat, from_fd, from, n.dir_fd, n.path, flags);
+	int64_t r = CALL(SYS_linkat, from_fd, from, n.dir_fd, n.path, flags);
 	say_outcome(r, &n);
 	say_times(from_fd, from, &before);
 }
@@ -309,7 +309,7 @@ static void run_unlink(void)
 	unsigned flags = once_in(3) ? AT_REMOVEDIR : once_in(50) ? 1 : 0;
 	struct naming n = begin("unlinkat");
 	say(", %#x", flags);
-	say_outcome(syscall(SYS_unlinkat, n.dir_fd, n.path, flags), &n);
+	say_outcome(CALL(SYS_unlinkat, n.dir_fd, n.path, flags), &n);
 }
 
 static void run_rename(void)
@@ -327,7 +327,7 @@ static void run_rename(void)
 	say(", ");
 	say_path(from);
 	say(", %#x", flags);
-	int64_t r = syscall(SYS_renameat2, from_fd, from, n.dir_fd, n.path, flags);
+	int64_t r = CALL(SYS_renameat2, from_fd, from, n.dir_fd, n.path, flags);
 	/* ext4 makes the whiteout first, and takes it away when the rename then fails. */
 	if (r < 0 && (flags & 4))
 		n.parent.is_there = before.is_there = false;
@@ -344,7 +344,7 @@ static void say_place(int64_t result)
 	char here[PATH_ROOM_BYTES];
 	say(")");
 	say_result(result);
-	long n = syscall(SYS_getcwd, here, sizeof(here));
+	long n = CALL(SYS_getcwd, here, sizeof(here));
 	if (n > 0)
 		say_path(here);
 	else
@@ -356,14 +356,14 @@ static void run_chdir(void)
 	const char *path = any_path();
 	say("chdir(");
 	say_path(path);
-	say_place(syscall(SYS_chdir, path));
+	say_place(CALL(SYS_chdir, path));
 }
 
 static void run_fchdir(void)
 {
 	int fd = any_fd();
 	say("fchdir(%d", fd);
-	say_place(syscall(SYS_fchdir, fd));
+	say_place(CALL(SYS_fchdir, fd));
 }
 
 static void run_chroot(void)
@@ -373,7 +373,7 @@ static void run_chroot(void)
 	const char *path = any_path();
 	say("chroot(");
 	say_path(path);
-	say_place(syscall(SYS_chroot, path));
+	say_place(CALL(SYS_chroot, path));
 }
 
 static void run_getcwd(void)
@@ -381,7 +381,7 @@ static void run_getcwd(void)
 	char here[PATH_ROOM_BYTES];
 	size_t room = below(8);
 	say("getcwd(%zu", room);
-	long n = syscall(SYS_getcwd, here, room);
+	long n = CALL(SYS_getcwd, here, room);
 	say_result(n);
 	say_place(0);
 }
@@ -390,7 +390,7 @@ static void run_umask(void)
 {
 	mode_t mask = any_mode();
 	say("umask(%o)", mask);
-	say_result(syscall(SYS_umask, mask));
+	say_result(CALL(SYS_umask, mask));
 }
 
 /* A process that shares the directory and the mask with its parent changes them for both. */
@@ -401,13 +401,13 @@ static void run_share(void)
 	say_path(path);
 	pid_t pid = syscall(SYS_clone, CLONE_FS | SIGCHLD, NULL, NULL, NULL, NULL);
 	if (pid == 0) {
-		syscall(SYS_umask, 027);
-		_exit(syscall(SYS_chdir, path) < 0);
+		CALL(SYS_umask, 027);
+		_exit(CALL(SYS_chdir, path) < 0);
 	}
 	int status = 0;
 	waitpid(pid, &status, 0);
 	say_place(status);
-	say_result(syscall(SYS_umask, 022));
+	say_result(CALL(SYS_umask, 022));
 }
 
 const struct step name_steps[] = {

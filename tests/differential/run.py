@@ -3,7 +3,7 @@
 """Run the differential tester (differential.h): natively as real root and under fakebuild as an unprivileged
 user, and compare what it says.  Needs root.
 
-    run.py --calls PROGRAM --fakebuild PROGRAM [--seeds FROM-TO] [--steps N] [--mode rootfs|root]
+    run.py --calls PROGRAM --fakebuild PROGRAM [--seeds FROM-TO] [--steps N] [--mode rootfs|root] [--plain]
            [--seconds S] [--failures N] [--shrink] [--user NAME] [--work DIR]
 
 With --seconds it goes on with new seeds until the time is over.  --shrink finds the steps that matter for
@@ -60,6 +60,8 @@ class Sides:
         given = ['--seed', str(seed), '--steps', str(steps)] + self.flags
         if self.options.mode == 'root':
             given += ['--no-proc', '--no-chroot']
+        if self.options.plain:
+            given += ['--plain', '--no-chroot']
         if only is not None:
             with open(root + '/only', 'w') as out:
                 out.write('\n'.join(str(n) for n in only))
@@ -158,6 +160,7 @@ def main():
     parser.add_argument('--seeds', default='1-24')
     parser.add_argument('--steps', type=int, default=1500)
     parser.add_argument('--mode', default='rootfs', choices=('rootfs', 'root'))
+    parser.add_argument('--plain', action='store_true', help='root only: what the fast path answers')
     parser.add_argument('--seconds', type=int, default=0)
     parser.add_argument('--shrink', action='store_true')
     parser.add_argument('--user', default=os.environ.get('FAKEBUILD_TEST_USER', 'nobody'))

@@ -101,7 +101,6 @@ static void end(unsigned way, const char *path, int fd, int64_t result, const st
 
 static void run_set(void)
 {
-	static const long number[] = { SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr };
 	unsigned char value[VALUE_ROOM] = { 0 };
 	const char *path, *name = any_name();
 	int fd, flags = once_in(3) ? (int)below(4) : 0;
@@ -111,14 +110,14 @@ static void run_set(void)
 	say(", %s, %zu, %d:", name, size, flags);
 	for (size_t i = 0; i < size && i < 100; i++)
 		say("%02x", value[i]);
-	int64_t r = way == 2 ? syscall(number[way], fd, name, value, size, flags) :
-			       syscall(number[way], path, name, value, size, flags);
+	int64_t r = way == 2 ? CALL(SYS_fsetxattr, fd, name, value, size, flags) :
+		    way == 1 ? CALL(SYS_lsetxattr, path, name, value, size, flags) :
+			       CALL(SYS_setxattr, path, name, value, size, flags);
 	end(way, path, fd, r, &before);
 }
 
 static void run_get(void)
 {
-	static const long number[] = { SYS_getxattr, SYS_lgetxattr, SYS_fgetxattr };
 	unsigned char value[VALUE_ROOM];
 	const char *path, *name = any_name();
 	int fd;
@@ -126,7 +125,9 @@ static void run_get(void)
 	struct times before;
 	unsigned way = begin("getxattr", &path, &fd, &before);
 	say(", %s, %zu", name, room);
-	int64_t r = way == 2 ? syscall(number[way], fd, name, value, room) : syscall(number[way], path, name, value, room);
+	int64_t r = way == 2 ? CALL(SYS_fgetxattr, fd, name, value, room) :
+		    way == 1 ? CALL(SYS_lgetxattr, path, name, value, room) :
+			       CALL(SYS_getxattr, path, name, value, room);
 	say(")");
 	say_result(r);
 	for (int64_t i = 0; i < r && room; i++)
@@ -140,14 +141,15 @@ static int by_text(const void *a, const void *b)
 
 static void run_list(void)
 {
-	static const long number[] = { SYS_listxattr, SYS_llistxattr, SYS_flistxattr };
 	char list[4096];
 	const char *path, *names[64];
 	int fd;
 	size_t room = once_in(3) ? below(30) : sizeof(list), count = 0;
 	struct times before;
 	unsigned way = begin("listxattr", &path, &fd, &before);
-	int64_t r = way == 2 ? syscall(number[way], fd, list, room) : syscall(number[way], path, list, room);
+	int64_t r = way == 2 ? CALL(SYS_flistxattr, fd, list, room) :
+		    way == 1 ? CALL(SYS_llistxattr, path, list, room) :
+			       CALL(SYS_listxattr, path, list, room);
 	say(", %zu)", room);
 	say_result(r);
 	for (int64_t at = 0; at < r && room && count < 64; at += strlen(list + at) + 1)
@@ -159,13 +161,14 @@ static void run_list(void)
 
 static void run_remove(void)
 {
-	static const long number[] = { SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr };
 	const char *path, *name = any_name();
 	int fd;
 	struct times before;
 	unsigned way = begin("removexattr", &path, &fd, &before);
 	say(", %s", name);
-	int64_t r = way == 2 ? syscall(number[way], fd, name) : syscall(number[way], path, name);
+	int64_t r = way == 2 ? CALL(SYS_fremovexattr, fd, name) :
+		    way == 1 ? CALL(SYS_lremovexattr, path, name) :
+			       CALL(SYS_removexattr, path, name);
 	end(way, path, fd, r, &before);
 }
 

@@ -13,11 +13,12 @@
 #ifdef __x86_64__
 enum answer { SLOW = 0, ANSWERED = 1 };
 enum {
-	NR_CLOSE = 3, NR_FSTAT = 5, NR_MMAP = 9, NR_SIGPROCMASK = 14, NR_GETCWD = 79, NR_FCHMOD = 91, NR_FCHOWN = 93,
+	NR_CLOSE = 3, NR_FSTAT = 5, NR_MMAP = 9, NR_SIGPROCMASK = 14, NR_FCNTL = 72, NR_GETCWD = 79, NR_FCHMOD = 91, NR_FCHOWN = 93,
 	NR_LISTXATTR = 194, NR_FLISTXATTR = 196, NR_LLISTXATTR = 195, NR_OPENAT = 257, NR_MKDIRAT = 258, NR_FCHOWNAT = 260,
 	NR_NEWFSTATAT = 262, NR_UNLINKAT = 263, NR_RENAMEAT = 264, NR_SYMLINKAT = 266, NR_READLINKAT = 267, NR_FCHMODAT = 268,
 	NR_UTIMENSAT = 280, NR_STATX = 332,
 };
+enum { F_GET_FLAGS = 3, O_PATH_ONLY = 010000000 };
 enum { NO_ENTRY = -2, ACCESS = -13, EXISTS = -17, INVALID = -22, LOOP = -40, NO_DATA = -61 };
 enum { AT_CWD = -100, AT_NOFOLLOW = 0x100, AT_EFFECTIVE = 0x200, AT_NO_MOUNT = 0x800, AT_EMPTY = 0x1000, AT_SYNC = 0x6000 };
 enum { TYPE = 0170000, TYPE_LINK = 0120000, TYPE_DIRECTORY = 0040000, TYPE_FILE = 0100000, TYPE_BLOCK = 0060000 };
@@ -470,7 +471,7 @@ static int fast_getcwd(struct shim_frame *f)
 
 /* ---- opening and making ---- */
 
-/* An open file that is not what it looks like: of /proc, or the empty file that stands for a device. */
+/* An open file that is not what it looks like: of /proc, or the empty file that stands for a device, or with such in it. */
 static bool is_special(long fd)
 {
 	struct kernel_stat st;
@@ -478,7 +479,8 @@ static bool is_special(long fd)
 	if (raw(NR_FSTAT, fd, (long)&st, 0, 0) < 0)
 		return true;
 	int found = entry_of(st.dev, st.ino, &entry);
-	return found < 0 || (found && (st.mode & TYPE) == TYPE_FILE && (entry.mode & TYPE) != TYPE_FILE);
+	return found < 0 || (found && ((entry.marks & META_MARK_NODES) ||
+				       ((st.mode & TYPE) == TYPE_FILE && (entry.mode & TYPE) != TYPE_FILE)));
 }
 
 /* The flags of the directory that the place is in, as the tracer knows them of a prefix. */
@@ -921,8 +923,12 @@ static bool has_no_attributes(struct shim_frame *f, long fd, uint64_t path, bool
 	if (path) {
 		if (!find(f, AT_CWD, path, STATE_LOOKS_AS_ROOT, p) || examine(f, p, follows, &st) != 0)
 			return false;
-	} else if (!state_with(STATE_LOOKS_AS_ROOT, &p->number) || raw(NR_FSTAT, fd, (long)&st, 0, 0) < 0) {
-		return false;
+	} else {
+		/* One of O_PATH will not do. */
+		long flags = raw(NR_FCNTL, fd, F_GET_FLAGS, 0, 0);
+		if (!state_with(STATE_LOOKS_AS_ROOT, &p->number) || flags < 0 || (flags & O_PATH_ONLY) ||
+		    raw(NR_FSTAT, fd, (long)&st, 0, 0) < 0)
+			return false;
 	}
 	int found = entry_of(st.dev, st.ino, &entry);
 	return (st.mode & TYPE) != TYPE_LINK && found >= 0 && !(found && entry.xattr);
