@@ -146,6 +146,10 @@ TEST(scripts)
 	TEXT("execv: ENOENT", OUTPUT("./missing"));
 	write_script("self", "#!./self\n");
 	TEXT("execv: ELOOP", OUTPUT("./self"));
+	write_script("carriage", "#!./p @arguments\r\n");
+	TEXT("[./p][@arguments\r][./carriage]\n", OUTPUT("./carriage"));
+	write_script("return", "#!./p\r\n");
+	TEXT("execv: ENOENT", OUTPUT("./return"));
 	write_script("directory", "#!/\n");
 	TEXT("execv: EACCES", OUTPUT("./directory"));
 	write_script("no-newline", "#!./p @arguments");
@@ -327,6 +331,54 @@ TEST(interpreters)
 	TEXT("execv: EACCES", OUTPUT("./unexecutable"));
 	write_program("unlike", "./text");
 	TEXT("execv: ELIBBAD", OUTPUT("./unlike"));
+}
+
+TEST(programs_of_the_other_width_and_back)
+{
+	char path[PATH_MAX], both[2 * PATH_MAX];
+	ssize_t n = WORKS(readlink("/proc/self/exe", path, sizeof(path) - 8));
+	path[n] = '\0';
+	char *end = strstr(path, ".32");
+	if (end)
+		*end = '\0';
+	else
+		memcpy(path + n, ".32", 4);
+	if (access(path, X_OK) < 0)
+		SKIP("there is no program of the other width");
+	snprintf(both, sizeof(both), "[%s][@arguments][x]\n", path);
+	TEXT(both, OUTPUT(path, "@arguments", "x"));
+	AS (1000, 2000)
+		TEXT("1000 1000 1000/2000 2000 2000 secure 0\n", OUTPUT(path, "@who"));
+	/* From there to here */
+	copy_self("p", 0755);
+	TEXT("[./p][@arguments]\n", OUTPUT(path, "@exec", "./p", "@arguments"));
+}
+
+ROLE(exec)
+{
+	execv(argv[2], argv + 2);
+	return 1;
+}
+
+TEST(what_is_too_long)
+{
+	enum { LONGEST = 32 * 4096 }; /* MAX_ARG_STRLEN of include/uapi/linux/binfmts.h, with the end */
+	copy_self("p", 0755);
+	char *text = malloc(LONGEST + 1);
+	memset(text, 'a', LONGEST);
+	text[LONGEST - 1] = '\0';
+	TEXT("3\n", OUTPUT("./p", "@count", text));
+	text[LONGEST - 1] = 'a';
+	text[LONGEST] = '\0';
+	TEXT("execv: E2BIG", OUTPUT("./p", "@count", text));
+	free(text);
+	char name[PATH_MAX + 8];
+	memset(name, '/', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	TEXT("execv: ENAMETOOLONG", OUTPUT(name));
+	memset(name, 'x', 300);
+	name[300] = '\0';
+	TEXT("execv: ENAMETOOLONG", OUTPUT(name));
 }
 
 static void *exec_from_here(void *arg)

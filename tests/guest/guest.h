@@ -6,7 +6,7 @@
  *
  *	TEST(name) { ... }          a test; its name says the behaviour
  *	ROLE(name) { ... }          what `PROGRAM @name ARGUMENT...` does: a program for tests of execve;
- *	                            a blank ends the name
+ *	                            a blank or carriage return ends the name
  *	EQUAL(expected, actual)     numbers;  TEXT(expected, actual) strings
  *	WORKS(call)                 is not -1; its value
  *	FAILS(errno, call)          is -1 with this errno
@@ -298,7 +298,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (const struct guest_role *r = __start_guest_roles; argc > 1 && r < __stop_guest_roles; r++)
 		if (argv[1][0] == '@' && strncmp(argv[1] + 1, r->name, strlen(r->name)) == 0 &&
-		    strchr(" ", argv[1][strlen(r->name) + 1]))
+		    strchr(" \r", argv[1][strlen(r->name) + 1]))
 			return r->run(argc, argv);
 	/* Where real root's run starts, as -w says it to fakebuild. */
 	if (guest_is_native() && chdir(getenv("GUEST_NATIVE")) < 0)

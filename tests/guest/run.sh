@@ -109,6 +109,7 @@ for program in "${programs[@]}"; do
 			tell $way "${path##*/}" "$fakebuild" run "${options[@]}" -- "/bin/${path##*/}"
 		done
 	done
+	[ "$program" != layers ] || continue
 	mkdir "$here/$program"
 	tell root "$program" env -C "$here/$program" "$fakebuild" root -- "$PWD/build/guest/$program.dynamic"
 done
