@@ -253,11 +253,19 @@ bool guest_stop_at_exec(struct tracee *t)
 
 void guest_exec_from_thread(pid_t old_tid, struct tracee *leader)
 {
-	for (struct ptraced *p = all; p; p = p->next) {
+	struct ptraced *p, *next;
+	for (p = all; p; p = next) {
+		next = p->next;
 		if (p->tracer == old_tid)
 			p->tracer = leader->tid;
-		if (p->t == leader)
+		if (p == leader->ptraced) {
+			p->t = leader;
 			p->tid = leader->tid;
+		} else if (p->tid == leader->tid && p->stop != PTRACED_DEAD) {
+			/* The leader that was has vanished, and its end is told to nobody (ptrace(2), execve). */
+			p->t = NULL;
+			guest_forget(p);
+		}
 	}
 }
 

@@ -307,6 +307,16 @@ TEST(seized_is_stopped_by_interrupt_only)
 	end(child);
 }
 
+static pid_t kill_later(pid_t whom, int signal)
+{
+	pid_t timer = fork();
+	if (timer == 0) {
+		usleep(50000);
+		_exit(kill(whom, signal));
+	}
+	return timer;
+}
+
 TEST(one_who_is_no_child_is_waited_for)
 {
 	int ends[2];
@@ -322,16 +332,11 @@ TEST(one_who_is_no_child_is_waited_for)
 	}
 	EQUAL(sizeof(other), read(ends[0], &other, sizeof(other)));
 	WORKS(ptrace(PTRACE_SEIZE, other, 0, 0));
-	pid_t timer = fork();
-	if (timer == 0) {
-		usleep(100000);
-		kill(other, SIGUSR1);
-		usleep(100000);
-		kill(other, SIGKILL);
-		_exit(0);
-	}
+	pid_t timer = kill_later(other, SIGUSR1);
 	EQUAL(STOP_STATUS(SIGUSR1), waits(other));
 	WORKS(ptrace(PTRACE_CONT, other, 0, 0));
+	EQUAL(0, waits(timer));
+	timer = kill_later(other, SIGKILL);
 	EQUAL(SIGKILL, waits(other));
 	FAILS(ECHILD, waitpid(other, NULL, 0));
 	EQUAL(0, waits(timer));
@@ -580,4 +585,37 @@ TEST(filters_stop_calls_for_the_tracer)
 	EQUAL(7 << 8, waits(child));
 	EQUAL(0711, mode_of("made"));
 	EQUAL(0, mode_of("skipped"));
+}
+
+static void *executing_thread(void *arg)
+{
+	executes();
+	return arg;
+}
+
+static void executes_in_thread(void)
+{
+	pthread_t t;
+	pthread_create(&t, NULL, executing_thread, NULL);
+	for (;;)
+		pause();
+}
+
+TEST(a_thread_that_executes_becomes_the_leader)
+{
+	pid_t child = traced(executes_in_thread);
+	unsigned long tid = 0, message = 0;
+	WORKS(ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC));
+	WORKS(ptrace(PTRACE_CONT, child, 0, 0));
+	EQUAL(EVENT_STATUS(PTRACE_EVENT_CLONE), waits(child));
+	WORKS(ptrace(PTRACE_GETEVENTMSG, child, 0, &tid));
+	EQUAL(STOP_STATUS(SIGSTOP), waits(tid));
+	WORKS(ptrace(PTRACE_CONT, child, 0, 0));
+	WORKS(ptrace(PTRACE_CONT, tid, 0, 0));
+	EQUAL(EVENT_STATUS(PTRACE_EVENT_EXEC), waits(child));
+	WORKS(ptrace(PTRACE_GETEVENTMSG, child, 0, &message));
+	EQUAL(tid, message);
+	FAILS(ECHILD, waitpid(tid, NULL, __WALL | WNOHANG));
+	WORKS(ptrace(PTRACE_CONT, child, 0, 0));
+	EQUAL(5 << 8, waits(child));
 }
