@@ -175,7 +175,8 @@ const struct row rows[] = {
 	TRACE(sendmmsg, hook_sendmmsg), LATER(recvmsg, hook_recvmsg),
 	LATER(recvmmsg, hook_recvmmsg), LATER(recvmmsg_time64, hook_recvmmsg),
 	TRACE(setsockopt, hook_setsockopt, .trace = { WHEN_EQUAL, 2, SO_PASSCRED }),
-	TRACE(getsockopt, hook_getsockopt, .trace = { WHEN_EQUAL, 2, SO_PEERCRED }),
+	/* The bit that SO_PEERCRED and SO_PEERGROUPS have, and few others. */
+	TRACE(getsockopt, hook_getsockopt, .trace = { WHEN_ANY_BIT, 2, 0x10 }),
 	TRACE(socketcall, hook_socketcall),
 	ALLOW(shutdown), ALLOW(send), ALLOW(recv),
 

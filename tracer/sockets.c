@@ -435,7 +435,13 @@ static int64_t show_peer(struct call *c)
 
 int64_t hook_getsockopt(struct call *c)
 {
+	enum { PEER_GROUPS = 59 /* SO_PEERGROUPS, 4.13 */ };
 	if (call_int(c, 1) != SOL_SOCKET)
+		return CALL_PASS;
+	/* The kernel knows the invoking user's; as on one before it had that, programs ask the group database. */
+	if (call_int(c, 2) == PEER_GROUPS)
+		return -ENOPROTOOPT;
+	if (call_int(c, 2) != SO_PEERCRED)
 		return CALL_PASS;
 	c->t->at_exit = show_peer;
 	return CALL_PASS_EXIT;
