@@ -118,6 +118,9 @@ static void describe_cwd(struct shim_state *s, const struct fs *fs, const struct
 	s->cwd_host_length = n;
 	s->cwd_view_length = length;
 	s->cwd_base = cwd_base(fs, mounts);
+	struct stat st;
+	if (lstat(s->cwd_host, &st) == 0)
+		prefix_add_inode(SHARED->places, sizeof(SHARED->places) / sizeof(*SHARED->places), st.st_dev, st.st_ino);
 	s->flags |= STATE_HAS_CWD;
 }
 
@@ -301,8 +304,21 @@ static uint32_t flags_of(const struct object *at)
 	       (entry.mode & S_ISVTX ? PREFIX_STICKY : 0u);
 }
 
-void fast_publish(const struct tracee *t, bool from_root, const char *typed, size_t length, const struct object *at)
+void fast_walked(const struct stat *st)
 {
+	enum { WORDS = sizeof(SHARED->walked) / sizeof(*SHARED->walked) };
+	if (!fast.is_on)
+		return;
+	if (st)
+		prefix_add_inode(SHARED->walked, WORDS, st->st_dev, st->st_ino);
+	else
+		memset(SHARED->walked, 0, sizeof(SHARED->walked));
+}
+
+void fast_publish(const struct tracee *t, enum fast_start from, const char *start, const char *typed, size_t length,
+		  const struct object *at)
+{
+	struct stat dir = { .st_ino = 0 };
 	const uint32_t state = fast.is_on ? t->process->mm->state : 0;
 	/* What the shim does not ask about a mount: may programs be run, devices be opened? */
 	if (!state || (at->mount->flags & (BINDING_PROC | MOUNT_NO_EXEC | MOUNT_NO_DEVICES)))
@@ -310,13 +326,16 @@ void fast_publish(const struct tracee *t, bool from_root, const char *typed, siz
 	bool is_directory = length == 0 || typed[length - 1] == '/';
 	bool needs_slash = is_directory && at->host[at->host_length - 1] != '/';
 	size_t host_length = at->host_length + needs_slash;
-	uint32_t base = from_root ? STATES[state].root_base : STATES[state].cwd_base;
+	if (from == FROM_DESCRIPTOR && (start[0] != '/' || lstat(path_short(start), &dir) < 0))
+		return;
+	uint32_t base = from == FROM_CWD ? STATES[state].cwd_base : STATES[state].root_base;
 	uint32_t hash = prefix_hash(typed, length);
-	struct shim_prefix *e = &PREFIXES[prefix_index(base, hash)];
+	struct shim_prefix *e = &PREFIXES[prefix_index(base, dir.st_ino, hash)];
 	uint64_t generation = meta_generation(session.meta);
 	if (!base || length + host_length + 8 > sizeof(e->text))
 		return;
 	if (e->base == base && e->hash == hash && e->key_length == length && e->generation == generation &&
+	    e->dir_ino == dir.st_ino && e->dir_dev == dir.st_dev &&
 	    memcmp(e->text, typed, length) == 0)
 		return;
 	uint32_t flags = flags_of(at);
@@ -329,6 +348,8 @@ void fast_publish(const struct tracee *t, bool from_root, const char *typed, siz
 	e->generation = generation;
 	e->flags = flags;
 	e->mount = at->mount->id;
+	e->dir_dev = dir.st_dev;
+	e->dir_ino = dir.st_ino;
 	memcpy(e->text, typed, length);
 	memcpy(e->text + length, at->host, at->host_length);
 	if (needs_slash)
@@ -341,6 +362,10 @@ void fast_look_at_made(struct tracee *t, const struct shim_frame *made, taddr pa
 	char name[PATH_MAX], host[PATH_MAX + 64];
 	struct stat st;
 	int r;
+	if (made->makes == MAKES_PREFIXES_VOID) {
+		meta_bump_generation(session.meta);
+		return;
+	}
 	if (made->makes == MAKES_FILE_AT_RESULT) {
 		snprintf(host, sizeof(host), "/proc/%d/fd/%d", t->tid, (int)made->result);
 		r = stat(host, &st);
@@ -365,6 +390,14 @@ int64_t hook_is_new(struct call *c)
 	if (c->ip < SHIM_HUB || c->ip >= SHIM_HUB + 0x10000)
 		return -ENOSYS;
 	meta_drop(session.meta, c->argument[0], c->argument[1]);
+	return 0;
+}
+
+int64_t hook_forget(struct call *c)
+{
+	if (c->ip < SHIM_HUB || c->ip >= SHIM_HUB + 0x10000)
+		return -ENOSYS;
+	meta_bump_generation(session.meta);
 	return 0;
 }
 

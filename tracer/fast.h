@@ -34,10 +34,14 @@ void fast_forked(struct tracee *child);
 void fast_disable(struct tracee *t);
 
 /*
- * A directory part, as typed, led here from the root (from_root) or from the cwd; or a whole path to a file that
- * is bound there.
+ * A directory part, as typed, led here from the root, from the cwd, or from the directory whose host path is
+ * `start`; or a whole path led to a file that is bound there.
  */
-void fast_publish(const struct tracee *t, bool from_root, const char *typed, size_t length, const struct object *at);
+enum fast_start { FROM_ROOT, FROM_CWD, FROM_DESCRIPTOR };
+void fast_publish(const struct tracee *t, enum fast_start from, const char *start, const char *typed, size_t length,
+		  const struct object *at);
+/* A walk that may be published goes through this inode; NULL: all prefixes are void. */
+void fast_walked(const struct stat *st);
 /* A thread was taken out of the shim after it had made something (the frame tells, its path is in the tracee). */
 void fast_look_at_made(struct tracee *t, const struct shim_frame *made, taddr path);
 /* A directory of /proc is or was open. */

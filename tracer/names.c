@@ -194,7 +194,7 @@ static int64_t remove_directory(struct call *c)
 	if (rmdir(path_short(o->host)) < 0)
 		return -errno;
 	share_unnamed(o);
-	path_forget(o->host);
+	path_forget(o);
 	tracee_each(lose_cwd, o);
 	return 0;
 }
@@ -227,7 +227,7 @@ int64_t hook_unlink(struct call *c)
 	if (unlink(path_short(o->host)) < 0)
 		return -errno;
 	share_unnamed(o);
-	path_forget(o->host);
+	path_forget(o);
 	return 0;
 }
 
@@ -365,9 +365,9 @@ int64_t hook_rename(struct call *c)
 		r = rename(a, b);
 	if (r < 0)
 		return -errno;
-	path_forget(from->host);
+	path_forget(from);
 	if (to->exists)
-		path_forget(to->host);
+		path_forget(to);
 	if (to->exists && !(flags & RENAME_EXCHANGE))
 		share_unnamed(to);
 	if (!(flags & RENAME_EXCHANGE) && to->exists && S_ISDIR(to->real.st_mode))

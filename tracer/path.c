@@ -14,6 +14,7 @@
 
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
+#include "tracer/core/prefix.h"
 #include "tracer/fast.h"
 #include "tracer/procfs.h"
 
@@ -26,10 +27,10 @@ struct session session;
 
 /*
  * Key: table serial, root, base and the directory part as typed.  Value: where the walk then stood.
- * Entries hold while the generation holds; the filter remembers (by hash) every directory and symlink
- * that a cached walk went through, so that only changes to those bump it.
+ * Entries hold while the generation holds; the filter remembers (by hash) the inode of every directory and
+ * symlink that a cached walk went through, so that only changes to those bump it.
  */
-enum { CACHE_ENTRIES = 8192, FILTER_BITS = 1 << 18 };
+enum { CACHE_ENTRIES = 8192, FILTER_WORDS = 2048 };
 
 struct prefix {
 	uint64_t hash;
@@ -38,7 +39,7 @@ struct prefix {
 };
 
 static struct prefix cache[CACHE_ENTRIES];
-static uint64_t filter[FILTER_BITS / 64];
+static uint64_t filter[FILTER_WORDS]; /* of inodes, core/prefix.h */
 static uint64_t cache_generation;
 
 static uint64_t hash_bytes(const char *bytes, size_t length)
@@ -56,6 +57,7 @@ static void cache_clear(void)
 		cache[i].hash = 0;
 	}
 	memset(filter, 0, sizeof(filter));
+	fast_walked(NULL);
 }
 
 static void cache_validate(void)
@@ -67,16 +69,33 @@ static void cache_validate(void)
 	}
 }
 
+/* Before what is there is looked at: who removes it looks here behind that. */
 static void filter_add(const char *host)
 {
-	uint64_t h = hash_bytes(host, strlen(host)) % FILTER_BITS;
-	filter[h / 64] |= UINT64_C(1) << h % 64;
+	struct stat st;
+	if (path_lstat(host, &st) < 0)
+		return;
+	prefix_add_inode(filter, FILTER_WORDS, st.st_dev, st.st_ino);
+	fast_walked(&st);
 }
 
-void path_forget(const char *host)
+/* That, and all directories above it. */
+static void filter_add_all(const char *host)
 {
-	uint64_t h = hash_bytes(host, strlen(host)) % FILTER_BITS;
-	if (filter[h / 64] >> h % 64 & 1)
+	char part[PATH_ROOM];
+	size_t length = strlen(host);
+	memcpy(part, host, length + 1);
+	do {
+		filter_add(part);
+		char *slash = strrchr(part, '/');
+		length = slash - part;
+		*slash = '\0';
+	} while (length);
+}
+
+void path_forget(const struct object *o)
+{
+	if (prefix_has_inode(filter, FILTER_WORDS, o->real.st_dev, o->real.st_ino))
 		meta_bump_generation(session.meta);
 }
 
@@ -173,7 +192,8 @@ struct walk {
 	/* The directory part as typed, for the shim's table; NULL: not (or no more) to be told. */
 	const char *typed;
 	size_t typed_length;
-	bool is_from_root;
+	enum fast_start from;
+	char start[PATH_ROOM]; /* host path of a descriptor's directory */
 };
 
 static void set_guest(struct object *o, const char *guest)
@@ -512,14 +532,14 @@ static int step(struct walk *w, bool *ret_done)
 	}
 	enum procfs_link kind = PROCFS_PLAIN;
 	ssize_t n;
+	if (w->is_cacheable)
+		filter_add(o->host);
 	if (o->mount->flags & BINDING_PROC)
 		n = procfs_readlink(w->t, o->host, target, sizeof(target), &kind);
 	else
 		n = readlink(path_short(o->host), target, sizeof(target) - 1);
 	if (n < 0 && errno == EACCES && path_repair(o->host))
 		n = readlink(path_short(o->host), target, sizeof(target) - 1);
-	if (w->is_cacheable)
-		filter_add(o->host);
 	if (n < 0 && errno == EINVAL) {
 		memmove(w->rest, after, strlen(after) + 1);
 		return 0;
@@ -590,8 +610,11 @@ static int finish_at_directory(struct walk *w)
 /* The walk stands where the directory part leads: the shim may know. */
 static void tell_shim(struct walk *w)
 {
-	if (w->typed && w->is_cacheable)
-		fast_publish(w->t, w->is_from_root, w->typed, w->typed_length, w->at);
+	if (w->typed && w->is_cacheable && fast_is_on()) {
+		if (w->from == FROM_DESCRIPTOR)
+			filter_add_all(w->start);
+		fast_publish(w->t, w->from, w->start, w->typed, w->typed_length, w->at);
+	}
 	w->typed = NULL;
 }
 
@@ -615,9 +638,14 @@ static int walk_rest(struct walk *w)
 			}
 		}
 		if (key_length && w->is_cacheable && dir_part(w->rest) == 0) {
-			cache_store(w, key, key_length);
+			/* Only directories stay what they are while nobody removes them. */
+			struct stat st;
+			if (path_lstat(w->at->host, &st) == 0 && S_ISDIR(st.st_mode)) {
+				cache_store(w, key, key_length);
+				tell_shim(w);
+			}
 			key_length = 0;
-			tell_shim(w);
+			w->typed = NULL;
 		}
 		size_t length = strcspn(w->rest, "/");
 		int r = 0;
@@ -708,10 +736,8 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 	const unsigned restricting = LOOKUP_NO_XDEV | LOOKUP_NO_MAGIC | LOOKUP_NO_SYMLINKS | LOOKUP_BENEATH | LOOKUP_IN_ROOT;
 	w.is_cacheable = !w.is_checked && !(flags & restricting);
 	memcpy(w.rest, path, length + 1);
-	w.is_from_root = path[0] == '/';
-	w.typed = flags & ~(unsigned)(LOOKUP_FOLLOW | LOOKUP_CREATE | LOOKUP_NAME) || (!w.is_from_root && dir_fd != AT_FDCWD) ?
-			  NULL :
-			  path + strspn(path, "/");
+	w.from = path[0] == '/' ? FROM_ROOT : dir_fd == AT_FDCWD ? FROM_CWD : FROM_DESCRIPTOR;
+	w.typed = flags & ~(unsigned)(LOOKUP_FOLLOW | LOOKUP_CREATE | LOOKUP_NAME) ? NULL : path + strspn(path, "/");
 	w.typed_length = w.typed ? dir_part(w.typed) : 0;
 	bool is_told = w.typed && w.is_cacheable;
 	char root[PATH_ROOM];
@@ -725,7 +751,9 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 		memcpy(root, ret->guest, ret->guest_length + 1);
 		w.root = root;
 	}
-	if (w.typed_length == 0 && w.is_from_root)
+	if (w.from == FROM_DESCRIPTOR)
+		memcpy(w.start, ret->host, ret->host_length + 1);
+	if (w.typed_length == 0 && w.from == FROM_ROOT)
 		tell_shim(&w);
 	r = walk_rest(&w);
 	if (r < 0)
@@ -733,7 +761,7 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 	/* A file that is bound here: its name is known for a mount's, and to be asked about. */
 	if (is_told && w.links == 0 && ret->exists && !S_ISDIR(ret->real.st_mode) && !ret->had_trailing_slash &&
 	    mounts_at(t->mounts, ret->guest, ret->guest_length))
-		fast_publish(t, w.is_from_root, path + strspn(path, "/"), length - strspn(path, "/"), ret);
+		fast_publish(t, w.from, w.start, path + strspn(path, "/"), length - strspn(path, "/"), ret);
 	ret->is_plain = path[0] != '/' && !(dir_fd == AT_FDCWD && t->fs->is_cwd_elsewhere) && w.links == 0 && !ret->is_dot && !strchr(path, '/') &&
 			!mounts_at(t->mounts, ret->guest, ret->guest_length) &&
 			!(ret->exists && S_ISLNK(ret->real.st_mode));

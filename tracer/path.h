@@ -114,7 +114,7 @@ int path_must_own(struct tracee *t, const struct object *o);
  * What was at this host path was renamed, removed or replaced: forget what went through, or, for what is neither
  * directory nor symlink, would have gone wrong behind it.
  */
-void path_forget(const char *host);
+void path_forget(const struct object *o);
 /* Give the invoking user the access that root has by nature, keeping the shown mode in the table. */
 bool path_repair(const char *host);
 /* lstat(2), by path_short and path_repair when needed; 0 or -errno. */

@@ -199,6 +199,8 @@ int share_set_mode(const struct tracee *t, struct object *o, struct meta_entry *
 		acl_from_mode(acl, n, entry->mode);
 		meta_xattr_set(session.meta, entry, "system.posix_acl_access", acl, n, 0);
 	}
+	struct meta_entry old;
+	meta_get_or_default(session.meta, &o->real, &old);
 	set_marks(entry, 0);
 	if (!meta_is_shared(session.meta, &o->real)) {
 		mode_t real = share_real_mode((o->real.st_mode & S_IFMT) | (entry->mode & 07777));
@@ -207,9 +209,9 @@ int share_set_mode(const struct tracee *t, struct object *o, struct meta_entry *
 			return r;
 	}
 	meta_set(session.meta, &o->real, entry);
-	/* Search permission may have changed what cached walks rely on. */
-	if (S_ISDIR(o->real.st_mode))
-		path_forget(o->host);
+	/* What is told with a prefix; whether a directory may be searched is nothing to those who cached walks serve. */
+	if (S_ISDIR(o->real.st_mode) && ((old.mode ^ entry->mode) & (S_ISGID | S_ISVTX)))
+		path_forget(o);
 	return 0;
 }
 

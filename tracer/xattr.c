@@ -281,6 +281,8 @@ static int set_acl(struct call *c, const char *name, const char *acl, size_t siz
 		return share_set_mode(c->t, o, &entry);
 	meta_set(session.meta, &o->real, &entry);
 	share_touch(o);
+	/* What is made in it inherits. */
+	path_forget(o);
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls under a storm of signals: whatever answers them, they are whole or begin again, as the kernel's are. */
-/* covers: mmap fakebuild_is_new */
+/* covers: mmap fakebuild_is_new fakebuild_forget */
 #include <pthread.h>
 #include <setjmp.h>
 #include <sys/time.h>
@@ -223,6 +223,7 @@ TEST(code_is_mapped_and_runs)
 TEST(what_no_kernel_has_is_not_there)
 {
 	FAILS(ENOSYS, syscall(0x3fbd0001, 0, 0));
+	FAILS(ENOSYS, syscall(0x3fbd0002, 0, 0));
 }
 
 TEST(new_files_are_new_whatever_had_their_number)

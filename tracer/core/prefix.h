@@ -27,10 +27,10 @@ static inline uint32_t prefix_hash(const char *text, uint32_t length)
 	return hash;
 }
 
-/* Where the prefix of this base and hash is, if it is. */
-static inline uint32_t prefix_index(uint32_t base, uint32_t hash)
+/* Where the prefix of this base (and directory, else 0) and hash is, if it is. */
+static inline uint32_t prefix_index(uint32_t base, uint64_t dir_ino, uint32_t hash)
 {
-	uint32_t x = hash ^ base * 0x9e3779b9u;
+	uint32_t x = hash ^ base * 0x9e3779b9u ^ (uint32_t)dir_ino * 0x85ebca6bu;
 	return (x ^ x >> 15) % SHIM_PREFIX_COUNT;
 }
 
@@ -46,6 +46,23 @@ static inline void prefix_add_mount_name(uint64_t names[256], uint32_t hash)
 	uint32_t a = hash % 16384, b = hash / 16384 % 16384;
 	names[a / 64] |= UINT64_C(1) << a % 64;
 	names[b / 64] |= UINT64_C(1) << b % 64;
+}
+
+/* Bloom filters of inodes; `words` is how many there are. */
+static inline bool prefix_has_inode(const uint64_t *filter, uint32_t words, uint64_t dev, uint64_t ino)
+{
+	uint64_t h = (ino ^ dev << 40) * 0x9e3779b97f4a7c15ull;
+	uint32_t a = (h >> 20) % (words * 64), b = (h >> 42) % (words * 64);
+	return (__atomic_load_n(&filter[a / 64], __ATOMIC_ACQUIRE) >> a % 64 & 1) &&
+	       (__atomic_load_n(&filter[b / 64], __ATOMIC_ACQUIRE) >> b % 64 & 1);
+}
+
+static inline void prefix_add_inode(uint64_t *filter, uint32_t words, uint64_t dev, uint64_t ino)
+{
+	uint64_t h = (ino ^ dev << 40) * 0x9e3779b97f4a7c15ull;
+	uint32_t a = (h >> 20) % (words * 64), b = (h >> 42) % (words * 64);
+	__atomic_fetch_or(&filter[a / 64], UINT64_C(1) << a % 64, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&filter[b / 64], UINT64_C(1) << b % 64, __ATOMIC_SEQ_CST);
 }
 
 static inline bool prefix_is_dot(const char *name, uint32_t length)

@@ -106,7 +106,7 @@ struct shim_exec {
 };
 
 /* A call that came through the hub. */
-enum shim_makes { MAKES_NOTHING, MAKES_FILE_AT_RESULT, MAKES_NAME_AT_PATH };
+enum shim_makes { MAKES_NOTHING, MAKES_FILE_AT_RESULT, MAKES_NAME_AT_PATH, MAKES_PREFIXES_VOID };
 struct shim_frame {
 	uint32_t makes; /* enum shim_makes: what it has made when it has acted, and nobody has looked at yet */
 	uint32_t phase; /* PHASE_* */
@@ -148,12 +148,13 @@ enum shim_prefix_flags {
 };
 struct shim_prefix {
 	uint32_t sequence; /* odd while it changes */
-	uint32_t base, hash;
+	uint32_t base, hash; /* base: of a state; for paths from a descriptor the root's */
 	uint16_t key_length, host_length;
 	uint64_t generation; /* the metadata table's, for which it holds */
 	uint32_t flags;
 	uint32_t mount; /* tells the mounts of a table apart */
-	char text[512 - 32]; /* key, then host path, which ends in '/' */
+	uint64_t dir_dev, dir_ino; /* of the descriptor's directory, 0: the path is from the root or the cwd */
+	char text[512 - 48]; /* key, then host path, which ends in '/' */
 };
 
 /* What is known of files that were mapped executable. */
@@ -177,6 +178,8 @@ struct shim_shared {
 	uint32_t random;   /* 0, or one call in so many falls through: for tests */
 	uint64_t root_dev, proc_dev;
 	uint64_t mount_names[256]; /* a Bloom filter of the last components of mount points */
+	uint64_t walked[2048];     /* of inodes that prefixes rest on (core/prefix.h): directories and symlinks */
+	uint64_t places[1024];     /* of directories that processes are in */
 };
 
 _Static_assert(sizeof(struct shim_slot) == SHIM_SLOT_BYTES, "slot layout");

@@ -16,6 +16,7 @@
 	X(getcwd, 79)                                                                              \
 	X(rename, 82)                                                                              \
 	X(mkdir, 83)                                                                               \
+	X(rmdir, 84)                                                                               \
 	X(creat, 85)                                                                               \
 	X(unlink, 87)                                                                              \
 	X(symlink, 88)                                                                             \
@@ -29,6 +30,8 @@
 	X(getgid, 104)                                                                             \
 	X(geteuid, 107)                                                                            \
 	X(getegid, 108)                                                                            \
+	X(setxattr, 188)                                                                           \
+	X(fsetxattr, 190)                                                                          \
 	X(getxattr, 191)                                                                           \
 	X(lgetxattr, 192)                                                                          \
 	X(fgetxattr, 193)                                                                          \
@@ -58,5 +61,7 @@
  * one that had the number before.
  */
 #define SHIM_CALL_IS_NEW 0x3fbd0001
+/* So has no kernel this: prefixes may rest on what has just been removed. */
+#define SHIM_CALL_FORGET 0x3fbd0002
 
 #endif

@@ -32,6 +32,7 @@ long shim_raw_call(long number, long a, long b, long c, long d, long e, long f);
 void shim_act(struct shim_frame *f, long number, long a, long b, long c, long d);
 long shim_ask(struct shim_frame *f);
 long shim_say_new(uint64_t dev, uint64_t ino);
+long shim_say_forget(void);
 
 /* struct stat of x86-64. */
 struct kernel_stat {
@@ -97,15 +98,21 @@ static void copy(char *to, const char *from, uint32_t length)
 		__builtin_memcpy(to + i, from + i, 8);
 }
 
-static bool use_prefix(struct shim_frame *f, uint32_t base, uint32_t hash, uint32_t key_length, const char *key,
-		       struct place *p)
+/* The directory that a path begins at. */
+struct start {
+	uint32_t base; /* 0: nothing is known of it */
+	uint64_t dev, ino;
+};
+
+static bool use_prefix(struct shim_frame *f, const struct start *start, uint32_t hash, uint32_t key_length,
+		       const char *key, struct place *p)
 {
-	const struct shim_prefix *e = (const struct shim_prefix *)SHIM_PREFIXES + prefix_index(base, hash);
+	const struct shim_prefix *e = (const struct shim_prefix *)SHIM_PREFIXES + prefix_index(start->base, start->ino, hash);
 	uint32_t sequence = __atomic_load_n(&e->sequence, __ATOMIC_ACQUIRE);
 	uint64_t generation = __atomic_load_n(&META->generation, __ATOMIC_ACQUIRE);
 	uint32_t host_length = e->host_length;
-	if ((sequence & 1) || e->base != base || e->hash != hash || e->key_length != key_length ||
-	    e->generation != generation || key_length + host_length > sizeof(e->text))
+	if (!start->base || (sequence & 1) || e->base != start->base || e->hash != hash || e->key_length != key_length ||
+	    e->generation != generation || e->dir_ino != start->ino || e->dir_dev != start->dev || key_length + host_length > sizeof(e->text))
 		return false;
 	for (uint32_t i = 0; i < key_length; i++)
 		if (e->text[i] != key[i])
@@ -119,15 +126,31 @@ static bool use_prefix(struct shim_frame *f, uint32_t base, uint32_t hash, uint3
 }
 
 /* A file that is bound where the path leads. */
-static bool find_bound(struct shim_frame *f, uint32_t base, uint32_t hash, uint32_t length, struct place *p)
+static bool find_bound(struct shim_frame *f, const struct start *start, uint32_t hash, uint32_t length, struct place *p)
 {
-	if (!base || !use_prefix(f, base, hash, length, f->link, p) || !(p->flags & PREFIX_FILE) ||
+	if (!use_prefix(f, start, hash, length, f->link, p) || !(p->flags & PREFIX_FILE) ||
 	    state_number() != p->number)
 		return false;
 	f->path[p->name_at] = '\0';
 	p->dir_fd = AT_CWD;
 	p->is_relative = false;
 	return true;
+}
+
+static struct start start_of(const struct place *p, bool is_absolute, long dir_fd, bool has_directory)
+{
+	struct start start = { 0, 0, 0 };
+	struct kernel_stat st;
+	if (is_absolute) {
+		start.base = p->state->root_base;
+	} else if (dir_fd == AT_CWD) {
+		start.base = p->state->flags & STATE_HAS_CWD ? p->state->cwd_base : 0;
+	} else if (has_directory && raw(NR_FSTAT, dir_fd, (long)&st, 0, 0) == 0 && st.dev != SHARED->proc_dev) {
+		start.base = p->state->root_base;
+		start.dev = st.dev;
+		start.ino = st.ino;
+	}
+	return start;
 }
 
 /* Put the host path of `text` (relative to dir_fd) into frame->path; it is copied to frame->link first. */
@@ -152,21 +175,20 @@ static bool find_text(struct shim_frame *f, long dir_fd, const char *text, struc
 	uint32_t name_length = length - dir_length;
 	const char *name = f->link + dir_length;
 	f->link[length] = '\0';
-	bool has_cwd = p->state->flags & STATE_HAS_CWD;
-	uint32_t base = is_absolute ? p->state->root_base : dir_fd == AT_CWD && has_cwd ? p->state->cwd_base : 0;
+	struct start start = start_of(p, is_absolute, dir_fd, dir_length != 0);
 	if (name_length == 0 || name_length > NAME_LIMIT || prefix_is_dot(name, name_length))
 		return false;
 	if (prefix_is_mount_name(SHARED->mount_names, name_hash))
-		return find_bound(f, base, hash, length, p);
+		return find_bound(f, &start, hash, length, p);
 	p->is_relative = !is_absolute && dir_length == 0;
 	if (p->is_relative) {
-		if (dir_fd == AT_CWD && !has_cwd)
+		if (dir_fd == AT_CWD && !(p->state->flags & STATE_HAS_CWD))
 			return false;
 		p->dir_fd = dir_fd;
 		p->flags = 0;
 		p->name_at = 0;
 	} else {
-		if (!base || !use_prefix(f, base, dir_hash, dir_length, f->link, p) || (p->flags & PREFIX_FILE))
+		if (!use_prefix(f, &start, dir_hash, dir_length, f->link, p) || (p->flags & PREFIX_FILE))
 			return false;
 		p->dir_fd = AT_CWD;
 	}
@@ -710,14 +732,27 @@ static int fast_symlinkat(struct shim_frame *f)
 	return symlink_path(f, f->argument[0], f->argument[1], f->argument[2]);
 }
 
+static bool is_walked(const struct kernel_stat *st)
+{
+	return prefix_has_inode(SHARED->walked, sizeof(SHARED->walked) / 8, st->dev, st->ino);
+}
+
+/* A directory or symlink that no prefix rests on, and where nobody is. */
+static bool is_unused(const struct kernel_stat *st)
+{
+	return !is_walked(st) && !prefix_has_inode(SHARED->places, sizeof(SHARED->places) / 8, st->dev, st->ino);
+}
+
 /* Neither a directory nor a symlink, on which translated prefixes may rest. */
 static bool is_leaf(const struct kernel_stat *st)
 {
 	return (st->mode & TYPE) != TYPE_DIRECTORY && (st->mode & TYPE) != TYPE_LINK;
 }
 
-static enum answer unlink_path(struct shim_frame *f, long dir_fd, uint64_t path)
+static enum answer remove_path(struct shim_frame *f, long dir_fd, uint64_t path, uint32_t flags)
 {
+	enum { REMOVE_DIRECTORY = 0x200 };
+	struct meta_entry entry;
 	struct place p;
 	struct kernel_stat st;
 	if (!find_to_change(f, dir_fd, path, &p))
@@ -725,23 +760,39 @@ static enum answer unlink_path(struct shim_frame *f, long dir_fd, uint64_t path)
 	long r = examine(f, &p, false, &st);
 	if (r == NO_ENTRY)
 		return answer(f, r);
-	if (r != 0 || !is_leaf(&st))
+	bool is_directory = (st.mode & TYPE) == TYPE_DIRECTORY;
+	/* What has an entry leaves word there that its name is gone. */
+	if (r != 0 || is_directory != !!(flags & REMOVE_DIRECTORY) || (!is_leaf(&st) && !is_unused(&st)) ||
+	    entry_of(st.dev, st.ino, &entry) != 0)
 		return SLOW;
-	shim_act(f, NR_UNLINKAT, p.dir_fd, (long)f->path, 0, 0);
-	if (f->result == 0)
+	f->makes = is_leaf(&st) ? MAKES_NOTHING : MAKES_PREFIXES_VOID;
+	shim_act(f, NR_UNLINKAT, p.dir_fd, (long)f->path, flags, 0);
+	if (f->result == 0) {
+		/* The tracer may have walked over it meanwhile: it says so before it looks. */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (f->makes && is_walked(&st))
+			shim_say_forget();
+		f->makes = MAKES_NOTHING;
 		return ANSWERED;
+	}
 	int64_t result = failure(f);
 	return result == NO_ENTRY ? answer(f, result) : SLOW;
 }
 
 static int fast_unlink(struct shim_frame *f)
 {
-	return unlink_path(f, AT_CWD, f->argument[0]);
+	return remove_path(f, AT_CWD, f->argument[0], 0);
+}
+
+static int fast_rmdir(struct shim_frame *f)
+{
+	return remove_path(f, AT_CWD, f->argument[0], 0x200);
 }
 
 static int fast_unlinkat(struct shim_frame *f)
 {
-	return (uint32_t)f->argument[2] ? SLOW : unlink_path(f, f->argument[0], f->argument[1]);
+	uint32_t flags = f->argument[2];
+	return flags & ~0x200u ? SLOW : remove_path(f, f->argument[0], f->argument[1], flags);
 }
 
 static enum answer rename_path(struct shim_frame *f, long from_fd, uint64_t from, long to_fd, uint64_t to)
@@ -768,7 +819,7 @@ static enum answer rename_path(struct shim_frame *f, long from_fd, uint64_t from
 		return SLOW;
 	bool is_same_mount = p.is_relative ? q.is_relative && p.dir_fd == q.dir_fd : !q.is_relative && p.mount == q.mount;
 	long r = examine(f, &q, false, &st);
-	if (!is_same_mount || r == 1 || (r == 0 && !is_leaf(&st)))
+	if (!is_same_mount || r == 1 || (r == 0 && (!is_leaf(&st) || entry_of(st.dev, st.ino, &entry) != 0)))
 		return SLOW;
 	shim_act(f, NR_RENAMEAT, p.dir_fd, (long)old, q.dir_fd, (long)f->path);
 	if (f->result == 0)
@@ -820,8 +871,10 @@ static enum answer chmod_file(struct shim_frame *f, long dir_fd, uint64_t path, 
 {
 	struct kernel_stat st;
 	struct place p;
-	if ((mode & 07777 & ~0777u) || (mode & 0600) != 0600 || !find_own(f, dir_fd, path, true, &st, &p) ||
-	    (st.mode & TYPE) != TYPE_FILE)
+	if ((mode & SPECIAL_BITS) || (mode & 0600) != 0600 || !find_own(f, dir_fd, path, true, &st, &p))
+		return SLOW;
+	bool is_directory = (st.mode & TYPE) == TYPE_DIRECTORY && (mode & 0700) == 0700;
+	if ((st.mode & TYPE) != TYPE_FILE && !is_directory)
 		return SLOW;
 	long r = path ? raw(NR_FCHMODAT, p.dir_fd, (long)f->path, mode & 0777, 0) : raw(NR_FCHMOD, dir_fd, mode & 0777, 0, 0);
 	return r == 0 ? answer(f, 0) : SLOW;
@@ -949,6 +1002,40 @@ static enum answer get_attribute(struct shim_frame *f, long fd, uint64_t path, b
 				       is_text(name, "system.posix_acl_default", false)))
 		return SLOW;
 	return has_no_attributes(f, fd, path, follows, &p) ? answer(f, NO_DATA) : SLOW;
+}
+
+/* An access ACL that is a mode: cp sets such. */
+static enum answer set_attribute(struct shim_frame *f, long fd, uint64_t path)
+{
+	struct {
+		uint32_t version;
+		struct {
+			uint16_t tag, perm;
+			uint32_t id;
+		} entry[3];
+	} acl;
+	static const uint16_t tags[] = { 1, 4, 0x20 }; /* owner, group, others */
+	uint32_t mode = 0;
+	if (!may_be_mapped(f->argument[1]) || !is_text((const char *)f->argument[1], "system.posix_acl_access", false) ||
+	    f->argument[3] != sizeof(acl) || f->argument[4] || !may_be_mapped(f->argument[2]))
+		return SLOW;
+	__builtin_memcpy(&acl, (const void *)f->argument[2], sizeof(acl));
+	for (unsigned i = 0; i < 3; i++) {
+		if (acl.entry[i].tag != tags[i] || acl.entry[i].perm > 7)
+			return SLOW;
+		mode = mode << 3 | acl.entry[i].perm;
+	}
+	return acl.version == 2 ? chmod_file(f, fd, path, mode) : SLOW;
+}
+
+static int fast_setxattr(struct shim_frame *f)
+{
+	return f->argument[0] ? set_attribute(f, AT_CWD, f->argument[0]) : SLOW;
+}
+
+static int fast_fsetxattr(struct shim_frame *f)
+{
+	return set_attribute(f, (int)f->argument[0], 0);
 }
 
 static int fast_getxattr(struct shim_frame *f)

@@ -150,6 +150,11 @@ shim_say_new:	/* long shim_say_new(uint64_t dev, uint64_t ino) */
 	movl $SHIM_CALL_IS_NEW, %eax
 	syscall
 	ret
+	.globl shim_say_forget
+shim_say_forget:	/* long shim_say_forget(void) */
+	movl $SHIM_CALL_FORGET, %eax
+	syscall
+	ret
 	.globl shim_ask
 shim_ask:	/* long shim_ask(struct shim_frame *f): the frame's call, to the tracer and not to the kernel */
 	movq FRAME_RAX(%rdi), %rax
