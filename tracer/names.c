@@ -166,12 +166,14 @@ static int may_delete(struct call *c, struct object *o, bool wants_directory)
 	return is_mount_point(c, o) ? -EBUSY : 0;
 }
 
-/* A directory has been removed: who is in it is nowhere. */
-static int lose_cwd(struct tracee *t, void *arg)
+/* A directory has been removed: who is in it is nowhere, and whose root it was can name nothing. */
+static int lose_directory(struct tracee *t, void *arg)
 {
 	const struct object *gone = arg;
 	if (t->fs && strcmp(t->fs->cwd, gone->guest) == 0)
 		fs_lose_cwd(t->fs);
+	if (t->fs && strcmp(t->fs->root, gone->guest) == 0)
+		fs_set(&t->fs->root, "/\001");
 	return 0;
 }
 
@@ -195,7 +197,7 @@ static int64_t remove_directory(struct call *c)
 		return -errno;
 	share_unnamed(o);
 	path_forget(o);
-	tracee_each(lose_cwd, o);
+	tracee_each(lose_directory, o);
 	return 0;
 }
 
@@ -371,7 +373,7 @@ int64_t hook_rename(struct call *c)
 	if (to->exists && !(flags & RENAME_EXCHANGE))
 		share_unnamed(to);
 	if (!(flags & RENAME_EXCHANGE) && to->exists && S_ISDIR(to->real.st_mode))
-		tracee_each(lose_cwd, to);
+		tracee_each(lose_directory, to);
 	/* Processes inside a renamed directory are where it now is. */
 	struct moved m = { from, to, flags & RENAME_EXCHANGE };
 	if (is_directory || (m.is_exchange && S_ISDIR(to->real.st_mode)))
