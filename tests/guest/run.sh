@@ -101,7 +101,8 @@ for program in "${programs[@]}"; do
 		[ -e "$path" ] || continue
 		for way in rootfs slow; do
 			chmod -R u+rwX "$here/root/work"
-			rm -rf "$here/root/work"
+			# With what is removed goes what was noted of it: inode numbers come again.
+			rm -rf "$here/root/work" "$FAKEBUILD_ROOT/cache/rootfs"
 			mkdir "$here/root/work"
 			[ "$program" != layers ] || make_fixed "$here/root"
 			options=(-w /work --rootfs "$here/root")
