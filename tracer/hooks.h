@@ -143,6 +143,9 @@ enum { SECCOMP_STRICT_MODE = 1, SECCOMP_FILTER_MODE = 2 };
 /* prctl(2)'s and seccomp(2)'s: `at` is the filter's struct sock_fprog, which argument number `argument` points to. */
 int64_t guest_set_seccomp(struct call *c, unsigned mode, unsigned flags, taddr at, unsigned argument);
 
+/* ipc.c */
+int64_t hook_ipc(struct call *c);
+
 /* priority.c */
 int64_t hook_setpriority(struct call *c);
 int64_t hook_getpriority(struct call *c);

@@ -217,6 +217,11 @@ const struct row rows[] = {
 	TRACE(ioprio_set, hook_ioprio_set),
 	TRACE(seccomp, hook_seccomp),
 
+	/* System V IPC. */
+	TRACE(shmget, hook_ipc), TRACE(semget, hook_ipc), TRACE(msgget, hook_ipc),
+	TRACE(shmctl, hook_ipc), TRACE(semctl, hook_ipc), TRACE(msgctl, hook_ipc),
+	TRACE(ipc, hook_ipc),
+
 	/* What root in an unprivileged container is refused. */
 	REFUSE(acct, EPERM),
 	REFUSE(swapon, EPERM),
@@ -254,13 +259,13 @@ const struct row rows[] = {
 	ALLOW(sigreturn), ALLOW(sigpending), ALLOW(sigsuspend), ALLOW(signal), ALLOW(sgetmask),
 	ALLOW(ssetmask), ALLOW(ioctl), ALLOW(pread64), ALLOW(pwrite64), ALLOW(readv), ALLOW(writev),
 	ALLOW(pipe), ALLOW(select), ALLOW(_newselect), ALLOW(sched_yield), ALLOW(mremap),
-	ALLOW(msync), ALLOW(mincore), ALLOW(madvise), ALLOW(shmget), ALLOW(shmat), ALLOW(shmctl),
+	ALLOW(msync), ALLOW(mincore), ALLOW(madvise), ALLOW(shmat),
 	ALLOW(shmdt), ALLOW(dup), ALLOW(dup2), ALLOW(dup3), ALLOW(pause), ALLOW(nanosleep),
 	ALLOW(getitimer), ALLOW(alarm), ALLOW(setitimer), ALLOW(getpid), ALLOW(gettid),
 	ALLOW(sendfile), ALLOW(sendfile64), ALLOW(fork), ALLOW(vfork), ALLOW(exit), ALLOW(exit_group),
-	ALLOW(semget), ALLOW(semop), ALLOW(semctl),
-	ALLOW(semtimedop), ALLOW(semtimedop_time64), ALLOW(msgget), ALLOW(msgsnd), ALLOW(msgrcv),
-	ALLOW(msgctl), ALLOW(ipc), ALLOW(fcntl), ALLOW(fcntl64), ALLOW(flock), ALLOW(fsync),
+	ALLOW(semop),
+	ALLOW(semtimedop), ALLOW(semtimedop_time64), ALLOW(msgsnd), ALLOW(msgrcv),
+	ALLOW(fcntl), ALLOW(fcntl64), ALLOW(flock), ALLOW(fsync),
 	ALLOW(fdatasync), ALLOW(ftruncate), ALLOW(ftruncate64), ALLOW(readdir), ALLOW(gettimeofday), ALLOW(time), ALLOW(getrlimit), ALLOW(ugetrlimit),
 	ALLOW(getrusage), ALLOW(sysinfo), ALLOW(times), ALLOW(getpgid), ALLOW(setpgid),
 	ALLOW(getpgrp), ALLOW(setsid), ALLOW(getsid), ALLOW(rt_sigpending),

@@ -29,6 +29,7 @@
 #include "tracer/filter.h"
 #include "tracer/groups.h"
 #include "tracer/guest_ptrace.h"
+#include "tracer/ipc.h"
 #include "tracer/mounts.h"
 #include "tracer/namespaces.h"
 #include "tracer/memory.h"
@@ -423,6 +424,7 @@ static void close_session(void)
 {
 	tracee_each(forget_tracee, NULL);
 	namespaces_close();
+	ipc_close();
 	if (session.short_dir && strcmp(session.short_dir, session.run_dir) != 0)
 		io_remove_tree(AT_FDCWD, session.short_dir);
 	TALLOC_FREE(session.short_dir);

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns whose System V shared memory, semaphores and message queues are: to the kernel all are the invoking
+ * user's.  Who made one in this run is remembered; what is not known is root's.
+ */
+#include "tracer/ipc.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+
+#include "tracer/arena.h"
+#include "tracer/hooks.h"
+#include "tracer/memory.h"
+
+enum kind { NOTHING, SHARED_MEMORY, SEMAPHORES, QUEUE };
+enum { OBJECTS = 1024, COMMAND_64 = 0x100 /* IPC_64 */, BUFFER_MAX = 128 };
+
+struct object_of_ipc {
+	enum kind kind;
+	int id;
+	uint32_t uid, gid, cuid, cgid;
+};
+static struct object_of_ipc objects[OBJECTS];
+
+/* struct ipc64_perm, which all three structures of IPC_STAT begin with. */
+struct permissions {
+	uint32_t key, uid, gid, cuid, cgid, mode;
+};
+
+/* One of the calls, by its own number or through i386's ipc(2). */
+struct request {
+	enum kind kind;
+	bool is_get;
+	int id;           /* or the key */
+	unsigned command; /* or the flags */
+	unsigned buffer;  /* number of the argument */
+	bool is_indirect; /* which points to a pointer to it */
+};
+
+static struct request decode(const struct call *c)
+{
+	/* ipc(2): call, then four numbers or pointers; by the call, where the flags or the command are. */
+	static const struct {
+		enum kind kind;
+		bool is_get;
+		unsigned char command;
+	} by_number[] = {
+		[2] = { SEMAPHORES, true, 3 }, [3] = { SEMAPHORES, false, 3 },	   [13] = { QUEUE, true, 2 },
+		[14] = { QUEUE, false, 2 },    [23] = { SHARED_MEMORY, true, 3 }, [24] = { SHARED_MEMORY, false, 2 },
+	};
+	const char *name = c->row->name;
+	struct request q = { .kind = NOTHING };
+	if (strcmp(name, "ipc") == 0) {
+		unsigned number = c->argument[0] & 0xffff;
+		if (number >= sizeof(by_number) / sizeof(*by_number) || !by_number[number].kind)
+			return q;
+		q.kind = by_number[number].kind;
+		q.is_get = by_number[number].is_get;
+		q.id = call_int(c, 1);
+		q.command = c->argument[by_number[number].command];
+		q.buffer = 4;
+		q.is_indirect = q.kind == SEMAPHORES;
+	} else {
+		q.kind = name[0] == 'm' ? QUEUE : name[1] == 'h' ? SHARED_MEMORY : SEMAPHORES;
+		q.is_get = strcmp(name + 3, "get") == 0;
+		q.id = call_int(c, 0);
+		q.command = c->argument[q.is_get ? 2 - (q.kind == QUEUE) : 1 + (q.kind == SEMAPHORES)];
+		q.buffer = q.kind == SEMAPHORES ? 3 : 2;
+	}
+	q.command &= q.is_get ? ~0u : ~(unsigned)COMMAND_64;
+	return q;
+}
+
+static taddr buffer_of(const struct call *c, const struct request *q)
+{
+	uint32_t pointer = 0;
+	if (!q->is_indirect)
+		return c->argument[q->buffer];
+	memory_read(c->t, c->argument[q->buffer], &pointer, sizeof(pointer));
+	return pointer;
+}
+
+static struct object_of_ipc *find(enum kind kind, int id)
+{
+	for (unsigned i = 0; i < OBJECTS; i++)
+		if (objects[i].kind == kind && objects[i].id == id)
+			return &objects[i];
+	return NULL;
+}
+
+static struct object_of_ipc look(enum kind kind, int id)
+{
+	const struct object_of_ipc *o = find(kind, id);
+	return o ? *o : (struct object_of_ipc){ .kind = kind, .id = id };
+}
+
+static void remove_object(const struct object_of_ipc *o)
+{
+	if (o->kind == SHARED_MEMORY)
+		shmctl(o->id, IPC_RMID, NULL);
+	else if (o->kind == SEMAPHORES)
+		semctl(o->id, 0, IPC_RMID);
+	else if (o->kind == QUEUE)
+		msgctl(o->id, IPC_RMID, NULL);
+}
+
+void ipc_close(void)
+{
+	for (unsigned i = 0; i < OBJECTS; i++)
+		remove_object(&objects[i]);
+	memset(objects, 0, sizeof(objects));
+}
+
+static unsigned mode_of(enum kind kind, int id)
+{
+	struct shmid_ds shm = { .shm_perm = { .mode = 0 } };
+	struct semid_ds sem = { .sem_perm = { .mode = 0 } };
+	struct msqid_ds msg = { .msg_perm = { .mode = 0 } };
+	union {
+		struct semid_ds *buffer;
+	} argument = { &sem };
+	switch (kind) {
+	case SHARED_MEMORY:
+		return shmctl(id, IPC_STAT, &shm) == 0 ? shm.shm_perm.mode : 0;
+	case SEMAPHORES:
+		return semctl(id, 0, IPC_STAT, argument) == 0 ? sem.sem_perm.mode : 0;
+	default:
+		return msgctl(id, IPC_STAT, &msg) == 0 ? msg.msg_perm.mode : 0;
+	}
+}
+
+/* ipcperms of ipc/util.c */
+static bool may_use(const struct cred *c, const struct object_of_ipc *o, unsigned mode, unsigned flags)
+{
+	unsigned requested = (flags >> 6 | flags >> 3 | flags) & 7;
+	bool is_owner = c->euid == o->uid || c->euid == o->cuid;
+	bool is_member = cred_in_group(c, o->gid) || cred_in_group(c, o->cgid);
+	unsigned granted = is_owner ? mode >> 6 : is_member ? mode >> 3 : mode;
+	return !(requested & ~granted) || cred_has(c, CAPABILITY_IPC_OWNER);
+}
+
+/* The exit of *get: a new object is the caller's; one that is there may be another's. */
+static int64_t got(struct call *c)
+{
+	struct request q = decode(c);
+	const struct cred *cred = &c->t->cred;
+	if (c->result < 0)
+		return c->result;
+	struct object_of_ipc *o = find(q.kind, c->result);
+	if (!o && ((q.command & IPC_CREAT) || q.id == IPC_PRIVATE)) {
+		o = find(NOTHING, 0);
+		if (o)
+			*o = (struct object_of_ipc){ q.kind, c->result, cred->euid, cred->egid, cred->euid, cred->egid };
+		return c->result;
+	}
+	struct object_of_ipc is = look(q.kind, c->result);
+	return may_use(cred, &is, mode_of(q.kind, c->result), q.command) ? c->result : -EACCES;
+}
+
+/* The exit of IPC_STAT and of those that ask by index, whose result is the id. */
+static int64_t show(struct call *c)
+{
+	struct request q = decode(c);
+	struct permissions p;
+	taddr at = buffer_of(c, &q);
+	if (c->result < 0 || memory_read(c->t, at, &p, sizeof(p)) < 0)
+		return c->result;
+	struct object_of_ipc o = look(q.kind, q.command == IPC_STAT ? q.id : (int)c->result);
+	p.uid = p.uid == session.uid ? o.uid : p.uid;
+	p.gid = p.gid == session.gid ? o.gid : p.gid;
+	p.cuid = p.cuid == session.uid ? o.cuid : p.cuid;
+	p.cgid = p.cgid == session.gid ? o.cgid : p.cgid;
+	memory_write(c->t, at, &p, sizeof(p));
+	return c->result;
+}
+
+static int64_t removed(struct call *c)
+{
+	struct request q = decode(c);
+	struct object_of_ipc *o = c->result == 0 ? find(q.kind, q.id) : NULL;
+	if (o)
+		*o = (struct object_of_ipc){ .kind = NOTHING };
+	return c->result;
+}
+
+static int64_t was_set(struct call *c)
+{
+	struct request q = decode(c);
+	struct object_of_ipc *o = c->result == 0 ? find(q.kind, q.id) : NULL;
+	if (o) {
+		o->uid = c->t->exit_private >> 32;
+		o->gid = c->t->exit_private;
+	}
+	return c->result;
+}
+
+/* IPC_SET with the owner that the kernel lets us have; the guest's is remembered. */
+static int64_t set(struct call *c, const struct request *q)
+{
+	size_t size = BUFFER_MAX;
+	char *copy = call_room(c, size), *pointer = call_room(c, sizeof(uint32_t));
+	if (!copy || !pointer)
+		return -ENOMEM;
+	/* The structures are of different length: as much as is there. */
+	while (size && memory_read(c->t, buffer_of(c, q), copy, size) < 0)
+		size -= 8;
+	struct permissions p;
+	if (size < sizeof(p))
+		return -EFAULT;
+	memcpy(&p, copy, sizeof(p));
+	c->t->exit_private = (uint64_t)p.uid << 32 | p.gid;
+	p.uid = session.uid;
+	p.gid = session.gid;
+	memcpy(copy, &p, sizeof(p));
+	uint32_t address = arena_address(copy);
+	memcpy(pointer, &address, sizeof(address));
+	call_set(c, q->buffer, arena_address(q->is_indirect ? pointer : copy));
+	c->t->at_exit = was_set;
+	return CALL_PASS_EXIT;
+}
+
+static int64_t control(struct call *c, const struct request *q)
+{
+	static const unsigned by_index[][2] = { [SHARED_MEMORY] = { 13, 15 }, [SEMAPHORES] = { 18, 20 }, [QUEUE] = { 11, 13 } };
+	const struct cred *cred = &c->t->cred;
+	struct object_of_ipc o = look(q->kind, q->id);
+	unsigned mode = mode_of(q->kind, q->id);
+	bool is_there = mode || find(q->kind, q->id);
+	bool is_change = q->command == IPC_RMID || q->command == IPC_SET;
+	if (is_change && is_there && cred->euid != o.uid && cred->euid != o.cuid &&
+	    !cred_has(cred, CAPABILITY_SYS_ADMIN))
+		return -EPERM;
+	if (q->command == IPC_SET)
+		return set(c, q);
+	if (q->command == IPC_STAT && is_there && !may_use(cred, &o, mode, 0444))
+		return -EACCES;
+	bool is_shown = q->command == IPC_STAT || q->command == by_index[q->kind][0] ||
+			q->command == by_index[q->kind][1];
+	if (!is_shown && q->command != IPC_RMID)
+		return CALL_PASS;
+	c->t->at_exit = q->command == IPC_RMID ? removed : show;
+	return CALL_PASS_EXIT;
+}
+
+int64_t hook_ipc(struct call *c)
+{
+	struct request q = decode(c);
+	if (!q.kind)
+		return CALL_PASS;
+	if (!q.is_get)
+		return control(c, &q);
+	c->t->at_exit = got;
+	return CALL_PASS_EXIT;
+}
