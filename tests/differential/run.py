@@ -177,9 +177,13 @@ def main():
     passed = failed = 0
     end = time.time() + options.seconds
     while (time.time() < end if options.seconds else seed <= last) and failed < options.failures:
-        a, b = sides.native(seed, options.steps), sides.faked(seed, options.steps)
+        a = sides.native(seed, options.steps)
+        if a.startswith('differential: making a mount namespace'):
+            print('    skipped: root may not make namespaces here')
+            break
+        b = sides.faked(seed, options.steps)
         at = first_difference(a, b)
-        if at is None and 'differential: ' in a:
+        if at is None and a.startswith('differential: '):
             sys.exit(a)
         if at is None:
             passed += 1
