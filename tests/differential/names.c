@@ -158,8 +158,12 @@ static void keep(int fd)
 	struct stat st;
 	if (fd < 0)
 		return;
-	if (fstat(fd, &st) == 0)
-		say_stat(&st);
+	/* Not seen before: in a root of openat2's. */
+	if (fstat(fd, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) && !(fcntl(fd, F_GETFL) & O_PATH)) {
+		close(fd);
+		return;
+	}
+	say_stat(&st);
 	dup2(fd, number);
 	close(fd);
 	say(" -> %d", number);
