@@ -154,7 +154,8 @@ static int64_t got(struct call *c)
 	if (!o && ((q.command & IPC_CREAT) || q.id == IPC_PRIVATE)) {
 		o = find(NOTHING, 0);
 		if (o)
-			*o = (struct object_of_ipc){ q.kind, c->result, cred->euid, cred->egid, cred->euid, cred->egid };
+			*o = (struct object_of_ipc){ q.kind,	   c->result,  cred->euid,
+						     cred->egid, cred->euid, cred->egid };
 		return c->result;
 	}
 	struct object_of_ipc is = look(q.kind, c->result);
@@ -225,7 +226,10 @@ static int64_t set(struct call *c, const struct request *q)
 
 static int64_t control(struct call *c, const struct request *q)
 {
-	static const unsigned by_index[][2] = { [SHARED_MEMORY] = { 13, 15 }, [SEMAPHORES] = { 18, 20 }, [QUEUE] = { 11, 13 } };
+	/* *_STAT and *_STAT_ANY */
+	static const unsigned by_index[][2] = {
+		[SHARED_MEMORY] = { 13, 15 }, [SEMAPHORES] = { 18, 20 }, [QUEUE] = { 11, 13 },
+	};
 	const struct cred *cred = &c->t->cred;
 	struct object_of_ipc o = look(q->kind, q->id);
 	unsigned mode = mode_of(q->kind, q->id);
