@@ -64,6 +64,8 @@ format:
 # The benchmark compares with a native chroot, so that it needs root; see the file.
 bench: all
 	tests/bench/bench.py --executor 'fakebuild=$(abspath $(B))/fakebuild run --rootfs {root} --'
+bench-images: all
+	tests/bench/images.sh $(or $(TAR),$(FAKEBUILD_TEST_GUESTS)/debian.tar)
 demo:
 	@tests/demo.sh
 
@@ -80,6 +82,7 @@ help:
 	@echo 'format       clang-format'
 	@echo 'fuzz         a minute of each fuzzer, with clang'
 	@echo 'bench        compare speed with a native chroot; needs root'
+	@echo 'bench-images TAR=ROOT-TAR  compare pulling and starting with skopeo and umoci'
 	@echo 'install      to $$(DESTDIR)$$(PREFIX), $(PREFIX); uninstall takes it away'
 	@echo 'clean        remove build/'
 	@echo 'Variables: V=1 shows commands, WERROR=1, VARIANT=release|debug|asan|ubsan, CC, CFLAGS, LDFLAGS'
