@@ -118,10 +118,24 @@ static void describe_cwd(struct shim_state *s, const struct fs *fs, const struct
 	s->cwd_host_length = n;
 	s->cwd_view_length = length;
 	s->cwd_base = cwd_base(fs, mounts);
-	struct stat st;
-	if (lstat(s->cwd_host, &st) == 0)
-		prefix_add_inode(SHARED->places, sizeof(SHARED->places) / sizeof(*SHARED->places), st.st_dev, st.st_ino);
 	s->flags |= STATE_HAS_CWD;
+}
+
+/* Somebody is in this directory: when it goes the tracer must know. */
+static void note_place(const struct mounts *mounts, const char *guest)
+{
+	const struct mount *m = mounts_of(mounts, guest);
+	char host[PATH_ROOM];
+	struct stat st;
+	int n = snprintf(host, sizeof(host), "%s%s", m->host, guest + (m->guest_length == 1 ? 0 : m->guest_length));
+	if (n >= 0 && (size_t)n < sizeof(host) && lstat(path_short(n ? host : "/"), &st) == 0)
+		prefix_add_inode(SHARED->places, sizeof(SHARED->places) / sizeof(*SHARED->places), st.st_dev, st.st_ino);
+}
+
+static void note_places(const struct tracee *t)
+{
+	note_place(t->mounts, t->fs->cwd);
+	note_place(t->mounts, t->fs->root);
 }
 
 uint32_t fast_state(const struct cred *cred, const struct fs *fs, const struct mounts *mounts)
@@ -192,7 +206,11 @@ void fast_disable(struct tracee *t)
 
 void fast_update(struct tracee *t)
 {
-	if (!fast.is_on || !t->is_known || !t->has_shim || !t->process || t->process->mm->is_off)
+	if (!fast.is_on)
+		return;
+	if (t->fs && t->mounts)
+		note_places(t);
+	if (!t->is_known || !t->has_shim || !t->process || t->process->mm->is_off)
 		return;
 	struct process *p = t->process;
 	struct mm *mm = p->mm;
@@ -431,6 +449,7 @@ void fast_open(struct tracee *first)
 	SHARED->proc_dev = stat("/proc", &proc) == 0 ? proc.st_dev : 0;
 	SHARED->random = session.config->fall_through;
 	note_mounts(first->mounts);
+	note_places(first);
 	code_open(session.config->code_dir ? session.config->code_dir : session.run_dir);
 }
 

@@ -251,3 +251,30 @@ TEST(new_files_are_new_whatever_had_their_number)
 		WORKS(unlink("l"));
 	}
 }
+
+TEST(who_is_in_a_removed_directory_is_nowhere)
+{
+	int go[2], done[2];
+	char c, cwd[PATH_MAX];
+	WORKS(pipe(go));
+	WORKS(pipe(done));
+	WORKS(mkdir("place", 0755));
+	pid_t child = WORKS(fork());
+	if (child == 0) {
+		WORKS(chdir("place"));
+		WORKS(write(done[1], "x", 1));
+		WORKS(read(go[0], &c, 1));
+		/* Its name is another directory's now. */
+		FAILS(ENOENT, getcwd(cwd, sizeof(cwd)) ? 0 : -1);
+		FAILS(ENOENT, open("f", O_WRONLY | O_CREAT, 0644));
+		FAILS(ENOENT, access("../place", F_OK) == 0 ? access("g", F_OK) : -1);
+		_exit(0);
+	}
+	WORKS(read(done[0], &c, 1));
+	WORKS(rmdir("place"));
+	WORKS(mkdir("place", 0755));
+	int fd = WORKS(open("place/g", O_WRONLY | O_CREAT, 0644));
+	WORKS(close(fd));
+	WORKS(write(go[1], "x", 1));
+	waitpid(child, NULL, 0);
+}
