@@ -137,7 +137,8 @@ static void find_starts(struct elf *e)
 	for (unsigned i = 0; i < e->segment_count; i++)
 		if (e->segments[i].p_type == PT_GNU_EH_FRAME)
 			add_unwind_table(e, &e->segments[i]);
-	qsort(e->starts.items, e->starts.count, sizeof(*e->starts.items), by_value);
+	if (e->starts.count)
+		qsort(e->starts.items, e->starts.count, sizeof(*e->starts.items), by_value);
 }
 
 /* The last start that is not behind `address`; its index, or the count when there is none. */

@@ -163,7 +163,9 @@ bool arch_demote(struct tracee *t, int slot)
 	struct user_regs_struct r;
 	if (ptrace(PTRACE_GETREGS, t->tid, NULL, &r) < 0)
 		return true;
-	if ((r.rip & SHIM_GATE_MASK) != SHIM_GATE || r.rip >> 32)
+	/* A slot is kept until the next stop: the thread may be elsewhere long since, in the gate's raw calls, too. */
+	uint64_t stub = SHIM_STUBS + (uint64_t)slot * SHIM_STUB_BYTES;
+	if (r.rip < stub || r.rip >= stub + SHIM_STUB_BYTES)
 		return true;
 	const struct shim_slot *s = arena_slot(slot);
 	enum abi abi = r.cs == 0x23 ? ABI_32 : ABI_64;
