@@ -181,21 +181,6 @@ static int64_t tell(struct call *c, struct ptraced *p)
 	return r < 0 ? r : is_id ? 0 : tid;
 }
 
-/* A pid behind a pidfd; -1: none. */
-static pid_t of_pidfd(const struct tracee *t, int fd)
-{
-	char name[64], line[128];
-	pid_t pid = -1;
-	snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", t->tid, fd);
-	FILE *file = fopen(name, "re");
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "Pid: %d", &pid) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return pid;
-}
-
 static void decode(const struct call *c, struct guest_wait *w)
 {
 	w->number = c->number;
@@ -205,7 +190,7 @@ static void decode(const struct call *c, struct guest_wait *w)
 		w->options = c->argument[3];
 		if (w->type == TYPE_PIDFD) {
 			w->type = P_PID;
-			w->id = of_pidfd(c->t, w->id);
+			w->id = process_behind_pidfd(c->t, w->id);
 		}
 		if (w->type == P_PGID && w->id == 0)
 			w->id = getpgid(c->t->tid);

@@ -126,6 +126,8 @@ int64_t hook_pidfd_access(struct call *c);
 int64_t hook_kcmp(struct call *c);
 int64_t hook_getppid(struct call *c);
 
+/* The pid behind a pidfd, as the kernel has it: -1 when it is none, or has ended. */
+pid_t process_behind_pidfd(const struct tracee *t, int fd);
 /* The guest's process behind a pidfd; NULL when it is none. */
 const struct tracee *process_of_pidfd(const struct tracee *t, int fd);
 

@@ -208,7 +208,7 @@ int64_t hook_setrlimit(struct call *c)
 
 /* ---- by descriptor of a process ---- */
 
-const struct tracee *process_of_pidfd(const struct tracee *t, int fd)
+pid_t process_behind_pidfd(const struct tracee *t, int fd)
 {
 	char name[64], line[128];
 	pid_t pid = -1;
@@ -219,6 +219,12 @@ const struct tracee *process_of_pidfd(const struct tracee *t, int fd)
 			break;
 	if (file)
 		fclose(file);
+	return pid;
+}
+
+const struct tracee *process_of_pidfd(const struct tracee *t, int fd)
+{
+	pid_t pid = process_behind_pidfd(t, fd);
 	return pid > 0 ? guest_of(pid) : NULL;
 }
 
