@@ -29,7 +29,7 @@ LIBS := $(PKG_LIBS) -lpthread -ldl
 BASE_SRC := $(wildcard tracer/base/*.c)
 TRACER_SRC := $(BASE_SRC) $(wildcard tracer/*.c tracer/core/*.c tracer/arch/*.c)
 OCI_SRC := $(wildcard oci/*.c)
-BUILDER_SRC := $(wildcard builder/*.c)
+BUILDER_SRC := $(wildcard builder/*.c builder/*/*.c)
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 all: $(B)/fakebuild

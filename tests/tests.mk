@@ -59,7 +59,7 @@ lint:
 	tests/check/includes.sh
 	tests/check/words.sh
 format:
-	clang-format -i $(wildcard builder/*.[ch] oci/*.[ch] tracer/*.[ch] tracer/*/*.[ch] tests/*/*.c)
+	clang-format -i $(wildcard builder/*.[ch] builder/*/*.[ch] oci/*.[ch] tracer/*.[ch] tracer/*/*.[ch] tests/*/*.c)
 
 # The benchmark compares with a native chroot, so that it needs root; see the file.
 bench: all

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Build contexts: what the word after the options, --build-context and ADD name: a folder, "-" (a tar, or a
+ * Dockerfile alone), a git or http(s) URL (a tar, or a Dockerfile), oci-layout://, docker-image://.
+ */
+#ifndef FAKEBUILD_BUILDER_CONTEXT_H
+#define FAKEBUILD_BUILDER_CONTEXT_H
+
+#include "oci/store.h"
+
+struct context {
+	char *folder;     /* host path, unpacked or cloned when it had to be; NULL: an image */
+	char *image;      /* of docker-image:// and oci-layout://: what transport_pull takes */
+	char *dockerfile; /* text of a lone Dockerfile (then folder is empty); NULL */
+	size_t dockerfile_size;
+	char *revision;   /* commit of a git URL, for provenance; NULL */
+};
+
+/*
+ * Get it.  `text` is the word; stdin_fd what "-" reads (-1: not allowed).  Unpacked contexts lie in a folder of
+ * the store's tmp/ that goes with *ret.  tell: lines of progress, may be NULL.
+ */
+int context_open(const void *ctx, struct store *s, const char *text, int stdin_fd,
+		 void (*tell)(void *arg, const char *line), void *arg, struct context **ret, struct error *err);
+/*
+ * The Dockerfile's bytes: -f FILE ("-": standard input; relative to where the person is, as Docker reads it), or
+ * Dockerfile, or dockerfile in the context; *ret_name is what messages call it.
+ */
+int context_dockerfile(const void *ctx, const struct context *c, const char *file, int stdin_fd, char **ret_text,
+		       size_t *ret_size, char **ret_name, struct error *err);
+/* The lines of its ignore file: <Dockerfile>.dockerignore before .dockerignore; never NULL. */
+int context_ignore_lines(const void *ctx, const struct context *c, const char *dockerfile_path,
+			 struct strlist **ret, struct error *err);
+
+#endif

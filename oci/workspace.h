@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A workspace: the root of a build stage, on top of a chain.  Its tree is in memory; a root directory is made
+ * only when something runs in it, and from then on kept from step to step, so that a step costs what it changes.
+ */
+#ifndef FAKEBUILD_OCI_WORKSPACE_H
+#define FAKEBUILD_OCI_WORKSPACE_H
+
+#include "oci/chain.h"
+#include "oci/layerdir.h"
+#include "oci/nodes.h"
+#include "tracer/base/meta.h"
+
+struct workspace;
+
+int workspace_open(const void *ctx, struct store *s, const struct chain *chain, struct workspace **ret,
+		   struct error *err);
+/* Put one more layer on top: merged into the tree, and into the root when that is there. */
+int workspace_push(struct workspace *w, const char *snapshot_id, struct error *err);
+const struct chain *workspace_chain(const struct workspace *w);
+
+/* ---- looking, without a root ---- */
+struct nodes *workspace_tree(struct workspace *w);
+/*
+ * The node at a guest path, symlinks followed inside the root (the last one when follows_last); NULL: none,
+ * *ret_number (may be NULL) says ENOENT, ENOTDIR or ELOOP.
+ */
+struct node *workspace_find(struct workspace *w, const char *guest_path, bool follows_last, int *ret_number);
+/*
+ * The guest path without symlinks, relative and without leading slash, on ctx; components that are not there
+ * stay as they are.  NULL: ELOOP.
+ */
+char *workspace_resolve(const void *ctx, struct workspace *w, const char *guest_path, bool follows_last);
+/* What root sees of it; attribute texts hang on ctx. */
+int workspace_attributes(const void *ctx, struct workspace *w, const struct node *n, struct layer_attributes *ret,
+			 struct error *err);
+/* Open a regular file of the tree for reading; -1 with the sentence. */
+int workspace_open_file(struct workspace *w, const struct node *n, struct error *err);
+/* Do two nodes stand for one inode? */
+bool workspace_is_same_inode(const struct node *a, const struct node *b);
+
+/* ---- running ---- */
+struct workspace_root {
+	const char *root, *meta_path, *scratch, *stubs_path; /* absolute host paths */
+};
+/* Make the root unless it is there. */
+int workspace_make_root(struct workspace *w, struct workspace_root *ret, struct error *err);
+/*
+ * What changed in the root since it was made or last taken: a snapshot on top of the chain.  *ret_id NULL when
+ * nothing did (then nothing was pushed).  `ignored`: guest paths that are no changes (mount points), may be NULL.
+ */
+int workspace_take(const void *ctx, struct workspace *w, const struct strlist *ignored, char **ret_id,
+		   struct error *err);
+/* Forget what was done in the root since then, by dropping the root. */
+void workspace_drop_root(struct workspace *w);
+
+#endif
