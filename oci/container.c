@@ -169,16 +169,6 @@ int container_find(const void *ctx, struct store *s, const char *name_or_id, str
 
 /* ---- making ---- */
 
-static void new_id(char id[65])
-{
-	unsigned char random[32] = { 0 };
-	CLEANUP_CLOSE int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || io_read_all(fd, random, sizeof(random)) != sizeof(random))
-		mem_must(NULL);
-	for (unsigned i = 0; i < sizeof(random); i++)
-		snprintf(id + 2 * i, 3, "%02x", random[i]);
-}
-
 static char *now_text(const void *ctx)
 {
 	char text[32];
@@ -263,7 +253,7 @@ static int build(struct store *s, const struct image *image, struct container *c
 int container_create(const void *ctx, struct store *s, const struct image *image, const char *image_name,
 		     const char *name, struct container **ret, struct error *err)
 {
-	char id[65], *tmp;
+	char id[STORE_ID_ROOM], *tmp;
 	if (name && !is_valid_name(name))
 		return error_set(err, 0, "'%s' is not a container name: want letters, digits, '_', '.', '-'", name);
 	struct container *c = mem_new(ctx, struct container), *other = NULL;
@@ -276,7 +266,7 @@ int container_create(const void *ctx, struct store *s, const struct image *image
 		return -1;
 	}
 	set_paths(c, tmp);
-	new_id(id);
+	store_new_id(id);
 	c->id = mem_strdup(c, id);
 	c->name = name ? mem_strdup(c, name) : NULL;
 	c->image_name = image_name ? mem_strdup(c, image_name) : NULL;

@@ -115,9 +115,20 @@ pid_t store_fork(int kept_fd)
 	return 0;
 }
 
+void store_new_id(char id[STORE_ID_ROOM])
+{
+	unsigned char random[32] = { 0 };
+	CLEANUP_CLOSE int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || io_read_all(fd, random, sizeof(random)) != sizeof(random))
+		mem_must(NULL);
+	for (unsigned i = 0; i < sizeof(random); i++)
+		snprintf(id + 2 * i, 3, "%02x", random[i]);
+}
+
 static int make_folders(struct store *s, struct error *err)
 {
-	static const char *const folder[] = { "blobs/sha256", "layers", "containers", "cache/partial", "tmp" };
+	static const char *const folder[] = { "blobs/sha256", "layers",	   "snapshots", "containers",
+					      "cache/partial", "tmp" };
 	int r = io_mkdir_p(AT_FDCWD, s->root, 0700);
 	if (r < 0)
 		return error_set(err, -r, "cannot make the store '%s'", s->root);

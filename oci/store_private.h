@@ -12,6 +12,9 @@ struct store {
 	int hold_fd; /* shared lock against store_gc, -1: let go */
 };
 
+enum { STORE_ID_ROOM = 65 }; /* 64 hex digits and NUL */
+/* A new random id, of a container or a snapshot. */
+void store_new_id(char id[STORE_ID_ROOM]);
 /* Load the image of a manifest that is in the store. */
 int store_load_image(const void *ctx, struct store *s, const struct descriptor *manifest, struct image **ret,
 		     struct error *err);
