@@ -12,45 +12,11 @@
 #include <unistd.h>
 
 #include "oci/json.h"
+#include "tracer/base/base64.h"
 #include "tracer/base/io.h"
 #include "tracer/base/text.h"
 
 enum { CONFIG_MAX_BYTES = 1 << 20 };
-
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-char *credentials_base64(const void *ctx, const char *bytes, size_t size)
-{
-	char *text = mem_array(ctx, char, (size + 2) / 3 * 4 + 1), *to = text;
-	for (size_t i = 0; i < size; i += 3) {
-		unsigned group = (unsigned char)bytes[i] << 16;
-		group |= i + 1 < size ? (unsigned char)bytes[i + 1] << 8 : 0;
-		group |= i + 2 < size ? (unsigned char)bytes[i + 2] : 0;
-		*to++ = alphabet[group >> 18];
-		*to++ = alphabet[group >> 12 & 63];
-		*to++ = i + 1 < size ? alphabet[group >> 6 & 63] : '=';
-		*to++ = i + 2 < size ? alphabet[group & 63] : '=';
-	}
-	return text;
-}
-
-static char *from_base64(const void *ctx, const char *text)
-{
-	char *bytes = mem_array(ctx, char, strlen(text) + 1), *to = bytes;
-	unsigned group = 0, bits = 0;
-	for (; *text && *text != '='; text++) {
-		const char *at = strchr(alphabet, *text);
-		if (!at)
-			return NULL;
-		group = group << 6 | (unsigned)(at - alphabet);
-		bits += 6;
-		if (bits >= 8) {
-			bits -= 8;
-			*to++ = group >> bits;
-		}
-	}
-	return bytes;
-}
 
 static char *config_path(const void *ctx)
 {
@@ -176,7 +142,8 @@ static int look_in(const void *ctx, const char *path, const char *registry, cons
 		const char *auth = json_get_string(entry, "auth"), *token = json_get_string(entry, "identitytoken");
 		if (token && *token)
 			ret->identity_token = mem_strdup(ctx, token);
-		char *pair = auth && *auth ? from_base64(scratch, auth) : NULL;
+		size_t size;
+		char *pair = auth && *auth ? base64_decode(scratch, auth, &size) : NULL;
 		char *colon = pair ? strchr(pair, ':') : NULL;
 		if (auth && *auth && !colon)
 			return error_set(err, 0, "'%s': the entry of '%s' is malformed", path, keys->items[i]);
@@ -242,7 +209,7 @@ int credentials_store(const char *registry, const struct credentials *c, struct 
 	struct json *old = json_get(config, "auths"), *entry = json_new_object(scratch);
 	struct json *auths = old ? json_clone(scratch, old) : json_new_object(scratch);
 	char *pair = mem_printf(scratch, "%s:%s", c->user, c->password);
-	json_set_string(entry, "auth", credentials_base64(scratch, pair, strlen(pair)));
+	json_set_string(entry, "auth", base64_encode(scratch, pair, strlen(pair)));
 	json_set(auths, server_of(registry), entry);
 	json_set(config, "auths", auths);
 	return save(config, path, err);

@@ -22,6 +22,5 @@ int credentials_find(const void *ctx, const char *registry, const char *reposito
 /* Keep them for next time: in the helper that config.json names, else in config.json, mode 0600. */
 int credentials_store(const char *registry, const struct credentials *c, struct error *err);
 int credentials_erase(const char *registry, bool *ret_had, struct error *err);
-char *credentials_base64(const void *ctx, const char *bytes, size_t size);
 
 #endif

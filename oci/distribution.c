@@ -13,6 +13,7 @@
 #include "oci/credentials.h"
 #include "oci/digest.h"
 #include "oci/json.h"
+#include "tracer/base/base64.h"
 #include "tracer/base/text.h"
 
 enum { TRIES = 5, WAIT_MAX_SECONDS = 60, SHORT_ANSWERS_MAX = 3 };
@@ -75,7 +76,7 @@ static const char *find_scheme(const char *challenges, const char *scheme)
 static char *basic(const void *ctx, const struct credentials *c)
 {
 	CLEANUP_TALLOC char *pair = mem_printf(NULL, "%s:%s", c->user, c->password);
-	return mem_printf(ctx, "Basic %s", credentials_base64(pair, pair, strlen(pair)));
+	return mem_printf(ctx, "Basic %s", base64_encode(pair, pair, strlen(pair)));
 }
 
 static void append_escaped(char **url, const char *text)
