@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "tracer/base/error.h"
 #include "tracer/base/mem.h"
 
 enum event_kind {
@@ -29,11 +30,35 @@ struct event {
 	const char *command; /* of STARTED: the whole instruction */
 	unsigned line;      /* of STARTED: in the Dockerfile, 0: none */
 	int stream;         /* of LOG: 1 or 2 */
-	const char *text;   /* of LOG, WARNING; the error of a failed DONE */
-	size_t size;        /* of LOG's text */
+	const char *text;   /* of LOG, WARNING; the error of a failed DONE; NULL for none */
+	size_t size;        /* of LOG's text, which may hold any bytes */
 	bool is_cached, has_failed;
 	int64_t current_bytes, total_bytes; /* of STATUS; total 0: unknown */
 	int64_t layer_bytes; /* of DONE: what the step added, -1: no layer */
 };
+
+/* What time_nsec wants. */
+int64_t event_now(void);
+
+/*
+ * As one line of JSON, with its newline.  Text is in base64, so that bytes that are not UTF-8, or NUL, come out as
+ * they went in.  NULL and what a kind of event has not are left out.
+ */
+char *event_line(const void *ctx, const struct event *e);
+/* Write that line in one write(2) where the descriptor takes it whole; 0 or -errno.  One writer a pipe. */
+int event_write(int fd, const struct event *e);
+/* Read a line, with or without its newline; the event's strings hang on it.  Fails on what event_line never makes. */
+int event_parse(const void *ctx, const char *line, struct event **ret, struct error *err);
+
+/* The other end of a pipe: bytes come in pieces, events whole. */
+struct event_reader;
+/* The descriptor stays the caller's; it may be non-blocking. */
+struct event_reader *event_reader_new(const void *ctx, int fd);
+/*
+ * Read once, and call take for each event that is whole.  1: there may be more; 0: the other end is closed, and half
+ * a line of a process that died is dropped; -1: it cannot be read, or is no event.  An event dies after take.
+ */
+int event_reader_take(struct event_reader *r, void (*take)(void *arg, const struct event *e), void *arg,
+		      struct error *err);
 
 #endif

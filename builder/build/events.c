@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns how events travel between processes: a row per member says how it stands in a line. */
+#include "builder/build/events.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "oci/json.h"
+#include "tracer/base/base64.h"
+#include "tracer/base/io.h"
+
+enum { READ_BYTES = 64 << 10 };
+
+static const char *const kinds[] = {
+	[EVENT_STARTED] = "started", [EVENT_LOG] = "log",   [EVENT_STATUS] = "status",
+	[EVENT_WARNING] = "warning", [EVENT_DONE] = "done",
+};
+enum { KIND_COUNT = sizeof(kinds) / sizeof(*kinds) };
+
+enum field_type { FIELD_TEXT, FIELD_BYTES, FIELD_UNSIGNED, FIELD_INT, FIELD_INT64, FIELD_BOOL };
+enum {
+	STARTED = 1 << EVENT_STARTED,
+	LOG = 1 << EVENT_LOG,
+	STATUS = 1 << EVENT_STATUS,
+	WARNING = 1 << EVENT_WARNING,
+	DONE = 1 << EVENT_DONE,
+	ANY = STARTED | LOG | STATUS | WARNING | DONE,
+};
+
+static const struct field {
+	const char *key;
+	enum field_type type;
+	unsigned kinds; /* that have it */
+	size_t offset;
+} fields[] = {
+	{ "vertex", FIELD_UNSIGNED, ANY, offsetof(struct event, vertex) },
+	{ "time", FIELD_INT64, ANY, offsetof(struct event, time_nsec) },
+	{ "name", FIELD_TEXT, STARTED | STATUS, offsetof(struct event, name) },
+	{ "stage", FIELD_TEXT, STARTED, offsetof(struct event, stage) },
+	{ "command", FIELD_TEXT, STARTED, offsetof(struct event, command) },
+	{ "line", FIELD_UNSIGNED, STARTED, offsetof(struct event, line) },
+	{ "stream", FIELD_INT, LOG, offsetof(struct event, stream) },
+	{ "bytes", FIELD_BYTES, LOG, offsetof(struct event, text) },
+	{ "text", FIELD_TEXT, WARNING | DONE, offsetof(struct event, text) },
+	{ "cached", FIELD_BOOL, DONE, offsetof(struct event, is_cached) },
+	{ "failed", FIELD_BOOL, DONE, offsetof(struct event, has_failed) },
+	{ "current", FIELD_INT64, STATUS, offsetof(struct event, current_bytes) },
+	{ "total", FIELD_INT64, STATUS, offsetof(struct event, total_bytes) },
+	{ "layer", FIELD_INT64, DONE, offsetof(struct event, layer_bytes) },
+};
+enum { FIELD_COUNT = sizeof(fields) / sizeof(*fields) };
+
+int64_t event_now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void set_member(struct json *object, const struct field *f, const struct event *e)
+{
+	const char *at = (const char *)e + f->offset;
+	const char *text = f->type <= FIELD_BYTES ? *(const char *const *)at : NULL;
+	switch (f->type) {
+	case FIELD_TEXT:
+	case FIELD_BYTES:
+		if (text) {
+			size_t size = f->type == FIELD_BYTES ? e->size : strlen(text);
+			CLEANUP_TALLOC char *encoded = base64_encode(NULL, text, size);
+			json_set_string(object, f->key, encoded);
+		}
+		break;
+	case FIELD_UNSIGNED:
+		json_set_int(object, f->key, *(const unsigned *)at);
+		break;
+	case FIELD_INT:
+		json_set_int(object, f->key, *(const int *)at);
+		break;
+	case FIELD_INT64:
+		json_set_int(object, f->key, *(const int64_t *)at);
+		break;
+	case FIELD_BOOL:
+		json_set_bool(object, f->key, *(const bool *)at);
+		break;
+	}
+}
+
+char *event_line(const void *ctx, const struct event *e)
+{
+	struct json *object = json_new_object(NULL);
+	json_set_string(object, "kind", kinds[e->kind]);
+	for (size_t i = 0; i < FIELD_COUNT; i++)
+		if (fields[i].kinds & 1u << e->kind)
+			set_member(object, &fields[i], e);
+	char *line = mem_append(json_dump(ctx, object), "\n");
+	talloc_free(object);
+	return line;
+}
+
+int event_write(int fd, const struct event *e)
+{
+	CLEANUP_TALLOC char *line = event_line(NULL, e);
+	return io_write_all(fd, line, strlen(line));
+}
+
+/* False: it is no base64. */
+static bool get_member(struct json *object, const struct field *f, struct event *e)
+{
+	char *at = (char *)e + f->offset;
+	const char *text = f->type <= FIELD_BYTES ? json_get_string(object, f->key) : NULL;
+	int64_t number = json_get_int(object, f->key, 0);
+	size_t size = 0;
+	switch (f->type) {
+	case FIELD_TEXT:
+	case FIELD_BYTES:
+		*(const char **)at = text ? base64_decode(e, text, &size) : NULL;
+		if (f->type == FIELD_BYTES)
+			e->size = size;
+		return !text || *(const char **)at;
+	case FIELD_UNSIGNED:
+		*(unsigned *)at = (unsigned)number;
+		break;
+	case FIELD_INT:
+		*(int *)at = (int)number;
+		break;
+	case FIELD_INT64:
+		*(int64_t *)at = number;
+		break;
+	case FIELD_BOOL:
+		*(bool *)at = json_get_bool(object, f->key, false);
+		break;
+	}
+	return true;
+}
+
+int event_parse(const void *ctx, const char *line, struct event **ret, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct json *object;
+	if (json_parse(scratch, line, "an event", &object, err) < 0)
+		return -1;
+	const char *word = json_get_string(object, "kind");
+	unsigned kind = 0;
+	while (word && kind < KIND_COUNT && strcmp(kinds[kind], word) != 0)
+		kind++;
+	if (!word || kind == KIND_COUNT)
+		return error_set(err, 0, "'%s' is no kind of event", word ? word : "");
+	struct event *e = mem_new(scratch, struct event);
+	e->kind = (enum event_kind)kind;
+	for (size_t i = 0; i < FIELD_COUNT; i++)
+		if (fields[i].kinds & 1u << kind && !get_member(object, &fields[i], e))
+			return error_set(err, 0, "'%s' of an event is no base64", fields[i].key);
+	*ret = talloc_steal(ctx, e);
+	return 0;
+}
+
+struct event_reader {
+	int fd;
+	char *bytes; /* the beginning of a line */
+	size_t size, room;
+};
+
+struct event_reader *event_reader_new(const void *ctx, int fd)
+{
+	struct event_reader *r = mem_new(ctx, struct event_reader);
+	r->fd = fd;
+	return r;
+}
+
+/* Call take for each whole line, and keep the rest. */
+static int take_lines(struct event_reader *r, void (*take)(void *arg, const struct event *e), void *arg,
+		      struct error *err)
+{
+	char *start = r->bytes, *end = r->bytes + r->size, *newline;
+	int result = 1;
+	while (result == 1 && (newline = memchr(start, '\n', (size_t)(end - start)))) {
+		struct event *e;
+		*newline = '\0';
+		if (event_parse(r, start, &e, err) < 0) {
+			result = -1;
+		} else {
+			take(arg, e);
+			talloc_free(e);
+		}
+		start = newline + 1;
+	}
+	r->size = (size_t)(end - start);
+	memmove(r->bytes, start, r->size);
+	return result;
+}
+
+int event_reader_take(struct event_reader *r, void (*take)(void *arg, const struct event *e), void *arg,
+		      struct error *err)
+{
+	if (r->room < r->size + READ_BYTES) {
+		r->room = 2 * r->size + READ_BYTES;
+		r->bytes = mem_grow(r, r->bytes, char, r->room);
+	}
+	ssize_t n = read(r->fd, r->bytes + r->size, READ_BYTES);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return 1;
+	if (n < 0)
+		return error_set(err, errno, "cannot read the events of a stage");
+	if (n == 0)
+		return 0;
+	r->size += (size_t)n;
+	return take_lines(r, take, arg, err);
+}

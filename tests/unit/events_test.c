@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events between processes: what goes in comes out, whatever bytes it is made of. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "builder/build/events.h"
+#include "tracer/base/io.h"
+
+static struct event *round_trip(const void *ctx, const struct event *e)
+{
+	struct error err = ERROR_INIT;
+	struct event *back = NULL;
+	char *line = event_line(ctx, e);
+	assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+	if (event_parse(ctx, line, &back, &err) < 0)
+		fail_msg("%s: %s", line, err.text);
+	assert_int_equal(back->kind, e->kind);
+	assert_int_equal(back->vertex, e->vertex);
+	assert_true(back->time_nsec == e->time_nsec);
+	return back;
+}
+
+static void every_byte_of_a_log_survives(void **state)
+{
+	char bytes[256 + 7];
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)i;
+	for (size_t size = 0; size <= sizeof(bytes); size++) {
+		struct event e = { .kind = EVENT_LOG, .vertex = 7, .time_nsec = 1700000000123456789, .stream = 2,
+				   .text = bytes + sizeof(bytes) - size, .size = size };
+		struct event *back = round_trip(*state, &e);
+		assert_int_equal(back->size, size);
+		assert_memory_equal(back->text, e.text, size);
+		assert_int_equal(back->stream, 2);
+		talloc_free(back);
+	}
+}
+
+static void the_start_of_a_step_survives(void **state)
+{
+	struct event e = { .kind = EVENT_STARTED, .vertex = 3, .name = "[b 2/5] RUN \xff\xfe \"\\\n\xc3\xa9",
+			   .stage = "b\x80", .command = "RUN <<E\n\x01\nE", .line = 12 };
+	struct event *back = round_trip(*state, &e);
+	assert_string_equal(back->name, e.name);
+	assert_string_equal(back->stage, e.stage);
+	assert_string_equal(back->command, e.command);
+	assert_int_equal(back->line, 12);
+	e.stage = e.command = NULL;
+	back = round_trip(*state, &e);
+	assert_null(back->stage);
+	assert_null(back->command);
+}
+
+static void progress_a_warning_and_the_end_survive(void **state)
+{
+	struct event status = { .kind = EVENT_STATUS, .vertex = 1, .name = "sha256:ab", .current_bytes = 1LL << 40,
+				.total_bytes = 1LL << 41 };
+	struct event *back = round_trip(*state, &status);
+	assert_string_equal(back->name, "sha256:ab");
+	assert_true(back->current_bytes == 1LL << 40);
+	assert_true(back->total_bytes == 1LL << 41);
+	struct event warning = { .kind = EVENT_WARNING, .vertex = 1, .text = "not \xf0 good" };
+	assert_string_equal(round_trip(*state, &warning)->text, "not \xf0 good");
+	struct event failed = { .kind = EVENT_DONE, .vertex = 1, .has_failed = true, .text = "exit code: 1",
+				.layer_bytes = -1 };
+	back = round_trip(*state, &failed);
+	assert_true(back->has_failed);
+	assert_false(back->is_cached);
+	assert_string_equal(back->text, "exit code: 1");
+	assert_true(back->layer_bytes == -1);
+	struct event cached = { .kind = EVENT_DONE, .vertex = 1, .is_cached = true, .layer_bytes = 5 };
+	back = round_trip(*state, &cached);
+	assert_true(back->is_cached);
+	assert_false(back->has_failed);
+	assert_null(back->text);
+	assert_true(back->layer_bytes == 5);
+}
+
+static void what_is_no_event_is_refused(void **state)
+{
+	static const struct {
+		const char *line, *sentence;
+	} rows[] = {
+		{ "", "an event is not valid JSON" },
+		{ "{\"kind\":\"log\"", "an event is not valid JSON" },
+		{ "{\"vertex\":1}", "'' is no kind of event" },
+		{ "{\"kind\":\"sneeze\"}", "'sneeze' is no kind of event" },
+		{ "[]", "'' is no kind of event" },
+		{ "{\"kind\":\"log\",\"bytes\":\"a*b\"}", "'bytes' of an event is no base64" },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct error err = ERROR_INIT;
+		struct event *e = NULL;
+		assert_int_equal(event_parse(*state, rows[i].line, &e, &err), -1);
+		assert_null(e);
+		if (!strstr(err.text, rows[i].sentence))
+			fail_msg("%s: expected \"%s\", got \"%s\"", rows[i].line, rows[i].sentence, err.text);
+	}
+}
+
+struct taken {
+	unsigned count, last_vertex;
+	size_t bytes;
+};
+
+static void take(void *arg, const struct event *e)
+{
+	struct taken *t = arg;
+	assert_int_equal(e->vertex, t->count + 1);
+	for (size_t i = 0; i < e->size; i++)
+		assert_int_equal(e->text[i], 'x');
+	t->last_vertex = e->vertex;
+	t->count++;
+	t->bytes += e->size;
+}
+
+/* Lines longer than a pipe, cut anywhere; the writer is another process, as it is in a build. */
+static void events_come_whole_through_a_pipe(void **state)
+{
+	enum { EVENTS = 40, BYTES = 9000 };
+	static char text[EVENTS * BYTES];
+	int fds[2];
+	memset(text, 'x', sizeof(text));
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		for (unsigned i = 0; i < EVENTS; i++) {
+			struct event e = { .kind = EVENT_LOG, .vertex = i + 1, .text = text, .size = (size_t)i * BYTES };
+			if (event_write(fds[1], &e) < 0)
+				_exit(1);
+		}
+		/* It dies in the middle of a line. */
+		_exit(write(fds[1], "{\"kind\":\"lo", 11) != 11);
+	}
+	close(fds[1]);
+	struct error err = ERROR_INIT;
+	struct taken taken = { 0, 0, 0 };
+	struct event_reader *r = event_reader_new(*state, fds[0]);
+	int result;
+	while ((result = event_reader_take(r, take, &taken, &err)) == 1)
+		;
+	close(fds[0]);
+	assert_int_equal(result, 0);
+	assert_int_equal(taken.last_vertex, EVENTS);
+	assert_int_equal(taken.bytes, BYTES * (EVENTS * (EVENTS - 1) / 2));
+}
+
+static void a_reader_waits_for_nobody_and_tells_of_rubbish(void **state)
+{
+	int fds[2];
+	struct error err = ERROR_INIT;
+	struct taken taken = { 0, 0, 0 };
+	assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+	struct event_reader *r = event_reader_new(*state, fds[0]);
+	assert_int_equal(event_reader_take(r, take, &taken, &err), 1);
+	assert_int_equal(io_write_all(fds[1], "rubbish\n", 8), 0);
+	assert_int_equal(event_reader_take(r, take, &taken, &err), -1);
+	assert_non_null(strstr(err.text, "an event is not valid JSON"));
+	assert_int_equal(taken.count, 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static int set_up(void **state)
+{
+	*state = talloc_new(NULL);
+	return 0;
+}
+static int tear_down(void **state)
+{
+	return talloc_free(*state);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(every_byte_of_a_log_survives),
+		TEST(the_start_of_a_step_survives),
+		TEST(progress_a_warning_and_the_end_survive),
+		TEST(what_is_no_event_is_refused),
+		TEST(events_come_whole_through_a_pipe),
+		TEST(a_reader_waits_for_nobody_and_tells_of_rubbish),
+	};
+	return cmocka_run_group_tests_name("events", tests, NULL, NULL);
+}
