@@ -17,10 +17,9 @@
 enum { PATH_ROOM = 65536 };
 
 struct differ {
-	const struct container *container;
 	struct nodes *base;
 	struct meta *meta;
-	struct strlist *stubs;
+	const struct strlist *stubs;
 	bool looks_everywhere;
 	/* Nodes whose table entry is not what it was. */
 	uint64_t *changed_inodes;
@@ -97,7 +96,7 @@ static void note_changed(struct differ *d, uint64_t ino)
 {
 	if (d->changed_count == d->changed_room) {
 		d->changed_room = d->changed_room ? d->changed_room * 2 : 256;
-		d->changed_inodes = mem_grow(d->base, d->changed_inodes, uint64_t, d->changed_room);
+		d->changed_inodes = mem_grow(d, d->changed_inodes, uint64_t, d->changed_room);
 	}
 	d->changed_inodes[d->changed_count++] = ino;
 }
@@ -246,8 +245,10 @@ static int read_names(struct differ *d, int fd, struct node *n, struct error *er
 		pop(d, length);
 	}
 	closedir(dir);
-	for (const struct node *child = n ? n->children : NULL; r == 0 && child; child = child->next) {
-		if (child->is_seen || !push(d, child->name))
+	for (struct node *child = n ? n->children : NULL; child; child = child->next) {
+		bool is_gone = !child->is_seen;
+		child->is_seen = false;
+		if (r < 0 || !is_gone || !push(d, child->name))
 			continue;
 		add_change(d, CHANGE_DELETED);
 		pop(d, length);
@@ -283,14 +284,14 @@ static int walk(struct differ *d, int fd, struct node *n, struct error *err)
 	return read_names(d, fd, n, err);
 }
 
-static struct strlist *read_stubs(const void *ctx, const struct container *c)
+struct strlist *diff_read_stubs(const void *ctx, const char *path)
 {
-	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/stubs", c->dir);
-	struct strlist *list = strlist_new(ctx);
 	char *bytes;
 	size_t size;
-	if (io_read_file(list, AT_FDCWD, path, 1 << 20, &bytes, &size, NULL) < 0)
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	if (io_read_file(scratch, AT_FDCWD, path, 1 << 20, &bytes, &size, NULL) < 0)
 		return NULL;
+	struct strlist *list = strlist_new(ctx);
 	for (size_t at = 0; at < size; at += strlen(bytes + at) + 1)
 		strlist_add(list, bytes + at);
 	return list;
@@ -307,27 +308,22 @@ static int by_path(const void *a, const void *b)
 	return p - q;
 }
 
-static int run(const void *ctx, const struct container *c, struct meta *meta, bool looks_everywhere,
-	       bool has_base, struct change **ret, unsigned *ret_count, struct error *err)
+int diff_root(const void *ctx, const struct diff_root *r, struct change **ret, unsigned *ret_count,
+	      struct error *err)
 {
 	CLEANUP_TALLOC struct differ *d = mem_new(NULL, struct differ);
-	CLEANUP_CLOSE int fd = open(c->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP_CLOSE int fd = open(r->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
-	d->container = c;
-	d->meta = meta;
-	d->looks_everywhere = looks_everywhere;
+	d->base = r->base;
+	d->meta = r->meta;
+	d->stubs = r->stubs;
+	d->looks_everywhere = r->looks_everywhere;
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return error_set(err, errno, "cannot open '%s'", c->root);
-	struct node *top = NULL;
-	if (has_base) {
-		if (base_read(d, mem_printf(d, "%s/base", c->dir), &d->base, err) < 0)
-			return -1;
-		top = nodes_root(d->base);
-		d->stubs = read_stubs(d, c);
+		return error_set(err, errno, "cannot open '%s'", r->root);
+	if (d->base)
 		compare_tables(d, st.st_dev);
-	}
 	d->changes = mem_array(NULL, struct change, 1);
-	if (walk(d, fd, top, err) < 0) {
+	if (walk(d, fd, d->base ? nodes_root(d->base) : NULL, err) < 0) {
 		talloc_free(d->changes);
 		return -1;
 	}
@@ -337,23 +333,36 @@ static int run(const void *ctx, const struct container *c, struct meta *meta, bo
 	return 0;
 }
 
+static int run(const void *ctx, const struct container *c, struct meta *meta, bool looks_everywhere,
+	       struct change **ret, unsigned *ret_count, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct diff_root r = { .root = c->root, .meta = meta, .looks_everywhere = looks_everywhere };
+	if (base_read(scratch, mem_printf(scratch, "%s/base", c->dir), &r.base, err) < 0)
+		return -1;
+	r.stubs = diff_read_stubs(scratch, mem_printf(scratch, "%s/stubs", c->dir));
+	return diff_root(ctx, &r, ret, ret_count, err);
+}
+
 int diff_container(const void *ctx, const struct container *c, struct meta *meta, struct change **ret,
 		   unsigned *ret_count, struct error *err)
 {
-	return run(ctx, c, meta, false, true, ret, ret_count, err);
+	return run(ctx, c, meta, false, ret, ret_count, err);
 }
 
 int diff_container_fully(const void *ctx, const struct container *c, struct meta *meta, struct change **ret,
 			 unsigned *ret_count, struct error *err)
 {
-	return run(ctx, c, meta, true, true, ret, ret_count, err);
+	return run(ctx, c, meta, true, ret, ret_count, err);
 }
 
 int diff_everything(const void *ctx, const struct container *c, struct change **ret, unsigned *ret_count,
 		    struct error *err)
 {
-	CLEANUP_TALLOC struct meta *none = NULL;
-	if (container_open_meta(NULL, c, &none, err) < 0)
+	CLEANUP_TALLOC struct meta *meta = NULL;
+	struct diff_root r = { .root = c->root, .looks_everywhere = true };
+	if (container_open_meta(NULL, c, &meta, err) < 0)
 		return -1;
-	return run(ctx, c, none, true, false, ret, ret_count, err);
+	r.meta = meta;
+	return diff_root(ctx, &r, ret, ret_count, err);
 }

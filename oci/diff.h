@@ -5,14 +5,29 @@
 
 #include "oci/archive.h"
 #include "oci/container.h"
+#include "oci/nodes.h"
 #include "tracer/base/meta.h"
 
-/* Looks only into directories whose ctime changed, at the container's own files, and at the table. */
+/* A root, and what it was like. */
+struct diff_root {
+	const char *root;    /* absolute host path */
+	struct nodes *base;  /* as it was made; NULL: it was empty, and everything is added */
+	struct meta *meta;
+	const struct strlist *stubs; /* guest paths, as builder/stubs.h records them; NULL: none */
+	bool looks_everywhere;       /* at everything, instead of trusting times: the oracle of tests */
+};
+/*
+ * The differences, in order of paths.  Looks only into directories whose ctime changed, at the root's own files,
+ * and at the table.
+ */
+int diff_root(const void *ctx, const struct diff_root *r, struct change **ret, unsigned *ret_count,
+	      struct error *err);
 int diff_container(const void *ctx, const struct container *c, struct meta *meta, struct change **ret,
 		   unsigned *ret_count, struct error *err);
-/* The same by looking at everything: the oracle of tests. */
 int diff_container_fully(const void *ctx, const struct container *c, struct meta *meta, struct change **ret,
 			 unsigned *ret_count, struct error *err);
+/* Read a record of stubs; NULL when there is none. */
+struct strlist *diff_read_stubs(const void *ctx, const char *path);
 /* Write the changes as containerd writes a layer; those of kind CHANGE_DELETED as whiteouts. */
 int diff_write(const struct container *c, struct meta *meta, const struct change *changes, unsigned count,
 	       archive_sink sink, void *arg, struct error *err);

@@ -17,9 +17,8 @@
 #include "oci/store_private.h"
 #include "oci/tree.h"
 #include "tracer/base/io.h"
-#include "tracer/base/meta.h"
 
-enum { PATH_ROOM = 65536, CHUNK = 1 << 18 };
+enum { PATH_ROOM = 65536, CHUNK = 1 << 18, XATTR_MAX = 65536 };
 
 struct layerdir {
 	struct store *store; /* NULL: the folder is the caller's */
@@ -104,6 +103,30 @@ int layerdir_root_fd(const struct layerdir *d)
 unsigned layerdir_count(const struct layerdir *d)
 {
 	return d->count;
+}
+
+void layer_attributes_of(const void *ctx, struct meta *meta, const struct meta_entry *entry, const struct stat *real,
+			 struct layer_attributes *ret)
+{
+	*ret = (struct layer_attributes){
+		.mode = entry->mode, .uid = entry->uid, .gid = entry->gid, .rdev = entry->rdev,
+		.mtime_sec = real->st_mtim.tv_sec, .mtime_nsec = real->st_mtim.tv_nsec,
+	};
+	if (!entry->xattr)
+		return;
+	CLEANUP_TALLOC char *names = mem_array(NULL, char, XATTR_MAX), *value = mem_array(NULL, char, XATTR_MAX);
+	struct archive_xattr *list = NULL;
+	ssize_t n = meta_xattr_list(meta, entry, names, XATTR_MAX);
+	for (ssize_t at = 0; at < n; at += strlen(names + at) + 1) {
+		ssize_t size = meta_xattr_get(meta, entry, names + at, value, XATTR_MAX);
+		if (size < 0)
+			continue;
+		list = mem_grow(ctx, list, struct archive_xattr, ret->xattr_count + 1);
+		list[ret->xattr_count++] = (struct archive_xattr){
+			mem_strdup(ctx, names + at), mem_memdup(ctx, value, size), size
+		};
+	}
+	ret->xattrs = list;
 }
 
 /* ---- entries ---- */
@@ -340,8 +363,11 @@ int layerdir_take(struct layerdir *d, const char *path, const struct layer_attri
 		CLEANUP_CLOSE int from = openat(dir_fd, from_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 		return from < 0 ? fail(errno, "read", path, err) : layerdir_file(d, path, a, from, err);
 	}
-	if (fchmodat(d->parent_fd, name, real_file_mode(a->mode), 0) < 0 ||
-	    fstatat(d->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(d->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(errno, "examine", path, err);
+	/* One that is shared already keeps its real mode: other tables rest on it. */
+	if ((st.st_mode & 0222) && (fchmodat(d->parent_fd, name, real_file_mode(a->mode), 0) < 0 ||
+				    fstatat(d->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0))
 		return fail(errno, "share", path, err);
 	if (note(d, path, &st, a, &has_entry, err) < 0)
 		return -1;

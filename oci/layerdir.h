@@ -8,6 +8,7 @@
 
 #include "oci/archive.h"
 #include "oci/store.h"
+#include "tracer/base/meta.h"
 
 /* What root sees of an entry. */
 struct layer_attributes {
@@ -20,6 +21,10 @@ struct layer_attributes {
 	const struct archive_xattr *xattrs;
 	unsigned xattr_count;
 };
+
+/* Of an inode as a table has it; the texts hang on ctx. */
+void layer_attributes_of(const void *ctx, struct meta *meta, const struct meta_entry *entry, const struct stat *real,
+			 struct layer_attributes *ret);
 
 struct layerdir;
 
@@ -39,8 +44,8 @@ int layerdir_file_stream(struct layerdir *d, const char *path, const struct laye
 			 ssize_t (*read)(void *arg, void *buffer, size_t size, struct error *err), void *arg,
 			 struct error *err);
 /*
- * The very inode dir_fd/name, of one name, which from now on is shared: its write bits go.  Where links do not
- * work it is copied.  *ret_is_shared says which.
+ * The very inode dir_fd/name, which from now on is shared: its write bits go, so it must not have other names
+ * that are not.  Where links do not work it is copied.  *ret_is_shared says which.
  */
 int layerdir_take(struct layerdir *d, const char *path, const struct layer_attributes *a, int dir_fd,
 		  const char *name, bool *ret_is_shared, struct error *err);

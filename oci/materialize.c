@@ -23,6 +23,7 @@ struct builder {
 	struct merged *merged;
 	struct meta *meta;
 	int root_fd;
+	unsigned first_layer; /* of those that are being put in */
 	/* Inodes of the layers that more than one name has: open addressing by (layer, ino). */
 	struct multiple {
 		uint64_t ino;
@@ -48,6 +49,8 @@ static void count_names(struct builder *b, const struct node *n)
 			count_names(b, child);
 			continue;
 		}
+		if (child->is_known)
+			continue;
 		if (2 * ++b->used > b->capacity) {
 			struct multiple *old = b->multiples;
 			uint64_t old_capacity = b->capacity;
@@ -107,6 +110,7 @@ static void note_made(struct builder *b, struct node *n, const struct stat *made
 	n->mtime_nsec = made->st_mtim.tv_nsec;
 	n->ctime_sec = made->st_ctim.tv_sec;
 	n->ctime_nsec = made->st_ctim.tv_nsec;
+	n->is_known = true;
 }
 
 static int set_mtime(int dir_fd, const struct node *n)
@@ -153,6 +157,7 @@ static int link_shared(struct builder *b, int dir_fd, struct node *n, struct err
 		n->has_entry = false;
 		n->mode = S_IFREG | (n->mode & 0777) | 0200;
 	}
+	n->is_known = true;
 	return 0;
 }
 
@@ -212,6 +217,8 @@ struct linking {
 
 static bool make_name(struct builder *b, int dir_fd, const struct node *n)
 {
+	if (n->is_known)
+		return true;
 	if (find_multiple(b, n->layer, n->ino)->names > 1)
 		return false;
 	if (n->kind == TREE_FILE)
@@ -219,12 +226,21 @@ static bool make_name(struct builder *b, int dir_fd, const struct node *n)
 	return n->kind == TREE_SYMLINK && symlinkat(n->target, dir_fd, n->name) == 0;
 }
 
+/* Is there anything to be made in this directory or below? */
+static bool has_unknown(const struct node *n)
+{
+	for (const struct node *child = n->children; child; child = child->next)
+		if (!child->is_known || has_unknown(child))
+			return true;
+	return false;
+}
+
 static int make_directories(struct linking *l, int fd, struct node *n, struct error *err)
 {
 	size_t files = 0;
 	for (struct node *child = n->children; child; child = child->next) {
 		if (child->kind != TREE_DIRECTORY && child->kind != TREE_IMPLIED) {
-			if (files++ % BATCH_FILES != 0)
+			if (child->is_known || files++ % BATCH_FILES != 0)
 				continue;
 			if (l->count == l->room) {
 				l->room = l->room ? 2 * l->room : 1024;
@@ -233,9 +249,10 @@ static int make_directories(struct linking *l, int fd, struct node *n, struct er
 			l->batches[l->count++] = (struct batch){ n, child };
 			continue;
 		}
-		if (mkdirat(fd, child->name, (child->mode & 0777) | 0700) < 0)
+		if (!child->is_made && mkdirat(fd, child->name, (child->mode & 0777) | 0700) < 0)
 			return fail(l->builder, child, errno, err);
-		if (!child->children)
+		child->is_made = true;
+		if (!child->children || !has_unknown(child))
 			continue;
 		CLEANUP_CLOSE int child_fd = openat(fd, child->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (child_fd < 0)
@@ -254,7 +271,7 @@ static void link_batch(struct linking *l, const struct batch *batch, char path[P
 	CLEANUP_CLOSE int fd = openat(b->root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	size_t files = 0;
 	for (struct node *child = batch->first; fd >= 0 && child && files < BATCH_FILES; child = child->next) {
-		if (child->kind == TREE_DIRECTORY || child->kind == TREE_IMPLIED)
+		if (child->is_known || child->kind == TREE_DIRECTORY || child->kind == TREE_IMPLIED)
 			continue;
 		files++;
 		child->is_made = make_name(b, fd, child);
@@ -289,49 +306,79 @@ static void link_all(struct linking *l)
 
 /* ---- all else, in order ---- */
 
+/* The directory's own time last: making its entries changed it. */
+static int complete_directory(struct builder *b, int fd, struct node *n, bool has_nodes, struct error *err)
+{
+	struct timespec times[2] = { { n->mtime_sec, n->mtime_nsec }, { n->mtime_sec, n->mtime_nsec } };
+	struct stat st;
+	if ((!n->is_known && fchmod(fd, (n->mode & 0777) | 0700) < 0) ||
+	    ((n->kind == TREE_DIRECTORY || n->is_known) && futimens(fd, times) < 0) || fstat(fd, &st) < 0)
+		return fail(b, n, errno, err);
+	if (n->is_known) {
+		n->ctime_sec = st.st_ctim.tv_sec;
+		n->ctime_nsec = st.st_ctim.tv_nsec;
+	} else {
+		note_made(b, n, &st);
+	}
+	if (has_nodes)
+		meta_mark_nodes(b->meta, &st);
+	return 0;
+}
+
 static int fill_directory(struct builder *b, int fd, struct node *n, struct error *err)
 {
-	bool has_nodes = false;
+	bool has_nodes = false, is_changed = !n->is_known;
 	for (struct node *child = n->children; child; child = child->next) {
 		if (child->kind != TREE_DIRECTORY && child->kind != TREE_IMPLIED) {
+			if (child->is_known)
+				continue;
+			is_changed = true;
 			if (make_entry(b, fd, child, err) < 0)
 				return -1;
+			child->is_made = true;
 			has_nodes |= S_ISCHR(child->mode) || S_ISBLK(child->mode);
 			continue;
 		}
+		is_changed |= !child->is_known;
+		if (child->is_known && !has_unknown(child))
+			continue;
 		CLEANUP_CLOSE int child_fd = openat(fd, child->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (child_fd < 0)
 			return fail(b, child, errno, err);
 		if (fill_directory(b, child_fd, child, err) < 0)
 			return -1;
 	}
-	/* The directory's own time last: making its entries changed it. */
-	struct timespec times[2] = { { n->mtime_sec, n->mtime_nsec }, { n->mtime_sec, n->mtime_nsec } };
-	struct stat st;
-	if ((n->kind == TREE_DIRECTORY && futimens(fd, times) < 0) || fstat(fd, &st) < 0)
-		return fail(b, n, errno, err);
-	note_made(b, n, &st);
-	if (has_nodes)
-		meta_mark_nodes(b->meta, &st);
-	return 0;
+	return is_changed ? complete_directory(b, fd, n, has_nodes, err) : 0;
 }
 
 /* Link counts of files made by linking change their ctime: what base remembers is the end. */
-static int note_link_times(struct builder *b, struct node *n)
+static void note_link_times(struct builder *b, struct node *n)
 {
 	for (struct node *child = n->children; child; child = child->next) {
-		if (child->kind == TREE_DIRECTORY || child->kind == TREE_IMPLIED) {
-			note_link_times(b, child);
-			continue;
-		}
 		struct stat st;
-		if (!child->is_private || !nodes_path(child, b->path, sizeof(b->path)) ||
-		    fstatat(b->root_fd, b->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		child->ctime_sec = st.st_ctim.tv_sec;
-		child->ctime_nsec = st.st_ctim.tv_nsec;
+		if (child->kind == TREE_DIRECTORY || child->kind == TREE_IMPLIED)
+			note_link_times(b, child);
+		else if (child->is_private && child->layer >= b->first_layer &&
+			 nodes_path(child, b->path, sizeof(b->path)) &&
+			 fstatat(b->root_fd, b->path, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+			child->ctime_sec = st.st_ctim.tv_sec;
+			child->ctime_nsec = st.st_ctim.tv_nsec;
+		}
 	}
-	return 0;
+}
+
+void materialize_removal(int root_fd, const struct node *n, struct meta *meta)
+{
+	char path[PATH_ROOM];
+	struct stat st;
+	for (const struct node *child = n->children; child; child = child->next)
+		materialize_removal(root_fd, child, meta);
+	if (!n->is_made || !nodes_path(n, path, sizeof(path)) || fstatat(root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	/* The inode of a layer goes on, and with it what the table says of it. */
+	if (S_ISDIR(st.st_mode) || (n->is_private && st.st_nlink == 1))
+		meta_drop(meta, st.st_dev, st.st_ino);
+	unlinkat(root_fd, path, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0);
 }
 
 /*
@@ -358,9 +405,11 @@ int materialize(struct merged *merged, const char *root, struct meta *meta, stru
 	b->multiples = mem_array(b, struct multiple, b->capacity);
 	count_names(b, top);
 	CLEANUP_CLOSE int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fchmod(fd, (top->mode & 0777) | 0700) < 0)
-		return error_set(err, errno, "cannot make '%s'", root);
+	if (fd < 0)
+		return error_set(err, errno, "cannot open '%s'", root);
 	b->root_fd = fd;
+	b->first_layer = top->is_made ? merged->layer_count - 1 : 0;
+	top->is_made = true;
 	struct linking linking = { .builder = b };
 	if (make_directories(&linking, fd, top, err) < 0)
 		return -1;

@@ -6,9 +6,13 @@
 #include "oci/merge.h"
 
 /*
- * Make `root` (which does not exist) with directories of its own and hard links into the layers, and
- * record in `meta` what root sees; the tree's nodes get the inodes and times that were made.
+ * Make in `root`, an existing directory, what the tree has and the root has not: directories of its own, hard
+ * links into the layers.  What root sees is recorded in `meta`; nodes get the inodes and times that were made,
+ * and are known.  Nodes that are known already are left alone, so that a tree with one more layer costs what
+ * that layer has.
  */
 int materialize(struct merged *merged, const char *root, struct meta *meta, struct error *err);
+/* Take a node, and all below it, out of a root that was made. */
+void materialize_removal(int root_fd, const struct node *n, struct meta *meta);
 
 #endif

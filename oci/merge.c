@@ -14,9 +14,17 @@
 enum { LINK_LIMIT = 40, PATH_ROOM = 65536, TREE_MAX_BYTES = 1 << 30 };
 
 struct merger {
+	struct merged *merged;
 	struct nodes *tree;
 	unsigned layer;
 };
+
+static void remove_node(struct merger *m, struct node *n)
+{
+	if (m->merged->removing)
+		m->merged->removing(m->merged->arg, n);
+	nodes_remove(m->tree, n);
+}
 
 static bool is_directory(const struct node *n)
 {
@@ -77,7 +85,7 @@ static struct node *find_parent(struct merger *m, char rest[PATH_ROOM], const ch
 		if (child && !is_directory(child)) {
 			if (!makes)
 				return NULL;
-			nodes_remove(m->tree, child);
+			remove_node(m, child);
 			child = NULL;
 		}
 		if (!child && !makes)
@@ -90,6 +98,7 @@ static struct node *find_parent(struct merger *m, char rest[PATH_ROOM], const ch
 static void fill(struct merger *m, struct node *n, const struct tree_record *r)
 {
 	n->kind = r->kind;
+	n->is_known = false;
 	n->has_entry = r->has_entry;
 	n->layer = m->layer;
 	n->source = nodes_strdup(m->tree, r->path);
@@ -115,7 +124,7 @@ static void link_lower(struct merger *m, struct node *parent, const char *name, 
 	if (old == target)
 		return;
 	if (old)
-		nodes_remove(m->tree, old);
+		remove_node(m, old);
 	struct node *n = nodes_add(m->tree, parent, name, strlen(name));
 	struct node kept = *n;
 	*n = copy;
@@ -134,10 +143,10 @@ static void remove_lower(struct merger *m, const struct tree_record *r)
 	struct node *n = parent ? *last ? nodes_child(m->tree, parent, last, strlen(last)) : parent : NULL;
 	if (!n)
 		return;
-	if (r->kind == TREE_OPAQUE)
-		nodes_remove_children(m->tree, n);
-	else if (n->parent)
-		nodes_remove(m->tree, n);
+	if (r->kind != TREE_OPAQUE && n->parent)
+		remove_node(m, n);
+	while (r->kind == TREE_OPAQUE && n->children)
+		remove_node(m, n->children);
 }
 
 static int add(struct merger *m, const struct tree_record *r, struct error *err)
@@ -149,6 +158,7 @@ static int add(struct merger *m, const struct tree_record *r, struct error *err)
 		return error_set(err, ELOOP, "cannot merge '%s'", r->path);
 	struct node *old = *last ? nodes_child(m->tree, parent, last, strlen(last)) : parent;
 	if (r->kind == TREE_LOWER_LINK) {
+		m->merged->has_lower_links = true;
 		link_lower(m, parent, last, r);
 		return 0;
 	}
@@ -163,7 +173,7 @@ static int add(struct merger *m, const struct tree_record *r, struct error *err)
 		return 0;
 	}
 	if (old)
-		nodes_remove(m->tree, old);
+		remove_node(m, old);
 	fill(m, nodes_add(m->tree, parent, last, strlen(last)), r);
 	return 0;
 }
@@ -197,35 +207,52 @@ static int close_merged(struct merged *merged)
 	return 0;
 }
 
+struct merged *merge_begin(const void *ctx)
+{
+	struct merged *merged = mem_new(ctx, struct merged);
+	merged->tree = nodes_new(merged);
+	merged->layers = mem_array(merged, struct merged_layer, 1);
+	talloc_set_destructor(merged, close_merged);
+	return merged;
+}
+
+int merge_add_source(struct merged *merged, const struct store *s, const char *folder, struct error *err)
+{
+	CLEANUP_TALLOC char *dir = mem_printf(NULL, "%s/%s", store_root(s), folder);
+	CLEANUP_TALLOC char *fs = mem_printf(NULL, "%s/fs", dir), *table = mem_printf(NULL, "%s/meta", dir);
+	struct merged_layer layer = { .fs_fd = -1 };
+	struct stat st;
+	CLEANUP_CLOSE int fd = open(fs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_set(err, errno, "cannot open layer '%s'", fs);
+	layer.dev = st.st_dev;
+	if (meta_open(merged, table, st.st_dev, META_SHARED_LAYERS, &layer.meta, err) < 0)
+		return -1;
+	layer.fs_fd = io_take_fd(&fd);
+	merged->layers = mem_grow(merged, merged->layers, struct merged_layer, merged->layer_count + 1);
+	merged->layers[merged->layer_count++] = layer;
+	return 0;
+}
+
+int merge_add(struct merged *merged, const struct store *s, const char *folder, struct error *err)
+{
+	struct merger m = { .merged = merged, .tree = merged->tree, .layer = merged->layer_count };
+	CLEANUP_TALLOC char *dir = mem_printf(NULL, "%s/%s", store_root(s), folder);
+	merged->has_lower_links = false;
+	return merge_add_source(merged, s, folder, err) < 0 ? -1 : merge_layer(&m, dir, err);
+}
+
 int merge_image(const void *ctx, const struct store *s, const struct image *image, struct merged **ret,
 		struct error *err)
 {
-	struct merged *merged = mem_new(ctx, struct merged);
-	struct merger m = { .tree = nodes_new(merged) };
-	merged->tree = m.tree;
-	merged->layers = mem_array(merged, struct merged_layer, image->layer_count);
-	talloc_set_destructor(merged, close_merged);
+	struct merged *merged = merge_begin(ctx);
 	for (unsigned i = 0; i < image->layer_count; i++) {
-		struct merged_layer *layer = &merged->layers[i];
-		struct stat st;
-		char *dir = mem_printf(merged, "%s/layers/%s", store_root(s), digest_hex(image->diff_ids[i]));
-		char *fs = mem_printf(merged, "%s/fs", dir);
-		layer->fs_fd = open(fs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		merged->layer_count = i + 1;
-		if (layer->fs_fd < 0 || fstat(layer->fs_fd, &st) < 0) {
-			error_set(err, errno, "cannot open layer '%s'", fs);
-			goto failed;
+		CLEANUP_TALLOC char *folder = mem_printf(NULL, "layers/%s", digest_hex(image->diff_ids[i]));
+		if (merge_add(merged, s, folder, err) < 0) {
+			talloc_free(merged);
+			return -1;
 		}
-		layer->dev = st.st_dev;
-		m.layer = i;
-		if (meta_open(merged, mem_printf(merged, "%s/meta", dir), st.st_dev, META_SHARED_LAYERS, &layer->meta,
-			      err) < 0 ||
-		    merge_layer(&m, dir, err) < 0)
-			goto failed;
 	}
 	*ret = merged;
 	return 0;
-failed:
-	talloc_free(merged);
-	return -1;
 }

@@ -17,7 +17,8 @@ struct node {
 	bool has_entry;      /* a metadata table knows the inode */
 	bool is_private;     /* a file of the container's own, not a link into a layer */
 	bool is_seen;        /* by a walk */
-	bool is_made;        /* while a tree is made: its name is there */
+	bool is_made;        /* the root directory has the name */
+	bool is_known;       /* and it is complete there: what follows is what the root has, as root sees it */
 	unsigned layer;      /* which layer it comes from */
 	const char *source;  /* its path in that layer */
 	const char *target;  /* of a symlink */

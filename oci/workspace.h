@@ -13,6 +13,7 @@
 
 struct workspace;
 
+/* The chain is copied.  Freeing a workspace removes its root, in the background when that takes long. */
 int workspace_open(const void *ctx, struct store *s, const struct chain *chain, struct workspace **ret,
 		   struct error *err);
 /* Put one more layer on top: merged into the tree, and into the root when that is there. */
@@ -20,15 +21,17 @@ int workspace_push(struct workspace *w, const char *snapshot_id, struct error *e
 const struct chain *workspace_chain(const struct workspace *w);
 
 /* ---- looking, without a root ---- */
-struct nodes *workspace_tree(struct workspace *w);
+/* The merged tree, made at the first look; NULL with the sentence. */
+struct nodes *workspace_tree(struct workspace *w, struct error *err);
 /*
  * The node at a guest path, symlinks followed inside the root (the last one when follows_last); NULL: none,
- * *ret_number (may be NULL) says ENOENT, ENOTDIR or ELOOP.
+ * *ret_number (may be NULL) says ENOENT, ENOTDIR or ELOOP, or EIO when there is no tree to look at: call
+ * workspace_tree first for the sentence.
  */
 struct node *workspace_find(struct workspace *w, const char *guest_path, bool follows_last, int *ret_number);
 /*
  * The guest path without symlinks, relative and without leading slash, on ctx; components that are not there
- * stay as they are.  NULL: ELOOP.
+ * stay as they are.  NULL: ELOOP, or no tree.
  */
 char *workspace_resolve(const void *ctx, struct workspace *w, const char *guest_path, bool follows_last);
 /* What root sees of it; attribute texts hang on ctx. */
@@ -46,11 +49,10 @@ struct workspace_root {
 /* Make the root unless it is there. */
 int workspace_make_root(struct workspace *w, struct workspace_root *ret, struct error *err);
 /*
- * What changed in the root since it was made or last taken: a snapshot on top of the chain.  *ret_id NULL when
- * nothing did (then nothing was pushed).  `ignored`: guest paths that are no changes (mount points), may be NULL.
+ * What changed in the root since it was made or last taken: a snapshot, put on top of the chain; an empty one when
+ * nothing did.  Nothing may run in the root.
  */
-int workspace_take(const void *ctx, struct workspace *w, const struct strlist *ignored, char **ret_id,
-		   struct error *err);
+int workspace_take(const void *ctx, struct workspace *w, char **ret_id, struct error *err);
 /* Forget what was done in the root since then, by dropping the root. */
 void workspace_drop_root(struct workspace *w);
 
