@@ -30,7 +30,7 @@ struct event {
 	const char *command; /* of STARTED: the whole instruction */
 	unsigned line;      /* of STARTED: in the Dockerfile, 0: none */
 	int stream;         /* of LOG: 1 or 2 */
-	const char *text;   /* of LOG, WARNING; the error of a failed DONE; NULL for none */
+	const char *text;   /* of LOG, WARNING; the error of a failed DONE, NULL: it was cancelled */
 	size_t size;        /* of LOG's text, which may hold any bytes */
 	bool is_cached, has_failed;
 	int64_t current_bytes, total_bytes; /* of STATUS; total 0: unknown */
