@@ -41,7 +41,7 @@ check-differential: all build/differential
 .PHONY: check-differential
 
 # Fuzzers run their corpus as a plain test everywhere; with clang they go on from there.
-build/fuzz/%: tests/fuzz/%.c $(BASE_SRC) $(OCI_SRC)
+build/fuzz/%: tests/fuzz/%.c $(BASE_SRC) $(OCI_SRC) $(wildcard builder/dockerfile/*.c)
 	@mkdir -p $(@D)
 	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 		-DFAKEBUILD_VERSION='"$(VERSION)"' -I. $(PKG_CFLAGS) -o $@ $^ $(LIBS)
