@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns which way a build is shown; the ways are plain.c and rawjson.c, and none for quiet. */
+/* Owns which way a build is shown; the ways are plain.c, tty.c and rawjson.c, and none for quiet. */
 #include "builder/build/display.h"
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@ static const struct face face_quiet;
 
 static const struct face *const faces[] = {
 	[DISPLAY_PLAIN] = &face_plain,
-	[DISPLAY_TTY] = &face_plain,
+	[DISPLAY_TTY] = &face_tty,
 	[DISPLAY_RAWJSON] = &face_rawjson,
 	[DISPLAY_QUIET] = &face_quiet,
 };

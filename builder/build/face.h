@@ -24,6 +24,6 @@ struct display {
 	void *own; /* the face's */
 };
 
-extern const struct face face_plain, face_rawjson;
+extern const struct face face_plain, face_tty, face_rawjson;
 
 #endif
