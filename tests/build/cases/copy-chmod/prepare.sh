@@ -1,0 +1,1 @@
+echo x >x; chmod 755 x; ln -s f l

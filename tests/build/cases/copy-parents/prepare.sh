@@ -1,0 +1,1 @@
+chmod 700 a/b; chmod 750 a
