@@ -212,3 +212,18 @@ int snapshot_make(const void *ctx, struct store *s, const struct diff_root *root
 		return -1;
 	return layerdir_finish(ctx, t->layer, ret_id, err);
 }
+
+int64_t snapshot_bytes(const struct store *s, const char *folder)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	char *path = mem_printf(scratch, "%s/%s/tree", store_root(s), folder), *bytes;
+	struct tree_record r;
+	int64_t sum = 0;
+	size_t size, at = 0;
+	bool is_damaged;
+	if (io_read_file(scratch, AT_FDCWD, path, (size_t)1 << 30, &bytes, &size, NULL) < 0)
+		return 0;
+	while (tree_next(bytes, size, &at, &r, &is_damaged))
+		sum += r.kind == TREE_FILE ? r.size_bytes : 0;
+	return sum;
+}

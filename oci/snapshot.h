@@ -18,4 +18,7 @@ enum snapshot_how {
 int snapshot_make(const void *ctx, struct store *s, const struct diff_root *root, const struct change *changes,
 		  unsigned count, enum snapshot_how how, char **ret_id, struct error *err);
 
+/* The bytes of the files of a layer's folder (relative to the store's root); 0 when it cannot be read. */
+int64_t snapshot_bytes(const struct store *s, const char *folder);
+
 #endif
