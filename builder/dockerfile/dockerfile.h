@@ -22,6 +22,7 @@ enum instruction_kind {
 	INSTRUCTION_COUNT
 };
 
+/* Of RUN in the order of their names; of COPY and ADD those that are sources: files of that name. */
 struct heredoc {
 	char *name;    /* the delimiter, quotes taken away */
 	char *content; /* tabs stripped when "<<-" said so; ends with a newline unless empty */
@@ -32,6 +33,7 @@ struct heredoc {
 /* ENV, LABEL, ARG.  Of "ARG x" value is NULL. */
 struct pair {
 	char *key, *value;
+	bool is_legacy; /* "ENV key value", without "=" */
 };
 
 enum mount_type { MOUNT_BIND, MOUNT_CACHE, MOUNT_TMPFS, MOUNT_SECRET, MOUNT_SSH };
@@ -65,16 +67,20 @@ struct healthcheck {
 struct instruction {
 	enum instruction_kind kind;
 	const char *name;         /* upper case; static */
-	unsigned line, last_line; /* from 1 */
+	char *keyword;            /* the name as written */
+	unsigned line, last_line; /* from 1; 0 of instruction_parse */
+	struct strlist *comments; /* of the lines above, without "#"; never NULL */
 	/* As written with continuations joined and comments left out: BuildKit's `Original`. */
 	char *original;
 	/* Of RUN, CMD, ENTRYPOINT, HEALTHCHECK CMD: the JSON form; then `words` are its strings. */
 	bool is_exec_form;
+	/* Of RUN: the whole text is the name of the one heredoc, whose content is what is to run. */
+	bool is_script;
 	/*
 	 * RUN, CMD, ENTRYPOINT, HEALTHCHECK: exec form words, or one text for the shell ("" is not there: RUN
 	 * with only heredocs has the text that names them).  COPY, ADD: sources without heredocs, then the
-	 * destination last.  EXPOSE, VOLUME, SHELL: the words.  USER, WORKDIR, STOPSIGNAL, MAINTAINER: one.
-	 * ONBUILD: the trigger's text.
+	 * destination last.  EXPOSE (sorted), VOLUME, SHELL: the words.  USER, WORKDIR, STOPSIGNAL,
+	 * MAINTAINER: one.  ONBUILD: the trigger's text with its heredocs.  HEALTHCHECK NONE: none.
 	 */
 	struct strlist *words;
 	struct heredoc *heredocs;
@@ -85,6 +91,7 @@ struct instruction {
 	struct run_mount *mounts; /* in order */
 	unsigned mount_count;
 	char *network, *security; /* of RUN; NULL: not given */
+	struct strlist *devices;  /* RUN --device=, as written; never NULL */
 	struct healthcheck health;
 	struct instruction *trigger; /* of ONBUILD */
 };
@@ -94,6 +101,8 @@ struct stage {
 	char *base, *platform; /* as written, with variables; platform NULL: none */
 	unsigned index, line, last_line;
 	char *original; /* the FROM instruction */
+	char *keyword;  /* "FROM" as written */
+	struct strlist *comments; /* as of an instruction */
 	struct instruction **instructions; /* without the FROM */
 	unsigned count;
 };
@@ -106,10 +115,10 @@ struct dockerfile_warning {
 
 struct dockerfile {
 	char *name;  /* as messages show it: "Dockerfile" */
-	char **lines; /* of the text, for excerpts; line_count of them */
+	char **lines; /* between newlines, for excerpts: the last is empty when the text ends with one */
 	unsigned line_count;
 	char escape; /* '\\' or '`' */
-	char *syntax, *check; /* directives, NULL: none */
+	char *syntax, *check; /* directives up to their first blank, NULL: none */
 	struct instruction **global_args; /* ARG before the first FROM */
 	unsigned global_arg_count;
 	struct stage *stages;
@@ -121,12 +130,19 @@ struct dockerfile {
 /*
  * Read a Dockerfile.  Fails with "Dockerfile:3: RNU: unknown instruction (did you mean RUN?)": name, line,
  * instruction, what is wrong.  ret_line may be NULL; on failure it is the line, 0 when none is at fault.
+ * An ONBUILD trigger that is no instruction is refused here, not when it fires.
  */
 int dockerfile_parse(const void *ctx, const char *name, const char *text, size_t size, struct dockerfile **ret,
 		     unsigned *ret_line, struct error *err);
-/* One instruction without heredocs' terminator trouble: an ONBUILD trigger of a base image, a --change. */
+/*
+ * One instruction, with the bodies of its heredocs below it: an ONBUILD trigger of a base image, a --change.
+ * Fails with "RUN: what is wrong"; FROM and more than one instruction are refused.
+ */
 int instruction_parse(const void *ctx, const char *text, char escape, struct instruction **ret, struct error *err);
-/* The lines around [line, last_line], the faulty ones marked ">>>", as docker build prints them; on ctx. */
+/*
+ * The lines around [line, last_line], the faulty ones marked ">>>", as docker build prints them; on ctx.  Empty
+ * when there is no such line.
+ */
 char *dockerfile_excerpt(const void *ctx, const struct dockerfile *file, unsigned line, unsigned last_line);
 /* The same of a text that could not be parsed. */
 char *dockerfile_excerpt_text(const void *ctx, const char *name, const char *text, size_t size, unsigned line);
