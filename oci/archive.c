@@ -275,6 +275,8 @@ int archive_writer_open_sink(const void *ctx, archive_sink sink, void *arg, stru
 	w->entry = mem_must(archive_entry_new());
 	talloc_set_destructor(w, close_writer);
 	archive_write_set_format_pax_restricted(w->tar);
+	/* Attributes by the one name that all others write; libarchive before 3.3 writes its own beside it. */
+	archive_write_set_format_option(w->tar, NULL, "xattrheader", "SCHILY");
 	archive_write_set_bytes_per_block(w->tar, 64 * 1024);
 	archive_write_set_bytes_in_last_block(w->tar, 512);
 	if (archive_write_open(w->tar, w, NULL, write_out, NULL) != ARCHIVE_OK) {

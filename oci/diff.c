@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns finding what changed in a container; writing it is layerfile.c's. */
+/* Owns finding what changed in a container; writing it is layertar.c's. */
 #include "oci/diff.h"
 
 #include <dirent.h>
