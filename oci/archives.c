@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "oci/archive.h"
+#include "oci/chain.h"
 #include "oci/json.h"
 #include "oci/layer.h"
 #include "oci/reference.h"
@@ -378,8 +379,10 @@ static int save_one(struct store *s, struct saving *v, const struct image *image
 		       0;
 }
 
-static int save_named(struct store *s, struct saving *v, const char *name, struct error *err)
+static int save_named(struct store *s, struct saving *v, const char *name, bool is_oci, struct error *err)
 {
+	static const struct layer_format gzip = { .compression = COMPRESSION_GZIP },
+					 plain = { .compression = COMPRESSION_NONE };
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct image *image;
 	struct reference *ref = NULL;
@@ -387,6 +390,8 @@ static int save_named(struct store *s, struct saving *v, const char *name, struc
 		return -1;
 	if (!image)
 		return error_set(err, 0, "no such image: %s", name);
+	if (image_export(scratch, s, image, is_oci ? &gzip : &plain, &image, err) < 0)
+		return -1;
 	if (digest_is_valid(name) || (!strchr(name, '/') && !strchr(name, ':')) ||
 	    reference_parse(scratch, name, &ref, NULL) < 0)
 		ref = NULL;
@@ -424,7 +429,7 @@ int transport_save(struct store *s, char *const *names, unsigned count, int fd, 
 	if (begin_saving(scratch, &v, fd, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < count; i++)
-		if (save_named(s, &v, names[i], err) < 0)
+		if (save_named(s, &v, names[i], is_oci, err) < 0)
 			return -1;
 	return end_saving(scratch, &v, is_oci, err);
 }

@@ -7,6 +7,7 @@
 #define FAKEBUILD_OCI_CHAIN_H
 
 #include "oci/archive.h"
+#include "oci/compress.h"
 #include "oci/store.h"
 
 struct chain_layer {
@@ -28,7 +29,6 @@ struct chain *chain_copy(const void *ctx, const struct chain *chain);
 void chain_push(struct chain *chain, const char *snapshot_id);
 
 /* How layers leave the store. */
-enum compression { COMPRESSION_GZIP, COMPRESSION_ZSTD, COMPRESSION_NONE };
 struct layer_format {
 	enum compression compression;
 	int level;           /* 0: the format's default */
@@ -43,6 +43,15 @@ struct layer_format {
  */
 int chain_export(const void *ctx, struct store *s, struct chain *chain, const struct layer_format *format,
 		 struct descriptor **ret_layers, char ***ret_diff_ids, struct error *err);
+/*
+ * The image with its layers as they leave: those that the store has plain are compressed, and the manifest names
+ * them so.  The same image when nothing had to be; its manifest is in the store in either case.
+ */
+int image_export(const void *ctx, struct store *s, const struct image *image, const struct layer_format *format,
+		 struct image **ret, struct error *err);
+/* The media type of a layer of this form; for another one's type what it would be by Docker's or OCI's names. */
+const char *layer_media_type(enum compression c, bool is_docker);
+const char *layer_media_type_like(const char *media_type, bool is_docker);
 /* The tar of one layer's folder, as containerd would write it, to a sink. */
 int layer_write_tar(struct store *s, const char *folder, const struct layer_format *format, archive_sink sink,
 		    void *arg, struct error *err);

@@ -14,11 +14,13 @@
 #include <unistd.h>
 
 #include "oci/base.h"
+#include "oci/chain.h"
 #include "oci/diff.h"
 #include "oci/json.h"
 #include "oci/layer.h"
 #include "oci/materialize.h"
 #include "oci/merge.h"
+#include "oci/snapshot.h"
 #include "oci/store_private.h"
 #include "tracer/base/io.h"
 #include "tracer/base/text.h"
@@ -345,19 +347,30 @@ int container_diff(const void *ctx, const struct container *c, struct change **r
 int container_make_layer(const void *ctx, struct store *s, const struct container *c, struct descriptor *ret,
 			 char **ret_diff_id, bool *ret_is_empty, struct error *err)
 {
-	CLEANUP_TALLOC struct meta *meta = NULL;
-	CLEANUP_TALLOC struct layer_maker *maker = NULL;
-	CLEANUP_TALLOC struct change *changes = NULL;
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	static const struct layer_format plain = { .compression = COMPRESSION_NONE };
+	struct diff_root root = { .root = c->root };
+	struct descriptor *layers;
+	struct change *changes;
+	char *id, **diff_ids;
 	unsigned count;
-	if (container_open_meta(NULL, c, &meta, err) < 0 || diff_container(NULL, c, meta, &changes, &count, err) < 0)
+	if (container_open_meta(scratch, c, &root.meta, err) < 0 ||
+	    diff_container(scratch, c, root.meta, &changes, &count, err) < 0)
 		return -1;
 	*ret_is_empty = count == 0;
 	if (count == 0)
 		return 0;
-	if (layer_maker_open(NULL, s, &maker, err) < 0 ||
-	    diff_write(c, meta, changes, count, layer_maker_write, maker, err) < 0)
+	/* It may go on running, and go on being compared with what it was made from. */
+	if (snapshot_make(scratch, s, &root, changes, count, SNAPSHOT_COPIES, &id, err) < 0)
 		return -1;
-	return layer_maker_finish(ctx, maker, ret, ret_diff_id, err);
+	struct chain *chain = mem_new(scratch, struct chain);
+	chain_push(chain, id);
+	if (chain_export(scratch, s, chain, &plain, &layers, &diff_ids, err) < 0)
+		return -1;
+	*ret = (struct descriptor){ .media_type = mem_strdup(ctx, layers->media_type),
+				    .digest = mem_strdup(ctx, layers->digest), .size_bytes = layers->size_bytes };
+	*ret_diff_id = mem_strdup(ctx, diff_ids[0]);
+	return 0;
 }
 
 int container_commit(const void *ctx, struct store *s, const struct container *c, const char *name,

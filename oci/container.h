@@ -57,7 +57,7 @@ struct change {
 };
 int container_diff(const void *ctx, const struct container *c, struct change **ret, unsigned *ret_count,
 		   struct error *err);
-/* The layer of its changes: blob, unpacked layer (by links), descriptor, diffID; no change: *ret_is_empty. */
+/* The layer of its changes: snapshot, its plain tar as a blob, descriptor, diffID; no change: *ret_is_empty. */
 int container_make_layer(const void *ctx, struct store *s, const struct container *c,
 			 struct descriptor *ret, char **ret_diff_id, bool *ret_is_empty,
 			 struct error *err);

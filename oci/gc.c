@@ -9,12 +9,16 @@
 #include <unistd.h>
 
 #include "oci/container.h"
+#include "oci/json.h"
 #include "oci/store_private.h"
 #include "tracer/base/io.h"
+#include "tracer/base/text.h"
+
+enum { NOTE_MAX_BYTES = 1 << 20 };
 
 struct sweep {
 	struct store *store;
-	struct strlist *blobs, *layers; /* hex digits of what is needed, sorted */
+	struct strlist *blobs, *layers, *snapshots, *compressed; /* names of what is needed */
 	bool is_dry_run;
 	struct gc_result result;
 };
@@ -61,10 +65,94 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static void sort(struct strlist *list)
+{
+	qsort(list->items, list->count, sizeof(char *), by_text);
+}
+
 static bool is_needed(const struct strlist *sorted, const char *name)
 {
 	return bsearch(&name, sorted->items, sorted->count, sizeof(char *), by_text) != NULL;
 }
+
+/* ---- what is needed with the layers ---- */
+
+static struct strlist *names_in(const void *ctx, const struct store *s, const char *folder)
+{
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/%s", s->root, folder);
+	struct strlist *list = strlist_new(ctx);
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			strlist_add(list, entry->d_name);
+	if (dir)
+		closedir(dir);
+	return list;
+}
+
+/* The member of a note, a JSON file of the store; NULL: it has none. */
+static char *read_note(const void *ctx, const struct store *s, const char *folder, const char *name, const char *member)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	char *path = mem_printf(scratch, "%s/%s/%s", s->root, folder, name), *text;
+	struct json *root;
+	if (io_read_file(scratch, AT_FDCWD, path, NOTE_MAX_BYTES, &text, NULL, NULL) < 0 ||
+	    json_parse(scratch, text, path, &root, NULL) < 0)
+		return NULL;
+	const char *value = json_get_string(root, member);
+	return value ? mem_strdup(ctx, value) : NULL;
+}
+
+/* The snapshot that layers/<name> is a link to; NULL: it is a folder of its own. */
+static char *snapshot_of(const void *ctx, const struct store *s, const char *name)
+{
+	static const char before[] = "../snapshots/";
+	char target[256];
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/layers/%s", s->root, name);
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+	target[n < 0 ? 0 : n] = '\0';
+	return text_starts(target, before) ? mem_strdup(ctx, target + strlen(before)) : NULL;
+}
+
+/* Snapshots of needed layers and of build steps; the links to these, and what was compressed of either. */
+static void mark_companions(struct sweep *w)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct strlist *steps = names_in(scratch, w->store, "cache/steps"), *layers = names_in(scratch, w->store, "layers"),
+		       *compressed = names_in(scratch, w->store, "cache/compressed");
+	sort(w->layers);
+	for (size_t i = 0; i < steps->count; i++) {
+		char *id = read_note(scratch, w->store, "cache/steps", steps->items[i], "snapshot");
+		if (id)
+			strlist_add(w->snapshots, id);
+	}
+	for (size_t i = 0; i < layers->count; i++) {
+		char *id = snapshot_of(scratch, w->store, layers->items[i]);
+		if (id && is_needed(w->layers, layers->items[i]))
+			strlist_add(w->snapshots, id);
+	}
+	sort(w->snapshots);
+	for (size_t i = 0; i < layers->count; i++) {
+		char *id = snapshot_of(scratch, w->store, layers->items[i]);
+		if (id && is_needed(w->snapshots, id))
+			strlist_add(w->layers, layers->items[i]);
+	}
+	sort(w->layers);
+	for (size_t i = 0; i < compressed->count; i++) {
+		const char *name = compressed->items[i];
+		char *hex = mem_strndup(scratch, name, strcspn(name, "."));
+		char *digest = read_note(scratch, w->store, "cache/compressed", name, "digest");
+		if (!digest || !digest_is_valid(digest) || !is_needed(w->layers, hex))
+			continue;
+		strlist_add(w->compressed, name);
+		strlist_add(w->blobs, digest_hex(digest));
+	}
+	sort(w->compressed);
+	sort(w->blobs);
+}
+
+/* ---- removing ---- */
 
 static uint64_t tree_bytes(int dir_fd, const char *name)
 {
@@ -93,8 +181,10 @@ static void sweep_folder(struct sweep *w, const char *folder, const struct strli
 	while (dir && (entry = readdir(dir))) {
 		if (entry->d_name[0] == '.' || (needed && is_needed(needed, entry->d_name)))
 			continue;
+		struct stat st;
 		w->result.bytes += tree_bytes(dirfd(dir), entry->d_name);
-		if (count)
+		/* A link to a snapshot is not one more layer. */
+		if (count && fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(st.st_mode))
 			++*count;
 		if (!w->is_dry_run)
 			io_remove_tree(dirfd(dir), entry->d_name);
@@ -111,6 +201,8 @@ int store_gc(struct store *s, bool is_dry_run, struct gc_result *ret, struct err
 	w->is_dry_run = is_dry_run;
 	w->blobs = strlist_new(w);
 	w->layers = strlist_new(w);
+	w->snapshots = strlist_new(w);
+	w->compressed = strlist_new(w);
 	store_let_go(s);
 	CLEANUP_CLOSE int lock = io_lock(AT_FDCWD, path, IO_LOCK_EXCLUSIVE | IO_LOCK_NONBLOCKING);
 	if (lock < 0)
@@ -119,10 +211,11 @@ int store_gc(struct store *s, bool is_dry_run, struct gc_result *ret, struct err
 	unsigned left_overs;
 	if (container_remove_left_overs(s, is_dry_run, &left_overs, err) < 0 || mark_all(w, err) < 0)
 		return -1;
-	qsort(w->blobs->items, w->blobs->count, sizeof(char *), by_text);
-	qsort(w->layers->items, w->layers->count, sizeof(char *), by_text);
+	mark_companions(w);
 	sweep_folder(w, "blobs/sha256", w->blobs, &w->result.blobs);
 	sweep_folder(w, "layers", w->layers, &w->result.layers);
+	sweep_folder(w, "snapshots", w->snapshots, &w->result.layers);
+	sweep_folder(w, "cache/compressed", w->compressed, NULL);
 	sweep_folder(w, "cache/partial", NULL, NULL);
 	/* Patched copies of libraries: a run that misses one makes it again, or does without. */
 	sweep_folder(w, "cache/code", NULL, NULL);

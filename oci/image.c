@@ -18,7 +18,7 @@ enum { LAYERS_MAX = 4096 };
 
 static const char *const layer_types[] = {
 	MEDIA_OCI_LAYER, MEDIA_OCI_LAYER_GZIP, MEDIA_OCI_LAYER_ZSTD, MEDIA_DOCKER_LAYER_GZIP,
-	"application/vnd.docker.image.rootfs.diff.tar", "application/vnd.docker.image.rootfs.diff.tar.zstd",
+	MEDIA_DOCKER_LAYER, MEDIA_DOCKER_LAYER_ZSTD,
 	/* Base layers that registries may not redistribute: taken when the registry has them all the same. */
 	"application/vnd.oci.image.layer.nondistributable.v1.tar",
 	"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
@@ -588,9 +588,30 @@ char *image_make_manifest(const void *ctx, const struct descriptor *config, cons
 		char gzip[] = MEDIA_OCI_LAYER_GZIP, plain[] = MEDIA_OCI_LAYER;
 		if (strcmp(layer.media_type, MEDIA_DOCKER_LAYER_GZIP) == 0)
 			layer.media_type = gzip;
-		else if (strcmp(layer.media_type, "application/vnd.docker.image.rootfs.diff.tar") == 0)
+		else if (strcmp(layer.media_type, MEDIA_DOCKER_LAYER) == 0)
 			layer.media_type = plain;
 		json_append(list, descriptor_json(root, &layer));
+	}
+	json_set(root, "layers", list);
+	return json_dump(ctx, root);
+}
+
+char *image_with_layers(const void *ctx, const char *manifest_json, const struct descriptor *layers,
+			unsigned layer_count)
+{
+	struct json *root;
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	if (json_parse(scratch, manifest_json, "the manifest", &root, NULL) < 0)
+		return NULL;
+	struct json *old = json_get(root, "layers"), *list = json_new_array(scratch);
+	if (json_length(old) != layer_count)
+		return NULL;
+	for (unsigned i = 0; i < layer_count; i++) {
+		struct json *entry = json_clone(scratch, json_at(old, i));
+		json_set_string(entry, "mediaType", layers[i].media_type);
+		json_set_string(entry, "digest", layers[i].digest);
+		json_set_int(entry, "size", layers[i].size_bytes);
+		json_append(list, entry);
 	}
 	json_set(root, "layers", list);
 	return json_dump(ctx, root);

@@ -21,7 +21,9 @@
 #define MEDIA_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
 #define MEDIA_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
 #define MEDIA_DOCKER_CONFIG "application/vnd.docker.container.image.v1+json"
+#define MEDIA_DOCKER_LAYER "application/vnd.docker.image.rootfs.diff.tar"
 #define MEDIA_DOCKER_LAYER_GZIP "application/vnd.docker.image.rootfs.diff.tar.gzip"
+#define MEDIA_DOCKER_LAYER_ZSTD "application/vnd.docker.image.rootfs.diff.tar.zstd"
 
 /* A manifest or a configuration may be at most this long (distribution-spec asks for 4 MiB). */
 #define IMAGE_JSON_MAX_BYTES (4u << 20)
@@ -109,5 +111,8 @@ int image_derive(const void *ctx, const struct image *base, const struct descrip
 		 struct error *err);
 char *image_make_manifest(const void *ctx, const struct descriptor *config,
 			  const struct descriptor *layers, unsigned layer_count);
+/* A manifest's text with its layers replaced by as many others, all else kept; NULL: it is not such a manifest. */
+char *image_with_layers(const void *ctx, const char *manifest_json, const struct descriptor *layers,
+			unsigned layer_count);
 
 #endif

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "oci/archive.h"
-#include "oci/gzip.h"
 #include "oci/store_private.h"
 #include "oci/unpack.h"
 #include "tracer/base/io.h"
@@ -128,11 +127,15 @@ static int finish_job(struct job *job, struct error *err)
 static int install(struct store *s, struct job *job, struct error *err)
 {
 	CLEANUP_TALLOC char *path = layer_path(NULL, s, job->diff_id);
-	if (rename(job->dir, path) == 0) {
+	int r = rename(job->dir, path);
+	/* A link to a snapshot that is gone stands for nothing. */
+	if (r < 0 && errno == ENOTDIR && !layer_exists(s, job->diff_id) && unlink(path) == 0)
+		r = rename(job->dir, path);
+	if (r == 0) {
 		TALLOC_FREE(job->dir);
 		return 0;
 	}
-	return errno == EEXIST || errno == ENOTEMPTY ? 0 : error_set(err, errno, "cannot put layer %s into the store",
+	return errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR ? 0 : error_set(err, errno, "cannot put layer %s into the store",
 								      job->diff_id);
 }
 
@@ -243,80 +246,35 @@ int layer_unpack_blob(const void *ctx, struct store *s, const struct descriptor 
 
 /* ---- making a layer of a tar ---- */
 
-struct making {
+struct import {
 	struct blob_writer *blob;
-	struct gzip_stream *gzip;
-	struct job *job; /* NULL: the blob only */
-	struct digest_state *diff;
+	struct job *job;
 };
 
-static int sink_blob(void *arg, const void *bytes, size_t size, struct error *err)
+static int write_tar(void *arg, const void *bytes, size_t size, struct error *err)
 {
-	return blob_writer_write(arg, bytes, size, err);
-}
-
-static int sink_tar(void *arg, const void *bytes, size_t size, struct error *err)
-{
-	struct making *m = arg;
-	digest_update(m->diff, bytes, size);
-	if (m->job)
-		feed_job(m->job, bytes, size);
-	return gzip_write(m->gzip, bytes, size, err);
-}
-
-struct layer_maker {
-	struct store *store;
-	struct making making;
-};
-
-int layer_maker_open(const void *ctx, struct store *s, struct layer_maker **ret, struct error *err)
-{
-	struct layer_maker *m = mem_new(ctx, struct layer_maker);
-	int64_t have;
-	m->store = s;
-	m->making.diff = digest_begin(m);
-	if (blob_writer_open(m, s, NULL, &m->making.blob, &have, err) < 0 ||
-	    start_job(m, s, &m->making.job, err) < 0) {
-		talloc_free(m);
-		return -1;
-	}
-	m->making.gzip = gzip_begin(m, sink_blob, m->making.blob);
-	*ret = m;
-	return 0;
-}
-
-int layer_maker_write(void *maker, const void *bytes, size_t size, struct error *err)
-{
-	struct layer_maker *m = maker;
-	return sink_tar(&m->making, bytes, size, err);
-}
-
-int layer_maker_finish(const void *ctx, struct layer_maker *m, struct descriptor *ret, char **ret_diff_id,
-		       struct error *err)
-{
-	char digest[DIGEST_ROOM], diff_id[DIGEST_ROOM];
-	struct stat st;
-	if (gzip_end(m->making.gzip, err) < 0 || blob_writer_commit(m->making.blob, -1, digest, err) < 0)
-		return -1;
-	digest_end(m->making.diff, diff_id);
-	if (finish_job(m->making.job, err) < 0 || install(m->store, m->making.job, err) < 0)
-		return -1;
-	CLEANUP_TALLOC char *path = store_blob_path(NULL, m->store, digest);
-	if (stat(path, &st) < 0)
-		return error_set(err, errno, "cannot examine '%s'", path);
-	*ret = (struct descriptor){ .media_type = mem_strdup(ctx, MEDIA_OCI_LAYER_GZIP),
-				    .digest = mem_strdup(ctx, digest), .size_bytes = st.st_size };
-	*ret_diff_id = mem_strdup(ctx, diff_id);
-	return 0;
+	struct import *m = arg;
+	feed_job(m->job, bytes, size);
+	return blob_writer_write(m->blob, bytes, size, err);
 }
 
 int layer_import(const void *ctx, struct store *s, int tar_fd, struct descriptor *ret, char **ret_diff_id,
 		 struct error *err)
 {
-	CLEANUP_TALLOC struct layer_maker *m = NULL;
-	if (layer_maker_open(NULL, s, &m, err) < 0)
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct import m;
+	char digest[DIGEST_ROOM];
+	struct stat st;
+	int64_t have;
+	if (blob_writer_open(scratch, s, NULL, &m.blob, &have, err) < 0 || start_job(scratch, s, &m.job, err) < 0 ||
+	    archive_decompress(tar_fd, write_tar, &m, err) < 0 || finish_job(m.job, err) < 0 ||
+	    blob_writer_commit(m.blob, -1, digest, err) < 0 || install(s, m.job, err) < 0)
 		return -1;
-	if (archive_decompress(tar_fd, layer_maker_write, m, err) < 0)
-		return -1;
-	return layer_maker_finish(ctx, m, ret, ret_diff_id, err);
+	char *path = store_blob_path(scratch, s, digest);
+	if (stat(path, &st) < 0)
+		return error_set(err, errno, "cannot examine '%s'", path);
+	*ret = (struct descriptor){ .media_type = mem_strdup(ctx, MEDIA_OCI_LAYER),
+				    .digest = mem_strdup(ctx, digest), .size_bytes = st.st_size };
+	*ret_diff_id = mem_strdup(ctx, digest);
+	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Layers: layers/<hex of diffID>/{fs,meta,meta.xattr,tree} in the store, unpacked once and shared.  Regular
+ * Layers: layers/<hex of diffID>/{fs,meta,meta.xattr,tree} in the store, unpacked once and shared, or links to
+ * snapshots/<id> (oci/layerdir.h) of which a tar was made.  Regular
  * files in fs/ have no write bit (owner, mode, devices, xattrs as root made them are in `meta`, see
  * tracer/base/meta.h); devices are empty files, a hard link set is one inode.  `tree` (oci/tree.h)
  * lists the entries, and what the layer removes from those below.
@@ -32,18 +33,8 @@ int layer_unpack_blob(const void *ctx, struct store *s, const struct descriptor 
 		      const char *diff_id, struct error *err);
 
 /*
- * A layer made of a tar that is being written: compressed into a blob and unpacked on the way.
- * layer_maker_write is an archive_sink.
- */
-struct layer_maker;
-int layer_maker_open(const void *ctx, struct store *s, struct layer_maker **ret, struct error *err);
-int layer_maker_write(void *maker, const void *bytes, size_t size, struct error *err);
-int layer_maker_finish(const void *ctx, struct layer_maker *m, struct descriptor *ret, char **ret_diff_id,
-		       struct error *err);
-
-/*
- * Make a layer of any tar (a root tar for `import`): stores the blob gzip-compressed and unpacks it.
- * Returns its descriptor and diffID on ctx.
+ * Make a layer of any tar (a root tar for `import`): unpacks it, and keeps it plain as a blob, whose digest is
+ * the diffID; compression is for who takes it elsewhere.  Descriptor and diffID on ctx.
  */
 int layer_import(const void *ctx, struct store *s, int tar_fd, struct descriptor *ret,
 		 char **ret_diff_id, struct error *err);

@@ -86,7 +86,10 @@ int store_list_images(const void *ctx, struct store *s, struct stored_image **re
 int store_add_image(const void *ctx, struct store *s, const char *config_json,
 		    const struct descriptor *layers, unsigned layer_count, const char *name,
 		    struct image **ret, struct error *err);
-/* Remove blobs and layers no tag and no container needs, stale partial downloads and tmp.  */
+/*
+ * Remove blobs, layers and snapshots that no tag, no container and no step of a build (a file of cache/steps/ whose member
+ * "snapshot" names one) needs, stale partial downloads and tmp.
+ */
 struct gc_result {
 	unsigned blobs, layers;
 	uint64_t bytes;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "oci/chain.h"
 #include "oci/credentials.h"
 #include "oci/distribution.h"
 #include "oci/layer.h"
@@ -481,11 +482,17 @@ int transport_pull(const void *ctx, struct store *s, const char *source, enum pu
 	return 0;
 }
 
-int transport_push(struct store *s, const struct image *image, const char *destination,
+int transport_push(struct store *s, const struct image *stored, const char *destination,
 		   const struct progress *progress, struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	static const struct layer_format gzip = { .compression = COMPRESSION_GZIP },
+					 plain = { .compression = COMPRESSION_NONE };
 	const char *rest, *ref_text;
+	struct image *image;
+	/* Docker's archives hold plain tars, as far as the store has them. */
+	if (image_export(scratch, s, stored, behind(destination, "docker-archive:") ? &plain : &gzip, &image, err) < 0)
+		return -1;
 	if ((rest = behind(destination, "oci:")) || (rest = behind(destination, "dir:"))) {
 		char *path = split_path(scratch, rest, &ref_text);
 		return layout_push(s, image, path, ref_text, destination[0] == 'd', err);
