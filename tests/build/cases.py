@@ -8,13 +8,19 @@ NAME/args          options of the build, one a line, as `fakebuild build` takes 
                    work folder, a copy of NAME
 NAME/fails         what must be in the message of a build that must fail, an extended regular expression a line
 
+NAME/www/          what a web server on loopback shows; PORT in the Dockerfile is its port
+
 errors/NAME        a Dockerfile alone that is wrong; tests/data/build/errors.json has BuildKit's message and the line
                    it names, or an empty message where BuildKit takes it all the same
 """
+import functools
+import http.server
+import json
 import os
 import shlex
 import shutil
 import subprocess
+import threading
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 DATA = os.path.join(HERE, "..", "data", "build")
@@ -24,9 +30,15 @@ MTIME = 1500000000
 ENVIRONMENT = {**os.environ, "PARITY_SECRET": "of the environment"}
 
 
+class Silent(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format, *args):  # pylint: disable=redefined-builtin
+        pass
+
+
 class Case:
     def __init__(self, name):
         self.name, self.folder = name, os.path.join(HERE, "cases", name)
+        self.server, self.port = None, ""
         self.record_path = os.path.join(DATA, name + ".json")
 
     def lines(self, name):
@@ -62,7 +74,34 @@ class Case:
                 path = os.path.join(folder, name)
                 if os.lstat(path).st_mtime > MTIME:
                     os.utime(path, (MTIME, MTIME), follow_symlinks=False)
+        if os.path.isdir(os.path.join(work, "www")):
+            self.serve(work)
         return context
+
+    def serve(self, work):
+        www = os.path.join(work, "www")
+        for folder, _, files in os.walk(www):
+            for name in files:
+                os.utime(os.path.join(folder, name), (MTIME, MTIME))
+        handler = functools.partial(Silent, directory=www)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.port = str(self.server.server_address[1])
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        path = os.path.join(work, "Dockerfile")
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text.replace("PORT", self.port))
+
+    def without_port(self, record):
+        """What the record has of the web server's port is PORT again."""
+        return json.loads(json.dumps(record).replace(":" + self.port, ":PORT")) if self.server else record
+
+    def stop(self):
+        if self.server:
+            self.server.shutdown()
+            self.server.server_close()
+            self.server = None
 
     def dockerfile(self):
         return "Dockerfile" if os.path.exists(os.path.join(self.folder, "Dockerfile")) else None

@@ -9,7 +9,8 @@ import shutil
 import tarfile
 
 # Times before this are of a source, and kept; those after it are of the build.
-NOW = 1700000000
+NOW, NOW_TEXT = 1700000000, "2023-11-14"
+OF_BASE = "2020-09-13T12:26:40Z"
 
 KINDS = {
     tarfile.REGTYPE: "file", tarfile.AREGTYPE: "file", tarfile.GNUTYPE_SPARSE: "file", tarfile.DIRTYPE: "dir",
@@ -120,6 +121,11 @@ def one_name_per_link(entries):
     return sorted(entries, key=lambda e: e["path"])
 
 
+def is_set_time(text):
+    """Neither now nor, as BuildKit says of images without layers of their own, the base image's."""
+    return text is not None and text < NOW_TEXT and text != OF_BASE
+
+
 def record_of(path, base_layers=None):
     """base_layers: how many layers and steps of history are the base image's and so not in the record; None: find
     it by the base images' creation time."""
@@ -127,15 +133,18 @@ def record_of(path, base_layers=None):
     manifest = archive.manifest()
     config = json.loads(archive.blob(manifest["config"]))
     history = config.get("history", [])
-    of_base = [h for h in history if h.get("created_by") == "layer" and h.get("created") == "2020-09-13T12:26:40Z"]
+    of_base = [h for h in history if h.get("created_by") == "layer" and h.get("created") == OF_BASE]
     below = len(of_base) if base_layers is None else base_layers
     record = {key: config[key] for key in CONFIG_FIELDS if config.get(key)}
     record["config"] = {k: v for k, v in sorted(record.get("config", {}).items()) if v not in (None, "", [], {}, False)
                         and k not in NOT_COMPARED}
     record["below"] = below
+    # As SOURCE_DATE_EPOCH says.
+    if is_set_time(config.get("created")):
+        record["created"] = config["created"]
     record["history"] = []
     for step in history[len(of_base):]:
-        record["history"].append({k: v for k, v in step.items() if k != "created"})
+        record["history"].append({k: v for k, v in step.items() if k != "created" or is_set_time(v)})
     diff_ids, blobs = config["rootfs"]["diff_ids"] or [], manifest["layers"] or []
     filled = [h for h in history if not h.get("empty_layer")]
     if len(diff_ids) != len(blobs) or len(filled) != len(diff_ids):
@@ -175,7 +184,7 @@ def write_record(record, path):
 def compare(expected, actual):
     """Every difference between two records, each as (where, field, expected, actual)."""
     found = []
-    for key in [*CONFIG_FIELDS, "below"]:
+    for key in [*CONFIG_FIELDS, "created", "below"]:
         a, b = expected.get(key), actual.get(key)
         if key != "config":
             if a != b:
@@ -203,10 +212,11 @@ def compare_layers(where, expected, actual):
         found.append((f"{where} {path}", "entries", 1, paths.count(path)))
     a, b = {e["path"]: e for e in expected}, {e["path"]: e for e in actual}
     for path in sorted(set(a) | set(b)):
+        place = f"{where} {(a.get(path) or b[path])['kind']} {path}"
         if path not in a or path not in b:
-            found.append((f"{where} {path}", "entry", a.get(path), b.get(path)))
+            found.append((place, "entry", a.get(path), b.get(path)))
             continue
         for field in sorted(set(a[path]) | set(b[path])):
             if a[path].get(field) != b[path].get(field):
-                found.append((f"{where} {path}", field, a[path].get(field), b[path].get(field)))
+                found.append((place, field, a[path].get(field), b[path].get(field)))
     return found

@@ -1,0 +1,2 @@
+FROM localhost/base:1
+COPY . /x/
