@@ -17,11 +17,15 @@ struct expansion {
 int expand_word(const void *ctx, const struct expansion *e, const char *word, char **ret, struct error *err);
 /* Split into words at blanks that no quote protects, each expanded (EXPOSE, the legacy VOLUME). */
 int expand_words(const void *ctx, const struct expansion *e, const char *text, struct strlist *ret, struct error *err);
-/* Bodies of heredocs: quotes stay. */
+/* Bodies of heredocs: quotes stay, backslashes go, whatever the escape is. */
 int expand_raw(const void *ctx, const struct expansion *e, const char *text, char **ret, struct error *err);
 /*
  * A copy with everything expanded that BuildKit expands for this instruction, all names with the values from
- * before it, and checked as far as it can only be checked then (mount options, EXPOSE, STOPSIGNAL).
+ * before it, and checked as far as it can only be checked then: mounts are read whole, EXPOSE has words like
+ * "80/tcp" without ranges, STOPSIGNAL is a signal, no VOLUME is empty.  Names that EXPOSE lacks are not added to
+ * `unset`.  ARG stays as it is: its values are the caller's to expand, one after the other with expand_word, for
+ * a value may use the name before it, and is not looked at when a build argument replaces it.
+ * Fails with the sentence alone.
  */
 int instruction_expand(const void *ctx, const struct expansion *e, const struct instruction *in,
 		       struct instruction **ret, struct error *err);
