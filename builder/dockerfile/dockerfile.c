@@ -70,11 +70,11 @@ static int read_instruction(const void *ctx, const void *scratch, struct lines *
 	return 0;
 }
 
-static void warn(struct dockerfile *file, const char *rule, unsigned line, char *text)
+static void warn(struct dockerfile *file, const char *rule, unsigned line, const struct strlist *comments, char *text)
 {
 	file->warnings = GROW(file, file->warnings, struct dockerfile_warning, file->warning_count);
 	file->warnings[file->warning_count++] =
-		(struct dockerfile_warning){ .rule = rule, .text = talloc_steal(file, text), .line = line };
+		(struct dockerfile_warning){ .rule = rule, .text = text, .line = line, .comments = comments };
 }
 
 static bool has_no(const char *text, int (*is_kind)(int))
@@ -86,15 +86,15 @@ static bool has_no(const char *text, int (*is_kind)(int))
 }
 
 /* "FROM x as y": the case of one keyword decides that of the other, when it has one. */
-static void check_casing(struct dockerfile *file, const struct instruction *from)
+static void check_casing(struct dockerfile *file, const struct instruction *from, const struct strlist *comments)
 {
 	const char *keyword = from->keyword, *as = from->words->items[1], *name = from->words->items[2];
 	if (!has_no(name, isupper))
-		warn(file, "StageNameCasing", from->line,
+		warn(file, "StageNameCasing", from->line, comments,
 		     mem_printf(file, "Stage name '%s' should be lowercase", name));
 	bool is_lower = has_no(keyword, isupper), is_upper = has_no(keyword, islower);
 	if ((is_lower && !has_no(as, isupper)) || (is_upper && !has_no(as, islower)))
-		warn(file, "FromAsCasing", from->line,
+		warn(file, "FromAsCasing", from->line, comments,
 		     mem_printf(file, "'%s' and '%s' keywords' casing do not match", as, keyword));
 }
 
@@ -113,7 +113,7 @@ static void begin_stage(struct dockerfile *file, const struct draft *d)
 		stage->name = mem_strdup(file, from->words->items[2]);
 		for (char *p = stage->name; *p; p++)
 			*p = (char)tolower((unsigned char)*p);
-		check_casing(file, from);
+		check_casing(file, from, stage->comments);
 	}
 }
 
@@ -126,7 +126,7 @@ static int add(struct reading *r, struct draft *d)
 		return 0;
 	}
 	if (in->kind == INSTRUCTION_MAINTAINER)
-		warn(file, "MaintainerDeprecated", in->line,
+		warn(file, "MaintainerDeprecated", in->line, in->comments,
 		     mem_strdup(file, "Maintainer instruction is deprecated in favor of using label"));
 	if (file->stage_count) {
 		struct stage *stage = &file->stages[file->stage_count - 1];
@@ -153,7 +153,7 @@ static int read_next(struct reading *r)
 		return found;
 	*r->line = s.line;
 	if (s.empty_continuation)
-		warn(r->file, "NoEmptyContinuation", s.empty_continuation,
+		warn(r->file, "NoEmptyContinuation", s.empty_continuation, NULL,
 		     mem_strdup(r->file, "Empty continuation line"));
 	if (read_instruction(r->scratch, r->scratch, r->lines, &s, &d, &name, r->err) < 0 || add(r, d) < 0)
 		return error_wrap(r->err, "%s", name);

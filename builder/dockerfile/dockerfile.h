@@ -111,6 +111,7 @@ struct dockerfile_warning {
 	const char *rule; /* BuildKit's name: "StageNameCasing" */
 	char *text;
 	unsigned line;
+	const struct strlist *comments; /* of the instruction: they may say not to check it; NULL: none */
 };
 
 struct dockerfile {
