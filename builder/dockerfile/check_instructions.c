@@ -301,7 +301,7 @@ void check_instructions(struct checker *c, struct check_stage *s)
 		begin_on_image(c, s);
 	}
 	for (unsigned i = 0; base && i < base->stage->count; i++)
-		if (base->stage->instructions[i]->kind == INSTRUCTION_ONBUILD)
+		if (base->stage->instructions[i]->trigger)
 			look_at(c, s, base->stage->instructions[i]->trigger, s->stage->line);
 	for (unsigned i = 0; i < s->stage->count; i++)
 		look_at(c, s, s->stage->instructions[i], s->stage->instructions[i]->line);

@@ -269,6 +269,8 @@ static unsigned push_sources(struct checker *c, const struct variables *by_name,
 {
 	if (in->kind == INSTRUCTION_ONBUILD)
 		in = in->trigger;
+	if (!in)
+		return count;
 	for (unsigned i = 0; i <= in->mount_count; i++) {
 		const char *from = i == in->mount_count ? in->copy.from : in->mounts[i].from;
 		struct check_stage *source = from ? find_stage(c, by_name, from, i == in->mount_count) : NULL;

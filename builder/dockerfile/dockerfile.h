@@ -93,7 +93,7 @@ struct instruction {
 	char *network, *security; /* of RUN; NULL: not given */
 	struct strlist *devices;  /* RUN --device=, as written; never NULL */
 	struct healthcheck health;
-	struct instruction *trigger; /* of ONBUILD */
+	struct instruction *trigger; /* of ONBUILD; NULL: the text is no instruction, and fails when it fires */
 };
 
 struct stage {
@@ -131,7 +131,6 @@ struct dockerfile {
 /*
  * Read a Dockerfile.  Fails with "Dockerfile:3: RNU: unknown instruction (did you mean RUN?)": name, line,
  * instruction, what is wrong.  ret_line may be NULL; on failure it is the line, 0 when none is at fault.
- * An ONBUILD trigger that is no instruction is refused here, not when it fires.
  */
 int dockerfile_parse(const void *ctx, const char *name, const char *text, size_t size, struct dockerfile **ret,
 		     unsigned *ret_line, struct error *err);

@@ -302,19 +302,24 @@ static char *trigger_text(const struct draft *d)
 	return mem_strndup(d->in, text->text, text->size);
 }
 
+/* BuildKit tells what is wrong with a trigger when it fires. */
 static int finish_onbuild(struct draft *d, struct error *err)
 {
 	struct instruction *in = d->in;
 	struct draft *t = d->trigger;
+	(void)err;
+	strlist_add(in->words, "");
+	in->words->items[0] = trigger_text(d);
+	if (!t)
+		return 0;
 	t->heredocs = d->heredocs;
 	t->heredoc_count = d->heredoc_count;
 	t->in->line = in->line;
 	t->in->last_line = in->last_line;
-	if (instruction_finish(t, err) < 0)
-		return error_wrap(err, "%s", t->row->name);
-	in->trigger = t->in;
-	strlist_add(in->words, "");
-	in->words->items[0] = trigger_text(d);
+	if (instruction_finish(t, NULL) == 0)
+		in->trigger = t->in;
+	else
+		talloc_free(t->in);
 	return 0;
 }
 
@@ -445,6 +450,8 @@ static int read_trigger(struct draft *d, struct error *err)
 	if (strcasecmp(first, "MAINTAINER") == 0 || strcasecmp(first, "FROM") == 0)
 		return error_set(err, 0, "%s isn't allowed as an ONBUILD trigger",
 				 strcasecmp(first, "FROM") == 0 ? "FROM" : "MAINTAINER");
+	if (!find_row(first))
+		return 0;
 	if (instruction_begin(d->in, d, d->rest, d->escape, &d->trigger, &name, err) < 0)
 		return error_wrap(err, "%s", name);
 	return 0;

@@ -20,7 +20,7 @@ struct draft {
 	struct strlist *flag_words;
 	struct flag_values flags; /* since instruction_finish; FROM's platform is there */
 	bool is_json;
-	struct draft *trigger; /* of ONBUILD */
+	struct draft *trigger; /* of ONBUILD; NULL when it is no instruction */
 	struct raw_heredoc **heredocs;
 	unsigned heredoc_count;
 };

@@ -227,7 +227,9 @@ const char *words_suggest(const void *ctx, const char *word, const char *const *
 			talloc_free(option);
 			return NULL;
 		}
-		if (distance < least) {
+		/* Of two that are as near, the one that begins alike: RNU is RUN and not ENV. */
+		bool begins_alike = match && *match != *wanted && *option == *wanted;
+		if (distance < least || (distance == least && begins_alike)) {
 			talloc_free(match);
 			match = option;
 			least = distance;
