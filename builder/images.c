@@ -44,7 +44,7 @@ static const struct column images_digest_columns[] = {
 };
 enum { IMAGE_ID_COLUMN = 2 };
 
-/* What the image's blobs take: as a registry counts, compressed. */
+/* What the image's blobs take. */
 static uint64_t image_bytes(const struct image *image)
 {
 	uint64_t bytes = image->config.size_bytes + image->manifest.size_bytes;
@@ -71,13 +71,13 @@ static void add_image(struct listing *l, const struct images_options *o,
 	listing_cell(l, "%s", familiar ? familiar : "<none>");
 	listing_cell(l, "%s", reference && reference->tag ? reference->tag : "<none>");
 	if (o->has_digests)
-		listing_cell(l, "%s", image->manifest.digest);
+		listing_cell(l, "%s", image->stored.digest);
 	listing_cell(l, "%s", listing_id(scratch, image->config.digest, o->is_whole));
 	listing_cell(l, "%s", listing_ago(scratch, image->run.created));
 	listing_cell(l, "%s", text_size(image_bytes(image), size, sizeof(size)));
 	listing_cell(l, "%s", image->run.created ? image->run.created : "");
 	if (!o->has_digests)
-		listing_cell(l, "%s", image->manifest.digest);
+		listing_cell(l, "%s", image->stored.digest);
 }
 
 /* Does `wanted` ("debian", "debian:12", "lib*") name this image, as `docker images NAME` has it? */
@@ -159,7 +159,7 @@ static int run_tag(struct invocation *inv, int *ret_status, struct error *err)
 		return -1;
 	if (reference->digest)
 		return error_set(err, 0, "'%s': a tag cannot have a digest", inv->args[1]);
-	return store_tag(inv->store, reference->name, &image->manifest, err);
+	return store_tag(inv->store, reference->name, &image->stored, err);
 }
 
 const struct command command_tag = {
@@ -196,13 +196,13 @@ static int untag_all(struct invocation *inv, const struct rmi_options *o, const 
 	if (store_list_images(inv, inv->store, &images, &count, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < count; i++)
-		names += strcmp(images[i].manifest.digest, image->manifest.digest) == 0;
+		names += strcmp(images[i].manifest.digest, image->stored.digest) == 0;
 	if (names > 1 && !o->is_forced)
 		return error_set(err, 0,
 				 "image %s has %u names: remove them one by one, or use --force",
 				 text, names);
 	for (unsigned i = 0; i < count; i++) {
-		if (strcmp(images[i].manifest.digest, image->manifest.digest) != 0)
+		if (strcmp(images[i].manifest.digest, image->stored.digest) != 0)
 			continue;
 		const char *name = images[i].name ? images[i].name : images[i].manifest.digest;
 		if (store_untag(inv->store, name, &existed, err) < 0)

@@ -47,13 +47,13 @@ static int add_names(struct invocation *inv, struct json *object, const struct i
 		struct reference *reference;
 		struct error ignored = ERROR_INIT;
 		if (!images[i].name ||
-		    strcmp(images[i].manifest.digest, image->manifest.digest) != 0 ||
+		    strcmp(images[i].manifest.digest, image->stored.digest) != 0 ||
 		    reference_parse(inv, images[i].name, &reference, &ignored) < 0)
 			continue;
 		if (reference->tag)
 			strlist_add(tags, reference->familiar);
 		strlist_addf(digests, "%s/%s@%s", reference->registry, reference->repository,
-			     image->manifest.digest);
+			     image->stored.digest);
 	}
 	json_set_strings(object, "RepoTags", tags);
 	json_set_strings(object, "RepoDigests", digests);

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "oci/archive.h"
-#include "oci/chain.h"
+#include "oci/convert.h"
 #include "oci/json.h"
 #include "oci/layer.h"
 #include "oci/reference.h"
@@ -341,13 +341,22 @@ static int add_blob(struct store *s, struct archive_writer *w, struct strlist *d
 }
 
 struct saving {
+	struct store *store;
 	struct archive_writer *archive;
 	struct strlist *done;
 	struct json *manifest, *index;
+	bool is_oci;
 };
 
-static int save_one(struct store *s, struct saving *v, const struct image *image, const struct reference *ref,
-		    struct error *err)
+static int add_part(void *arg, const struct descriptor *blob, enum blob_role role, struct error *err)
+{
+	struct saving *v = arg;
+	(void)role;
+	return add_blob(v->store, v->archive, v->done, blob->digest, err);
+}
+
+/* The entry of a docker-archive's manifest.json. */
+static void add_docker_entry(struct saving *v, const struct image *image, const struct reference *ref)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct json *entry = json_new_object(scratch), *tags = json_new_array(scratch), *layers = json_new_array(scratch);
@@ -355,60 +364,73 @@ static int save_one(struct store *s, struct saving *v, const struct image *image
 	if (ref && ref->tag)
 		json_append_string(tags, ref->familiar);
 	json_set(entry, "RepoTags", tags);
-	for (unsigned i = 0; i < image->layer_count; i++) {
+	for (unsigned i = 0; i < image->layer_count; i++)
 		json_append_string(layers, mem_printf(scratch, "blobs/sha256/%s", digest_hex(image->layers[i].digest)));
-		if (add_blob(s, v->archive, v->done, image->layers[i].digest, err) < 0)
-			return -1;
-	}
 	json_set(entry, "Layers", layers);
 	json_append(v->manifest, entry);
-	struct json *descriptor = json_new_object(scratch);
-	json_set_string(descriptor, "mediaType", image->manifest.media_type);
-	json_set_string(descriptor, "digest", image->manifest.digest);
-	json_set_int(descriptor, "size", strlen(image->manifest_json));
-	if (ref) {
-		struct json *annotations = json_new_object(scratch);
-		json_set_string(annotations, "io.containerd.image.name", ref->name);
-		json_set_string(annotations, "org.opencontainers.image.ref.name", ref->tag ? ref->tag : ref->name);
-		json_set(descriptor, "annotations", annotations);
-	}
-	json_append(v->index, descriptor);
-	return add_blob(s, v->archive, v->done, image->config.digest, err) < 0 ||
-			       add_blob(s, v->archive, v->done, image->manifest.digest, err) < 0 ?
-		       -1 :
-		       0;
 }
 
-static int save_named(struct store *s, struct saving *v, const char *name, bool is_oci, struct error *err)
+static void add_index_entry(struct saving *v, const struct descriptor *top, const struct reference *ref)
 {
-	static const struct layer_format gzip = { .compression = COMPRESSION_GZIP },
-					 plain = { .compression = COMPRESSION_NONE };
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct json *entry = json_new_object(scratch), *annotations = json_new_object(scratch);
+	json_set_string(entry, "mediaType", top->media_type);
+	json_set_string(entry, "digest", top->digest);
+	json_set_int(entry, "size", top->size_bytes);
+	if (ref) {
+		json_set_string(annotations, "io.containerd.image.name", ref->name);
+		json_set_string(annotations, "org.opencontainers.image.ref.name", ref->tag ? ref->tag : ref->name);
+		json_set(entry, "annotations", annotations);
+	}
+	json_append(v->index, entry);
+}
+
+/* An OCI archive has all that is stored, compressed; Docker's this machine's image, its tars as plain as they are. */
+static int save_one(struct saving *v, const struct descriptor *stored, const struct reference *ref, struct error *err)
+{
+	static const struct layer_format gzip = { .compression = COMPRESSION_GZIP };
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct descriptor top;
+	struct image *image;
+	if (v->is_oci) {
+		if (stored_convert(scratch, v->store, stored, &gzip, &top, err) < 0)
+			return -1;
+	} else {
+		if (store_load_image(scratch, v->store, stored, &image, err) < 0)
+			return -1;
+		top = image->manifest;
+		add_docker_entry(v, image, ref);
+	}
+	add_index_entry(v, &top, ref);
+	return store_walk_blobs(v->store, &top, false, add_part, v, err);
+}
+
+static int save_named(struct saving *v, const char *name, struct error *err)
+{
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct image *image;
 	struct reference *ref = NULL;
-	if (store_find_image(scratch, s, name, &image, err) < 0)
+	if (store_find_image(scratch, v->store, name, &image, err) < 0)
 		return -1;
 	if (!image)
 		return error_set(err, 0, "no such image: %s", name);
-	if (image_export(scratch, s, image, is_oci ? &gzip : &plain, &image, err) < 0)
-		return -1;
 	if (digest_is_valid(name) || (!strchr(name, '/') && !strchr(name, ':')) ||
 	    reference_parse(scratch, name, &ref, NULL) < 0)
 		ref = NULL;
-	return save_one(s, v, image, ref, err);
+	return save_one(v, &image->stored, ref, err);
 }
 
 /* The folders come first: readers that unpack as they go do not all make them up. */
-static int begin_saving(const void *ctx, struct saving *v, int fd, struct error *err)
+static int begin_saving(const void *ctx, struct saving *v, struct store *s, int fd, bool is_oci, struct error *err)
 {
-	*v = (struct saving){ NULL, strlist_new(ctx), json_new_array(ctx), json_new_array(ctx) };
+	*v = (struct saving){ s, NULL, strlist_new(ctx), json_new_array(ctx), json_new_array(ctx), is_oci };
 	return archive_writer_open(ctx, fd, &v->archive, err) < 0 || add_folder(v->archive, "blobs/", err) < 0 ||
 			       add_folder(v->archive, "blobs/sha256/", err) < 0 ?
 		       -1 :
 		       0;
 }
 
-static int end_saving(const void *scratch, struct saving *v, bool is_oci, struct error *err)
+static int end_saving(const void *scratch, struct saving *v, struct error *err)
 {
 	static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
 	struct json *index = json_new_object(scratch);
@@ -417,7 +439,7 @@ static int end_saving(const void *scratch, struct saving *v, bool is_oci, struct
 	char *index_text = json_dump(scratch, index), *manifest_text = json_dump(scratch, v->manifest);
 	if (add_bytes(v->archive, "index.json", index_text, strlen(index_text), err) < 0 ||
 	    add_bytes(v->archive, "oci-layout", layout, strlen(layout), err) < 0 ||
-	    (!is_oci && add_bytes(v->archive, "manifest.json", manifest_text, strlen(manifest_text), err) < 0))
+	    (!v->is_oci && add_bytes(v->archive, "manifest.json", manifest_text, strlen(manifest_text), err) < 0))
 		return -1;
 	return archive_writer_close(v->archive, err);
 }
@@ -426,20 +448,20 @@ int transport_save(struct store *s, char *const *names, unsigned count, int fd, 
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct saving v;
-	if (begin_saving(scratch, &v, fd, err) < 0)
+	if (begin_saving(scratch, &v, s, fd, is_oci, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < count; i++)
-		if (save_named(s, &v, names[i], is_oci, err) < 0)
+		if (save_named(&v, names[i], err) < 0)
 			return -1;
-	return end_saving(scratch, &v, is_oci, err);
+	return end_saving(scratch, &v, err);
 }
 
-int archive_push(struct store *s, const struct image *image, const struct reference *ref, int fd, bool is_oci,
+int archive_push(struct store *s, const struct descriptor *stored, const struct reference *ref, int fd, bool is_oci,
 		 struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct saving v;
-	if (begin_saving(scratch, &v, fd, err) < 0 || save_one(s, &v, image, ref, err) < 0)
+	if (begin_saving(scratch, &v, s, fd, is_oci, err) < 0 || save_one(&v, stored, ref, err) < 0)
 		return -1;
-	return end_saving(scratch, &v, is_oci, err);
+	return end_saving(scratch, &v, err);
 }

@@ -43,12 +43,6 @@ struct layer_format {
  */
 int chain_export(const void *ctx, struct store *s, struct chain *chain, const struct layer_format *format,
 		 struct descriptor **ret_layers, char ***ret_diff_ids, struct error *err);
-/*
- * The image with its layers as they leave: those that the store has plain are compressed, and the manifest names
- * them so.  The same image when nothing had to be; its manifest is in the store in either case.
- */
-int image_export(const void *ctx, struct store *s, const struct image *image, const struct layer_format *format,
-		 struct image **ret, struct error *err);
 /* The media type of a layer of this form; for another one's type what it would be by Docker's or OCI's names. */
 const char *layer_media_type(enum compression c, bool is_docker);
 const char *layer_media_type_like(const char *media_type, bool is_docker);

@@ -23,14 +23,29 @@ struct sweep {
 	struct gc_result result;
 };
 
-static void mark(struct sweep *w, const struct image *image)
+static void mark_layers(struct sweep *w, const char *config_digest)
 {
-	strlist_add(w->blobs, digest_hex(image->manifest.digest));
-	strlist_add(w->blobs, digest_hex(image->config.digest));
-	for (unsigned i = 0; i < image->layer_count; i++) {
-		strlist_add(w->blobs, digest_hex(image->layers[i].digest));
-		strlist_add(w->layers, digest_hex(image->diff_ids[i]));
-	}
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct json *root;
+	char *text;
+	/* Attestations have one that is none of an image, or of no layer. */
+	if (store_get_blob(scratch, w->store, config_digest, IMAGE_JSON_MAX_BYTES, &text, NULL, NULL) < 0 ||
+	    json_parse(scratch, text, "the configuration", &root, NULL) < 0)
+		return;
+	struct strlist *ids = json_get_strings(scratch, json_get(root, "rootfs"), "diff_ids");
+	for (size_t i = 0; ids && i < ids->count; i++)
+		if (digest_is_valid(ids->items[i]))
+			strlist_add(w->layers, digest_hex(ids->items[i]));
+}
+
+static int mark_blob(void *arg, const struct descriptor *blob, enum blob_role role, struct error *err)
+{
+	struct sweep *w = arg;
+	(void)err;
+	strlist_add(w->blobs, digest_hex(blob->digest));
+	if (role == BLOB_CONFIG)
+		mark_layers(w, blob->digest);
+	return 0;
 }
 
 static int mark_all(struct sweep *w, struct error *err)
@@ -38,24 +53,20 @@ static int mark_all(struct sweep *w, struct error *err)
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct stored_image *images;
 	struct container **containers;
-	struct image *image;
 	unsigned count;
 	if (store_list_images(scratch, w->store, &images, &count, err) < 0)
 		return -1;
-	for (unsigned i = 0; i < count; i++) {
-		if (store_load_image(scratch, w->store, &images[i].manifest, &image, err) < 0)
-			return -1;
-		mark(w, image);
-	}
+	for (unsigned i = 0; i < count; i++)
+		if (store_walk_blobs(w->store, &images[i].manifest, true, mark_blob, w, err) < 0)
+			return error_wrap(err, "image %s", images[i].manifest.digest);
 	if (container_list(scratch, w->store, &containers, &count, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < count; i++) {
-		if (container_is_left_over(containers[i]))
-			continue;
 		struct descriptor manifest = { .digest = containers[i]->image_digest };
-		if (containers[i]->image_digest &&
-		    store_load_image(scratch, w->store, &manifest, &image, NULL) == 0)
-			mark(w, image);
+		if (!container_is_left_over(containers[i]) && manifest.digest && digest_is_valid(manifest.digest) &&
+		    store_has_blob(w->store, manifest.digest) &&
+		    store_walk_blobs(w->store, &manifest, true, mark_blob, w, err) < 0)
+			return error_wrap(err, "the image of container %.12s", containers[i]->id);
 	}
 	return 0;
 }

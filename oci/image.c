@@ -235,6 +235,7 @@ int image_parse_manifest(const void *ctx, const char *json, const struct descrip
 		image, own_type ? own_type : manifest->media_type ? manifest->media_type : MEDIA_OCI_MANIFEST);
 	image->manifest.digest = mem_strdup(image, manifest->digest);
 	image->manifest.size_bytes = strlen(json);
+	image->stored = image->manifest;
 	image->manifest_json = mem_strdup(image, json);
 	if (read_descriptor(image, json_get(root, "config"), "config", &image->config, err) < 0)
 		goto failed;

@@ -52,6 +52,7 @@ struct image_config {
 
 struct image {
 	struct descriptor manifest; /* of the image manifest, never of an index */
+	struct descriptor stored;   /* of what the store has under the name: that, or the index it was chosen of */
 	struct descriptor config;
 	struct descriptor *layers; /* bottom first */
 	char **diff_ids;           /* same count and order as layers; valid digests */

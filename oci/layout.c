@@ -224,7 +224,7 @@ int copy_blob(struct store *s, const char *digest, const char *path, struct erro
 	return 0;
 }
 
-static int add_to_index(const char *dir, const struct image *image, const char *ref, struct error *err)
+static int add_to_index(const char *dir, const struct descriptor *top, const char *ref, struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	char *path = mem_printf(scratch, "%s/index.json", dir), *text;
@@ -242,13 +242,13 @@ static int add_to_index(const char *dir, const struct image *image, const char *
 		const char *name = json_get_string(json_get(json_at(list, i), "annotations"), NAME_ANNOTATION);
 		const char *digest = json_get_string(json_at(list, i), "digest");
 		bool is_replaced = ref ? name && strcmp(name, ref) == 0 :
-					 !name && digest && strcmp(digest, image->manifest.digest) == 0;
+					 !name && digest && strcmp(digest, top->digest) == 0;
 		if (!is_replaced)
 			json_append(kept, json_at(list, i));
 	}
-	json_set_string(entry, "mediaType", image->manifest.media_type);
-	json_set_string(entry, "digest", image->manifest.digest);
-	json_set_int(entry, "size", strlen(image->manifest_json));
+	json_set_string(entry, "mediaType", top->media_type);
+	json_set_string(entry, "digest", top->digest);
+	json_set_int(entry, "size", top->size_bytes);
 	if (ref) {
 		struct json *annotations = json_new_object(scratch);
 		json_set_string(annotations, NAME_ANNOTATION, ref);
@@ -260,29 +260,44 @@ static int add_to_index(const char *dir, const struct image *image, const char *
 	return io_write_file(AT_FDCWD, path, text, strlen(text), 0644, err);
 }
 
-int layout_push(struct store *s, const struct image *image, const char *dir, const char *ref, bool is_flat,
+struct copying {
+	struct store *store;
+	struct blob_folder folder;
+};
+
+static int copy_part(void *arg, const struct descriptor *blob, enum blob_role role, struct error *err)
+{
+	const struct copying *c = arg;
+	CLEANUP_TALLOC char *path = folder_blob_path(NULL, &c->folder, blob->digest);
+	/* dir: has its one manifest under a name. */
+	return role == BLOB_MANIFEST && c->folder.is_flat ? 0 : copy_blob(c->store, blob->digest, path, err);
+}
+
+static int write_text(const char *dir, const char *name, const char *text, struct error *err)
+{
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/%s", dir, name);
+	return io_write_file(AT_FDCWD, path, text, strlen(text), 0644, err);
+}
+
+int layout_push(struct store *s, const struct descriptor *top, const char *dir, const char *ref, bool is_flat,
 		struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	struct blob_folder f = { dir, is_flat };
-	static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}", version[] = "Directory Transport Version: 1.1\n";
+	struct copying c = { s, { dir, is_flat } };
+	struct image *image;
 	int r = io_mkdir_p(AT_FDCWD, is_flat ? dir : mem_printf(scratch, "%s/blobs/sha256", dir), 0755);
 	if (r < 0)
 		return error_set(err, -r, "cannot make '%s'", dir);
-	for (unsigned i = 0; i < image->layer_count; i++)
-		if (copy_blob(s, image->layers[i].digest, folder_blob_path(scratch, &f, image->layers[i].digest), err) < 0)
-			return -1;
-	if (copy_blob(s, image->config.digest, folder_blob_path(scratch, &f, image->config.digest), err) < 0)
-		return -1;
-	const char *text = image->manifest_json;
-	if (is_flat)
-		return io_write_file(AT_FDCWD, mem_printf(scratch, "%s/version", dir), version, strlen(version), 0644, err) < 0 ?
+	if (!is_flat)
+		return store_walk_blobs(s, top, false, copy_part, &c, err) < 0 ||
+				       write_text(dir, "oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", err) < 0 ||
+				       add_to_index(dir, top, ref, err) < 0 ?
 			       -1 :
-			       io_write_file(AT_FDCWD, mem_printf(scratch, "%s/manifest.json", dir), text, strlen(text),
-					     0644, err);
-	if (io_write_file(AT_FDCWD, folder_blob_path(scratch, &f, image->manifest.digest), text, strlen(text), 0644,
-			  err) < 0 ||
-	    io_write_file(AT_FDCWD, mem_printf(scratch, "%s/oci-layout", dir), layout, strlen(layout), 0644, err) < 0)
+			       0;
+	if (store_load_image(scratch, s, top, &image, err) < 0 ||
+	    store_walk_blobs(s, &image->manifest, false, copy_part, &c, err) < 0)
 		return -1;
-	return add_to_index(dir, image, ref, err);
+	return write_text(dir, "version", "Directory Transport Version: 1.1\n", err) < 0 ?
+		       -1 :
+		       write_text(dir, "manifest.json", image->manifest_json, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the store's folders, its index and its locks; blobs.c the blobs, gc.c what is no longer needed. */
+/* Owns the store's folders, its index and its locks; blobs.c the blobs, images.c what images they make. */
 #include "oci/store.h"
 
 #include <dirent.h>
@@ -367,95 +367,4 @@ int store_list_images(const void *ctx, struct store *s, struct stored_image **re
 	*ret = images;
 	*ret_count = count;
 	return 0;
-}
-
-int store_load_image(const void *ctx, struct store *s, const struct descriptor *manifest, struct image **ret,
-		     struct error *err)
-{
-	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	char *text, *config;
-	struct image *image;
-	if (store_get_blob(scratch, s, manifest->digest, IMAGE_JSON_MAX_BYTES, &text, NULL, err) < 0 ||
-	    image_parse_manifest(ctx, text, manifest, &image, err) < 0)
-		return error_wrap(err, "image %s", manifest->digest);
-	if (store_get_blob(scratch, s, image->config.digest, IMAGE_JSON_MAX_BYTES, &config, NULL, err) < 0 ||
-	    image_parse_config(image, config, err) < 0) {
-		talloc_free(image);
-		return error_wrap(err, "image %s", manifest->digest);
-	}
-	*ret = image;
-	return 0;
-}
-
-static bool is_hex_prefix(const char *text)
-{
-	size_t n = strlen(text);
-	return n >= 4 && n <= 64 && strspn(text, "0123456789abcdef") == n;
-}
-
-/* 0: no; 1: by prefix; 2: exactly. */
-static int matches(const struct stored_image *entry, const struct image *image, const char *wanted)
-{
-	if (entry->name && strcmp(entry->name, wanted) == 0)
-		return 2;
-	if (strcmp(entry->manifest.digest, wanted) == 0 || strcmp(image->config.digest, wanted) == 0)
-		return 2;
-	/* name@digest of the very manifest */
-	size_t n = strlen(wanted), m = strlen(entry->manifest.digest);
-	if (n > m && wanted[n - m - 1] == '@' && strcmp(wanted + n - m, entry->manifest.digest) == 0)
-		return 2;
-	return is_hex_prefix(wanted) && text_starts(digest_hex(image->config.digest), wanted);
-}
-
-int store_find_image(const void *ctx, struct store *s, const char *name_or_id, struct image **ret,
-		     struct error *err)
-{
-	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	struct stored_image *entries;
-	unsigned count;
-	struct image *found = NULL;
-	bool is_exact = false;
-	if (store_list_images(scratch, s, &entries, &count, err) < 0)
-		return -1;
-	*ret = NULL;
-	for (unsigned i = 0; i < count; i++) {
-		if (entries[i].name && strcmp(entries[i].name, name_or_id) == 0)
-			return store_load_image(ctx, s, &entries[i].manifest, ret, err);
-	}
-	if (!is_hex_prefix(name_or_id) && !strstr(name_or_id, "sha256:"))
-		return 0;
-	for (unsigned i = 0; i < count; i++) {
-		struct image *image;
-		struct error ignored = ERROR_INIT;
-		if (store_load_image(scratch, s, &entries[i].manifest, &image, &ignored) < 0)
-			continue;
-		int how = matches(&entries[i], image, name_or_id);
-		if (!how)
-			continue;
-		if (found && !is_exact && how < 2 && strcmp(found->config.digest, image->config.digest) != 0)
-			return error_set(err, 0, "'%s' is the beginning of several image ids", name_or_id);
-		if (!found || (how == 2 && !is_exact))
-			found = image;
-		is_exact |= how == 2;
-	}
-	*ret = found ? talloc_steal(ctx, found) : NULL;
-	return 0;
-}
-
-int store_add_image(const void *ctx, struct store *s, const char *config_json, const struct descriptor *layers,
-		    unsigned layer_count, const char *name, struct image **ret, struct error *err)
-{
-	char config_digest[DIGEST_ROOM], manifest_digest[DIGEST_ROOM], config_type[] = MEDIA_OCI_CONFIG,
-		manifest_type[] = MEDIA_OCI_MANIFEST;
-	struct descriptor config = { .media_type = config_type, .digest = config_digest,
-				     .size_bytes = strlen(config_json) };
-	if (store_put_blob(s, config_json, strlen(config_json), config_digest, err) < 0)
-		return -1;
-	CLEANUP_TALLOC char *text = image_make_manifest(NULL, &config, layers, layer_count);
-	struct descriptor manifest = { .media_type = manifest_type, .digest = manifest_digest,
-				       .size_bytes = strlen(text) };
-	if (store_put_blob(s, text, strlen(text), manifest_digest, err) < 0 ||
-	    store_tag(s, name, &manifest, err) < 0)
-		return -1;
-	return store_load_image(ctx, s, &manifest, ret, err);
 }

@@ -69,12 +69,29 @@ int store_tag(struct store *s, const char *name, const struct descriptor *manife
 /* Remove the name; false in *ret_existed when there was none. */
 int store_untag(struct store *s, const char *name, bool *ret_existed, struct error *err);
 /*
+ * A name may be that of an index, with images for several platforms and attestations of these.
+ *
  * Find an image by normalised name, by manifest or config digest ("sha256:..."), or by a prefix of at
  * least 4 hex digits of the config digest (the image id).  *ret is NULL when there is none; an
- * ambiguous prefix is an error.  Manifest and config are loaded and checked.
+ * ambiguous prefix is an error.  Manifest and config are loaded and checked.  Of an index it is this machine's
+ * image, or else any.
  */
 int store_find_image(const void *ctx, struct store *s, const char *name_or_id, struct image **ret,
 		     struct error *err);
+/* The same; of an index only the image for this platform (NULL: as above), and *ret NULL when it has none. */
+int store_find_image_for(const void *ctx, struct store *s, const char *name_or_id, const char *platform,
+			 struct image **ret, struct error *err);
+/* Load the image of a manifest, or of an index as above, that is in the store. */
+int store_load_image(const void *ctx, struct store *s, const struct descriptor *manifest, struct image **ret,
+		     struct error *err);
+/*
+ * Call visit for every blob of what is stored, an image or an index: layers, configuration, manifest, and last the
+ * index.  `skips_missing`: manifests that an index names and the store lacks are none of it; else an error.
+ */
+enum blob_role { BLOB_LAYER, BLOB_CONFIG, BLOB_MANIFEST };
+typedef int (*store_blob_visitor)(void *arg, const struct descriptor *blob, enum blob_role role, struct error *err);
+int store_walk_blobs(struct store *s, const struct descriptor *top, bool skips_missing, store_blob_visitor visit,
+		     void *arg, struct error *err);
 /* All entries of index.json: name (may be NULL for untagged) and manifest; sorted by name. */
 struct stored_image {
 	char *name;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the store share; for store.c, blobs.c, gc.c, layer.c and container.c only. */
+/* What the files of the store share; for store.c, images.c, blobs.c, gc.c, layer.c and container.c only. */
 #ifndef FAKEBUILD_OCI_STORE_PRIVATE_H
 #define FAKEBUILD_OCI_STORE_PRIVATE_H
 
@@ -15,9 +15,6 @@ struct store {
 enum { STORE_ID_ROOM = 65 }; /* 64 hex digits and NUL */
 /* A new random id, of a container or a snapshot. */
 void store_new_id(char id[STORE_ID_ROOM]);
-/* Load the image of a manifest that is in the store. */
-int store_load_image(const void *ctx, struct store *s, const struct descriptor *manifest, struct image **ret,
-		     struct error *err);
 /* store_make_tmp, and the descriptor that holds its lock, closed with the path. */
 int store_make_locked_tmp(const void *ctx, struct store *s, char **ret_path, int *ret_lock, struct error *err);
 /* A process that works on behind the user's back, with no descriptor open but this one (-1: none); as fork(2). */

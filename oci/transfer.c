@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "oci/chain.h"
+#include "oci/convert.h"
 #include "oci/credentials.h"
 #include "oci/distribution.h"
 #include "oci/layer.h"
@@ -275,12 +275,14 @@ static bool is_current(const void *ctx, struct store *s, struct registry *r, con
 	const struct descriptor *chosen;
 	char digest[DIGEST_ROOM], *text;
 	bool is_index;
-	if (store_find_image(scratch, s, ref->name, &image, &ignored) < 0 || !image || !is_unpacked(s, image) ||
+	if (store_find_image_for(scratch, s, ref->name, platform, &image, &ignored) < 0 || !image ||
+	    !is_unpacked(s, image) ||
 	    is_for_platform(image, platform ? platform : platform_default(), &ignored) != 1 ||
 	    registry_head_manifest(r, ref->digest ? ref->digest : ref->tag, digest) < 0)
 		return false;
 	const char *now = digest;
-	if (strcmp(digest, image->manifest.digest) != 0 && store_has_blob(s, digest)) {
+	bool is_stored = strcmp(digest, image->manifest.digest) == 0 || strcmp(digest, image->stored.digest) == 0;
+	if (!is_stored && store_has_blob(s, digest)) {
 		if (store_get_blob(scratch, s, digest, IMAGE_JSON_MAX_BYTES, &text, NULL, &ignored) < 0 ||
 		    manifest_is_index(text, NULL, &is_index, &ignored) < 0 || !is_index ||
 		    manifest_index_parse(scratch, text, &index, &ignored) < 0 ||
@@ -288,7 +290,7 @@ static bool is_current(const void *ctx, struct store *s, struct registry *r, con
 			return false;
 		now = chosen->digest;
 	}
-	if (strcmp(now, image->manifest.digest) != 0)
+	if (!is_stored && strcmp(now, image->manifest.digest) != 0)
 		return false;
 	*ret = talloc_steal(ctx, image);
 	return true;
@@ -363,22 +365,43 @@ static int push_blob(struct store *s, struct registry *r, const struct descripto
 	return 0;
 }
 
-static int push_registry(struct store *s, const struct image *image, const struct reference *ref,
+struct push {
+	struct store *store;
+	struct registry *registry;
+	const struct progress *progress;
+	const char *top_digest;
+};
+
+static int push_part(void *arg, const struct descriptor *blob, enum blob_role role, struct error *err)
+{
+	struct push *p = arg;
+	CLEANUP_TALLOC char *text = NULL;
+	if (role != BLOB_MANIFEST)
+		return push_blob(p->store, p->registry, blob, role == BLOB_LAYER ? p->progress : NULL, err);
+	/* The last one is known by the name, those of an index by their digests. */
+	if (strcmp(blob->digest, p->top_digest) == 0)
+		return 0;
+	if (store_get_blob(NULL, p->store, blob->digest, IMAGE_JSON_MAX_BYTES, &text, NULL, err) < 0)
+		return -1;
+	return registry_put_manifest(p->registry, blob->digest, blob->media_type, text, err);
+}
+
+static int push_registry(struct store *s, const struct descriptor *top, const struct reference *ref,
 			 const struct progress *progress, struct error *err)
 {
-	CLEANUP_TALLOC struct registry *r = NULL;
-	if (registry_open(NULL, ref, "pull,push", &r, err) < 0)
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct push p = { s, NULL, progress, top->digest };
+	char *text;
+	if (registry_open(scratch, ref, "pull,push", &p.registry, err) < 0)
 		return -1;
 	tell_line(progress, "The push refers to repository [%s/%s]", ref->registry, ref->repository);
-	for (unsigned i = 0; i < image->layer_count; i++)
-		if (push_blob(s, r, &image->layers[i], progress, err) < 0)
-			return -1;
-	if (push_blob(s, r, &image->config, NULL, err) < 0)
+	if (store_walk_blobs(s, top, false, push_part, &p, err) < 0 ||
+	    store_get_blob(scratch, s, top->digest, IMAGE_JSON_MAX_BYTES, &text, NULL, err) < 0)
 		return -1;
-	const char *name = ref->tag ? ref->tag : image->manifest.digest;
-	if (registry_put_manifest(r, name, image->manifest.media_type, image->manifest_json, err) < 0)
+	const char *name = ref->tag ? ref->tag : top->digest;
+	if (registry_put_manifest(p.registry, name, top->media_type, text, err) < 0)
 		return -1;
-	tell_line(progress, "%s: digest: %s size: %zu", name, image->manifest.digest, strlen(image->manifest_json));
+	tell_line(progress, "%s: digest: %s size: %zu", name, top->digest, strlen(text));
 	return 0;
 }
 
@@ -463,7 +486,7 @@ int transport_pull(const void *ctx, struct store *s, const char *source, enum pu
 		return -1;
 	struct image *image = NULL;
 	if (policy != PULL_ALWAYS) {
-		if (store_find_image(ctx, s, ref->name, &image, err) < 0)
+		if (store_find_image_for(ctx, s, ref->name, platform, &image, err) < 0)
 			return -1;
 		int is_right = image ? is_for_platform(image, platform, err) : 0;
 		if (is_right < 0)
@@ -482,41 +505,53 @@ int transport_pull(const void *ctx, struct store *s, const char *source, enum pu
 	return 0;
 }
 
-int transport_push(struct store *s, const struct image *stored, const char *destination,
-		   const struct progress *progress, struct error *err)
+/* A file of one image of this machine. */
+static int push_archive(struct store *s, const struct descriptor *stored, const char *text, bool is_oci,
+			struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	static const struct layer_format gzip = { .compression = COMPRESSION_GZIP },
-					 plain = { .compression = COMPRESSION_NONE };
+	const char *ref_text;
+	char *path = split_path(scratch, text, &ref_text);
+	struct reference *ref = NULL;
+	if (ref_text && reference_parse(scratch, ref_text, &ref, err) < 0)
+		return -1;
+	CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return error_set(err, errno, "cannot create '%s'", path);
+	int r = archive_push(s, stored, ref, fd, is_oci, err);
+	if (r == 0 && close(io_take_fd(&fd)) < 0)
+		r = error_set(err, errno, "cannot write '%s'", path);
+	if (r < 0)
+		unlink(path);
+	return r;
+}
+
+int transport_push(struct store *s, const struct image *image, const char *destination,
+		   const struct progress *progress, struct error *err)
+{
+	return transport_push_stored(s, &image->stored, destination, progress, err);
+}
+
+int transport_push_stored(struct store *s, const struct descriptor *stored, const char *destination,
+			  const struct progress *progress, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	static const struct layer_format gzip = { .compression = COMPRESSION_GZIP };
 	const char *rest, *ref_text;
-	struct image *image;
-	/* Docker's archives hold plain tars, as far as the store has them. */
-	if (image_export(scratch, s, stored, behind(destination, "docker-archive:") ? &plain : &gzip, &image, err) < 0)
+	struct descriptor top;
+	struct reference *ref;
+	if ((rest = behind(destination, "docker-archive:")) || (rest = behind(destination, "oci-archive:")))
+		return push_archive(s, stored, rest, destination[0] == 'o', err);
+	if (stored_convert(scratch, s, stored, &gzip, &top, err) < 0)
 		return -1;
 	if ((rest = behind(destination, "oci:")) || (rest = behind(destination, "dir:"))) {
 		char *path = split_path(scratch, rest, &ref_text);
-		return layout_push(s, image, path, ref_text, destination[0] == 'd', err);
-	}
-	if ((rest = behind(destination, "docker-archive:")) || (rest = behind(destination, "oci-archive:"))) {
-		char *path = split_path(scratch, rest, &ref_text);
-		struct reference *ref = NULL;
-		if (ref_text && reference_parse(scratch, ref_text, &ref, err) < 0)
-			return -1;
-		CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-		if (fd < 0)
-			return error_set(err, errno, "cannot create '%s'", path);
-		int r = archive_push(s, image, ref, fd, destination[0] == 'o', err);
-		if (r == 0 && close(io_take_fd(&fd)) < 0)
-			r = error_set(err, errno, "cannot write '%s'", path);
-		if (r < 0)
-			unlink(path);
-		return r;
+		return layout_push(s, &top, path, ref_text, destination[0] == 'd', err);
 	}
 	rest = behind(destination, "docker://");
-	struct reference *ref;
 	if (reference_parse(scratch, rest ? rest : destination, &ref, err) < 0)
 		return -1;
-	return push_registry(s, image, ref, progress, err) < 0 ? error_wrap(err, "cannot push '%s'", ref->familiar) : 0;
+	return push_registry(s, &top, ref, progress, err) < 0 ? error_wrap(err, "cannot push '%s'", ref->familiar) : 0;
 }
 
 int transport_login(const char *registry, const char *user, const char *password, struct error *err)

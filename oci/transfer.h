@@ -30,13 +30,14 @@ int import_layer_file(const void *ctx, struct store *s, const char *path, const 
 int layout_pull(const void *ctx, struct store *s, const char *dir, const char *ref, bool is_flat,
 		const char *platform, const char *name, const struct progress *progress, struct image **ret,
 		struct error *err);
-int layout_push(struct store *s, const struct image *image, const char *dir, const char *ref, bool is_flat,
+/* `top`: a manifest or an index of the store, as it is to leave. */
+int layout_push(struct store *s, const struct descriptor *top, const char *dir, const char *ref, bool is_flat,
 		struct error *err);
 int archive_pull(const void *ctx, struct store *s, int fd, const char *ref, const char *platform,
 		 const struct progress *progress, struct strlist *names, struct image **ret, struct error *err);
 
-/* Write one image as transport_save does, tagged `ref` (NULL: untagged). */
-int archive_push(struct store *s, const struct image *image, const struct reference *ref, int fd, bool is_oci,
+/* Write what is stored as transport_save does, tagged `ref` (NULL: untagged). */
+int archive_push(struct store *s, const struct descriptor *stored, const struct reference *ref, int fd, bool is_oci,
 		 struct error *err);
 
 /* Copy the store's file of a blob to a path. */

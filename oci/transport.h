@@ -34,9 +34,15 @@ struct progress {
 int transport_pull(const void *ctx, struct store *s, const char *source, enum pull_policy policy,
 		   const char *platform, const struct progress *progress, struct image **ret,
 		   char **ret_name, struct error *err);
-/* Send an image of the store to a registry or into oci:, docker-archive:, dir:. */
+/*
+ * Send an image of the store to a registry or into oci:, oci-archive:, docker-archive:, dir:.  One that was chosen
+ * of an index goes with all of it; only docker-archive: and dir: have room for this machine's alone.
+ */
 int transport_push(struct store *s, const struct image *image, const char *destination,
 		   const struct progress *progress, struct error *err);
+/* The same for a manifest or an index. */
+int transport_push_stored(struct store *s, const struct descriptor *stored, const char *destination,
+			  const struct progress *progress, struct error *err);
 
 /* docker save / load: several images in one docker-archive (also readable as an OCI layout). */
 int transport_save(struct store *s, char *const *names, unsigned count, int fd, bool is_oci,

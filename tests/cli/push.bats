@@ -65,3 +65,20 @@ teardown_file() {
 		chmod -R u+rwX "$BATS_TEST_TMPDIR/$kind"
 	done
 }
+
+@test "all_platforms_of_a_name_are_pushed" {
+	command -v skopeo >/dev/null && command -v python3 >/dev/null || skip "no skopeo or python3"
+	"$BATS_TEST_DIRNAME/index_of.py" "$FAKEBUILD_ROOT" docker.io/library/base:1 "$REGISTRY/work/both:1"
+	run -0 fakebuild run "$REGISTRY/work/both:1"
+	equal "base runs" "$output"
+	fakebuild push -q "$REGISTRY/work/both:1"
+	run -0 skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/work/both:1"
+	[[ $output == *'"s390x"'*'"manifests"'* || $output == *'"manifests"'*'"s390x"'* ]]
+	run -0 skopeo copy -q --all --src-tls-verify=false "docker://$REGISTRY/work/both:1" "oci:$BATS_TEST_TMPDIR/layout:both"
+	run -0 --separate-stderr env FAKEBUILD_ROOT="$BATS_TEST_TMPDIR/other" fakebuild pull -q --platform linux/s390x \
+		"$REGISTRY/work/both:1"
+	run -0 --separate-stderr env FAKEBUILD_ROOT="$BATS_TEST_TMPDIR/other" fakebuild inspect "$REGISTRY/work/both:1"
+	[[ $output == *'"Architecture": "s390x"'* ]]
+	fakebuild rmi "$REGISTRY/work/both:1"
+	run -0 fakebuild run base:1
+}

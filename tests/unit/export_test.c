@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "oci/chain.h"
+#include "oci/convert.h"
 #include "oci/json.h"
 #include "oci/layer.h"
 #include "oci/layerdir.h"
@@ -378,14 +378,14 @@ static void an_image_leaves_compressed_and_is_kept_plain(void **state)
 	CLEANUP_TALLOC char *config = mem_printf(NULL,
 		"{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"%s\"]}}", diff_id);
 	assert_int_equal(store_add_image(p, p->store, config, &tar, 1, NULL, &image, &p->error), 0);
-	assert_int_equal(image_export(p, p->store, image, &gzip, &out, &p->error), 0);
+	assert_int_equal(image_convert(p, p->store, image, &gzip, &out, &p->error), 0);
 	assert_string_equal(out->config.digest, image->config.digest);
 	assert_string_equal(out->layers[0].media_type, "application/vnd.oci.image.layer.v1.tar+gzip");
 	assert_true(store_has_blob(p->store, out->manifest.digest));
 	assert_string_not_equal(out->manifest.digest, image->manifest.digest);
-	assert_int_equal(image_export(p, p->store, out, &gzip, &again, &p->error), 0);
+	assert_int_equal(image_convert(p, p->store, out, &gzip, &again, &p->error), 0);
 	assert_string_equal(again->manifest.digest, out->manifest.digest);
-	assert_int_equal(image_export(p, p->store, image, &plain, &again, &p->error), 0);
+	assert_int_equal(image_convert(p, p->store, image, &plain, &again, &p->error), 0);
 	assert_string_equal(again->manifest.digest, image->manifest.digest);
 }
 
