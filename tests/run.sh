@@ -50,13 +50,14 @@ one() {
 
 tests=("$@")
 if [ ${#tests[@]} -eq 0 ]; then
-	for test in "$build"/tests/unit/*_test tests/check/*.sh tests/guest/run.sh tests/cli/*.bats; do
+	for test in "$build"/tests/unit/*_test tests/fuzz/corpus/* tests/check/*.sh tests/guest/run.sh tests/cli/*.bats; do
 		[ -e "$test" ] && tests+=("$test")
 	done
 fi
 for test in "${tests[@]}"; do
 	case $test in
 	*.bats) count "$test" bats --tap "$test" ;;
+	tests/fuzz/corpus/*) count "$test" "$build/tests/fuzz/${test##*/}" "$test" ;;
 	native) count "guest programs as real root" tests/guest/run.sh native ;;
 	tests/compare/*.sh) count "$test" "$test" ;;
 	tests/guest/run.sh) count "$test" "$test" "$build" ;;

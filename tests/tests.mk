@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # What is done with the program: tests, checks of the text, the demo.  tests/README.md tells how to add one.
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c))
-FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZ_SRC := $(filter-out tests/fuzz/main.c,$(wildcard tests/fuzz/*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRC))
+CORPUS_TESTS := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(FUZZ_SRC))
 TEST ?=
 
 # Static guest programs: GUEST_TESTS, and how to run them in tests/guest/run.sh.
@@ -14,9 +16,11 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libbuilder.a $(B)/liboci.a $(B)/libt
 $(B)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
-.PRECIOUS: $(B)/tests/unit/%.o
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/main.o $(B)/libbuilder.a $(B)/liboci.a $(B)/libtracer.a
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+.PRECIOUS: $(B)/tests/unit/%.o $(B)/tests/fuzz/%.o
 
-tests: all $(UNIT_TESTS) $(GUEST_TESTS)
+tests: all $(UNIT_TESTS) $(CORPUS_TESTS) $(GUEST_TESTS)
 
 check: tests
 	@tests/run.sh $(B) $(TEST)
@@ -43,7 +47,7 @@ check-differential: all build/differential
 # Fuzzers run their corpus as a plain test everywhere; with clang they go on from there.
 build/fuzz/%: tests/fuzz/%.c $(BASE_SRC) $(OCI_SRC) $(wildcard builder/dockerfile/*.c)
 	@mkdir -p $(@D)
-	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 		-DFAKEBUILD_VERSION='"$(VERSION)"' -I. $(PKG_CFLAGS) -o $@ $^ $(LIBS)
 fuzz: $(FUZZERS)
 	@for f in $(FUZZERS); do $$f -max_total_time=60 $$(ls -d tests/fuzz/corpus/$$(basename $$f) 2>/dev/null) || exit 1; done
