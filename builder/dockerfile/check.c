@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns a run of the checks: what was given, what comes out in which order.  The rules are in the other check files. */
+/* Owns a run of the checks: what was given, what comes out in which order.  Rules are in the other check files. */
 #include "builder/dockerfile/check.h"
 
 #include <stdlib.h>
@@ -7,7 +7,8 @@
 
 #include "builder/dockerfile/checks.h"
 
-void check_report(struct checker *c, enum rule rule, const struct strlist *comments, unsigned line, const char *fmt, ...)
+void check_report(struct checker *c, enum rule rule, const struct strlist *comments, unsigned line,
+		  const char *fmt, ...)
 {
 	if (!rule_is_wanted(rule, &c->choice, comments))
 		return;
@@ -17,7 +18,8 @@ void check_report(struct checker *c, enum rule rule, const struct strlist *comme
 	va_start(ap, fmt);
 	char *text = mem_must(talloc_vasprintf(c, fmt, ap));
 	va_end(ap);
-	c->warnings[c->count++] = (struct dockerfile_warning){ .rule = rule_rows[rule].name, .text = text, .line = line };
+	c->warnings[c->count++] =
+		(struct dockerfile_warning){ .rule = rule_rows[rule].name, .text = text, .line = line };
 }
 
 static const char *get(void *arg, const char *name, size_t size)

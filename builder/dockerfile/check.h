@@ -15,7 +15,7 @@ struct check_options {
 	const struct strlist *build_args; /* "KEY=VALUE"; NULL: none */
 	const struct strlist *ignored;    /* patterns of .dockerignore; NULL: none */
 	const char *platform;             /* of the target, NULL: this machine's */
-	const char *spec;                 /* "skip=A,B;error=true": BUILDKIT_DOCKERFILE_CHECK; NULL: the directive's */
+	const char *spec;                 /* BUILDKIT_DOCKERFILE_CHECK, "skip=A,B;error=true"; NULL: the directive's */
 	const char *target;               /* the stage that is built, NULL: the last one */
 	bool all_stages;                  /* also those that the target does not need */
 	/*

@@ -115,8 +115,10 @@ static int add_global_args(const struct checker *c, struct variables *v, bool us
 		const struct instruction *arg = c->file->global_args[i];
 		for (unsigned j = 0; j < arg->pair_count; j++) {
 			const struct pair *pair = &arg->pairs[j];
-			const char *given = uses_build_args ? variables_get(c->build_args, pair->key, strlen(pair->key)) : NULL;
+			const char *given = variables_get(c->build_args, pair->key, strlen(pair->key));
 			CLEANUP_TALLOC char *value = NULL;
+			if (!uses_build_args)
+				given = NULL;
 			if (!given && pair->value && expand_word(NULL, &e, pair->value, &value, NULL) < 0)
 				return -1;
 			if (given || value)
@@ -138,7 +140,7 @@ static bool is_reference(const char *text)
 	char *slash = strrchr(copy, '/'), *tag = strchr(slash ? slash : copy, ':');
 	if (tag)
 		*tag++ = '\0';
-	if ((digest && !strchr(digest, ':')) || (tag && (!*tag || *tag == '.' || *tag == '-' || tag[strspn(tag, tag_letters)])))
+	if ((digest && !strchr(digest, ':')) || (tag && (!*tag || strchr(".-", *tag) || tag[strspn(tag, tag_letters)])))
 		return false;
 	const char *path = copy;
 	size_t host = strcspn(copy, "/");
@@ -251,7 +253,8 @@ static void check_from(struct checker *c, struct check_stage *s, const struct va
 }
 
 /* The stage that COPY --from= or a mount names; NULL: it is none of the file's. */
-static struct check_stage *find_stage(struct checker *c, const struct variables *by_name, const char *from, bool may_be_number)
+static struct check_stage *find_stage(struct checker *c, const struct variables *by_name, const char *from,
+				      bool may_be_number)
 {
 	uint64_t number;
 	CLEANUP_TALLOC char *name = mem_strdup(NULL, from);

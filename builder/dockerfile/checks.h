@@ -41,8 +41,8 @@ struct checker {
 };
 
 /* Tell of it, unless the file's choice or that of the comments says no; comments may be NULL. */
-void check_report(struct checker *c, enum rule rule, const struct strlist *comments, unsigned line, const char *fmt, ...)
-	__attribute__((format(printf, 5, 6)));
+void check_report(struct checker *c, enum rule rule, const struct strlist *comments, unsigned line,
+		  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* An expansion with these values. */
 struct expansion check_expansion(const struct checker *c, const struct variables *v, struct strlist *unset);
 /* Each name once, in the order of the first. */

@@ -15,7 +15,7 @@ struct expansion {
 
 /* One word: quotes and escapes are taken away.  Fails naming what is wrong ("unsupported modifier (:=)"). */
 int expand_word(const void *ctx, const struct expansion *e, const char *word, char **ret, struct error *err);
-/* Split into words at blanks that no quote protects, each expanded (EXPOSE, the legacy VOLUME). */
+/* Split into words at blanks that no quote protects, each expanded (EXPOSE). */
 int expand_words(const void *ctx, const struct expansion *e, const char *text, struct strlist *ret, struct error *err);
 /* Bodies of heredocs: quotes stay, backslashes go, whatever the escape is. */
 int expand_raw(const void *ctx, const struct expansion *e, const char *text, char **ret, struct error *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What programs run on: "linux/arm64/v8" apart, and in the form that everybody calls the same: containerd's platforms. */
+/* What programs run on: "linux/arm64/v8" taken apart, aliases resolved, as containerd's platforms does it. */
 #ifndef FAKEBUILD_BUILDER_MACHINES_H
 #define FAKEBUILD_BUILDER_MACHINES_H
 
