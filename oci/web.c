@@ -191,24 +191,29 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 	struct web_response *r = x->response;
 	size_t length = size * count;
 	const char *colon = memchr(bytes, ':', length);
+	const struct {
+		const char *name;
+		char **place;
+	} kept[] = {
+		{ "location", &r->location }, { "content-type", &r->content_type },
+		{ "www-authenticate", &r->authenticate }, { "docker-content-digest", &r->digest },
+		{ "etag", &r->etag }, { "last-modified", &r->last_modified },
+		{ "content-disposition", &r->disposition },
+	};
 	if (length > 5 && memcmp(bytes, "HTTP/", 5) == 0) {
 		/* A new answer (after 100 Continue): what the last said is over. */
-		r->location = r->content_type = r->authenticate = r->digest = NULL;
+		for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
+			*kept[i].place = NULL;
 		r->retry_after = -1;
 		return length;
 	}
 	if (!colon)
 		return length;
 	size_t name = colon - bytes, rest = length - name - 1;
-	if (name == 8 && strncasecmp(bytes, "location", name) == 0)
-		set_header(r->body, &r->location, colon + 1, rest);
-	else if (name == 12 && strncasecmp(bytes, "content-type", name) == 0)
-		set_header(r->body, &r->content_type, colon + 1, rest);
-	else if (name == 16 && strncasecmp(bytes, "www-authenticate", name) == 0)
-		set_header(r->body, &r->authenticate, colon + 1, rest);
-	else if (name == 21 && strncasecmp(bytes, "docker-content-digest", name) == 0)
-		set_header(r->body, &r->digest, colon + 1, rest);
-	else if (name == 11 && strncasecmp(bytes, "retry-after", name) == 0)
+	for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
+		if (strlen(kept[i].name) == name && strncasecmp(bytes, kept[i].name, name) == 0)
+			set_header(r->body, kept[i].place, colon + 1, rest);
+	if (name == 11 && strncasecmp(bytes, "retry-after", name) == 0)
 		r->retry_after = read_seconds(colon + 1, rest);
 	return length;
 }
@@ -326,7 +331,7 @@ static int exchange_once(struct web *h, const struct web_request *q, const char 
 	struct exchange x = { .request = q, .response = ret, .curl = curl, .error = ERROR_INIT };
 	char detail[CURL_ERROR_SIZE] = "";
 	CLEANUP_TALLOC char *host = web_host_of(NULL, url);
-	if (!host || (!text_starts(url, "https:") && !web_may_be_plain(host))) {
+	if (!host || (!text_starts(url, "https:") && !q->allows_plain && !web_may_be_plain(host))) {
 		ret->is_ours = true;
 		error_set(err, 0, host ? "plain http to '%s' is refused" : "'%s' is no URL of a registry",
 			  host ? host : url);
@@ -337,7 +342,7 @@ static int exchange_once(struct web *h, const struct web_request *q, const char 
 	const struct {
 		const char *name, *value;
 	} own[] = {
-		{ "Accept", q->accept }, { "Content-Type", q->content_type },
+		{ "Accept", q->accept }, { "Content-Type", q->content_type }, { "If-None-Match", q->if_none_match },
 		{ "Authorization", sends_secrets ? q->authorization : NULL },
 	};
 	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {

@@ -16,6 +16,8 @@ struct web_request {
 	const char *accept;        /* may be NULL */
 	const char *content_type;  /* may be NULL */
 	const char *range;         /* "123-", may be NULL */
+	const char *if_none_match; /* an ETag: the answer may be 304; may be NULL */
+	bool allows_plain;         /* plain HTTP is all right to any host: nothing secret is sent */
 	const char *authorization; /* dropped when a redirect leaves the host; may be NULL */
 	const char *body;          /* body_bytes of it, or ... */
 	int body_fd;               /* ... a file's content when body is NULL and body_bytes >= 0 */
@@ -32,6 +34,7 @@ struct web_response {
 	char *body; /* NUL-terminated; at most IMAGE_JSON_MAX_BYTES */
 	size_t body_bytes;
 	char *location, *content_type, *authenticate, *digest; /* headers, NULL when absent */
+	char *etag, *last_modified, *disposition;
 	int retry_after; /* seconds, -1: not said */
 	bool is_ours;    /* what failed was the sink or a limit of ours, not the connection */
 	int64_t length;  /* Content-Length, -1 */
@@ -42,7 +45,7 @@ int web_open(const void *ctx, struct web **ret, struct error *err);
  * One exchange, redirects of GET and HEAD followed.  0 whatever the status; -1 when there was no whole
  * answer: *err says why, err->number is ECONNREFUSED, EPROTO for a failed TLS handshake, EIO for a
  * connection that broke, ENOENT for an unknown host, EPERM for plain HTTP to a host it is not for
- * (CVE-2019-10214: the rule holds for every URL, those of token servers and uploads included).
+ * (CVE-2019-10214: the rule holds for every URL but those of allows_plain, token servers' and uploads' included).
  */
 int web_perform(const void *ctx, struct web *h, const struct web_request *request, struct web_response *ret,
 		 struct error *err);
