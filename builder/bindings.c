@@ -185,18 +185,21 @@ static char *host_file(const void *ctx, const char *host_path, const char *other
 }
 
 int bindings_add_network(struct bindings *m, const struct volume_list *volumes,
-			 const char *hostname, const struct strlist *add_hosts, struct error *err)
+			 const char *hostname, const struct strlist *add_hosts, bool is_build,
+			 struct error *err)
 {
 	static const char plain_hosts[] = "127.0.0.1\tlocalhost\n"
 					  "::1\tlocalhost ip6-localhost ip6-loopback\n";
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	char own[256] = "localhost";
 	gethostname(own, sizeof(own) - 1);
-	char *hosts = host_file(scratch, "/etc/hosts", plain_hosts);
+	char *hosts = is_build ? mem_printf(scratch, "127.0.0.1\tlocalhost%s%s\n%s", hostname ? " " : "",
+					    hostname ? hostname : "", strchr(plain_hosts, '\n') + 1) :
+				 host_file(scratch, "/etc/hosts", plain_hosts);
 	if (*hosts && hosts[strlen(hosts) - 1] != '\n')
 		hosts = mem_append(hosts, "\n");
 	/* A name that nobody resolves makes sudo and Java wait or complain. */
-	if (hostname && strcmp(hostname, own) != 0)
+	if (!is_build && hostname && strcmp(hostname, own) != 0)
 		hosts = mem_append(hosts, "127.0.1.1\t%s\n", hostname);
 	for (size_t i = 0; add_hosts && i < add_hosts->count; i++) {
 		const char *entry = add_hosts->items[i];
@@ -212,10 +215,9 @@ int bindings_add_network(struct bindings *m, const struct volume_list *volumes,
 	char *name_line = mem_printf(scratch, "%s\n", hostname ? hostname : own);
 	char *resolv = host_file(scratch, "/etc/resolv.conf", "");
 	if (add_generated(m, volumes, "/etc/resolv.conf", resolv, err) < 0 ||
-	    add_generated(m, volumes, "/etc/hosts", hosts, err) < 0 ||
-	    add_generated(m, volumes, "/etc/hostname", name_line, err) < 0)
+	    add_generated(m, volumes, "/etc/hosts", hosts, err) < 0)
 		return -1;
-	return 0;
+	return is_build ? 0 : add_generated(m, volumes, "/etc/hostname", name_line, err);
 }
 
 void bindings_add_volumes(struct bindings *m, const struct volume_list *volumes)

@@ -36,10 +36,11 @@ int bindings_add_system(struct bindings *m, const struct volume_list *volumes, c
 			struct error *err);
 /*
  * /etc/resolv.conf, /etc/hosts and /etc/hostname, written to run_dir and bound read-only.
- * add_hosts: "NAME:IP" each.  Fails on a bad one.
+ * add_hosts: "NAME:IP" each.  Fails on a bad one.  is_build: hosts as BuildKit writes it, and no hostname.
  */
 int bindings_add_network(struct bindings *m, const struct volume_list *volumes,
-			 const char *hostname, const struct strlist *add_hosts, struct error *err);
+			 const char *hostname, const struct strlist *add_hosts, bool is_build,
+			 struct error *err);
 void bindings_add_volumes(struct bindings *m, const struct volume_list *volumes);
 
 /*

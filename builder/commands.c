@@ -12,7 +12,7 @@
 #include "tracer/base/io.h"
 #include "tracer/base/text.h"
 
-extern const struct command command_run, command_root, command_exec;
+extern const struct command command_run, command_root, command_exec, command_build;
 extern const struct command command_pull, command_push, command_login, command_logout;
 extern const struct command command_images, command_tag, command_rmi, command_history,
 	command_inspect;
@@ -22,7 +22,7 @@ extern const struct command command_gc, command_version, command_help, command_c
 
 const struct command *const commands[] = {
 	&command_run,    &command_exec,    &command_root,    &command_pull,       &command_push,
-	&command_images, &command_inspect, &command_history, &command_tag,        &command_rmi,
+	&command_build,  &command_images, &command_inspect, &command_history, &command_tag,        &command_rmi,
 	&command_save,   &command_load,    &command_import,  &command_login,      &command_logout,
 	&command_ps,     &command_rm,      &command_diff,    &command_commit,     &command_export,
 	&command_gc,     &command_version, &command_help,    &command_completion, NULL,

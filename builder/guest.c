@@ -91,7 +91,7 @@ static int choose_env(struct guest *g, const struct guest_request *request, cons
 	if (request->place == GUEST_OF_HOST) {
 		for (char **entry = environ; *entry; entry++)
 			strlist_add(g->env, *entry);
-	} else {
+	} else if (!request->is_build) {
 		char own[256] = "localhost";
 		gethostname(own, sizeof(own) - 1);
 		environment_default(g->env, "PATH", DEFAULT_PATH);
@@ -101,7 +101,7 @@ static int choose_env(struct guest *g, const struct guest_request *request, cons
 	}
 	if (request->image)
 		environment_set_all(g->env, request->image->env);
-	if (request->place != GUEST_OF_HOST)
+	if (request->place != GUEST_OF_HOST && !request->is_build)
 		environment_proxies(g->env);
 	for (size_t i = 0; i < o->env_files->count; i++)
 		if (environment_file(g->env, o->env_files->items[i], err) < 0)
@@ -199,17 +199,22 @@ static int choose_bindings(struct guest *g, const struct guest_request *request,
 	if (volumes_parse(g, o->volumes, o->mounts, o->tmpfs, volumes_dir, g->run_dir, &volumes,
 			  err) < 0)
 		return -1;
+	for (size_t i = 0; i < request->bind_count; i++) {
+		volumes->items = mem_grow(volumes, volumes->items, struct volume, volumes->count + 1);
+		volumes->items[volumes->count++] = request->binds[i];
+	}
 	if (request->place == GUEST_OF_HOST) {
 		bindings_add(g->bindings, "/proc", "/proc", BINDING_PROC, "proc");
 	} else {
 		const char *console = g->terminal ? terminal_path(g->terminal) : NULL;
 		if (bindings_add_system(g->bindings, volumes, console, err) < 0 ||
-		    bindings_add_network(g->bindings, volumes, o->hostname, o->add_hosts, err) < 0)
+		    bindings_add_network(g->bindings, volumes, o->hostname, o->add_hosts,
+					 request->is_build, err) < 0)
 			return -1;
 	}
 	bindings_add_volumes(g->bindings, volumes);
 	/* Who asks what is mounted still looks here; Docker's containers have it too. */
-	if (g->stubs)
+	if (g->stubs && !request->is_build)
 		stubs_make_link(g->stubs, &g->config, "/etc/mtab", "/proc/mounts");
 	return 0;
 }

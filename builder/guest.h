@@ -94,6 +94,7 @@ enum guest_place {
 	GUEST_OF_HOST,   /* the host's own tree: its environment, its /dev, its working directory */
 };
 
+struct volume;
 struct guest_request {
 	enum guest_place place;
 	const struct guest_options *options;
@@ -105,6 +106,10 @@ struct guest_request {
 	const char *scratch;    /* see tracer_config; NULL: the run's own folder */
 	const char *stubs_path; /* where stubs are recorded; NULL: none are made */
 	char *const *words;     /* the command of the person; NULL-terminated, may be empty */
+	const struct volume *binds; /* more to be bound than the options say; bind_count of them */
+	size_t bind_count;
+	/* As BuildKit's RUN finds it: no variable but those of image, options and HOME; its /etc/hosts; no more of /etc. */
+	bool is_build;
 };
 
 struct guest;

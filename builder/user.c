@@ -108,7 +108,7 @@ static int find_user(struct user *user, const struct tracer_config *guest, const
 			continue;
 		user->uid = uid;
 		user->gid = gid;
-		user->home = mem_strdup(user, *field[HOME] ? field[HOME] : "/");
+		user->home = mem_strdup(user, field[HOME]);
 		*ret_name = field[NAME];
 		return 0;
 	}

@@ -11,12 +11,12 @@
 
 enum { XATTR_MAX = 65536 };
 
-static const char magic[8] = "fbbase1";
+static const char magic[8] = "fbbase2";
 
-/* One node; its name follows, children come behind it up to a record of kind 0. */
+/* One node; its name and, of a symlink, its target follow, children come behind it up to a record of kind 0. */
 struct base_record {
 	uint8_t kind, has_entry, is_private, reserved;
-	uint32_t name_size, mode, uid, gid, mtime_nsec, ctime_nsec, reserved2;
+	uint32_t name_size, mode, uid, gid, mtime_nsec, ctime_nsec, target_size;
 	uint64_t ino, rdev, xattr_hash;
 	int64_t size_bytes, mtime_sec, ctime_sec;
 };
@@ -56,10 +56,12 @@ static void write_node(FILE *file, const struct node *n)
 		.name_size = strlen(n->name), .mode = n->mode, .uid = n->uid, .gid = n->gid,
 		.mtime_nsec = n->mtime_nsec, .ctime_nsec = n->ctime_nsec, .ino = n->ino, .rdev = n->rdev,
 		.xattr_hash = n->xattr_hash, .size_bytes = n->size_bytes, .mtime_sec = n->mtime_sec,
-		.ctime_sec = n->ctime_sec,
+		.ctime_sec = n->ctime_sec, .target_size = n->target ? strlen(n->target) : 0,
 	};
 	fwrite(&r, sizeof(r), 1, file);
 	fwrite(n->name, r.name_size, 1, file);
+	if (r.target_size)
+		fwrite(n->target, r.target_size, 1, file);
 	for (const struct node *child = n->children; child; child = child->next)
 		write_node(file, child);
 	struct base_record end = { .kind = 0 };
@@ -116,11 +118,16 @@ int base_read(const void *ctx, const char *path, struct nodes **ret, struct erro
 			at = at ? at->parent : NULL;
 			continue;
 		}
-		if (r.name_size > size - used)
+		if (r.name_size > size - used || r.target_size > size - used - r.name_size)
 			goto damaged;
 		at = at ? nodes_add(tree, at, bytes + used, r.name_size) : nodes_root(tree);
 		fill(at, &r);
 		used += r.name_size;
+		if (r.target_size) {
+			CLEANUP_TALLOC char *target = mem_strndup(NULL, bytes + used, r.target_size);
+			at->target = nodes_strdup(tree, target);
+		}
+		used += r.target_size;
 	} while (at);
 	*ret = tree;
 	return 0;

@@ -17,6 +17,7 @@
 enum { PATH_ROOM = 65536 };
 
 struct differ {
+	const struct diff_root *request;
 	struct nodes *base;
 	struct meta *meta;
 	const struct strlist *stubs;
@@ -142,23 +143,58 @@ static bool has_changed_entry(const struct differ *d, uint64_t ino)
 
 /* ---- the tree's part ---- */
 
-/* continuity fs/diff.go: equal metadata and time means equal, whatever the inode. */
-static bool is_same_file(struct differ *d, const struct node *n, const struct stat *st)
-{
-	struct meta_entry entry;
-	meta_get_or_default(d->meta, st, &entry);
-	if (!is_shown_alike(d, n, &entry))
-		return false;
-	if (S_ISLNK(st->st_mode) || !S_ISREG(entry.mode))
-		return S_ISREG(st->st_mode) || st->st_ino == n->ino;
-	return n->size_bytes == st->st_size && n->mtime_sec == st->st_mtim.tv_sec &&
-	       n->mtime_nsec == (uint32_t)st->st_mtim.tv_nsec && (n->mtime_nsec || st->st_ino == n->ino);
-}
-
 static bool is_unchanged_inode(const struct node *n, const struct stat *st)
 {
 	return n->ino == st->st_ino && n->ctime_sec == st->st_ctim.tv_sec &&
 	       n->ctime_nsec == (uint32_t)st->st_ctim.tv_nsec;
+}
+
+static bool has_same_bytes(const struct differ *d, int parent_fd, const char *name, const struct node *n)
+{
+	static const size_t chunk = 1 << 16;
+	if (!d->request->open_old)
+		return false;
+	CLEANUP_CLOSE int old = d->request->open_old(d->request->arg, n);
+	CLEANUP_CLOSE int now = openat(parent_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	CLEANUP_TALLOC char *a = mem_array(NULL, char, chunk), *b = mem_array(NULL, char, chunk);
+	if (old < 0 || now < 0)
+		return false;
+	for (;;) {
+		ssize_t x = io_read_all(old, a, chunk), y = io_read_all(now, b, chunk);
+		if (x < 0 || x != y || memcmp(a, b, x) != 0)
+			return false;
+		if ((size_t)x < chunk)
+			return true;
+	}
+}
+
+static bool has_same_target(int parent_fd, const char *name, const struct node *n)
+{
+	char target[PATH_MAX];
+	ssize_t size = n->target ? readlinkat(parent_fd, name, target, sizeof(target)) : -1;
+	return size >= 0 && (size_t)size == strlen(n->target) && memcmp(target, n->target, size) == 0;
+}
+
+/*
+ * continuity fs/diff.go: equal metadata and time means equal, whatever the inode; times of whole seconds are what
+ * archives give, and say nothing: then the content must be equal.
+ */
+static bool is_same_file(struct differ *d, int parent_fd, const char *name, const struct node *n, const struct stat *st)
+{
+	struct meta_entry entry;
+	meta_get_or_default(d->meta, st, &entry);
+	bool is_link = S_ISLNK(st->st_mode), is_fifo = S_ISFIFO(st->st_mode);
+	if (!is_shown_alike(d, n, &entry) || is_link != (n->kind == TREE_SYMLINK) || is_fifo != (n->kind == TREE_FIFO))
+		return false;
+	if (is_unchanged_inode(n, st) || (st->st_ino == n->ino && meta_is_shared(d->meta, st)))
+		return true;
+	if (n->mtime_sec != st->st_mtim.tv_sec || n->mtime_nsec != (uint32_t)st->st_mtim.tv_nsec)
+		return false;
+	if (is_link)
+		return has_same_target(parent_fd, name, n);
+	if (!S_ISREG(entry.mode))
+		return true;
+	return n->size_bytes == st->st_size && (n->mtime_nsec || has_same_bytes(d, parent_fd, name, n));
 }
 
 /* A mount point that the run made and nothing has been put into, or its symlink, unchanged. */
@@ -207,12 +243,11 @@ static int look_at(struct differ *d, int fd, const char *name, struct node *n, s
 		struct meta_entry entry;
 		meta_get_or_default(d->meta, &st, &entry);
 		/* Its time alone counts, too: names came and went.  (Overlays have copied it up by then.) */
-		if (!is_shown_alike(d, n, &entry) || n->mtime_sec != st.st_mtim.tv_sec ||
-		    n->mtime_nsec != (uint32_t)st.st_mtim.tv_nsec)
+		bool has_other_time = n->mtime_sec != st.st_mtim.tv_sec ||
+				      n->mtime_nsec != (uint32_t)st.st_mtim.tv_nsec;
+		if (!is_shown_alike(d, n, &entry) || (has_other_time && !d->request->ignores_directory_times))
 			add_change(d, CHANGE_MODIFIED);
-	} else if ((n->is_private && st.st_nlink > 1) ?
-			   !is_unchanged_inode(n, &st) || has_changed_entry(d, n->ino) :
-			   !is_same_file(d, n, &st)) {
+	} else if (!is_same_file(d, fd, name, n, &st)) {
 		add_change(d, CHANGE_MODIFIED);
 	}
 	if (!is_directory)
@@ -314,6 +349,7 @@ int diff_root(const void *ctx, const struct diff_root *r, struct change **ret, u
 	CLEANUP_TALLOC struct differ *d = mem_new(NULL, struct differ);
 	CLEANUP_CLOSE int fd = open(r->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
+	d->request = r;
 	d->base = r->base;
 	d->meta = r->meta;
 	d->stubs = r->stubs;

@@ -15,6 +15,11 @@ struct diff_root {
 	struct meta *meta;
 	const struct strlist *stubs; /* guest paths, as builder/stubs.h records them; NULL: none */
 	bool looks_everywhere;       /* at everything, instead of trusting times: the oracle of tests */
+	/* BuildKit's rule: a directory is no change for its times alone.  Without it, as `docker diff` has it. */
+	bool ignores_directory_times;
+	/* Open what a node's file was, to compare bytes where times cannot tell; NULL: such a file counts as changed. */
+	int (*open_old)(void *arg, const struct node *n);
+	void *arg;
 };
 /*
  * The differences, in order of paths.  Looks only into directories whose ctime changed, at the root's own files,

@@ -157,6 +157,11 @@ int workspace_push(struct workspace *w, const char *snapshot_id, struct error *e
 	return materialize(w->merged, w->paths.root, w->meta, err);
 }
 
+struct meta *workspace_meta(struct workspace *w)
+{
+	return w->meta;
+}
+
 /* ---- taking what changed ---- */
 
 static struct node *find_made(struct workspace *w, const char *path, bool makes)
@@ -244,11 +249,18 @@ static int absorb_all(struct workspace *w, const struct change *changes, unsigne
 	return 0;
 }
 
+static int open_old(void *arg, const struct node *n)
+{
+	struct error ignored = ERROR_INIT;
+	return n->kind == TREE_FILE && n->source ? workspace_open_file(arg, n, &ignored) : -1;
+}
+
 int workspace_take(const void *ctx, struct workspace *w, char **ret_id, struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct diff_root r = { .root = w->paths.root, .base = w->merged->tree, .meta = w->meta,
-			       .stubs = diff_read_stubs(scratch, w->paths.stubs_path) };
+			       .stubs = diff_read_stubs(scratch, w->paths.stubs_path),
+			       .ignores_directory_times = true, .open_old = open_old, .arg = w };
 	struct change *changes;
 	unsigned count;
 	char *id;

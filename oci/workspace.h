@@ -48,6 +48,8 @@ struct workspace_root {
 };
 /* Make the root unless it is there. */
 int workspace_make_root(struct workspace *w, struct workspace_root *ret, struct error *err);
+/* The root's metadata table, while there is a root. */
+struct meta *workspace_meta(struct workspace *w);
 /*
  * What changed in the root since it was made or last taken: a snapshot, put on top of the chain; an empty one when
  * nothing did.  Nothing may run in the root.

@@ -77,18 +77,15 @@ int owner_find(struct workspace *w, const char *spec, struct owner *ret, struct 
 	unsigned uid = 0, gid = 0;
 	if (!workspace_tree(w, err))
 		return -1;
+	bool has_user = true, has_group = true;
 	if (to_id(spec, length, &uid))
 		gid = uid;
-	else if (length && !find_name(read_guest_file(scratch, w, "/etc/passwd"), spec, length, &uid, &gid) &&
-		 (length != 4 || memcmp(spec, "root", 4) != 0))
-		return error_set(err, 0, "there is no user '%.*s' in the image's /etc/passwd", (int)length, spec);
-	if (group && *group && !to_id(group, strlen(group), &gid) &&
-	    !find_name(read_guest_file(scratch, w, "/etc/group"), group, strlen(group), &gid, NULL)) {
-		if (strcmp(group, "root") != 0)
-			return error_set(err, 0, "there is no group '%s' in the image's /etc/group", group);
-		gid = 0;
-	}
-	ret->uid = uid;
-	ret->gid = gid;
+	else if (length)
+		has_user = find_name(read_guest_file(scratch, w, "/etc/passwd"), spec, length, &uid, &gid) ||
+			   (length == 4 && memcmp(spec, "root", 4) == 0);
+	if (group && *group && !to_id(group, strlen(group), &gid))
+		has_group = find_name(read_guest_file(scratch, w, "/etc/group"), group, strlen(group), &gid, NULL) ||
+			    strcmp(group, "root") == 0;
+	*ret = (struct owner){ has_user ? uid : 0, has_group ? gid : 0, !has_user || !has_group };
 	return 0;
 }

@@ -8,12 +8,13 @@
 struct owner {
 	uid_t uid;
 	gid_t gid;
+	bool is_unknown; /* a name that the files do not have, taken for 0 as BuildKit takes it */
 };
 
 /*
  * `spec` is USER[:GROUP], names or numbers; "" is root.  A name alone has its primary group, a number alone that
  * number as its group (BuildKit's client/llb/fileop.go).  passwd and group are read only when they are regular
- * files of at most 10 MiB (CVE-2024-9676).  Fails naming the user or group that is not there.
+ * files of at most 10 MiB (CVE-2024-9676).
  */
 int owner_find(struct workspace *w, const char *spec, struct owner *ret, struct error *err);
 

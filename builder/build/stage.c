@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the work on one stage: its base, its instructions in order, and what they are called when shown. */
+#include "builder/build/stage_private.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "builder/build/owner.h"
+#include "builder/dockerfile/expand.h"
+#include "oci/snapshot.h"
+#include "oci/transport.h"
+#include "tracer/base/io.h"
+
+/* ---- showing ---- */
+
+char *work_step_name(const void *ctx, struct work *w, const char *text)
+{
+	char *name = mem_strdup(ctx, "[");
+	int digits = snprintf(NULL, 0, "%u", w->step_count);
+	if (w->b->platform_count > 1)
+		name = mem_append(name, "%s/%s%s%s ", w->target.os, w->target.architecture, w->target.variant ? "/" : "",
+				  w->target.variant ? w->target.variant : "");
+	if (w->b->file->stage_count > 1 && w->stage->name)
+		name = mem_append(name, "%s ", w->stage->name);
+	else if (w->b->file->stage_count > 1)
+		name = mem_append(name, "stage-%u ", w->index);
+	name = mem_append(name, "%*u/%u] %s", digits, ++w->step, w->step_count, text);
+	for (char *p = name; *p; p++)
+		if (*p == '\n' || *p == '\t')
+			*p = ' ';
+	return name;
+}
+
+void work_begin_vertex(struct work *w, const char *name, const char *command)
+{
+	w->vertex = __atomic_add_fetch(w->b->vertex_count, 1, __ATOMIC_RELAXED);
+	CLEANUP_TALLOC char *stage = w->stage->name ? mem_strdup(NULL, w->stage->name) : mem_printf(NULL, "%u", w->index);
+	struct event e = { .kind = EVENT_STARTED, .vertex = w->vertex, .time_nsec = event_now(), .name = name,
+			   .stage = stage, .command = command, .line = w->line };
+	link_event(w->l, &e);
+}
+
+void work_end_vertex(struct work *w, bool is_cached, int64_t layer_bytes, const struct error *err)
+{
+	struct event e = { .kind = EVENT_DONE, .vertex = w->vertex, .time_nsec = event_now(), .is_cached = is_cached,
+			   .layer_bytes = layer_bytes, .has_failed = err != NULL, .text = err ? err->text : NULL };
+	link_event(w->l, &e);
+}
+
+void work_log(struct work *w, int stream, const char *bytes, size_t size)
+{
+	struct event e = { .kind = EVENT_LOG, .vertex = w->vertex, .time_nsec = event_now(), .stream = stream,
+			   .text = bytes, .size = size, .layer_bytes = -1 };
+	link_event(w->l, &e);
+}
+
+/* ---- sources ---- */
+
+static void tell_part(void *arg, const char *digest, enum progress_stage stage, int64_t done, int64_t total)
+{
+	struct work *w = arg;
+	(void)stage;
+	struct event e = { .kind = EVENT_STATUS, .vertex = w->vertex, .time_nsec = event_now(), .name = digest,
+			   .current_bytes = done, .total_bytes = total, .layer_bytes = -1 };
+	link_event(w->l, &e);
+}
+
+static void tell_line(void *arg, const char *text)
+{
+	CLEANUP_TALLOC char *line = mem_printf(NULL, "%s\n", text);
+	work_log(arg, 2, line, strlen(line));
+}
+
+static char *platform_text(const void *ctx, const struct platform *p)
+{
+	return mem_printf(ctx, "%s/%s%s%s", p->os, p->architecture, p->variant ? "/" : "", p->variant ? p->variant : "");
+}
+
+int work_pull(const void *ctx, struct work *w, const char *name, const struct platform *platform, struct image **ret,
+	      struct error *err)
+{
+	const struct progress progress = { .update = tell_part, .line = tell_line, .arg = w };
+	CLEANUP_TALLOC char *text = platform_text(NULL, platform);
+	char *tagged;
+	/* An id, which no registry knows. */
+	if (digest_is_valid(name)) {
+		if (store_find_image(ctx, w->b->store, name, ret, err) < 0)
+			return -1;
+		return *ret ? 0 : error_set(err, 0, "there is no image '%s'", name);
+	}
+	return transport_pull(ctx, w->b->store, name, w->b->pull, text, &progress, ret, &tagged, err);
+}
+
+static void image_key(const struct image *image, char ret[DIGEST_ROOM])
+{
+	struct cache_key *k = cache_key_begin(NULL, "image/1");
+	cache_key_text(k, image->run.platform.os);
+	cache_key_text(k, image->run.platform.architecture);
+	cache_key_text(k, image->run.platform.variant);
+	for (unsigned i = 0; i < image->layer_count; i++)
+		cache_key_text(k, image->diff_ids[i]);
+	cache_key_end(k, ret);
+}
+
+static struct other *add_other(struct work *w, const char *name)
+{
+	struct other *o = mem_new(w, struct other);
+	o->name = mem_strdup(o, name);
+	w->others = mem_grow(w, w->others, struct other *, w->other_count + 1);
+	w->others[w->other_count++] = o;
+	return o;
+}
+
+static int of_chain(struct work *w, const char *name, const struct chain *chain, const char *fs_key, struct other **ret,
+		    struct error *err)
+{
+	struct workspace *workspace;
+	if (workspace_open(w, w->b->store, chain, &workspace, err) < 0)
+		return -1;
+	*ret = add_other(w, name);
+	(*ret)->workspace = talloc_steal(*ret, workspace);
+	(*ret)->source = source_of_workspace(*ret, workspace);
+	memcpy((*ret)->fs_key, fs_key, strlen(fs_key) + 1);
+	return 0;
+}
+
+static int of_image(struct work *w, const char *name, const char *source, struct other **ret, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct image *image;
+	struct chain *chain;
+	char key[DIGEST_ROOM], *text = mem_printf(scratch, "FROM %s", source);
+	work_begin_vertex(w, text, text);
+	int r = work_pull(scratch, w, source, &w->platform, &image, err);
+	if (r == 0)
+		r = chain_of_image(scratch, w->b->store, image, &chain, err);
+	work_end_vertex(w, false, -1, r < 0 ? err : NULL);
+	if (r < 0)
+		return -1;
+	image_key(image, key);
+	return of_chain(w, name, chain, key, ret, err);
+}
+
+static int of_context(struct work *w, const char *name, const struct context *context, const struct patterns *ignored,
+		      struct other **ret, struct error *err)
+{
+	struct source *source;
+	if (context->image)
+		return of_image(w, name, context->image, ret, err);
+	if (source_of_folder(w, context->folder, &source, err) < 0)
+		return -1;
+	*ret = add_other(w, name);
+	(*ret)->source = talloc_steal(*ret, source);
+	(*ret)->folder = context->folder;
+	(*ret)->ignored = ignored;
+	return 0;
+}
+
+int work_other(struct work *w, const char *name, struct other **ret, struct error *err)
+{
+	const char *wanted = name ? name : "";
+	for (unsigned i = 0; i < w->other_count; i++) {
+		if (strcasecmp(w->others[i]->name, wanted) == 0) {
+			*ret = w->others[i];
+			return 0;
+		}
+	}
+	if (!*wanted)
+		return of_context(w, wanted, w->b->context, w->b->ignored, ret, err);
+	const struct named_context *context = build_find_context(w->b, wanted);
+	if (context)
+		return of_context(w, wanted, context->context, context->ignored, ret, err);
+	int stage = build_find_stage(w->b, wanted, w->index);
+	if (stage < 0)
+		return of_image(w, wanted, wanted, ret, err);
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct stage_result *result;
+	if (link_need(scratch, w->l, stage, &result, err) < 0)
+		return -1;
+	return of_chain(w, wanted, result->chain, result->state->fs_key, ret, err);
+}
+
+/* ---- steps that change files ---- */
+
+bool work_uses_cache(const struct work *w)
+{
+	if (w->b->has_no_cache)
+		return false;
+	for (size_t i = 0; i < w->b->no_cache_stages->count; i++) {
+		const char *name = w->b->no_cache_stages->items[i];
+		if (w->stage->name && strcasecmp(w->stage->name, name) == 0)
+			return false;
+	}
+	return true;
+}
+
+static int use_record(struct work *w, const struct file_step *step, const struct cache_record *record, bool is_pushed,
+		      struct error *err)
+{
+	if (!is_pushed && workspace_push(w->workspace, record->snapshot, err) < 0)
+		return -1;
+	memcpy(w->state->fs_key, step->key, strlen(step->key) + 1);
+	state_add_history(w->state, step->created_by, record->created, false);
+	return 0;
+}
+
+static int make_record(struct work *w, const struct file_step *step, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct cache_record *record = NULL;
+	bool is_pushed = false;
+	CLEANUP_CLOSE int lock = cache_lock(w->b->store, step->key, err);
+	if (lock < 0)
+		return -1;
+	/* Another build, or another platform of this one, may have made it meanwhile. */
+	if (work_uses_cache(w) && cache_find(scratch, w->b->store, step->key, &record, err) < 0)
+		return -1;
+	bool is_cached = record != NULL;
+	if (!record) {
+		record = mem_new(scratch, struct cache_record);
+		if (step->make(w, step->arg, &record->snapshot, &is_pushed, err) < 0)
+			return -1;
+		record->created = state_time(record, w->b->epoch_sec);
+		record->description = mem_strdup(record, step->name);
+		CLEANUP_TALLOC char *folder = mem_printf(NULL, "snapshots/%s", record->snapshot);
+		record->bytes = snapshot_bytes(w->b->store, folder);
+		if (cache_put(w->b->store, step->key, record, err) < 0)
+			return -1;
+	}
+	if (use_record(w, step, record, is_pushed, err) < 0)
+		return -1;
+	work_end_vertex(w, is_cached, record->bytes, NULL);
+	return 0;
+}
+
+int work_file_step(struct work *w, const struct file_step *step, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct cache_record *record = NULL;
+	work_begin_vertex(w, step->name, step->command);
+	if (work_uses_cache(w) && cache_find(scratch, w->b->store, step->key, &record, err) < 0)
+		goto failed;
+	if (record) {
+		if (use_record(w, step, record, false, err) < 0)
+			goto failed;
+		work_end_vertex(w, true, record->bytes, NULL);
+		return 0;
+	}
+	if (make_record(w, step, err) == 0)
+		return 0;
+failed:
+	work_end_vertex(w, false, -1, err);
+	return -1;
+}
+
+/* ---- WORKDIR ---- */
+
+char *work_join_path(const void *ctx, const char *base, const char *path)
+{
+	CLEANUP_TALLOC char *whole = mem_printf(NULL, "%s/%s", *path == '/' ? "" : base, path);
+	char *clean = mem_strdup(ctx, "");
+	for (char *part = whole; *part;) {
+		part += strspn(part, "/");
+		size_t length = strcspn(part, "/");
+		if (length == 2 && memcmp(part, "..", 2) == 0) {
+			char *slash = strrchr(clean, '/');
+			if (slash)
+				*slash = '\0';
+		} else if (length && !(length == 1 && *part == '.')) {
+			clean = mem_append(clean, "/%.*s", (int)length, part);
+		}
+		part += length;
+	}
+	return *clean ? clean : mem_append(clean, "/");
+}
+
+static bool has_only_directories(struct work *w, const char *path)
+{
+	int number = 0;
+	workspace_find(w->workspace, path, false, &number);
+	return number == ENOENT;
+}
+
+/* Is what comes next of the path, behind `end`, not there? */
+static bool is_holder(struct work *w, char *path, char *end, char kept)
+{
+	*end = kept;
+	char *next = kept ? end + 1 + strcspn(end + 1, "/") : end, cut = *next;
+	*next = '\0';
+	bool is_there = workspace_find(w->workspace, path, false, NULL) != NULL;
+	*next = cut;
+	*end = '\0';
+	return !is_there;
+}
+
+/* The directories of the working directory that are not there, owned by the user of that time. */
+static int make_working_dir(struct work *w, void *arg, char **ret_snapshot, bool *ret_is_pushed, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct layerdir *layer;
+	struct owner owner;
+	*ret_is_pushed = false;
+	if (owner_find(w->workspace, state_text(w->state, "User"), &owner, err) < 0)
+		return -1;
+	char *path = workspace_resolve(scratch, w->workspace, arg, true);
+	if (!path)
+		return error_set(err, ELOOP, "cannot make the working directory '%s'", (const char *)arg);
+	if (layerdir_begin(scratch, w->b->store, &layer, err) < 0)
+		return -1;
+	struct layer_attributes a = { .mode = S_IFDIR | 0755, .uid = owner.uid, .gid = owner.gid,
+				      .mtime_sec = w->b->epoch_sec >= 0 ? w->b->epoch_sec : time(NULL) };
+	const struct node *there = workspace_find(w->workspace, path, false, NULL);
+	bool is_directory = there && (there->kind == TREE_DIRECTORY || there->kind == TREE_IMPLIED);
+	if ((there && !is_directory) || (!there && !has_only_directories(w, path)))
+		return error_set(err, ENOTDIR, "cannot make the working directory '%s'", (const char *)arg);
+	for (char *end = path; !there && *end;) {
+		end += strcspn(end, "/");
+		char kept = *end;
+		*end = '\0';
+		const struct node *n = workspace_find(w->workspace, path, false, NULL);
+		struct layer_attributes before;
+		if (n && workspace_attributes(scratch, w->workspace, n, &before, err) < 0)
+			return -1;
+		/* It gets an entry now, or holds a directory that does. */
+		if (n && is_holder(w, path, end, kept))
+			before.mtime_sec = a.mtime_sec;
+		if (layerdir_directory(layer, path, n ? &before : &a, err) < 0)
+			return -1;
+		*end = kept;
+		end += kept != '\0';
+	}
+	return layerdir_finish(w, layer, ret_snapshot, err);
+}
+
+static int working_dir_step(struct work *w, const struct instruction *in, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	const char *before = state_text(w->state, "WorkingDir");
+	char *path = work_join_path(scratch, *before ? before : "/", in->words->items[0]), key[DIGEST_ROOM];
+	/* BuildKit tells an absolute one as it was written. */
+	const char *written = in->words->items[0];
+	char *created_by = mem_printf(scratch, "WORKDIR %s", *written == '/' ? written : path);
+	state_set_working_dir(w->state, path);
+	if (strcmp(path, "/") == 0) {
+		state_add_history(w->state, created_by, NULL, true);
+		return 0;
+	}
+	struct cache_key *k = cache_key_begin(scratch, "workdir/1");
+	cache_key_text(k, w->state->fs_key);
+	cache_key_text(k, path);
+	cache_key_text(k, state_text(w->state, "User"));
+	cache_key_number(k, w->b->epoch_sec);
+	cache_key_end(k, key);
+	struct file_step step = { .key = key, .name = work_step_name(scratch, w, in->original), .command = in->original,
+				  .created_by = created_by, .make = make_working_dir, .arg = path };
+	return work_file_step(w, &step, err);
+}
+
+/* ---- ARG ---- */
+
+static const char *find_value(const struct strlist *list, const char *key)
+{
+	size_t n = strlen(key);
+	for (size_t i = list->count; i-- > 0;)
+		if (strncmp(list->items[i], key, n) == 0 && list->items[i][n] == '=')
+			return list->items[i] + n + 1;
+	return NULL;
+}
+
+static const char *get_env(void *arg, const char *name, size_t length)
+{
+	return state_env(arg, name, length);
+}
+
+static int arg_step(struct work *w, const struct instruction *in, struct error *err)
+{
+	/* Told to the builder, not to the build. */
+	static const char *const not_env[] = { "BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE" };
+	CLEANUP_TALLOC char *text = mem_strdup(NULL, "ARG");
+	struct expansion e = { .escape = w->b->file->escape, .get = get_env, .arg = w->state };
+	for (unsigned i = 0; i < in->pair_count; i++) {
+		const char *key = in->pairs[i].key, *value = find_value(w->b->build_args, key);
+		bool is_env = strcmp(key, not_env[0]) != 0 && strcmp(key, not_env[1]) != 0;
+		char *expanded;
+		/* Here, one after the other, a name sees those before it. */
+		if (!value && in->pairs[i].value) {
+			if (expand_word(text, &e, in->pairs[i].value, &expanded, err) < 0)
+				return -1;
+			value = expanded;
+		}
+		if (!value)
+			value = find_value(w->global_args, key);
+		state_add_arg(w->state, key, value, is_env);
+		text = mem_append(text, " %s%s%s", key, value ? "=" : "", value ? value : "");
+	}
+	state_add_history(w->state, text, NULL, true);
+	return 0;
+}
+
+/* ---- instructions ---- */
+
+static int metadata_step(struct work *w, const struct instruction *in, struct error *err)
+{
+	(void)err;
+	state_apply(w->state, in);
+	return 0;
+}
+
+static int dispatch(struct work *w, const struct instruction *in, struct error *err)
+{
+	static int (*const steps[INSTRUCTION_COUNT])(struct work *, const struct instruction *, struct error *) = {
+		[INSTRUCTION_RUN] = run_step,	      [INSTRUCTION_COPY] = copy_step, [INSTRUCTION_ADD] = copy_step,
+		[INSTRUCTION_WORKDIR] = working_dir_step, [INSTRUCTION_ARG] = arg_step,
+	};
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct expansion e = { .escape = w->b->file->escape, .get = get_env, .arg = w->state };
+	struct instruction *expanded;
+	if (instruction_expand(scratch, &e, in, &expanded, err) < 0)
+		return -1;
+	return steps[in->kind] ? steps[in->kind](w, expanded, err) : metadata_step(w, expanded, err);
+}
+
+static bool has_vertex(const struct instruction *in)
+{
+	return in->kind == INSTRUCTION_RUN || in->kind == INSTRUCTION_COPY || in->kind == INSTRUCTION_ADD ||
+	       in->kind == INSTRUCTION_WORKDIR;
+}
+
+/* "This trigger will be executed in the context of the downstream build, as if it had been inserted after FROM." */
+static int fire_triggers(struct work *w, struct error *err)
+{
+	CLEANUP_TALLOC struct strlist *triggers = state_list(NULL, w->state, "OnBuild");
+	state_clear_onbuild(w->state);
+	for (size_t i = 0; triggers && i < triggers->count; i++) {
+		struct instruction *in;
+		if (instruction_parse(triggers, triggers->items[i], w->b->file->escape, &in, err) < 0)
+			return error_wrap(err, "ONBUILD %s", triggers->items[i]);
+		w->step_count += has_vertex(in);
+	}
+	for (size_t i = 0; triggers && i < triggers->count; i++) {
+		struct instruction *in;
+		if (instruction_parse(triggers, triggers->items[i], w->b->file->escape, &in, err) < 0 ||
+		    dispatch(w, in, err) < 0)
+			return error_wrap(err, "ONBUILD %s", triggers->items[i]);
+	}
+	return 0;
+}
+
+/* ---- FROM ---- */
+
+static int from_scratch(struct work *w, struct error *err)
+{
+	struct chain *empty = mem_new(w, struct chain);
+	w->state = state_of_scratch(w, &w->platform);
+	snprintf(w->state->fs_key, sizeof(w->state->fs_key), "scratch");
+	return workspace_open(w, w->b->store, empty, &w->workspace, err);
+}
+
+static int from_stage(struct work *w, unsigned stage, struct error *err)
+{
+	struct stage_result *result;
+	if (link_need(w, w->l, stage, &result, err) < 0 ||
+	    workspace_open(w, w->b->store, result->chain, &w->workspace, err) < 0)
+		return -1;
+	w->state = state_derive(w, result->state);
+	return 0;
+}
+
+static int from_image(struct work *w, const char *name, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct image *image;
+	struct chain *chain;
+	char *text = mem_printf(scratch, "FROM %s", name);
+	work_begin_vertex(w, work_step_name(scratch, w, text), text);
+	if (work_pull(scratch, w, name, &w->platform, &image, err) < 0 ||
+	    chain_of_image(scratch, w->b->store, image, &chain, err) < 0 ||
+	    workspace_open(w, w->b->store, chain, &w->workspace, err) < 0 ||
+	    state_of_image(w, image, &w->state, err) < 0) {
+		work_end_vertex(w, false, -1, err);
+		return -1;
+	}
+	image_key(image, w->state->fs_key);
+	work_end_vertex(w, false, -1, NULL);
+	return 0;
+}
+
+static const char *get_global(void *arg, const char *name, size_t length)
+{
+	const struct strlist *list = arg;
+	for (size_t i = list->count; i-- > 0;)
+		if (strncmp(list->items[i], name, length) == 0 && list->items[i][length] == '=')
+			return list->items[i] + length + 1;
+	return NULL;
+}
+
+static int from_step(struct work *w, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct expansion e = { .escape = w->b->file->escape, .get = get_global, .arg = w->global_args };
+	char *name, *platform = NULL;
+	w->platform = w->target;
+	if (expand_word(scratch, &e, w->stage->base, &name, err) < 0)
+		return -1;
+	if (w->stage->platform && (expand_word(scratch, &e, w->stage->platform, &platform, err) < 0 ||
+				   (*platform && platform_parse(w, platform, &w->platform, err) < 0)))
+		return -1;
+	if (!*name)
+		return error_set(err, 0, "base name (%s) should not be blank", w->stage->base);
+	const struct named_context *context = build_find_context(w->b, name);
+	if (context && !context->context->image)
+		return error_set(err, 0, "the build context '%s' is a folder, not an image", name);
+	if (context)
+		return from_image(w, context->context->image, err);
+	int stage = build_find_stage(w->b, name, w->index);
+	if (stage >= 0)
+		return from_stage(w, stage, err);
+	return strcmp(name, "scratch") == 0 ? from_scratch(w, err) : from_image(w, name, err);
+}
+
+static int run_instructions(struct work *w, struct error *err)
+{
+	w->line = w->stage->line;
+	w->last_line = w->stage->last_line;
+	w->step_count = 1;
+	for (unsigned i = 0; i < w->stage->count; i++)
+		w->step_count += has_vertex(w->stage->instructions[i]);
+	if (from_step(w, err) < 0)
+		return error_wrap(err, "%s:%u: FROM", w->b->file->name, w->line);
+	if (w->b->epoch_sec >= 0)
+		w->state->epoch_text = state_time(w->state, w->b->epoch_sec);
+	if (fire_triggers(w, err) < 0)
+		return error_wrap(err, "%s:%u: FROM", w->b->file->name, w->line);
+	if (w->step == 0)
+		w->step = 1;
+	for (unsigned i = 0; i < w->stage->count; i++) {
+		const struct instruction *in = w->stage->instructions[i];
+		w->line = in->line;
+		w->last_line = in->last_line;
+		if (dispatch(w, in, err) < 0)
+			return error_wrap(err, "%s:%u: %s", w->b->file->name, in->line, in->name);
+	}
+	return 0;
+}
+
+int stage_run(const void *ctx, const struct build *b, unsigned stage, const struct platform *target, struct link *l,
+	      struct stage_result **ret, unsigned *ret_line, unsigned *ret_last_line, int *ret_exit_status,
+	      struct error *err)
+{
+	CLEANUP_TALLOC struct work *w = mem_new(NULL, struct work);
+	w->b = b;
+	w->index = stage;
+	w->stage = &b->file->stages[stage];
+	w->target = *target;
+	w->l = l;
+	if (build_global_args(w, b, target, &w->global_args, err) < 0 || run_instructions(w, err) < 0) {
+		*ret_line = w->line;
+		*ret_last_line = w->last_line;
+		*ret_exit_status = w->exit_status;
+		return -1;
+	}
+	struct stage_result *result = mem_new(ctx, struct stage_result);
+	result->state = talloc_steal(result, w->state);
+	result->chain = chain_copy(result, workspace_chain(w->workspace));
+	*ret = result;
+	return 0;
+}
