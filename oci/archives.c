@@ -356,13 +356,14 @@ static int add_part(void *arg, const struct descriptor *blob, enum blob_role rol
 }
 
 /* The entry of a docker-archive's manifest.json. */
-static void add_docker_entry(struct saving *v, const struct image *image, const struct reference *ref)
+static void add_docker_entry(struct saving *v, const struct image *image, struct reference *const *refs, unsigned count)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct json *entry = json_new_object(scratch), *tags = json_new_array(scratch), *layers = json_new_array(scratch);
 	json_set_string(entry, "Config", mem_printf(scratch, "blobs/sha256/%s", digest_hex(image->config.digest)));
-	if (ref && ref->tag)
-		json_append_string(tags, ref->familiar);
+	for (unsigned i = 0; i < count; i++)
+		if (refs[i]->tag)
+			json_append_string(tags, refs[i]->familiar);
 	json_set(entry, "RepoTags", tags);
 	for (unsigned i = 0; i < image->layer_count; i++)
 		json_append_string(layers, mem_printf(scratch, "blobs/sha256/%s", digest_hex(image->layers[i].digest)));
@@ -370,23 +371,29 @@ static void add_docker_entry(struct saving *v, const struct image *image, const 
 	json_append(v->manifest, entry);
 }
 
-static void add_index_entry(struct saving *v, const struct descriptor *top, const struct reference *ref)
+/* An entry of the index for each name, or one without. */
+static void add_index_entries(struct saving *v, const struct descriptor *top, struct reference *const *refs,
+			      unsigned count, const struct json *annotations)
 {
-	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	struct json *entry = json_new_object(scratch), *annotations = json_new_object(scratch);
-	json_set_string(entry, "mediaType", top->media_type);
-	json_set_string(entry, "digest", top->digest);
-	json_set_int(entry, "size", top->size_bytes);
-	if (ref) {
-		json_set_string(annotations, "io.containerd.image.name", ref->name);
-		json_set_string(annotations, "org.opencontainers.image.ref.name", ref->tag ? ref->tag : ref->name);
-		json_set(entry, "annotations", annotations);
+	for (unsigned i = 0; !i || i < count; i++) {
+		CLEANUP_TALLOC struct json *entry = json_new_object(NULL);
+		struct json *all = annotations ? json_clone(entry, annotations) : json_new_object(entry);
+		json_set_string(entry, "mediaType", top->media_type);
+		json_set_string(entry, "digest", top->digest);
+		json_set_int(entry, "size", top->size_bytes);
+		if (count) {
+			json_set_string(all, "io.containerd.image.name", refs[i]->name);
+			json_set_string(all, "org.opencontainers.image.ref.name",
+					refs[i]->tag ? refs[i]->tag : refs[i]->name);
+		}
+		if (count || annotations)
+			json_set(entry, "annotations", all);
+		json_append(v->index, entry);
 	}
-	json_append(v->index, entry);
 }
 
 /* An OCI archive has all that is stored, compressed; Docker's this machine's image, its tars as plain as they are. */
-static int save_one(struct saving *v, const struct descriptor *stored, const struct reference *ref, struct error *err)
+static int save_one(struct saving *v, const struct descriptor *stored, struct reference *ref, struct error *err)
 {
 	static const struct layer_format gzip = { .compression = COMPRESSION_GZIP };
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
@@ -399,9 +406,9 @@ static int save_one(struct saving *v, const struct descriptor *stored, const str
 		if (store_load_image(scratch, v->store, stored, &image, err) < 0)
 			return -1;
 		top = image->manifest;
-		add_docker_entry(v, image, ref);
+		add_docker_entry(v, image, &ref, ref != NULL);
 	}
-	add_index_entry(v, &top, ref);
+	add_index_entries(v, &top, &ref, ref != NULL, NULL);
 	return store_walk_blobs(v->store, &top, false, add_part, v, err);
 }
 
@@ -456,12 +463,32 @@ int transport_save(struct store *s, char *const *names, unsigned count, int fd, 
 	return end_saving(scratch, &v, err);
 }
 
-int archive_push(struct store *s, const struct descriptor *stored, const struct reference *ref, int fd, bool is_oci,
+int archive_push(struct store *s, const struct descriptor *stored, struct reference *ref, int fd, bool is_oci,
 		 struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct saving v;
 	if (begin_saving(scratch, &v, s, fd, is_oci, err) < 0 || save_one(&v, stored, ref, err) < 0)
+		return -1;
+	return end_saving(scratch, &v, err);
+}
+
+int archive_write_built(struct store *s, const struct descriptor *top, const struct image *docker_image,
+			const struct strlist *names, const struct json *annotations, int fd, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	unsigned count = names ? names->count : 0;
+	struct reference **refs = mem_array(scratch, struct reference *, count);
+	struct saving v;
+	for (unsigned i = 0; i < count; i++)
+		if (reference_parse(scratch, names->items[i], &refs[i], err) < 0)
+			return -1;
+	if (begin_saving(scratch, &v, s, fd, !docker_image, err) < 0)
+		return -1;
+	if (docker_image)
+		add_docker_entry(&v, docker_image, refs, count);
+	add_index_entries(&v, top, refs, count, annotations);
+	if (store_walk_blobs(s, top, false, add_part, &v, err) < 0)
 		return -1;
 	return end_saving(scratch, &v, err);
 }

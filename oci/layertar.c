@@ -2,6 +2,7 @@
 /* Owns which entries a tar has: of a container's changes, and of a layer's directory. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -79,7 +80,7 @@ int layer_write_tar(struct store *s, const char *folder, const struct layer_form
 		return -1;
 	struct tarball *t = tarball_new(scratch, root_fd, meta, "a layer");
 	if (format->rewrites_times)
-		tarball_set_latest(t, format->epoch_sec);
+		tarball_set_times(t, INT64_MIN, format->epoch_sec);
 	for (size_t at = 0; tree_next(bytes, size, &at, &r, &is_damaged);)
 		add_record(t, &r);
 	if (is_damaged)

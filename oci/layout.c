@@ -224,7 +224,8 @@ int copy_blob(struct store *s, const char *digest, const char *path, struct erro
 	return 0;
 }
 
-static int add_to_index(const char *dir, const struct descriptor *top, const char *ref, struct error *err)
+static int add_to_index(const char *dir, const struct descriptor *top, const char *ref,
+			const struct json *annotations, struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	char *path = mem_printf(scratch, "%s/index.json", dir), *text;
@@ -249,11 +250,11 @@ static int add_to_index(const char *dir, const struct descriptor *top, const cha
 	json_set_string(entry, "mediaType", top->media_type);
 	json_set_string(entry, "digest", top->digest);
 	json_set_int(entry, "size", top->size_bytes);
-	if (ref) {
-		struct json *annotations = json_new_object(scratch);
-		json_set_string(annotations, NAME_ANNOTATION, ref);
-		json_set(entry, "annotations", annotations);
-	}
+	struct json *all = annotations ? json_clone(scratch, annotations) : json_new_object(scratch);
+	if (ref)
+		json_set_string(all, NAME_ANNOTATION, ref);
+	if (ref || annotations)
+		json_set(entry, "annotations", all);
 	json_append(kept, entry);
 	json_set(root, "manifests", kept);
 	text = json_dump(scratch, root);
@@ -279,21 +280,31 @@ static int write_text(const char *dir, const char *name, const char *text, struc
 	return io_write_file(AT_FDCWD, path, text, strlen(text), 0644, err);
 }
 
+int layout_add(struct store *s, const struct descriptor *top, const char *dir, const char *ref,
+	       const struct json *annotations, struct error *err)
+{
+	struct copying c = { s, { dir, false } };
+	CLEANUP_TALLOC char *blobs = mem_printf(NULL, "%s/blobs/sha256", dir);
+	int r = io_mkdir_p(AT_FDCWD, blobs, 0755);
+	if (r < 0)
+		return error_set(err, -r, "cannot make '%s'", blobs);
+	if (store_walk_blobs(s, top, false, copy_part, &c, err) < 0 ||
+	    write_text(dir, "oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", err) < 0)
+		return -1;
+	return add_to_index(dir, top, ref, annotations, err);
+}
+
 int layout_push(struct store *s, const struct descriptor *top, const char *dir, const char *ref, bool is_flat,
 		struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	struct copying c = { s, { dir, is_flat } };
+	struct copying c = { s, { dir, true } };
 	struct image *image;
-	int r = io_mkdir_p(AT_FDCWD, is_flat ? dir : mem_printf(scratch, "%s/blobs/sha256", dir), 0755);
+	if (!is_flat)
+		return layout_add(s, top, dir, ref, NULL, err);
+	int r = io_mkdir_p(AT_FDCWD, dir, 0755);
 	if (r < 0)
 		return error_set(err, -r, "cannot make '%s'", dir);
-	if (!is_flat)
-		return store_walk_blobs(s, top, false, copy_part, &c, err) < 0 ||
-				       write_text(dir, "oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", err) < 0 ||
-				       add_to_index(dir, top, ref, err) < 0 ?
-			       -1 :
-			       0;
 	if (store_load_image(scratch, s, top, &image, err) < 0 ||
 	    store_walk_blobs(s, &image->manifest, false, copy_part, &c, err) < 0)
 		return -1;

@@ -35,7 +35,8 @@ struct tarball {
 	struct meta *meta;
 	const char *what;
 	int root_fd;
-	int64_t latest_sec;
+	int64_t earliest_sec, latest_sec;
+	const char *prefix;
 	struct line *lines;
 	unsigned line_count, line_room;
 	/* while it is written */
@@ -104,15 +105,23 @@ struct tarball *tarball_new(const void *ctx, int root_fd, struct meta *meta, con
 	t->root_fd = root_fd;
 	t->meta = meta;
 	t->what = what;
+	t->earliest_sec = INT64_MIN;
 	t->latest_sec = INT64_MAX;
+	t->prefix = "";
 	t->parent_fd = -1;
 	talloc_set_destructor(t, close_parent);
 	return t;
 }
 
-void tarball_set_latest(struct tarball *t, int64_t latest_sec)
+void tarball_set_times(struct tarball *t, int64_t earliest_sec, int64_t latest_sec)
 {
+	t->earliest_sec = earliest_sec;
 	t->latest_sec = latest_sec;
+}
+
+void tarball_set_prefix(struct tarball *t, const char *prefix)
+{
+	t->prefix = mem_strdup(t, prefix);
 }
 
 void tarball_add(struct tarball *t, const char *path, const struct tarball_known *known)
@@ -145,8 +154,8 @@ void tarball_add_lower_link(struct tarball *t, const char *path, const char *tar
 static int write_whiteout(struct tarball *t, const struct line *line, struct error *err)
 {
 	const char *slash = strrchr(line->path, '/'), *name = slash ? slash + 1 : line->path;
-	CLEANUP_TALLOC char *marker = mem_printf(NULL, "%.*s%s%s", (int)(name - line->path), line->path,
-						 line->kind == LINE_OPAQUE ? "" : ".wh.", name);
+	CLEANUP_TALLOC char *marker = mem_printf(NULL, "%s%.*s%s%s", t->prefix, (int)(name - line->path),
+						 line->path, line->kind == LINE_OPAQUE ? "" : ".wh.", name);
 	struct archive_item item = { .path = marker, .mode = S_IFREG };
 	return archive_writer_add(t->archive, &item, err);
 }
@@ -154,6 +163,13 @@ static int write_whiteout(struct tarball *t, const struct line *line, struct err
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct archive_xattr *)a)->name, ((const struct archive_xattr *)b)->name);
+}
+
+bool tarball_keeps_xattr(const char *name)
+{
+	/* trusted.* is of the machine, and no other builder writes it. */
+	return strcmp(name, "security.capability") == 0 || text_starts(name, "user.") ||
+	       text_starts(name, "system.posix_acl_");
 }
 
 static void read_xattrs(struct tarball *t, const void *ctx, const struct meta_entry *entry, struct archive_item *item)
@@ -164,9 +180,7 @@ static void read_xattrs(struct tarball *t, const void *ctx, const struct meta_en
 	ssize_t n = meta_xattr_list(t->meta, entry, names, XATTR_MAX);
 	for (ssize_t at = 0; at < n; at += strlen(names + at) + 1) {
 		const char *name = names + at;
-		/* What is of the file, not of the machine; trusted.* is, and no other builder writes it. */
-		if (strcmp(name, "security.capability") != 0 && !text_starts(name, "user.") &&
-		    !text_starts(name, "system.posix_acl_"))
+		if (!tarball_keeps_xattr(name))
 			continue;
 		item->xattrs = mem_grow(ctx, item->xattrs, struct archive_xattr, item->xattr_count + 1);
 		struct archive_xattr *x = &item->xattrs[item->xattr_count++];
@@ -267,7 +281,7 @@ static int write_content(struct tarball *t, const char *path, const char *name, 
 
 static int64_t time_of(const struct tarball *t, int64_t mtime_sec)
 {
-	return mtime_sec > t->latest_sec ? t->latest_sec : mtime_sec;
+	return mtime_sec > t->latest_sec ? t->latest_sec : mtime_sec < t->earliest_sec ? t->earliest_sec : mtime_sec;
 }
 
 /* As the real root of an image is by default: no entry is needed for readers to make it so. */
@@ -294,7 +308,8 @@ static int write_inode(struct tarball *t, const struct line *line, const char *n
 	if (S_ISSOCK(entry.mode) || (!*path && is_plain_root(&entry)))
 		return 0;
 	struct archive_item item = {
-		.path = mem_printf(scratch, "%s%s", *path ? path : ".", S_ISDIR(entry.mode) ? "/" : ""),
+		.path = mem_printf(scratch, "%s%s%s", t->prefix, *path || *t->prefix ? path : ".",
+				   S_ISDIR(entry.mode) && (*path || !*t->prefix) ? "/" : ""),
 		.mode = entry.mode, .uid = entry.uid, .gid = entry.gid, .rdev = entry.rdev,
 		.size_bytes = S_ISREG(entry.mode) ? st->st_size : 0,
 		.mtime_sec = time_of(t, line->has_known ? line->known.mtime_sec : st->st_mtim.tv_sec),
@@ -302,7 +317,7 @@ static int write_inode(struct tarball *t, const struct line *line, const char *n
 	const char *earlier = find_earlier(t, line, st, entry.mode);
 	if (earlier) {
 		item.is_hard_link = true;
-		item.link_target = mem_strdup(scratch, earlier);
+		item.link_target = mem_printf(scratch, "%s%s", t->prefix, earlier);
 		return archive_writer_add(t->archive, &item, err);
 	}
 	if (S_ISLNK(entry.mode)) {
@@ -339,15 +354,23 @@ static int write_entry(struct tarball *t, const struct line *line, struct error 
 
 static int write_lower_link(struct tarball *t, const struct line *line, struct error *err)
 {
-	struct archive_item item = { .path = line->path, .link_target = line->target, .is_hard_link = true,
-				     .mode = S_IFREG | 0644 };
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s%s", t->prefix, line->path);
+	CLEANUP_TALLOC char *target = mem_printf(NULL, "%s%s", t->prefix, line->target);
+	struct archive_item item = { .path = path, .link_target = target, .is_hard_link = true, .mode = S_IFREG | 0644 };
 	return archive_writer_add(t->archive, &item, err);
 }
 
 int tarball_write(struct tarball *t, archive_sink sink, void *arg, struct error *err)
 {
-	if (archive_writer_open_sink(t, sink, arg, &t->archive, err) < 0)
+	struct archive_writer *archive;
+	if (archive_writer_open_sink(t, sink, arg, &archive, err) < 0 || tarball_write_into(t, archive, err) < 0)
 		return -1;
+	return archive_writer_close(archive, err);
+}
+
+int tarball_write_into(struct tarball *t, struct archive_writer *archive, struct error *err)
+{
+	t->archive = archive;
 	t->buffer = mem_array(t, char, CHUNK);
 	if (t->line_count)
 		qsort(t->lines, t->line_count, sizeof(*t->lines), by_key_and_number);
@@ -361,5 +384,5 @@ int tarball_write(struct tarball *t, archive_sink sink, void *arg, struct error 
 		if (r < 0)
 			return -1;
 	}
-	return archive_writer_close(t->archive, err);
+	return 0;
 }

@@ -20,8 +20,10 @@ struct tarball_known {
 
 /* The descriptor stays the caller's; `what` names the tree in sentences: "the container". */
 struct tarball *tarball_new(const void *ctx, int root_fd, struct meta *meta, const char *what);
-/* Later times become this one. */
-void tarball_set_latest(struct tarball *t, int64_t latest_sec);
+/* Earlier and later times become these. */
+void tarball_set_times(struct tarball *t, int64_t earliest_sec, int64_t latest_sec);
+/* What is before every name, "linux_amd64/"; "" at first. */
+void tarball_set_prefix(struct tarball *t, const char *prefix);
 /*
  * Paths are relative, "" is the root, which has an entry only when it is not root's with mode 0755.  Of several
  * for one path the last counts.  `known` NULL: the inode says it all, and must be there.
@@ -33,5 +35,9 @@ void tarball_add_opaque(struct tarball *t, const char *path);
 /* A hard link to what only the layers below have. */
 void tarball_add_lower_link(struct tarball *t, const char *path, const char *target);
 int tarball_write(struct tarball *t, archive_sink sink, void *arg, struct error *err);
+/* Into an archive that has other entries, too. */
+int tarball_write_into(struct tarball *t, struct archive_writer *archive, struct error *err);
+/* Is this attribute of the file, not of the machine? */
+bool tarball_keeps_xattr(const char *name);
 
 #endif

@@ -386,8 +386,8 @@ static int push_part(void *arg, const struct descriptor *blob, enum blob_role ro
 	return registry_put_manifest(p->registry, blob->digest, blob->media_type, text, err);
 }
 
-static int push_registry(struct store *s, const struct descriptor *top, const struct reference *ref,
-			 const struct progress *progress, struct error *err)
+int push_registry(struct store *s, const struct descriptor *top, const struct reference *ref,
+		  const struct progress *progress, struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct push p = { s, NULL, progress, top->digest };

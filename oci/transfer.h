@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the transports share; for transfer.c, layout.c and archives.c only. */
+/* What the transports share; for transfer.c, layout.c, archives.c, outputs.c and buildcache.c only. */
 #ifndef FAKEBUILD_OCI_TRANSFER_H
 #define FAKEBUILD_OCI_TRANSFER_H
 
+#include "oci/json.h"
 #include "oci/reference.h"
 #include "oci/transport.h"
 
@@ -33,12 +34,22 @@ int layout_pull(const void *ctx, struct store *s, const char *dir, const char *r
 /* `top`: a manifest or an index of the store, as it is to leave. */
 int layout_push(struct store *s, const struct descriptor *top, const char *dir, const char *ref, bool is_flat,
 		struct error *err);
+/* The same in a layout, with other annotations beside the name (may be NULL). */
+int layout_add(struct store *s, const struct descriptor *top, const char *dir, const char *ref,
+	       const struct json *annotations, struct error *err);
 int archive_pull(const void *ctx, struct store *s, int fd, const char *ref, const char *platform,
 		 const struct progress *progress, struct strlist *names, struct image **ret, struct error *err);
 
 /* Write what is stored as transport_save does, tagged `ref` (NULL: untagged). */
-int archive_push(struct store *s, const struct descriptor *stored, const struct reference *ref, int fd, bool is_oci,
+int archive_push(struct store *s, const struct descriptor *stored, struct reference *ref, int fd, bool is_oci,
 		 struct error *err);
+/* The same as it is, under several names (may be NULL); `docker_image` is what Docker's manifest.json tells of, if any. */
+int archive_write_built(struct store *s, const struct descriptor *top, const struct image *docker_image,
+			const struct strlist *names, const struct json *annotations, int fd, struct error *err);
+
+/* Send what is stored, as it is. */
+int push_registry(struct store *s, const struct descriptor *top, const struct reference *ref,
+		  const struct progress *progress, struct error *err);
 
 /* Copy the store's file of a blob to a path. */
 int copy_blob(struct store *s, const char *digest, const char *path, struct error *err);

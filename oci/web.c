@@ -324,6 +324,19 @@ static int explain(CURL *curl, CURLcode code, const char *detail, struct error *
 	}
 }
 
+static int use_socket(CURL *curl, const char *path, struct error *err)
+{
+#if LIBCURL_VERSION_NUM >= 0x072800
+	return lib.easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, path) == CURLE_OK ?
+		       0 :
+		       error_set(err, 0, "this libcurl knows no unix sockets");
+#else
+	(void)curl;
+	(void)path;
+	return error_set(err, 0, "talking to a unix socket needs libcurl 7.40 or newer");
+#endif
+}
+
 static int exchange_once(struct web *h, const struct web_request *q, const char *url, bool sends_secrets,
 			 struct web_response *ret, struct error *err)
 {
@@ -379,6 +392,10 @@ static int exchange_once(struct web *h, const struct web_request *q, const char 
 	lib.easy_setopt(curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
 	use_certificates(curl, url);
+	if (q->unix_socket && use_socket(curl, q->unix_socket, err) < 0) {
+		lib.slist_free_all(headers);
+		return -1;
+	}
 	if (q->range)
 		lib.easy_setopt(curl, CURLOPT_RANGE, q->range);
 	if (strcmp(q->method, "HEAD") == 0) {

@@ -18,6 +18,7 @@ struct web_request {
 	const char *range;         /* "123-", may be NULL */
 	const char *if_none_match; /* an ETag: the answer may be 304; may be NULL */
 	bool allows_plain;         /* plain HTTP is all right to any host: nothing secret is sent */
+	const char *unix_socket;   /* talk to this one, whatever the URL's host; may be NULL */
 	const char *authorization; /* dropped when a redirect leaves the host; may be NULL */
 	const char *body;          /* body_bytes of it, or ... */
 	int body_fd;               /* ... a file's content when body is NULL and body_bytes >= 0 */
