@@ -415,7 +415,7 @@ static void *serve(void *arg)
 	int64_t want = INT64_MAX, have = 0;
 	CLEANUP_CLOSE int fd = accept(d->fd, NULL, NULL);
 	while (d->got_bytes < want) {
-		ssize_t n = read(fd, buffer, sizeof(buffer));
+		ssize_t n = read(fd, buffer, want == INT64_MAX ? (ssize_t)sizeof(d->head) - 1 - have : (ssize_t)sizeof(buffer));
 		if (n <= 0)
 			break;
 		size_t skipped = 0;
