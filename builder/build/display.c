@@ -7,8 +7,15 @@
 #include <unistd.h>
 
 #include "builder/build/face.h"
+#include "builder/build/tail.h"
 
-static const struct face face_quiet;
+static void stay_quiet(struct display *d, const struct event *e)
+{
+	(void)d;
+	(void)e;
+}
+
+static const struct face face_quiet = { .warn = stay_quiet };
 
 static const struct face *const faces[] = {
 	[DISPLAY_PLAIN] = &face_plain,
@@ -49,6 +56,8 @@ void display_event(struct display *d, const struct event *e)
 	struct step *step = steps_take(d->steps, e);
 	if (step && d->face->take)
 		d->face->take(d, step, e);
+	else if (e->kind == EVENT_WARNING && !e->vertex && d->face->warn)
+		d->face->warn(d, e);
 }
 
 void display_tick(struct display *d)
@@ -62,6 +71,19 @@ int display_interval_msec(const struct display *d)
 	return d->face->interval_msec ? d->face->interval_msec(d) : -1;
 }
 
+static void print_warnings(struct display *d)
+{
+	const struct strlist *warnings = d->steps->warnings;
+	if (!warnings->count)
+		return;
+	fprintf(d->out, "\n %zu warning%s found:\n", warnings->count, warnings->count == 1 ? "" : "s");
+	for (size_t i = 0; i < warnings->count; i++) {
+		CLEANUP_TALLOC char *line = tail_line(NULL, warnings->items[i], strlen(warnings->items[i]));
+		fprintf(d->out, " - %s\n", line);
+	}
+	fflush(d->out);
+}
+
 void display_end(struct display *d)
 {
 	for (unsigned i = 0; i < d->steps->count; i++) {
@@ -73,4 +95,6 @@ void display_end(struct display *d)
 	}
 	if (d->face->end)
 		d->face->end(d);
+	if (!d->face->warn)
+		print_warnings(d);
 }

@@ -23,7 +23,7 @@ enum event_kind {
 
 struct event {
 	enum event_kind kind;
-	unsigned vertex;    /* number of the step in this build, from 1 */
+	unsigned vertex;    /* number of the step in this build, from 1; 0: of a WARNING about the whole build */
 	int64_t time_nsec;  /* CLOCK_REALTIME */
 	const char *name;   /* of STARTED; id of STATUS */
 	const char *stage;  /* of STARTED: the stage's name or number; NULL for none */

@@ -10,6 +10,8 @@ struct face {
 	/* Each may be NULL.  take comes after `step` has taken the event in. */
 	void (*begin)(struct display *d);
 	void (*take)(struct display *d, struct step *step, const struct event *e);
+	/* A warning of no step; NULL: they are printed after the end. */
+	void (*warn)(struct display *d, const struct event *e);
 	void (*tick)(struct display *d);
 	void (*end)(struct display *d);
 	int (*interval_msec)(const struct display *d);

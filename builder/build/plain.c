@@ -248,4 +248,4 @@ static void end(struct display *d)
 	fflush(d->out);
 }
 
-const struct face face_plain = { begin, take, tick, end, interval_msec };
+const struct face face_plain = { begin, take, NULL, tick, end, interval_msec };

@@ -92,7 +92,8 @@ static struct json *log_bytes(const void *ctx, const struct step *s, const struc
 static struct json *warning(const void *ctx, const struct step *s, const struct event *e)
 {
 	struct json *object = json_new_object(ctx);
-	set_vertex(object, "vertex", s);
+	if (s)
+		set_vertex(object, "vertex", s);
 	json_set_int(object, "level", WARNING_LEVEL);
 	set_bytes(object, "short", e->text, e->text ? strlen(e->text) : 0);
 	return object;
@@ -117,4 +118,9 @@ static void take(struct display *d, struct step *step, const struct event *e)
 	fflush(d->out);
 }
 
-const struct face face_rawjson = { .take = take };
+static void warn(struct display *d, const struct event *e)
+{
+	take(d, NULL, e);
+}
+
+const struct face face_rawjson = { .take = take, .warn = warn };

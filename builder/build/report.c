@@ -161,6 +161,19 @@ static void alarm_of(const struct step *s, FILE *out)
 	fputs("</section>\n", out);
 }
 
+static void warnings_of(const struct steps *steps, FILE *out)
+{
+	if (!steps->warnings->count)
+		return;
+	fputs("<section aria-labelledby=\"warnings-head\">\n<h2 id=\"warnings-head\">Warnings</h2>\n<ul>\n", out);
+	for (size_t i = 0; i < steps->warnings->count; i++) {
+		fputs("<li class=\"warning\">", out);
+		page_text(out, steps->warnings->items[i]);
+		fputs("</li>\n", out);
+	}
+	fputs("</ul>\n</section>\n", out);
+}
+
 /* Round numbers of seconds between ticks, so that there are not more than TICKS_MAX. */
 static double tick_seconds(double total)
 {
@@ -390,6 +403,7 @@ int report_write(struct report *r, const char *host_path, struct error *err)
 	head(r, &c);
 	if (first_failed(r))
 		alarm_of(first_failed(r), c.out);
+	warnings_of(r->steps, c.out);
 	timeline(r, &c);
 	steps_table(r, &c);
 	files_table(r, &c);

@@ -10,7 +10,9 @@ static const double nsec_per_sec = 1e9;
 
 struct steps *steps_new(const void *ctx)
 {
-	return mem_new(ctx, struct steps);
+	struct steps *s = mem_new(ctx, struct steps);
+	s->warnings = strlist_new(s);
+	return s;
 }
 
 static struct step *find(const struct steps *s, unsigned vertex)
@@ -133,6 +135,8 @@ static void take_end(struct step *s, const struct event *e)
 struct step *steps_take(struct steps *s, const struct event *e)
 {
 	struct step *step = find(s, e->vertex);
+	if (e->kind == EVENT_WARNING && !e->vertex)
+		strlist_add(s->warnings, e->text ? e->text : "");
 	if (e->kind == EVENT_STARTED)
 		return step ? NULL : begin(s, e);
 	if (!step || step->completed_nsec)

@@ -43,6 +43,7 @@ struct step {
 struct steps {
 	struct step **items; /* in the order in which they began */
 	unsigned count, room;
+	struct strlist *warnings; /* of no step */
 };
 
 struct steps *steps_new(const void *ctx);

@@ -335,4 +335,4 @@ static void end(struct display *d)
 	fflush(d->out);
 }
 
-const struct face face_tty = { begin, take, tick, end, interval_msec };
+const struct face face_tty = { begin, take, NULL, tick, end, interval_msec };

@@ -278,6 +278,27 @@ static void rawjson_is_what_buildkit_writes(void **state)
 			"\"error\":\"context canceled\"}]}\n");
 }
 
+static void warnings_of_no_step_come_last(void **state)
+{
+	static const enum display_mode modes[] = { DISPLAY_PLAIN, DISPLAY_RAWJSON, DISPLAY_QUIET };
+	static const char *const texts[] = {
+		"#1 RUN x\n#1 DONE 0.0s\n\n 2 warnings found:\n - odd (line 3)\n - red\n",
+		"{\"warnings\":[{\"level\":1,\"short\":\"b2RkIChsaW5lIDMp\"}]}\n"
+		"{\"warnings\":[{\"level\":1,\"short\":\"G1szMW1yZWQ=\"}]}\n",
+		"",
+	};
+	for (unsigned i = 0; i < 3; i++) {
+		struct shown *s = show(state, modes[i]);
+		warned(s, 0, 0, "odd (line 3)");
+		warned(s, 0, 0, "\033[31mred");
+		if (modes[i] == DISPLAY_PLAIN) {
+			started(s, 1, 0, "RUN x");
+			ended(s, 1, 10);
+		}
+		finish(s, texts[i]);
+	}
+}
+
 static void quiet_says_nothing(void **state)
 {
 	struct shown *s = show(state, DISPLAY_QUIET);
@@ -324,6 +345,7 @@ int main(void)
 		TEST(plain_shows_a_failed_step_again_at_the_end),
 		TEST(names_are_one_line_and_unknown_steps_nothing),
 		TEST(rawjson_is_what_buildkit_writes),
+		TEST(warnings_of_no_step_come_last),
 		TEST(quiet_says_nothing),
 		TEST(auto_is_plain_where_there_is_no_terminal),
 	};

@@ -125,6 +125,7 @@ static void a_build_is_told_step_by_step(void **state)
 	tell(p, (struct event){ .kind = EVENT_WARNING, .vertex = 4, .text = "b.c is old" }, 600);
 	ended(p, 4, 3300, 1200);
 	ended(p, 3, 65000, 0);
+	tell(p, (struct event){ .kind = EVENT_WARNING, .text = "FROM is odd" }, 1);
 	report_file(p->report, "/small", 10, 4);
 	report_file(p->report, "/large", 20000000, 2);
 	report_file(p->report, "/inherited", 500, 99);
@@ -144,6 +145,7 @@ static void a_build_is_told_step_by_step(void **state)
 	comes_before(p, "/inherited</td>", "/small</td>");
 	has(p, "<td>the base image</td>");
 	has(p, "<i>0.300</i> cc b.c\n<i>0.300</i> half\n");
+	has(p, "<li class=\"warning\">FROM is odd</li>");
 	has(p, "Warning: b.c is old");
 	assert_int_equal(count(p, "<details id="), 4);
 	assert_int_equal(count(p, "<th scope=\"col\""), 11);
