@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -53,7 +54,14 @@ static void in_root(struct place *p, const char *command)
 {
 	assert_int_equal(workspace_make_root(p->workspace, &p->root, &p->error), 0);
 	CLEANUP_TALLOC char *text = mem_printf(NULL, "cd '%s' && umask 022 && { %s; }", p->root.root, command);
-	assert_int_equal(system(text), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		execl("/bin/sh", "sh", "-c", text, (char *)NULL);
+		_exit(127);
+	}
+	int status = -1;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 static char *take(struct place *p)
