@@ -65,6 +65,7 @@ static const struct option_row build_rows[] = {
 	FLAG("pull", 0, "Ask the registry even for base images that are here", is_pulled),
 	FLAG("push", 0, "Send the image to the registry of its name", is_pushed),
 	FLAG("quiet", 'q', "Show nothing but the image's id", is_quiet),
+	TEXT("report", 0, "FILE", "Write a page about the build: times, cache, sizes", report),
 	TEXT("sbom", 0, "true|false", "Attach a list of the packages in the image", sbom),
 	LIST("secret", 0, "id=ID[,src=FILE|,env=NAME]", "What RUN --mount=type=secret gets", secrets),
 	LIST("ssh", 0, "ID[=SOCKET|=KEY]", "The agent that RUN --mount=type=ssh gets", ssh),
@@ -105,6 +106,7 @@ struct building {
 	struct build_options o;
 	struct build *b;
 	struct display *display;
+	struct report *report; /* NULL: none is wanted */
 	bool is_display_over;
 };
 
@@ -115,6 +117,8 @@ static void show(void *arg, const struct event *e)
 	struct building *g = arg;
 	if (!g->is_display_over)
 		display_event(g->display, e);
+	if (g->report)
+		report_event(g->report, e);
 }
 
 static void tick(void *arg)
@@ -479,8 +483,13 @@ static int run_build(struct invocation *inv, int *ret_status, struct error *err)
 	if (g->b->vertex_count == MAP_FAILED)
 		return error_set(err, errno, "cannot have memory");
 	g->display = display_new(g, display_mode(&g->o), stderr, g->o.file ? g->o.file : "Dockerfile");
+	if (g->o.report)
+		g->report = report_new(g, g->o.tags->count ? g->o.tags->items[0] : context);
 	int r = run_all(g, context, ret_status, err);
 	end_display(g);
+	struct error ignored = ERROR_INIT;
+	if (g->report && report_write(g->report, g->o.report, r < 0 ? &ignored : err) < 0)
+		r = -1;
 	/* Contexts that were fetched lie in folders that go with their memory. */
 	TALLOC_FREE(g->b);
 	return r;

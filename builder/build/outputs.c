@@ -1,30 +1,114 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the way from a build's result to images. */
+/* Owns the way from a build's result to what oci/outputs.h writes, and the files that tell of it. */
 #include "builder/build/outputs.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "oci/outputs.h"
 #include "oci/reference.h"
-#include "oci/transport.h"
 #include "tracer/base/io.h"
+#include "tracer/base/text.h"
 
 struct outputs {
 	const struct build_options *o;
-	struct strlist *names;
-	char *image_id;
+	struct strlist *names;  /* normalised */
+	struct output **items;
+	unsigned count;
+	struct strlist *manifest, *descriptor, *index, *index_descriptor; /* annotations */
+	struct output_result result; /* of the first that is an image */
+	bool has_result;
 };
+
+/* ---- reading ---- */
+
+static int add_output(struct outputs *out, const char *text, struct error *err)
+{
+	out->items = mem_grow(out, out->items, struct output *, out->count + 1);
+	if (output_parse(out, text, &out->items[out->count], err) < 0)
+		return error_wrap(err, "--output %s", text);
+	out->count++;
+	return 0;
+}
+
+static int read_names(struct outputs *out, struct error *err)
+{
+	for (size_t i = 0; i < out->o->tags->count; i++) {
+		struct reference *ref;
+		if (reference_parse(out, out->o->tags->items[i], &ref, err) < 0)
+			return -1;
+		strlist_add(out->names, ref->name);
+	}
+	return 0;
+}
+
+/* buildx: "[manifest|index|manifest-descriptor|index-descriptor[PLATFORM],...:]KEY=VALUE". */
+static int read_annotation(struct outputs *out, const char *text, struct error *err)
+{
+	struct place {
+		const char *word;
+		struct strlist *list;
+	} places[] = { { "manifest", out->manifest }, { "manifest-descriptor", out->descriptor },
+		       { "index", out->index }, { "index-descriptor", out->index_descriptor } };
+	const char *equals = strchr(text, '='), *colon = strchr(text, ':');
+	if (!equals || equals == text) {
+		error_set(err, 0, "--annotation %s: want KEY=VALUE", text);
+		return error_status(err, EXIT_USAGE);
+	}
+	if (!colon || colon > equals) {
+		strlist_add(out->manifest, text);
+		return 0;
+	}
+	CLEANUP_TALLOC char *types = mem_strndup(NULL, text, colon - text);
+	CLEANUP_TALLOC struct strlist *words = request_fields(NULL, types);
+	for (size_t i = 0; i < words->count; i++) {
+		size_t length = strcspn(words->items[i], "[");
+		bool is_known = false;
+		for (size_t j = 0; j < sizeof(places) / sizeof(*places); j++) {
+			if (strlen(places[j].word) != length || strncmp(words->items[i], places[j].word, length) != 0)
+				continue;
+			strlist_add(places[j].list, colon + 1);
+			is_known = true;
+		}
+		/* A key with a colon, and no type before it. */
+		if (!is_known) {
+			strlist_add(out->manifest, text);
+			return 0;
+		}
+	}
+	return 0;
+}
 
 int outputs_read(const void *ctx, const struct build_options *o, struct outputs **ret, struct error *err)
 {
 	struct outputs *out = mem_new(ctx, struct outputs);
 	out->o = o;
 	out->names = strlist_new(out);
-	for (size_t i = 0; i < o->tags->count; i++) {
-		struct reference *ref;
-		if (reference_parse(out, o->tags->items[i], &ref, err) < 0)
+	out->manifest = strlist_new(out);
+	out->descriptor = strlist_new(out);
+	out->index = strlist_new(out);
+	out->index_descriptor = strlist_new(out);
+	if (read_names(out, err) < 0)
+		return -1;
+	for (size_t i = 0; i < o->annotations->count; i++)
+		if (read_annotation(out, o->annotations->items[i], err) < 0)
 			return -1;
-		strlist_add(out->names, ref->name);
+	for (size_t i = 0; i < o->outputs->count; i++)
+		if (add_output(out, o->outputs->items[i], err) < 0)
+			return -1;
+	if (o->is_pushed && !out->names->count) {
+		error_set(err, 0, "--push needs a name: give it with --tag");
+		return error_status(err, EXIT_USAGE);
 	}
+	const char *rewriting = o->is_reproducible ? ",rewrite-timestamp=true" : "";
+	CLEANUP_TALLOC char *push = mem_printf(NULL, "type=image,push=true%s", rewriting);
+	CLEANUP_TALLOC char *keep = mem_printf(NULL, "type=image%s", rewriting);
+	if ((o->is_pushed && add_output(out, push, err) < 0) || (o->is_loaded && add_output(out, "type=docker", err) < 0))
+		return -1;
+	/* Without another place, and for --load's sake no copy in the store. */
+	if (!out->count && add_output(out, keep, err) < 0)
+		return -1;
 	*ret = out;
 	return 0;
 }
@@ -37,35 +121,115 @@ int outputs_import_caches(struct outputs *out, struct build *b, struct error *er
 	return 0;
 }
 
+/* ---- writing ---- */
+
+struct teller {
+	void (*tell)(void *arg, const char *line);
+	void *arg;
+};
+
+static void tell_line(void *arg, const char *text)
+{
+	const struct teller *t = arg;
+	t->tell(t->arg, text);
+}
+
+static void tell_nothing(void *arg, const char *digest, enum progress_stage stage, int64_t done, int64_t total)
+{
+	(void)arg;
+	(void)digest;
+	(void)stage;
+	(void)done;
+	(void)total;
+}
+
+static struct build_result *make_result(const void *ctx, const struct outputs *out, const struct build *b,
+					const struct solve_result *solved)
+{
+	struct build_result *r = mem_new(ctx, struct build_result);
+	r->count = b->platform_count;
+	r->images = mem_array(r, struct built_image, r->count);
+	r->names = out->names;
+	r->has_epoch = b->epoch_sec >= 0;
+	r->epoch_sec = b->epoch_sec;
+	r->index_annotations = out->index;
+	r->index_descriptor_annotations = out->index_descriptor;
+	for (unsigned i = 0; i < r->count; i++) {
+		const struct platform *p = &b->platforms[i];
+		r->images[i] = (struct built_image){
+			.platform = mem_printf(r, "%s/%s%s%s", p->os, p->architecture, p->variant ? "/" : "",
+					       p->variant ? p->variant : ""),
+			.config_json = state_config(r, solved->results[i]->state, NULL, 0, b->epoch_sec),
+			.chain = solved->results[i]->chain,
+			.annotations = out->manifest,
+			.descriptor_annotations = out->descriptor,
+		};
+	}
+	return r;
+}
+
+static int write_text(const char *path, const char *text, struct error *err)
+{
+	return path ? io_write_file(AT_FDCWD, path, text, strlen(text), 0644, err) : 0;
+}
+
+static struct json *descriptor_json(const void *ctx, const struct descriptor *d)
+{
+	struct json *json = json_new_object(ctx);
+	json_set_string(json, "mediaType", d->media_type);
+	json_set_string(json, "digest", d->digest);
+	json_set_int(json, "size", d->size_bytes);
+	return json;
+}
+
+/* --iidfile, --digest-file, --metadata-file. */
+static int write_files(const struct outputs *out, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	const struct output_result *r = &out->result;
+	const char *id = outputs_image_id(out), *top = out->has_result ? r->top.digest : NULL;
+	struct json *root = json_new_object(scratch);
+	if ((id && write_text(out->o->iid_file, id, err) < 0) || (top && write_text(out->o->digest_file, top, err) < 0))
+		return -1;
+	if (!out->o->metadata_file)
+		return 0;
+	if (r->config_digest)
+		json_set_string(root, "containerimage.config.digest", r->config_digest);
+	if (top) {
+		json_set(root, "containerimage.descriptor", descriptor_json(scratch, &r->top));
+		json_set_string(root, "containerimage.digest", top);
+	}
+	char *names = mem_strdup(scratch, "");
+	for (size_t i = 0; i < out->names->count; i++)
+		names = mem_append(names, "%s%s", i ? "," : "", out->names->items[i]);
+	if (*names)
+		json_set_string(root, "image.name", names);
+	char *text = mem_printf(scratch, "%s\n", json_dump_indented(scratch, root));
+	return write_text(out->o->metadata_file, text, err);
+}
+
 int outputs_write(struct outputs *out, struct build *b, const struct solve_result *result,
 		  void (*tell)(void *arg, const char *line), void *arg, struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	struct stage_result *r = result->results[0];
-	struct layer_format format = { .compression = COMPRESSION_NONE };
-	struct descriptor *layers;
-	char **diff_ids;
-	struct image *image;
-	(void)tell; (void)arg;
-	if (chain_export(scratch, b->store, r->chain, &format, &layers, &diff_ids, err) < 0)
-		return -1;
-	char *config = state_config(scratch, r->state, diff_ids, r->chain->count, b->epoch_sec);
-	for (size_t i = 0; i == 0 || i < out->names->count; i++)
-		if (store_add_image(scratch, b->store, config, layers, r->chain->count, out->names->count ? out->names->items[i] : NULL, &image, err) < 0)
+	struct teller teller = { tell, arg };
+	const struct progress progress = { .update = tell_nothing, .line = tell_line, .arg = &teller };
+	const struct build_result *r = make_result(scratch, out, b, result);
+	for (unsigned i = 0; i < out->count; i++) {
+		struct output_result one = { .config_digest = NULL };
+		if (output_write(out, b->store, r, out->items[i], &progress, &one, err) < 0)
 			return -1;
-	out->image_id = mem_strdup(out, image->config.digest);
-	for (size_t i = 0; i < out->o->outputs->count; i++) {
-		struct strlist *fields = request_fields(scratch, out->o->outputs->items[i]);
-		const char *type = request_field(fields, "type"), *dest = request_field(fields, "dest");
-		if (type && dest && transport_push(b->store, image, mem_printf(scratch, "%s-archive:%s", type, dest), NULL, err) < 0)
-			return -1;
+		if (one.top.digest && !out->has_result) {
+			out->result = one;
+			out->has_result = true;
+		}
 	}
-	if (out->o->iid_file)
-		return io_write_file(-100, out->o->iid_file, out->image_id, strlen(out->image_id), 0644, err);
-	return 0;
+	return write_files(out, err);
 }
 
 const char *outputs_image_id(const struct outputs *out)
 {
-	return out->image_id;
+	if (!out->has_result)
+		return NULL;
+	return out->result.config_digest ? out->result.config_digest : out->result.top.digest;
 }
