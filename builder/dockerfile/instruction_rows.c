@@ -246,6 +246,16 @@ static int compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static int finish_pairs(struct draft *d, struct error *err)
+{
+	if (!d->in->pair_count)
+		return error_set(err, 0, "requires at least one argument");
+	for (unsigned i = 0; i < d->in->pair_count; i++)
+		if (!*d->in->pairs[i].key)
+			return error_set(err, 0, "names can not be blank");
+	return 0;
+}
+
 static int finish_expose(struct draft *d, struct error *err)
 {
 	(void)err;
@@ -269,7 +279,7 @@ static char *trigger_text(const struct draft *d)
 {
 	CLEANUP_TALLOC struct buffer *text = buffer_new(NULL);
 	const char *line = characters_trim_start(d->line) + strlen(d->row->name);
-	buffer_add_text(text, characters_trim_start(line));
+	buffer_add_text(text, line + strspn(line, " \t\n\f\r"));
 	for (unsigned i = 0; i < d->heredoc_count; i++) {
 		buffer_add_text(text, "\n");
 		buffer_add_text(text, d->heredocs[i]->content);
@@ -302,17 +312,17 @@ static int finish_onbuild(struct draft *d, struct error *err)
 const struct instruction_row instruction_rows[INSTRUCTION_COUNT] = {
 	[INSTRUCTION_ADD] = { "ADD", SHAPE_JSON_OR_WORDS, COUNT_TWO, HOLDS_HEREDOCS, add_flags, finish_copy },
 	/* BuildKit looks at no flag of ARG and STOPSIGNAL. */
-	[INSTRUCTION_ARG] = { "ARG", SHAPE_ARGUMENTS, COUNT_ANY, IGNORES_FLAGS, no_flags, NULL },
+	[INSTRUCTION_ARG] = { "ARG", SHAPE_ARGUMENTS, COUNT_ANY, IGNORES_FLAGS, no_flags, finish_pairs },
 	[INSTRUCTION_CMD] = { "CMD", SHAPE_JSON_OR_TEXT, COUNT_ANY, 0, no_flags, NULL },
 	[INSTRUCTION_COPY] = { "COPY", SHAPE_JSON_OR_WORDS, COUNT_TWO, HOLDS_HEREDOCS, copy_flags, finish_copy },
 	[INSTRUCTION_ENTRYPOINT] = { "ENTRYPOINT", SHAPE_JSON_OR_TEXT, COUNT_ANY, 0, no_flags, NULL },
-	[INSTRUCTION_ENV] = { "ENV", SHAPE_PAIRS, COUNT_ANY, 0, no_flags, NULL },
+	[INSTRUCTION_ENV] = { "ENV", SHAPE_PAIRS, COUNT_ANY, 0, no_flags, finish_pairs },
 	[INSTRUCTION_EXPOSE] = { "EXPOSE", SHAPE_WORDS, COUNT_SOME, 0, no_flags, finish_expose },
 	[INSTRUCTION_FROM] = { "FROM", SHAPE_WORDS, COUNT_ANY, 0, from_flags, finish_from },
 	/* HEALTHCHECK NONE may have any. */
 	[INSTRUCTION_HEALTHCHECK] = { "HEALTHCHECK", SHAPE_HEALTHCHECK, COUNT_SOME, IGNORES_FLAGS,
 				      healthcheck_flags, finish_healthcheck },
-	[INSTRUCTION_LABEL] = { "LABEL", SHAPE_PAIRS, COUNT_ANY, 0, no_flags, NULL },
+	[INSTRUCTION_LABEL] = { "LABEL", SHAPE_PAIRS, COUNT_ANY, 0, no_flags, finish_pairs },
 	[INSTRUCTION_MAINTAINER] = { "MAINTAINER", SHAPE_TEXT, COUNT_ONE, 0, no_flags, NULL },
 	[INSTRUCTION_ONBUILD] = { "ONBUILD", SHAPE_TRIGGER, COUNT_ANY, 0, no_flags, finish_onbuild },
 	[INSTRUCTION_RUN] = { "RUN", SHAPE_JSON_OR_TEXT, COUNT_ANY, HOLDS_HEREDOCS, run_flags, finish_run },

@@ -53,7 +53,7 @@ static int read_pairs(struct draft *d, struct error *err)
 	struct strlist *words = words_quoted(d, d->rest, d->escape);
 	bool is_argument = d->row->shape == SHAPE_ARGUMENTS;
 	if (!words->count)
-		return error_set(err, 0, "requires at least one argument");
+		return 0;
 	if (!is_argument && !strchr(words->items[0], '=')) {
 		char *key;
 		const char *value = words_cut_first(d, d->rest, &key);
@@ -66,8 +66,6 @@ static int read_pairs(struct draft *d, struct error *err)
 		const char *word = words->items[i];
 		if (!is_argument && !strchr(word, '='))
 			return error_set(err, 0, "can't find = in \"%s\". Must be of the form: name=value", word);
-		if (*word == '=')
-			return error_set(err, 0, "names can not be blank");
 		add_pair(d->in, word, NULL, false);
 	}
 	return 0;

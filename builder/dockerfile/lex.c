@@ -25,6 +25,7 @@ struct scan {
 	bool keeps_escapes;
 	unsigned depth;
 	const char *at;
+	struct words *words; /* NULL: of one word */
 	struct error *err;
 };
 
@@ -115,9 +116,11 @@ static int unsupported(struct scan *s, const struct braces *b)
 			 (int)width, b->modifier);
 }
 
-/* As `until`, for the words of a modifier. */
+/* As `until`, for the words of a modifier.  What stood before the "$" in its word is lost, as in BuildKit. */
 static int part(struct scan *s, char stop, bool keeps_escapes, struct buffer *out)
 {
+	if (s->words)
+		buffer_cut(s->words->word, 0);
 	if (until(s, stop, keeps_escapes, out, NULL) == 0)
 		return 0;
 	if (*s->at)
@@ -397,7 +400,7 @@ int lex_words(const struct expansion *e, unsigned flags, const char *text, struc
 	CLEANUP_TALLOC struct buffer *out = buffer_new(NULL);
 	CLEANUP_TALLOC struct buffer *word = buffer_new(NULL);
 	struct words words = { .list = ret, .word = word };
-	struct scan s = { .e = e, .flags = flags, .at = text, .err = err };
+	struct scan s = { .e = e, .flags = flags, .at = text, .words = &words, .err = err };
 	if (until(&s, '\0', flags & LEX_KEEPS_ESCAPES, out, &words) < 0)
 		return -1;
 	words_end(&words);

@@ -243,7 +243,8 @@ static const struct {
 	{ "hello\\\" there", "hello\"|there" },
 	{ "hello'$there'", "hello$there" },
 	{ "a\xc2\xa0" "b\xe3\x80\x80" "c", "a|b|c" },
-	{ "a${none:-b c}d", "ab|cd" },
+	/* BuildKit forgets what stands before a modifier. */
+	{ "a${none:-b c}d", "b|cd" },
 	{ "", "" },
 	{ "$NULL", "" },
 };
