@@ -42,6 +42,9 @@ uint64_t store_process_start(int pid)
 	text[n] = '\0';
 	/* proc(5): starttime is field 22; the command in field 2 may hold anything but ends at the last ')'. */
 	char *at = strrchr(text, ')');
+	/* One that nobody has waited for yet is gone all the same. */
+	if (at && at[1] && (at[2] == 'Z' || at[2] == 'X'))
+		return 0;
 	for (int field = 2; at && field < 22; field++)
 		at = strchr(at + 1, ' ');
 	return at ? strtoull(at + 1, NULL, 10) : 0;

@@ -104,3 +104,10 @@ equal() {
 		return 1
 	}
 }
+# This text must not be in that one.
+refute_in() { # TEXT WHERE
+	[[ $2 != *"$1"* ]] || {
+		echo "'$1' is in: $2"
+		return 1
+	}
+}
