@@ -21,7 +21,7 @@ void display_total(struct display *d, unsigned steps);
 void display_event(struct display *d, const struct event *e);
 /* Draw again (timers); call when nothing came for `display_interval_msec`. */
 void display_tick(struct display *d);
-int display_interval_msec(const struct display *d); /* -1: never */
+int display_interval_msec(const struct display *d); /* always the same; -1: never */
 /*
  * The last state stays; what has begun and not ended counts as cancelled; of a failed build the end of the failed
  * step's log comes after it.
