@@ -43,6 +43,8 @@ struct layer_format {
  */
 int chain_export(const void *ctx, struct store *s, struct chain *chain, const struct layer_format *format,
 		 struct descriptor **ret_layers, char ***ret_diff_ids, struct error *err);
+/* Note that this blob, which the store has, is what the layer's tar is when compressed. */
+int layer_remember_blob(struct store *s, const char *diff_id, const struct descriptor *blob, struct error *err);
 /* The media type of a layer of this form; for another one's type what it would be by Docker's or OCI's names. */
 const char *layer_media_type(enum compression c, bool is_docker);
 const char *layer_media_type_like(const char *media_type, bool is_docker);

@@ -354,9 +354,12 @@ int registry_get_manifest(const void *ctx, struct registry *r, const char *tag_o
 	};
 	if (call(scratch, r, &q, &answer, err) < 0)
 		return -1;
-	if (answer.status == 404)
-		return error_set(err, 0, "image '%s%s%s' not found in registry '%s'", r->repository,
-				 digest_is_valid(tag_or_digest) ? "@" : ":", tag_or_digest, r->host);
+	if (answer.status == 404) {
+		error_set(err, 0, "image '%s%s%s' not found in registry '%s'", r->repository,
+			  digest_is_valid(tag_or_digest) ? "@" : ":", tag_or_digest, r->host);
+		err->number = ENODATA;
+		return -1;
+	}
 	if (answer.status == 403)
 		return error_set(err, 0, "registry '%s' denies access to '%s', or it does not exist", r->host,
 				 r->repository);

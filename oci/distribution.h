@@ -16,7 +16,10 @@ int registry_open(const void *ctx, const struct reference *ref, const char *acti
 /* The same for another thread: its own connection, the same knowledge. */
 int registry_clone(const void *ctx, const struct registry *r, struct registry **ret, struct error *err);
 
-/* The manifest behind a tag or digest: text, media type and digest (checked) on ctx. */
+/*
+ * The manifest behind a tag or digest: text, media type and digest (checked) on ctx.  Where there is none,
+ * err->number is ENODATA.
+ */
 int registry_get_manifest(const void *ctx, struct registry *r, const char *tag_or_digest, char **ret_text,
 			  struct descriptor *ret, struct error *err);
 /* Only its digest, as the registry tells it; -1, without a sentence, when it does not. */

@@ -120,6 +120,25 @@ static int remember(struct store *s, const char *diff_id, const struct layer_for
 	return io_write_file(AT_FDCWD, compressed_path(scratch, s, diff_id, f), text, strlen(text), 0600, err);
 }
 
+int layer_remember_blob(struct store *s, const char *diff_id, const struct descriptor *blob, struct error *err)
+{
+	unsigned row = row_of(blob->media_type);
+	struct layer_format f = { .compression = row < TYPES ? types[row].compression : COMPRESSION_NONE };
+	return remember(s, diff_id, &f, blob, err);
+}
+
+/* Any blob that holds the layer's tar, plain or compressed by default levels, on ctx; NULL: the store has none. */
+static char *find_tar(const void *ctx, struct store *s, const struct chain_layer *l, const char *diff_id)
+{
+	struct descriptor blob;
+	for (unsigned i = 0; diff_id && i < TYPES; i++) {
+		struct layer_format f = { .compression = types[TYPES - 1 - i].compression };
+		if (recall(ctx, s, diff_id, &f, &blob))
+			return blob.digest;
+	}
+	return l->blob.digest && store_has_blob(s, l->blob.digest) ? mem_strdup(ctx, l->blob.digest) : NULL;
+}
+
 /* The snapshot is the layer of this diffID, too, unless it was unpacked or made by somebody already. */
 static int link_snapshot(struct store *s, const char *folder, const char *diff_id, struct error *err)
 {
@@ -161,13 +180,11 @@ static int write_tar(void *arg, const void *bytes, size_t size, struct error *er
 static int read_tar(struct store *s, const struct chain_layer *l, const char *diff_id, const struct layer_format *f,
 		    struct making *m, struct error *err)
 {
-	const char *digest = diff_id && store_has_blob(s, diff_id) ? diff_id : l->blob.digest;
-	if (!digest || !store_has_blob(s, digest)) {
+	CLEANUP_TALLOC char *digest = find_tar(NULL, s, l, diff_id);
+	if (!digest) {
 		/* What was unpacked is not what the tar said, byte by byte. */
-		if (text_starts(l->folder, "layers/") && !l->blob.digest)
-			return error_set(err, 0, "the store lacks the tar of layer %s", diff_id ? diff_id : l->folder);
 		if (text_starts(l->folder, "layers/"))
-			return error_set(err, 0, "the store lacks layer %s", digest);
+			return error_set(err, 0, "the store lacks layer %s", l->blob.digest ? l->blob.digest : diff_id);
 		return layer_write_tar(s, l->folder, f, write_tar, m, err);
 	}
 	CLEANUP_TALLOC char *path = store_blob_path(NULL, s, digest);

@@ -115,15 +115,26 @@ static char *read_note(const void *ctx, const struct store *s, const char *folde
 	return value ? mem_strdup(ctx, value) : NULL;
 }
 
-/* The snapshot that layers/<name> is a link to; NULL: it is a folder of its own. */
-static char *snapshot_of(const void *ctx, const struct store *s, const char *name)
+/* What folder/<name> is a link to in the other folder; NULL: it is one of its own. */
+static char *link_of(const void *ctx, const struct store *s, const char *folder, const char *name, const char *before)
 {
-	static const char before[] = "../snapshots/";
 	char target[256];
-	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/layers/%s", s->root, name);
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/%s/%s", s->root, folder, name);
 	ssize_t n = readlink(path, target, sizeof(target) - 1);
 	target[n < 0 ? 0 : n] = '\0';
 	return text_starts(target, before) ? mem_strdup(ctx, target + strlen(before)) : NULL;
+}
+
+/* A layer that was made here. */
+static char *snapshot_of(const void *ctx, const struct store *s, const char *name)
+{
+	return link_of(ctx, s, "layers", name, "../snapshots/");
+}
+
+/* A step's layer that came from elsewhere. */
+static char *layer_of(const void *ctx, const struct store *s, const char *name)
+{
+	return link_of(ctx, s, "snapshots", name, "../layers/");
 }
 
 /* Snapshots of needed layers and of build steps; the links to these, and what was compressed of either. */
@@ -132,12 +143,15 @@ static void mark_companions(struct sweep *w)
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct strlist *steps = names_in(scratch, w->store, "cache/steps"), *layers = names_in(scratch, w->store, "layers"),
 		       *compressed = names_in(scratch, w->store, "cache/compressed");
-	sort(w->layers);
 	for (size_t i = 0; i < steps->count; i++) {
 		char *id = read_note(scratch, w->store, "cache/steps", steps->items[i], "snapshot");
+		char *layer = id && !strchr(id, '/') ? layer_of(scratch, w->store, id) : NULL;
 		if (id)
 			strlist_add(w->snapshots, id);
+		if (layer)
+			strlist_add(w->layers, layer);
 	}
+	sort(w->layers);
 	for (size_t i = 0; i < layers->count; i++) {
 		char *id = snapshot_of(scratch, w->store, layers->items[i]);
 		if (id && is_needed(w->layers, layers->items[i]))

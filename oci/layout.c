@@ -56,8 +56,7 @@ int folder_choose(const void *ctx, const struct blob_folder *f, const char *plat
 	return error_set(err, 0, "the index is nested too deeply");
 }
 
-/* Feed a file to the store as the layer `layer`. */
-static int ingest_file(struct store *s, const struct descriptor *layer, const char *diff_id, const char *path,
+int ingest_layer_file(struct store *s, const struct descriptor *layer, const char *diff_id, const char *path,
 		       struct error *err)
 {
 	static const size_t chunk = 1 << 18;
@@ -116,7 +115,7 @@ int import_layer_file(const void *ctx, struct store *s, const char *path, const 
 	}
 	*ret = (struct descriptor){ .media_type = mem_strdup(ctx, type), .digest = mem_strdup(ctx, digest),
 				    .size_bytes = size };
-	return ingest_file(s, ret, diff_id, path, err);
+	return ingest_layer_file(s, ret, diff_id, path, err);
 }
 
 int folder_import(const void *ctx, struct store *s, const struct blob_folder *f, const char *text,
@@ -137,7 +136,7 @@ int folder_import(const void *ctx, struct store *s, const struct blob_folder *f,
 			continue;
 		}
 		CLEANUP_TALLOC char *path = folder_blob_path(NULL, f, layer->digest);
-		if (ingest_file(s, layer, image->diff_ids[i], path, err) < 0)
+		if (ingest_layer_file(s, layer, image->diff_ids[i], path, err) < 0)
 			return -1;
 		tell(progress, layer->digest, PROGRESS_DONE, layer->size_bytes, layer->size_bytes);
 	}

@@ -14,6 +14,7 @@
 #include "oci/flatten.h"
 #include "oci/json.h"
 #include "oci/transfer.h"
+#include "oci/web.h"
 #include "tracer/base/io.h"
 
 struct writing {
@@ -214,14 +215,6 @@ static int write_image_file(struct writing *w, struct error *err)
 
 /* ---- the store and registries ---- */
 
-static void trust(const struct reference *ref)
-{
-	const char *before = getenv("FAKEBUILD_INSECURE_REGISTRIES");
-	CLEANUP_TALLOC char *list =
-		mem_printf(NULL, "%s%s%s", before ? before : "", before && *before ? "," : "", ref->registry);
-	setenv("FAKEBUILD_INSECURE_REGISTRIES", list, 1);
-}
-
 static int push(struct writing *w, struct error *err)
 {
 	if (!has_any(w->names))
@@ -233,7 +226,7 @@ static int push(struct writing *w, struct error *err)
 		if (w->output->pushes_by_digest)
 			ref->tag = NULL;
 		if (w->output->is_insecure)
-			trust(ref);
+			web_trust_host(ref->registry);
 		if (push_registry(w->store, &w->made->top, ref, w->progress, err) < 0)
 			return error_wrap(err, "cannot push '%s'", ref->familiar);
 	}

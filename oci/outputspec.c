@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "oci/fields.h"
 #include "oci/outputs.h"
 #include "oci/reference.h"
 #include "tracer/base/text.h"
@@ -95,20 +96,6 @@ static const struct {
 	{ "annotation-index-descriptor.", MEMBER(index_descriptor_annotations) },
 };
 
-static int set_flag(bool *place, const char *key, const char *value, bool is_negated, struct error *err)
-{
-	/* Go's strconv.ParseBool. */
-	static const char *const yes[] = { "1", "t", "T", "true", "TRUE", "True" };
-	static const char *const no[] = { "0", "f", "F", "false", "FALSE", "False" };
-	for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++) {
-		if (strcmp(value, yes[i]) == 0 || strcmp(value, no[i]) == 0) {
-			*place = (strcmp(value, yes[i]) == 0) != is_negated;
-			return 0;
-		}
-	}
-	return error_set(err, 0, "%s=%s: want true or false", key, value);
-}
-
 static int set_key(struct output *o, const struct key_row *row, const char *value, struct error *err)
 {
 	char *member = (char *)o + row->offset;
@@ -121,7 +108,10 @@ static int set_key(struct output *o, const struct key_row *row, const char *valu
 		return 0;
 	case KEY_FLAG:
 	case KEY_NOT_FLAG:
-		return set_flag((bool *)member, row->name, value, row->kind == KEY_NOT_FLAG, err);
+		if (fields_flag(row->name, value, (bool *)member, err) < 0)
+			return -1;
+		*(bool *)member ^= row->kind == KEY_NOT_FLAG;
+		return 0;
 	case KEY_NUMBER:
 		if (!text_to_number(value, 100, &number))
 			return error_set(err, 0, "%s=%s: want a number", row->name, value);
@@ -148,27 +138,6 @@ static int set_annotation(struct output *o, const char *key, const char *value)
 		return 1;
 	}
 	return 0;
-}
-
-/* Cut the next field off *at: up to a comma, or in quotes, where two stand for one.  NULL: none, or a broken one. */
-static char *next_field(const void *ctx, const char **at)
-{
-	const char *from = *at;
-	char *field = mem_strdup(ctx, from), *to = field;
-	bool is_quoted = *from == '"';
-	for (from += is_quoted; *from && (is_quoted || *from != ','); from++) {
-		if (is_quoted && *from == '"' && from[1] != '"') {
-			is_quoted = false;
-			continue;
-		}
-		from += is_quoted && *from == '"';
-		*to++ = *from;
-	}
-	*to = '\0';
-	if (is_quoted)
-		return NULL;
-	*at = from + (*from == ',');
-	return field;
 }
 
 static int find_type(struct output *o, const struct strlist *fields, const char **ret_name, struct error *err)
@@ -207,14 +176,11 @@ static int set_field(struct output *o, const char *type, const char *field, stru
 
 static int parse(struct output *o, const char *text, struct error *err)
 {
-	CLEANUP_TALLOC struct strlist *fields = strlist_new(NULL);
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct strlist *fields;
 	const char *type = "";
-	for (const char *at = text; *at;) {
-		CLEANUP_TALLOC char *field = next_field(NULL, &at);
-		if (!field)
-			return error_set(err, 0, "a quote is not closed");
-		strlist_add(fields, field);
-	}
+	if (fields_split(scratch, text, &fields, err) < 0)
+		return -1;
 	/* A lone path is a folder, or "-". */
 	if (fields->count == 1 && !strchr(fields->items[0], '=')) {
 		o->type = strcmp(text, "-") == 0 ? OUTPUT_TAR : OUTPUT_LOCAL;

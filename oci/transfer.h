@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the transports share; for transfer.c, layout.c, archives.c, outputs.c and buildcache.c only. */
+/* What the transports share; for transfer.c, layout.c, archives.c, outputs.c, buildcache.c and cachefetch.c only. */
 #ifndef FAKEBUILD_OCI_TRANSFER_H
 #define FAKEBUILD_OCI_TRANSFER_H
 
@@ -23,6 +23,9 @@ int folder_choose(const void *ctx, const struct blob_folder *f, const char *plat
 int folder_import(const void *ctx, struct store *s, const struct blob_folder *f, const char *manifest_text,
 		  const struct descriptor *manifest, const char *name, const struct progress *progress,
 		  struct image **ret, struct error *err);
+/* Feed a file to the store as the layer `layer`. */
+int ingest_layer_file(struct store *s, const struct descriptor *layer, const char *diff_id, const char *path,
+		      struct error *err);
 /* Put one file in as a layer; the descriptor is made of the file. */
 int import_layer_file(const void *ctx, struct store *s, const char *path, const char *diff_id,
 		      struct descriptor *ret, struct error *err);

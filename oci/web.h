@@ -52,6 +52,8 @@ int web_perform(const void *ctx, struct web *h, const struct web_request *reques
 		 struct error *err);
 /* Is plain HTTP to this "host[:port]" acceptable: loopback, or named in $FAKEBUILD_INSECURE_REGISTRIES? */
 bool web_may_be_plain(const char *host);
+/* Name it there for this process: registry.insecure=true.  Not while other threads run. */
+void web_trust_host(const char *host);
 /*
  * The "host[:port]" of an http(s) URL on ctx; NULL when it is none, or names a user, which readers of URLs
  * do not agree on.

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The documents of build caches; for buildcache.c and cachefetch.c only. */
+#ifndef FAKEBUILD_OCI_BUILDCACHE_PRIVATE_H
+#define FAKEBUILD_OCI_BUILDCACHE_PRIVATE_H
+
+#include "oci/buildcache.h"
+#include "oci/json.h"
+
+/* The object of the format, of records that were chosen; `layer_of` gives a record's index, -1: none. */
+struct json *buildcache_document(const void *ctx, char *const *diff_ids, unsigned layer_count,
+				 const struct buildcache_record *records, const int *layer_of, unsigned count);
+
+/* What was read of a document: records, and where their layers are. */
+struct cache_layer {
+	char *diff_id;
+	struct descriptor blob;
+};
+struct buildcache_pages {
+	struct buildcache_record *records;
+	unsigned count;
+	struct cache_layer *layers;
+	unsigned layer_count;
+};
+/* Add what the object says; `blobs` are the manifest's layers.  An unknown version has nothing. */
+int buildcache_read(void *ctx, struct buildcache_pages *pages, struct json *document, const struct descriptor *blobs,
+		    unsigned blob_count, struct error *err);
+
+#endif
