@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "builder/command.h"
 #include "builder/listing.h"
 #include "oci/container.h"
 #include "oci/json.h"
+#include "oci/prune.h"
 #include "oci/reference.h"
 #include "tracer/base/text.h"
 
@@ -293,16 +295,70 @@ const struct command command_commit = {
 };
 
 struct gc_options {
-	bool is_dry_run;
+	bool is_dry_run, removes_cache;
+	const char *until, *keep_storage;
+	struct strlist *filters;
 };
 
+#define GC_MEMBER(member) offsetof(struct gc_options, member)
 static const struct option_row gc_rows[] = {
-	{ "all", 'a', NULL, "Taken for Docker's sake", OPTION_IGNORED, 0 },
-	{ "dry-run", 'n', NULL, "Only tell what would be freed", OPTION_FLAG,
-	  offsetof(struct gc_options, is_dry_run) },
+	{ "all", 'a', NULL, "The whole build cache, too", OPTION_FLAG, GC_MEMBER(removes_cache) },
+	{ "dry-run", 'n', NULL, "Only tell what would be freed", OPTION_FLAG, GC_MEMBER(is_dry_run) },
+	{ "filter", 0, "until=TIME", "As --until", OPTION_LIST, GC_MEMBER(filters) },
 	{ "force", 'f', NULL, "Taken for Docker's sake: nothing is asked", OPTION_IGNORED, 0 },
+	{ "keep-storage", 0, "BYTES", "Of the build cache, keep what was used last, up to BYTES (10GB)",
+	  OPTION_TEXT, GC_MEMBER(keep_storage) },
+	{ "until", 0, "TIME", "What the build cache has not used for TIME (24h, 7d), too", OPTION_TEXT,
+	  GC_MEMBER(until) },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
+
+/* A number with a unit of these; the first is what none means. */
+struct unit {
+	const char *name;
+	int64_t size;
+};
+
+static int read_amount(const char *option, const char *text, const struct unit *units, int64_t *ret, struct error *err)
+{
+	char digits[20];
+	size_t n = strspn(text, "0123456789");
+	uint64_t number;
+	if (n && n < sizeof(digits)) {
+		memcpy(digits, text, n);
+		digits[n] = '\0';
+		for (const struct unit *u = units; u->name; u++) {
+			if (strcasecmp(text + n, u->name) == 0 && text_to_number(digits, INT64_MAX / u->size, &number)) {
+				*ret = (int64_t)number * u->size;
+				return 0;
+			}
+		}
+	}
+	error_set(err, 0, "%s %s: want a number with a unit", option, text);
+	return error_status(err, EXIT_USAGE);
+}
+
+static int read_limits(const struct gc_options *o, struct prune_limits *ret, struct error *err)
+{
+	static const struct unit times[] = { { "s", 1 }, { "", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 },
+					     { "w", 604800 }, { NULL, 0 } };
+	static const struct unit sizes[] = { { "", 1 }, { "b", 1 }, { "kb", 1000 }, { "k", 1000 }, { "mb", 1000000 },
+					     { "m", 1000000 }, { "gb", 1000000000 }, { "g", 1000000000 },
+					     { "tb", 1000000000000 }, { "kib", 1024 }, { "mib", 1 << 20 },
+					     { "gib", 1 << 30 }, { NULL, 0 } };
+	const char *until = o->until;
+	*ret = (struct prune_limits){ -1, -1, o->removes_cache && !o->until && !o->keep_storage && !o->filters->count };
+	for (size_t i = 0; i < o->filters->count; i++) {
+		if (!text_starts(o->filters->items[i], "until=")) {
+			error_set(err, 0, "--filter %s: want until=TIME", o->filters->items[i]);
+			return error_status(err, EXIT_USAGE);
+		}
+		until = o->filters->items[i] + strlen("until=");
+	}
+	if (until && read_amount("--until", until, times, &ret->unused_sec, err) < 0)
+		return -1;
+	return o->keep_storage ? read_amount("--keep-storage", o->keep_storage, sizes, &ret->keep_bytes, err) : 0;
+}
 
 /* Other commands hold the store for milliseconds, pulls for minutes: wait for the former only. */
 static int collect(struct store *store, bool is_dry_run, struct gc_result *ret, struct error *err)
@@ -324,15 +380,22 @@ static int run_gc(struct invocation *inv, int *ret_status, struct error *err)
 	(void)ret_status;
 	struct store *store;
 	struct gc_result freed;
+	struct prune_limits limits;
+	struct prune_result pruned = { 0, 0, 0 };
 	unsigned containers;
 	char size[16];
-	if (invocation_store(inv, &store, err) < 0 ||
-	    container_remove_left_overs(store, o->is_dry_run, &containers, err) < 0 ||
+	if (read_limits(o, &limits, err) < 0 || invocation_store(inv, &store, err) < 0 ||
+	    container_remove_left_overs(store, o->is_dry_run, &containers, err) < 0)
+		return -1;
+	bool has_limit = limits.removes_all || limits.unused_sec >= 0 || limits.keep_bytes >= 0;
+	if ((has_limit && store_prune_cache(store, &limits, o->is_dry_run, &pruned, err) < 0) ||
 	    collect(store, o->is_dry_run, &freed, err) < 0)
 		return -1;
-	printf("%s %u containers, %u layers, %u blobs\nTotal reclaimed space: %s\n",
-	       o->is_dry_run ? "Would delete" : "Deleted", containers, freed.layers, freed.blobs,
-	       text_size(freed.bytes, size, sizeof(size)));
+	printf("%s %u containers, %u layers, %u blobs", o->is_dry_run ? "Would delete" : "Deleted", containers,
+	       freed.layers, freed.blobs);
+	if (has_limit)
+		printf(", %u build steps, %u cache mounts", pruned.steps, pruned.mounts);
+	printf("\nTotal reclaimed space: %s\n", text_size(freed.bytes + pruned.bytes, size, sizeof(size)));
 	return 0;
 }
 
@@ -347,4 +410,60 @@ const struct command command_gc = {
 	.min_args = 0,
 	.max_args = 0,
 	.run = run_gc,
+};
+
+struct df_options {
+	int format; /* enum listing_format */
+};
+
+static const struct option_row df_rows[] = {
+	{ "format", 0, LISTING_FORMATS, "json: an object a line", OPTION_CHOICE, offsetof(struct df_options, format) },
+	{ "verbose", 'v', NULL, "Taken for Docker's sake", OPTION_IGNORED, 0 },
+	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
+};
+
+static const struct column df_columns[] = {
+	{ "TYPE", "Type" }, { "TOTAL", "TotalCount" }, { "ACTIVE", "Active" },
+	{ "SIZE", "Size" }, { "RECLAIMABLE", "Reclaimable" }, { NULL, NULL },
+};
+
+static void add_usage(struct listing *l, const char *name, const struct usage *u)
+{
+	char size[16], reclaimable[16];
+	listing_cell(l, "%s", name);
+	listing_cell(l, "%u", u->total);
+	listing_cell(l, "%u", u->active);
+	listing_cell(l, "%s", text_size(u->bytes, size, sizeof(size)));
+	listing_cell(l, "%s", text_size(u->reclaimable_bytes, reclaimable, sizeof(reclaimable)));
+}
+
+static int run_df(struct invocation *inv, int *ret_status, struct error *err)
+{
+	const struct df_options *o = inv->options;
+	(void)ret_status;
+	struct store *store;
+	struct store_usage u;
+	if (invocation_store(inv, &store, err) < 0 || store_usage(store, &u, err) < 0)
+		return -1;
+	struct listing *l = listing_new(inv, df_columns);
+	add_usage(l, "Images", &u.images);
+	add_usage(l, "Containers", &u.containers);
+	add_usage(l, "Local Volumes", &u.volumes);
+	add_usage(l, "Build Cache", &u.build_cache);
+	listing_print(l, stdout, o->format);
+	return 0;
+}
+
+extern const struct command command_df;
+
+const struct command command_df = {
+	.name = "df",
+	.usage = "[OPTIONS]",
+	.summary = "Show what takes room in the store",
+	.group = GROUP_OTHER,
+	.options = df_rows,
+	.options_bytes = sizeof(struct df_options),
+	.min_args = 0,
+	.max_args = 0,
+	.run = run_df,
 };

@@ -80,3 +80,25 @@ teardown() { remove_store; }
 	done
 	run ! pgrep -u "$(id -u)" -x -f 'sleep 1001'
 }
+
+@test "the_build_cache_stays_until_it_is_asked_for" {
+	printf 'FROM base:1\nRUN echo cached >/x\n' >"$BATS_TEST_TMPDIR/Dockerfile"
+	fakebuild build -t cached:1 "$BATS_TEST_TMPDIR"
+	fakebuild rmi cached:1
+	run -0 fakebuild gc
+	run -0 fakebuild build -t cached:1 "$BATS_TEST_TMPDIR"
+	[[ $output == *CACHED* ]]
+	fakebuild rmi cached:1
+	run -0 fakebuild gc --until 1h
+	[[ $output == *"0 build steps"* ]]
+	run -0 fakebuild gc --keep-storage 1
+	[[ $output == *"1 build steps"* ]]
+	run -0 fakebuild build -t cached:1 "$BATS_TEST_TMPDIR"
+	[[ $output != *CACHED* ]]
+	# An image keeps its layers without the cache.
+	run -0 fakebuild gc --all
+	run -0 fakebuild run cached:1 cat /x
+	[ "$output" = cached ]
+	run -2 --separate-stderr fakebuild gc --until soon
+	sentence "--until soon: want a number with a unit"
+}
