@@ -17,7 +17,7 @@
 
 #include "tracer/base/io.h"
 
-enum { CHUNK = 256 * 1024, XATTRS_MAX = 1024, XATTR_VALUE_MAX = 1 << 20 };
+enum { CHUNK = 256 * 1024, TAR_BLOCK = 512, XATTRS_MAX = 1024, XATTR_VALUE_MAX = 1 << 20 };
 
 /* ---- reading ---- */
 
@@ -26,6 +26,7 @@ struct archive_reader {
 	struct digest_state *hash;
 	int fd;
 	bool is_at_end; /* of the decompressed bytes */
+	bool has_begun;
 	int read_error;
 	char *in, *out;
 	char *copies; /* talloc parent of the current entry's strings */
@@ -52,7 +53,9 @@ static ssize_t read_plain(struct archive *a, void *arg, const void **ret)
 	struct archive_reader *r = arg;
 	if (r->is_at_end)
 		return 0;
-	ssize_t n = archive_read_data(r->bytes, r->out, CHUNK);
+	/* Of a stream that breaks off what came before is lost: the first header at least shall be read. */
+	ssize_t n = archive_read_data(r->bytes, r->out, r->has_begun ? CHUNK : TAR_BLOCK);
+	r->has_begun = true;
 	if (n < 0) {
 		archive_set_error(a, archive_errno(r->bytes), "%s", archive_error_string(r->bytes));
 		return -1;

@@ -133,7 +133,7 @@ static int unpack(struct unpacking *u, const struct archive_item *item, struct e
 		return -1;
 	if (is_directory)
 		return unpack_directory(u, path, &a, err);
-	if (lay_item(u, item, path, &a, &target, err) < 0)
+	if (destination_reach(u->d, &parent, err) < 0 || lay_item(u, item, path, &a, &target, err) < 0)
 		return -1;
 	destination_note(u->d, &parent, name, target);
 	destination_touch(u->d, &parent);

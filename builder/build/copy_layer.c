@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "builder/build/copy_archive.h"
 #include "builder/build/copy_plan.h"
@@ -84,61 +85,113 @@ static bool is_unchanged(const struct source_entry *e, int fd)
 		st.st_mtim.tv_sec == e->mtime_sec && st.st_mtim.tv_nsec == e->mtime_nsec);
 }
 
-static int lay_regular(struct laying *l, unsigned i, struct source_cursor *c, struct error *err)
+static bool has_same_bytes(int a, int b)
 {
-	const struct source_entry *e = &l->selection->picks[i].entry;
-	CLEANUP_TALLOC void *scratch = NULL;
-	struct layer_attributes a;
-	CLEANUP_CLOSE int fd = source_open_file(c, e, err);
-	if (fd < 0)
-		return -1;
-	scratch = talloc_new(NULL);
-	if (source_attributes(scratch, c, e, fd, &a, err) < 0)
-		return -1;
-	change(l, &a);
-	/* What was hashed must be what is in the layer, before and after it was read. */
-	if (is_unchanged(e, fd)) {
-		if (layerdir_file(destination_layer(l->d), l->path, &a, fd, err) < 0)
-			return -1;
-		if (is_unchanged(e, fd))
-			return 0;
+	char room[2][16384];
+	off_t at = 0;
+	for (;;) {
+		ssize_t n = pread(a, room[0], sizeof(room[0]), at), m = pread(b, room[1], sizeof(room[1]), at);
+		if (n != m || n < 0 || memcmp(room[0], room[1], n) != 0)
+			return false;
+		if (n == 0)
+			return true;
+		at += n;
 	}
-	return error_set(err, 0, "'/%s%s%s' changed while it was copied", source_path(c), *source_path(c) ? "/" : "",
-			 e->name);
 }
 
-static int lay_other(struct laying *l, unsigned i, struct source_cursor *c, struct error *err)
+static const struct archive_xattr *capability_of(const struct layer_attributes *a)
+{
+	for (unsigned i = 0; i < a->xattr_count; i++)
+		if (strcmp(a->xattrs[i].name, "security.capability") == 0)
+			return &a->xattrs[i];
+	return NULL;
+}
+
+/*
+ * Is it what the stage has there already?  Then BuildKit's layer has no entry of it: containerd's differ compares
+ * attributes and times, and contents only where the times may have been cut off (continuity's fs/path.go).
+ */
+static bool is_there_already(const struct laying *l, const struct place *old, const struct pick *p,
+			     const struct layer_attributes *a, int fd)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	const struct node *n = old->made ? NULL : old->below;
+	struct error ignored = ERROR_INIT;
+	struct layer_attributes b;
+	if (!n || p->has_links || workspace_attributes(scratch, l->r->workspace, n, &b, &ignored) < 0)
+		return false;
+	const struct archive_xattr *x = capability_of(a), *y = capability_of(&b);
+	if (a->mode != b.mode || a->uid != b.uid || a->gid != b.gid || a->rdev != b.rdev || !x != !y ||
+	    (x && (x->value_size != y->value_size || memcmp(x->value, y->value, x->value_size) != 0)))
+		return false;
+	if (a->mtime_sec != b.mtime_sec || (S_ISREG(a->mode) && p->entry.size_bytes != n->size_bytes))
+		return false;
+	if (a->mtime_nsec || b.mtime_nsec)
+		return a->mtime_nsec == b.mtime_nsec;
+	if (p->target)
+		return strcmp(p->target, n->target) == 0;
+	if (!S_ISREG(a->mode) || !n->size_bytes)
+		return true;
+	CLEANUP_CLOSE int there = workspace_open_file(l->r->workspace, n, &ignored);
+	return there >= 0 && has_same_bytes(fd, there);
+}
+
+/* A file that is no link, at l->path; *ret_is_laid false: it was there. */
+static int lay_new(struct laying *l, unsigned i, const struct place *parent, const struct place *old,
+		   bool *ret_is_laid, struct error *err)
 {
 	const struct pick *p = &l->selection->picks[i];
+	const struct source_entry *e = &p->entry;
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct source_cursor *c;
 	struct layer_attributes a;
-	if (source_attributes(scratch, c, &p->entry, -1, &a, err) < 0)
+	bool is_regular = S_ISREG(e->mode);
+	if (selection_move(l->cursor, i, false, &c, err) < 0)
+		return -1;
+	CLEANUP_CLOSE int fd = is_regular ? source_open_file(c, e, err) : -1;
+	if ((is_regular && fd < 0) || source_attributes(scratch, c, e, fd, &a, err) < 0)
 		return -1;
 	change(l, &a);
+	if (is_regular && !is_unchanged(e, fd))
+		goto changed;
+	*ret_is_laid = !old || !is_there_already(l, old, p, &a, fd);
+	if (!*ret_is_laid)
+		return 0;
+	if (destination_reach(l->d, parent, err) < 0)
+		return -1;
 	if (p->target)
 		return layerdir_symlink(destination_layer(l->d), l->path, &a, p->target, err);
-	return layerdir_special(destination_layer(l->d), l->path, &a, err);
+	if (!is_regular)
+		return layerdir_special(destination_layer(l->d), l->path, &a, err);
+	if (layerdir_file(destination_layer(l->d), l->path, &a, fd, err) < 0)
+		return -1;
+	/* What was hashed must be what is in the layer, before and after it was read. */
+	if (is_unchanged(e, fd))
+		return 0;
+changed:
+	return error_set(err, 0, "'/%s%s%s' changed while it was copied", source_path(c), *source_path(c) ? "/" : "",
+			 e->name);
 }
 
 static int lay_file(struct laying *l, unsigned i, const struct place *parent, const char *name, struct error *err)
 {
 	const struct pick *p = &l->selection->picks[i];
-	struct source_cursor *c;
 	struct place old;
-	int r;
-	if (destination_child(l->d, parent, name, strlen(name), &old) && place_is_directory(&old))
+	bool is_laid = true;
+	bool is_there = destination_child(l->d, parent, name, strlen(name), &old);
+	if (is_there && place_is_directory(&old))
 		return error_set(err, 0, "cannot replace the directory '/%s' with a file", l->path);
 	if (p->link_of) {
 		CLEANUP_TALLOC char *earlier = laid_path(NULL, l, p->link_of - 1);
-		r = layerdir_link(destination_layer(l->d), l->path, earlier, err);
-	} else {
-		if (selection_move(l->cursor, i, false, &c, err) < 0)
+		if (destination_reach(l->d, parent, err) < 0 ||
+		    layerdir_link(destination_layer(l->d), l->path, earlier, err) < 0)
 			return -1;
-		r = S_ISREG(p->entry.mode) ? lay_regular(l, i, c, err) : lay_other(l, i, c, err);
+	} else if (lay_new(l, i, parent, is_there ? &old : NULL, &is_laid, err) < 0) {
+		return -1;
 	}
-	if (r == 0)
+	if (is_laid)
 		destination_note(l->d, parent, name, p->target);
-	return r;
+	return 0;
 }
 
 static int lay_content(struct laying *l, unsigned index, size_t length, const struct place *place, struct error *err);
@@ -275,7 +328,8 @@ static int lay_heredoc(struct laying *l, const struct copy_part *part, char **pa
 		return error_set(err, 0, "cannot replace the directory '/%s' with a file", *path);
 	destination_now(l->d, &a.mtime_sec, &a.mtime_nsec);
 	change(l, &a);
-	if (layerdir_file_stream(destination_layer(l->d), *path, &a, read_text, &text, err) < 0)
+	if (destination_reach(l->d, &place, err) < 0 ||
+	    layerdir_file_stream(destination_layer(l->d), *path, &a, read_text, &text, err) < 0)
 		return -1;
 	destination_note(l->d, &place, name, NULL);
 	destination_touch(l->d, &place);
@@ -343,8 +397,18 @@ int copy_plan_lay(const void *ctx, const struct copy_request *r, struct copy_pla
 	/* Without --chmod only, as BuildKit does it. */
 	bool is_link = r->in->copy.is_link && !r->in->copy.chmod;
 	if (r->in->copy.chown) {
+		/* BuildKit's "invalid user index: -1". */
+		if (is_link && r->in->copy.chown[strspn(r->in->copy.chown, "0123456789:")] &&
+		    strcmp(r->in->copy.chown, "root") != 0)
+			return error_set(err, 0, "--chown=%s: --link copies onto an empty tree, in which there are no names: "
+					 "use numbers", r->in->copy.chown);
 		if (owner_find(r->workspace, r->in->copy.chown, &owner, err) < 0)
 			return error_wrap(err, "--chown=%s", r->in->copy.chown);
+		if (owner.is_unknown && r->tell) {
+			CLEANUP_TALLOC char *line = mem_printf(NULL, "--chown=%s: the image has no such user or group; it is taken "
+							       "for 0", r->in->copy.chown);
+			r->tell(r->arg, line);
+		}
 		l.owner = &owner;
 	}
 	if (destination_open(scratch, r->store, is_link ? NULL : r->workspace, r->epoch_sec, &l.d, err) < 0)

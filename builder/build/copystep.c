@@ -41,8 +41,8 @@ static void add_instruction(struct cache_key *k, const struct work *w, const str
 	cache_key_number(k, f->keeps_git_dir);
 	cache_key_number(k, f->unpack);
 	cache_key_number(k, w->b->epoch_sec);
-	/* --link makes a layer that depends on nothing below it. */
-	cache_key_text(k, f->is_link ? NULL : w->state->fs_key);
+	/* --link makes a layer that depends on nothing below it; with --chmod it is not heeded (copy_layer.c). */
+	cache_key_text(k, f->is_link && !f->chmod ? NULL : w->state->fs_key);
 	cache_key_text(k, state_text(w->state, "WorkingDir"));
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Owns the tree that a COPY sees while it works.  Directories go into the layer before what is in them, and again at
- * the end when their attributes or times are others by then.
+ * Owns the tree that a COPY sees while it works.  Directories go into the layer before the first thing that is put
+ * into them, and again at the end when their attributes or times are others by then.
  */
 #include "builder/build/destination.h"
 
@@ -18,8 +18,9 @@ enum { LINK_LIMIT = 255, PATH_ROOM = 65536 };
 struct directory {
 	char *path;
 	struct layer_attributes attributes;
-	bool is_gone;    /* something else took its place */
-	bool has_changed; /* since it was put into the layer */
+	bool is_gone;     /* something else took its place */
+	bool is_in_layer;
+	bool has_changed; /* since it was put there */
 };
 
 struct destination {
@@ -51,7 +52,7 @@ int destination_open(const void *ctx, struct store *s, struct workspace *below, 
 	/* The root of a layer is no entry of it. */
 	d->room = 16;
 	d->directories = mem_array(d, struct directory, d->room);
-	d->directories[d->count++] = (struct directory){ .path = mem_strdup(d, ""), .is_gone = true };
+	d->directories[d->count++] = (struct directory){ .path = mem_strdup(d, ""), .is_gone = true, .is_in_layer = true };
 	*ret = talloc_steal(ctx, d);
 	d = NULL;
 	return 0;
@@ -72,7 +73,8 @@ int destination_finish(const void *ctx, struct destination *d, char **ret_id, st
 {
 	for (unsigned i = 0; i < d->count; i++) {
 		const struct directory *f = &d->directories[i];
-		if (!f->is_gone && f->has_changed && layerdir_directory(d->layer, f->path, &f->attributes, err) < 0)
+		if (!f->is_gone && f->is_in_layer && f->has_changed &&
+		    layerdir_directory(d->layer, f->path, &f->attributes, err) < 0)
 			return -1;
 	}
 	return layerdir_finish(ctx, d->layer, ret_id, err);
@@ -235,11 +237,28 @@ static void keep_attributes(struct destination *d, struct directory *f, const st
 	f->attributes.xattrs = kept;
 }
 
-/* Let the layer have a directory at this name of `parent`. */
-static int add_directory(struct destination *d, const struct place *parent, const char *name, const char *path,
-			 const struct layer_attributes *a, struct place *p, struct error *err)
+static int put_directory(struct destination *d, const struct node *made, struct error *err)
 {
-	bool hides = p->made && p->made->is_private;
+	struct directory *f = directory_of(d, made);
+	if (f->is_in_layer)
+		return 0;
+	if (put_directory(d, made->parent, err) < 0 || layerdir_directory(d->layer, f->path, &f->attributes, err) < 0)
+		return -1;
+	f->is_in_layer = true;
+	f->has_changed = false;
+	/* Once something else was here: what is below the directory must not come back. */
+	return made->is_private ? layerdir_opaque(d->layer, f->path, err) : 0;
+}
+
+int destination_reach(struct destination *d, const struct place *directory, struct error *err)
+{
+	return put_directory(d, directory->made, err);
+}
+
+/* Know a directory at this name of `parent`. */
+static void add_directory(struct destination *d, const struct place *parent, const char *name, const char *path,
+			  const struct layer_attributes *a, struct place *p)
+{
 	if (!p->made)
 		p->made = nodes_add(d->made, parent->made, name, strlen(name));
 	p->made->kind = TREE_DIRECTORY;
@@ -250,10 +269,17 @@ static int add_directory(struct destination *d, const struct place *parent, cons
 	}
 	d->directories[d->count] = (struct directory){ .path = mem_strdup(d, path) };
 	keep_attributes(d, &d->directories[d->count++], a);
-	if (layerdir_directory(d->layer, path, a, err) < 0)
-		return -1;
-	/* Once something else was here: what is below the directory must not come back. */
-	return hides ? layerdir_opaque(d->layer, path, err) : 0;
+}
+
+static bool has_same_xattrs(const struct layer_attributes *a, const struct layer_attributes *b)
+{
+	if (a->xattr_count != b->xattr_count)
+		return false;
+	for (unsigned i = 0; i < a->xattr_count; i++)
+		if (strcmp(a->xattrs[i].name, b->xattrs[i].name) != 0 || a->xattrs[i].value_size != b->xattrs[i].value_size ||
+		    memcmp(a->xattrs[i].value, b->xattrs[i].value, a->xattrs[i].value_size) != 0)
+			return false;
+	return true;
 }
 
 /* Go down to what holds `path`, taking the directories on the way into the layer as they are. */
@@ -271,9 +297,9 @@ static int enter_parent(struct destination *d, const char *path, struct place *r
 			return error_set(err, ENOTDIR, "cannot make '/%s'", path);
 		if (!next.made) {
 			struct layer_attributes a;
-			if (destination_attributes(d, d, &next, &a, err) < 0 ||
-			    add_directory(d, &at, name, part, &a, &next, err) < 0)
+			if (destination_attributes(d, d, &next, &a, err) < 0)
 				return -1;
+			add_directory(d, &at, name, part, &a, &next);
 		}
 		*slash = '/';
 		at = next;
@@ -298,24 +324,22 @@ int destination_directory(struct destination *d, const char *path, const struct 
 	bool is_there = destination_child(d, &parent, name, strlen(name), &p) && place_is_directory(&p);
 	if (!is_there && !a)
 		return error_set(err, ENOTDIR, "cannot make '/%s'", path);
-	if (!is_there)
-		destination_touch(d, &parent);
-	if (p.made && is_directory(p.made)) {
-		if (a) {
-			keep_attributes(d, directory_of(d, p.made), a);
-			directory_of(d, p.made)->has_changed = true;
-		}
-		*ret = p;
-		return 0;
-	}
-	if (!a && destination_attributes(d, d, &p, &own, err) < 0)
+	if (is_there && destination_attributes(d, d, &p, &own, err) < 0)
 		return -1;
-	if (!is_there)
+	bool is_other = !is_there || (a && (a->mode != own.mode || a->uid != own.uid || a->gid != own.gid ||
+					    !has_same_xattrs(a, &own)));
+	if (!is_there) {
 		p.below = NULL;
-	if (add_directory(d, &parent, name, path, a ? a : &own, &p, err) < 0)
-		return -1;
+		destination_touch(d, &parent);
+	}
+	if (!p.made || !is_there) {
+		add_directory(d, &parent, name, path, a ? a : &own, &p);
+	} else if (a) {
+		keep_attributes(d, directory_of(d, p.made), a);
+		directory_of(d, p.made)->has_changed = true;
+	}
 	*ret = p;
-	return 0;
+	return is_other ? put_directory(d, p.made, err) : 0;
 }
 
 int destination_make_parents(struct destination *d, const char *path, const struct layer_attributes *a,
@@ -366,6 +390,8 @@ static void forget_directories(struct destination *d, const char *path)
 void destination_note(struct destination *d, const struct place *directory, const char *name, const char *target)
 {
 	struct node *n = nodes_child(d->made, directory->made, name, strlen(name));
+	struct place old;
+	bool hides = destination_child(d, directory, name, strlen(name), &old) && is_directory(old.below);
 	if (n && is_directory(n)) {
 		const char *folder = directory_of(d, directory->made)->path;
 		CLEANUP_TALLOC char *path = mem_printf(NULL, "%s%s%s", folder, *folder ? "/" : "", name);
@@ -376,5 +402,6 @@ void destination_note(struct destination *d, const struct place *directory, cons
 		n = nodes_add(d->made, directory->made, name, strlen(name));
 	n->kind = target ? TREE_SYMLINK : TREE_FILE;
 	n->target = target ? nodes_strdup(d->made, target) : NULL;
-	n->is_private = true;
+	/* Should a directory come here again, what is in that one below must not show. */
+	n->is_private |= hides;
 }

@@ -45,10 +45,14 @@ int destination_resolve(const void *ctx, struct destination *d, const char *root
 
 /*
  * Make the directory at a path whose parents are there, or give the one that is there other attributes; NULL: it
- * is there and keeps its own.  It is in the layer from now on, and so are those above it.
+ * is there and keeps its own.  The destination knows it from now on, and those above it.  Like BuildKit's differ,
+ * the layer has only directories that are new, have other attributes than below, times apart, or hold something
+ * that the layer has.
  */
 int destination_directory(struct destination *d, const char *path, const struct layer_attributes *a,
 			  struct place *ret, struct error *err);
+/* Something will be put into the directory, which destination_directory knows: let the layer have it. */
+int destination_reach(struct destination *d, const struct place *directory, struct error *err);
 /* mkdir -p: what is missing is made with these attributes. */
 int destination_make_parents(struct destination *d, const char *path, const struct layer_attributes *a,
 			     struct error *err);

@@ -72,7 +72,10 @@ static const char *read_permissions(struct mode_change *c, const char *at, char 
 			}
 			continue;
 		case 'X':
-			executes = op == '+' ? 0111 : executes;
+			if (op == '-')
+				permissions |= 0111;
+			else
+				executes = 0111;
 			continue;
 		case 'u': case 'g': case 'o':
 			if (permissions)

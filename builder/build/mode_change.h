@@ -9,8 +9,7 @@
 
 struct mode_change;
 /*
- * "755", "u=rw,go+rX", "g=u".  "X" counts after "+" only, as there.  Fails for anything else, and for numbers
- * above 07777.
+ * "755", "u=rw,go+rX", "g=u".  Fails for anything else, and for numbers above 07777.
  */
 int mode_change_parse(const void *ctx, const char *text, struct mode_change **ret, struct error *err);
 /* The mode, its type kept, after the change. */

@@ -177,10 +177,12 @@ static void find_links(struct selection *s)
 			if (first->ino == e->ino && first->dev == e->dev)
 				break;
 		}
-		if (table[at])
+		if (table[at]) {
 			s->picks[i].link_of = table[at];
-		else
+			s->picks[table[at] - 1].has_links = true;
+		} else {
 			table[at] = i + 1;
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ struct pick {
 	unsigned parent;           /* index of the directory that holds it; of the first, itself */
 	unsigned end;              /* index behind the last pick below it */
 	unsigned link_of;          /* 1 + index of an earlier name of the same inode; 0: none */
+	bool has_links;            /* others are its links */
 	bool is_delayed;           /* not wanted itself: a directory for the sake of what is in it */
 	char *target;              /* of a symlink */
 	const struct archive_xattr *xattrs; /* but of a folder's files: those are read when the file is open */

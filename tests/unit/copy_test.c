@@ -30,6 +30,7 @@ struct place {
 	struct source *source;
 	struct patterns *ignored;
 	struct error error;
+	char *told;
 };
 
 /* One instruction; sources, then the destination. */
@@ -90,6 +91,12 @@ static void context(struct place *p, const char *command)
 		fail_msg("%s", p->error.text);
 }
 
+static void tell(void *arg, const char *line)
+{
+	struct place *p = arg;
+	p->told = mem_strdup(p, line);
+}
+
 static void prepare(struct place *p, const struct call *call, struct instruction *in, struct copy_request *r)
 {
 	*in = (struct instruction){ .kind = call->is_add ? INSTRUCTION_ADD : INSTRUCTION_COPY };
@@ -113,7 +120,7 @@ static void prepare(struct place *p, const struct call *call, struct instruction
 	}
 	*r = (struct copy_request){ .in = in, .source = p->source, .workspace = p->workspace,
 				    .working_dir = call->working_dir ? call->working_dir : "/", .ignored = p->ignored,
-				    .store = p->store, .epoch_sec = EPOCH };
+				    .store = p->store, .epoch_sec = EPOCH, .tell = tell, .arg = p };
 }
 
 static int try_copy(struct place *p, const struct call *call)
@@ -305,6 +312,35 @@ static void a_linked_layer_follows_nothing(void **state)
 	looks(p, "/d 755 0:0 now\n/d/a 644 0:0 '1'\n/real 755 0:0\n");
 }
 
+/* The layer on top: how many entries it has. */
+static bool is_top_empty(struct place *p)
+{
+	const struct chain *chain = workspace_chain(p->workspace);
+	CLEANUP_TALLOC char *tree = mem_printf(NULL, "%s/store/%s/tree", p->dir, chain->layers[chain->count - 1].folder);
+	struct stat st;
+	assert_int_equal(stat(tree, &st), 0);
+	return st.st_size == 0;
+}
+
+static void what_is_there_already_is_not_in_the_layer(void **state)
+{
+	struct place *p = *state;
+	context(p, "mkdir -p d/e; echo -n 1 >d/f; ln -s f d/l; echo -n 2 >d/e/g");
+	COPY(.words = { "d", "/x/" });
+	assert_false(is_top_empty(p));
+	COPY(.words = { "d", "/x/" });
+	assert_true(is_top_empty(p));
+	COPY(.words = { "d/f", "/x/" });
+	assert_true(is_top_empty(p));
+	COPY(.words = { "d", "/x/" }, .chown = "1");
+	assert_false(is_top_empty(p));
+	/* Of the same size and time, whole seconds: the content decides. */
+	context(p, "echo -n 9 >d/f");
+	COPY(.words = { "d/f", "/x/" });
+	assert_false(is_top_empty(p));
+	assert_int_equal(workspace_find(p->workspace, "/x/f", true, NULL)->size_bytes, 1);
+}
+
 static void later_sources_win(void **state)
 {
 	struct place *p = *state;
@@ -419,21 +455,30 @@ static void owners_by_name_and_number(void **state)
 		   "echo 'staff:x:60:' >etc/group; echo -n 1 >a; ln -s a l");
 	COPY(.words = { "etc", "/etc" });
 	COPY(.words = { "a", "/n/1" }, .chown = "me");
+	COPY(.words = { "a", "/first/1" }, .chown = "me");
 	COPY(.words = { "a", "/n/2" }, .chown = "me:staff");
 	COPY(.words = { "a", "/n/3" }, .chown = "7");
 	COPY(.words = { "a", "/n/4" }, .chown = ":staff");
 	COPY(.words = { "a", "/n/5" }, .chown = "7:8");
 	COPY(.words = { "l", "/n/6" }, .chown = "root");
 	COPY(.words = { ".", "/n/7/" }, .chown = "me:9", .exclude = { "etc" });
-	FAILS("there is no user 'nobody'", .words = { "a", "/n/x" }, .chown = "nobody");
-	FAILS("there is no group 'wheel'", .words = { "a", "/n/x" }, .chown = "me:wheel");
+	/* BuildKit takes a name that nobody has for 0. */
+	assert_null(p->told);
+	COPY(.words = { "a", "/n/8" }, .chown = "nobody");
+	assert_non_null(strstr(p->told, "--chown=nobody"));
+	FAILS("in which there are no names", .words = { "a", "/n/x" }, .chown = "me", .is_link = true);
+	COPY(.words = { "a", "/n/9" }, .chown = "3:4", .is_link = true);
 	struct node *n = workspace_find(p->workspace, "/n", true, NULL);
 	char *text = mem_strdup(p, "");
 	walk(p, n, "", &text);
 	assert_string_equal(text, "/1 644 1000:50 '1'\n/2 644 1000:60 '1'\n/3 644 7:7 '1'\n/4 644 0:60 '1'\n"
-				  "/5 644 7:8 '1'\n/6 644 0:0 '1'\n/7 755 1000:9\n/7/a 644 1000:9 '1'\n/7/l 777 1000:9 -> a\n");
-	/* The parent that was made for the first of them is its owner's. */
+				  "/5 644 7:8 '1'\n/6 644 0:0 '1'\n/7 755 1000:9\n/7/a 644 1000:9 '1'\n/7/l 777 1000:9 -> a\n"
+				  "/8 644 0:0 '1'\n/9 644 3:4 '1'\n");
+	/* A parent that is made is the owner's, and --link makes one over the one that is there. */
 	struct layer_attributes a;
+	assert_int_equal(workspace_attributes(p, p->workspace, n, &a, &p->error), 0);
+	assert_int_equal(a.uid, 3);
+	n = workspace_find(p->workspace, "/first", true, NULL);
 	assert_int_equal(workspace_attributes(p, p->workspace, n, &a, &p->error), 0);
 	assert_int_equal(a.uid, 1000);
 }
@@ -460,7 +505,8 @@ static void symbolic_modes(void **state)
 		{ "755", 04644, 0755 }, { "u=rwx,g=rx,o=", 0, 0750 }, { "+x", 0644, 0755 }, { "a-w", 0666, 0444 },
 		{ "go=u", 0700, 0777 }, { "go=u-w", 0700, 0755 }, { "u+s,g+s,+t", 0755, 07755 }, { "=r", 06755, 0444 },
 		{ "u+X", 0644, 0644 }, { "u+X", S_IFDIR | 0644, S_IFDIR | 0744 }, { "a+X", 0654, 0755 },
-		{ "u=rwX", 0755, 0655 }, { "o+s", 0644, 0644 }, { "g-s", 06755, 04755 }, { "u=g", 0070, 0770 },
+		{ "u=rwX", 0755, 0755 }, { "u=rwX,go=rX", S_IFDIR | 0600, S_IFDIR | 0755 }, { "a=rX", 0644, 0444 },
+		{ "g-X", 0755, 0745 }, { "o+s", 0644, 0644 }, { "g-s", 06755, 04755 }, { "u=g", 0070, 0770 },
 		{ "o-g", 0757, 0752 }, { "u=", 0777, 0077 }, { "a=rw,u+x", 0, 0766 }, { "g+w-r", 0644, 0624 },
 	};
 	(void)state;
@@ -689,6 +735,7 @@ int main(void)
 		TEST(what_is_of_another_type_is_in_the_way),
 		TEST(symlinks_of_the_destination_are_followed_inside),
 		TEST(a_linked_layer_follows_nothing),
+		TEST(what_is_there_already_is_not_in_the_layer),
 		TEST(later_sources_win),
 		TEST(sources_stay_in_the_context),
 		TEST(wildcards_are_filepath_match),
