@@ -136,7 +136,7 @@ int dockerfile_check(const void *ctx, const struct dockerfile *file, const struc
 	add_readers(c);
 	check_stages(c);
 	for (unsigned i = 0; i < file->stage_count; i++)
-		if (c->stages[i].is_needed)
+		if (c->stages[i].is_needed || options->all_stages)
 			check_instructions(c, &c->stages[i]);
 	*ret = sorted(ctx, c);
 	*ret_count = c->count;

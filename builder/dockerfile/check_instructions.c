@@ -99,9 +99,9 @@ static void look_at_arg(const struct look *l)
 		} else if (!value) {
 			value = variables_get(l->c->globals, pair->key, size);
 		}
+		report_unset(l, unset);
 		if (value)
 			variables_set(l->stage->environment, pair->key, value);
-		report_unset(l, unset);
 		while (unset->count)
 			talloc_free(unset->items[--unset->count]);
 		variables_set(l->stage->arguments, pair->key, NULL);
@@ -300,7 +300,8 @@ void check_instructions(struct checker *c, struct check_stage *s)
 	} else {
 		begin_on_image(c, s);
 	}
-	for (unsigned i = 0; base && i < base->stage->count; i++)
+	/* BuildKit lets triggers fire only in what the target needs. */
+	for (unsigned i = 0; base && s->is_needed && i < base->stage->count; i++)
 		if (base->stage->instructions[i]->trigger)
 			look_at(c, s, base->stage->instructions[i]->trigger, s->stage->line);
 	for (unsigned i = 0; i < s->stage->count; i++)

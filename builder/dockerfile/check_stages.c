@@ -292,8 +292,6 @@ static void mark_needed(struct checker *c, const struct variables *by_name)
 	const char *target = c->options->target;
 	struct check_stage *first = target ? find_stage(c, by_name, target, true) : NULL;
 	unsigned count = 0;
-	for (unsigned i = 0; i < c->file->stage_count && c->options->all_stages; i++)
-		c->stages[i].is_needed = true;
 	if (!first)
 		first = &c->stages[c->file->stage_count - 1];
 	first->is_needed = true;

@@ -16,7 +16,7 @@ struct check_stage {
 	struct check_stage *base; /* NULL: an image or nothing */
 	char *image;              /* the name of its base, expanded; NULL: there is none */
 	char *platform;           /* expanded; NULL: not given */
-	bool is_needed;
+	bool is_needed;           /* for the target */
 	/* Inherited from the base. */
 	struct variables *environment, *arguments; /* what has values; what was declared by ARG */
 	bool is_known; /* so that a variable that is not there is undefined */

@@ -189,8 +189,12 @@ static const struct {
 	  "'5000:5000'\n"
 	  "ExposeInvalidFormat:2 EXPOSE instruction should not define an IP address or host-port mapping, found "
 	  "'[::1]:8080:8080'\n", { 0 } },
-	/* A trigger is looked at where it fires. */
+	/* A trigger is looked at where it fires, which it does in what the target needs. */
 	{ "FROM scratch AS a\nONBUILD COPY $foo .\nFROM a\n", "UndefinedVar:3 Usage of undefined variable '$foo'\n", { 0 } },
+	{ "FROM scratch AS a\nONBUILD COPY $foo .\nFROM a\nENV a b\nFROM scratch\n",
+	  "LegacyKeyValueFormat:4 \"ENV key=value\" should be used instead of legacy \"ENV key value\" format\n", { 0 } },
+	/* Nothing is meant that is not there yet. */
+	{ "FROM scratch\nARG auth_file=$auth_files\n", "UndefinedVar:2 Usage of undefined variable '$auth_files'\n", { 0 } },
 	/* Comments speak for one instruction, the directive for all. */
 	{ "FROM scratch\n# check=skip=SecretsUsedInArgOrEnv // so it is\nENV password=a\n# check=skip=all\nARG password\n"
 	  "# check=skip=MaintainerDeprecated\nMAINTAINER me\n# check=nonsense\nWORKDIR a\n",
