@@ -243,6 +243,14 @@ static void choose_code_dir(struct guest *g, struct store *store)
 		g->config.fall_through = number;
 }
 
+/* Where a qemu for foreign programs is looked for. */
+static void choose_emulators(struct guest *g)
+{
+	const char *own = getenv("FAKEBUILD_QEMU"), *path = getenv("PATH");
+	bool has_both = own && *own && path;
+	g->config.emulator_folders = mem_printf(g, "%s%s%s", own ? own : "", has_both ? ":" : "", path ? path : "");
+}
+
 static int fill(struct guest *g, const struct guest_request *request, struct error *err)
 {
 	const struct guest_options *o = request->options;
@@ -260,6 +268,7 @@ static int fill(struct guest *g, const struct guest_request *request, struct err
 			  (o->has_no_fast_path ? TRACER_NO_FAST_PATH : 0u) | (o->is_counting ? TRACER_STATS : 0u);
 	g->config.trace_path = o->trace;
 	choose_code_dir(g, request->store);
+	choose_emulators(g);
 	if (choose_argv(g, request, err) < 0 || choose_bindings(g, request, err) < 0 ||
 	    choose_user(g, request, err) < 0 || choose_workdir(g, request, err) < 0)
 		return -1;

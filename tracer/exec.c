@@ -17,28 +17,27 @@
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 #include "tracer/code.h"
+#include "tracer/elf.h"
 #include "tracer/fast.h"
+#include "tracer/foreign.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/stats.h"
+#include "tracer/vectors.h"
 
-enum { HEAD_BYTES = 256, SCRIPT_DEPTH = 5, ARGUMENTS_MAX = 1 << 20 };
+enum { HEAD_BYTES = 256 };
 
 struct program {
 	char host[PATH_ROOM], guest[PATH_ROOM];
 	char interpreter[PATH_ROOM]; /* host path, "" when it has none */
 	const char *text, *interpreter_text; /* patched copies, NULL: none */
 	enum abi abi;
+	const struct emulator *emulator; /* that starts it, NULL: it is one of ours */
 	struct exec_file file;
 	struct stat real;
 	bool is_readable;
-};
-
-/* New leading arguments of a script, outermost interpreter first. */
-struct leading {
-	char *text[2 * SCRIPT_DEPTH + 2];
-	unsigned count;
+	bool is_by_descriptor; /* no name leads to it, or none that will after the execve */
 };
 
 /* include/uapi/linux/capability.h: struct vfs_cap_data and vfs_ns_cap_data, little endian. */
@@ -119,7 +118,8 @@ static int give_name(struct call *c, struct object *o, int fd)
 		}
 	}
 	char *copy = mem_printf(c->t, "%s/program-%u", session.run_dir, counter++);
-	CLEANUP_CLOSE int to = open(copy, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	/* An emulator asks whether it may be executed. */
+	CLEANUP_CLOSE int to = open(copy, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
 	if (to < 0)
 		return -errno;
 	c->t->remove_later = copy;
@@ -155,81 +155,78 @@ static int parse_script(char *head, char **ret_interpreter, char **ret_argument)
 }
 
 /* The patched copy of a program's code; NULL when there is none. */
-static const char *patched(const struct object *o)
+static const char *patched(const struct stat *real, const char *host)
 {
-	const struct shim_file *file = fast_is_on() ? code_of(&o->real, path_short(o->host)) : NULL;
+	const struct shim_file *file = fast_is_on() ? code_of(real, path_short(host)) : NULL;
 	return file && file->kind == FILE_COPIED ? file->copy : NULL;
 }
 
-/* load_elf_binary of fs/binfmt_elf.c, "Consistency check for the interpreter". */
-static int check_interpreter(struct object *o, enum abi abi)
+/* Programs of ours whose loader there is. */
+static bool is_native(const struct elf *e, enum abi *ret)
 {
-	char head[sizeof(Elf64_Ehdr)] __attribute__((aligned(8)));
-	const Elf32_Ehdr *h = (const Elf32_Ehdr *)head; /* both classes are the same as far as it is looked at */
-	const ssize_t size = abi == ABI_64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr);
+	for (enum abi abi = 0; abi < ABI_COUNT; abi++) {
+		if (e->is_64 != (abi == ABI_64) || e->is_big || e->machine != arch_elf_machine[abi] || !arena_shim_path(abi))
+			continue;
+		*ret = abi;
+		return true;
+	}
+	return false;
+}
+
+/* load_elf_binary of fs/binfmt_elf.c, "Consistency check for the interpreter". */
+static int check_interpreter(struct object *o, const struct elf *program)
+{
+	struct elf e;
 	CLEANUP_CLOSE int fd = open_program(o);
 	if (fd < 0)
 		return fd;
-	if (pread(fd, head, size, 0) != size)
-		return -EIO;
-	return memcmp(head, ELFMAG, SELFMAG) != 0 || h->e_machine != arch_elf_machine[abi] ? -ELIBBAD : 0;
+	int r = elf_read(fd, &e);
+	if (r < 0)
+		return r == -EIO ? -EIO : -ELIBBAD;
+	return e.machine != program->machine || e.is_64 != program->is_64 || e.is_big != program->is_big ? -ELIBBAD : 0;
 }
 
-static int find_interpreter(struct call *c, struct program *p, const char *name)
+static int find_interpreter(struct call *c, struct program *p, const struct elf *program, const char *name)
 {
 	struct object *o = &c->object[1];
 	int r = path_lookup(c->t, AT_FDCWD, name, LOOKUP_FOLLOW, o);
 	if (r == 0)
 		r = may_execute(c, o);
 	if (r == 0)
-		r = check_interpreter(o, p->abi);
-	if (r < 0)
+		r = check_interpreter(o, program);
+	/* An emulator finds it by itself. */
+	if (r < 0 || p->emulator)
 		return r;
 	memcpy(p->interpreter, o->host, o->host_length + 1);
-	p->interpreter_text = patched(o);
+	p->interpreter_text = patched(&o->real, o->host);
 	return 0;
 }
 
-#define READ_SEGMENTS(bits)                                                                          \
-	static int read_segments##bits(struct call *c, int fd, const char *head, struct program *p)  \
-	{                                                                                            \
-		const Elf##bits##_Ehdr *h = (const Elf##bits##_Ehdr *)head;                          \
-		Elf##bits##_Phdr table[64];                                                          \
-		char name[PATH_MAX];                                                                 \
-		if ((h->e_type != ET_EXEC && h->e_type != ET_DYN) || h->e_phnum == 0 ||              \
-		    h->e_phnum > 64 || h->e_phentsize != sizeof(*table))                             \
-			return -ENOEXEC;                                                             \
-		ssize_t size = h->e_phnum * sizeof(*table);                                          \
-		if (pread(fd, table, size, h->e_phoff) != size)                                      \
-			return -ENOEXEC;                                                             \
-		for (unsigned i = 0; i < h->e_phnum; i++) {                                          \
-			if (table[i].p_type != PT_INTERP)                                            \
-				continue;                                                            \
-			size_t length = table[i].p_filesz;                                           \
-			if (length < 2 || length > sizeof(name) ||                                   \
-			    pread(fd, name, length, table[i].p_offset) != (ssize_t)length ||         \
-			    name[length - 1])                                                        \
-				return -ENOEXEC;                                                     \
-			return find_interpreter(c, p, name);                                         \
-		}                                                                                    \
-		return 0;                                                                            \
-	}
-READ_SEGMENTS(64)
-READ_SEGMENTS(32)
-
-static int read_elf(struct call *c, int fd, const char *head, struct program *p)
+static int read_elf(struct call *c, int fd, const struct object *o, struct program *p)
 {
-	const Elf64_Ehdr *h = (const Elf64_Ehdr *)head;
-	if (h->e_ident[EI_DATA] != ELFDATA2LSB)
+	struct elf e;
+	char interpreter[PATH_MAX];
+	if (elf_read(fd, &e) < 0)
 		return -ENOEXEC;
-	for (enum abi abi = 0; abi < ABI_COUNT; abi++) {
-		unsigned class = abi == ABI_64 ? ELFCLASS64 : ELFCLASS32;
-		if (h->e_ident[EI_CLASS] != class || h->e_machine != arch_elf_machine[abi] || !arena_shim_path(abi))
-			continue;
-		p->abi = abi;
-		return abi == ABI_64 ? read_segments64(c, fd, head, p) : read_segments32(c, fd, head, p);
+	p->emulator = NULL;
+	p->interpreter[0] = '\0';
+	p->text = p->interpreter_text = NULL;
+	if (!is_native(&e, &p->abi)) {
+		p->emulator = foreign_emulator(&e);
+		if (!p->emulator)
+			return -ENOEXEC;
+		p->abi = ABI_64;
+		p->text = patched(&p->emulator->real, p->emulator->path);
 	}
-	return -ENOEXEC;
+	int r = elf_interpreter(fd, &e, interpreter);
+	if (r < 0)
+		return r;
+	if (interpreter[0])
+		return find_interpreter(c, p, &e, interpreter);
+	/* A program with an interpreter has its calls made by a libc. */
+	if (!p->emulator)
+		p->text = patched(&o->real, o->host);
+	return 0;
 }
 
 /*
@@ -267,18 +264,13 @@ static int find_program(struct call *c, const char *given, bool is_lost, struct 
 				return r;
 			p->real = o->real;
 			p->is_readable = path_permission(c->t, o, CRED_READ) == 0;
+			p->is_by_descriptor = o->is_fd;
 			name_of(c, o, p->guest);
 			r = o->is_fd ? give_name(c, o, fd) : 0;
 			if (r < 0)
 				return r;
 			memcpy(p->host, o->host, o->host_length + 1);
-			p->interpreter[0] = '\0';
-			p->text = p->interpreter_text = NULL;
-			r = read_elf(c, fd, head, p);
-			/* A program with an interpreter has its calls made by a libc. */
-			if (r == 0 && !p->interpreter[0])
-				p->text = patched(o);
-			return r;
+			return read_elf(c, fd, o, p);
 		}
 		if (n < 2 || head[0] != '#' || head[1] != '!')
 			return -ENOEXEC;
@@ -307,57 +299,24 @@ static int find_program(struct call *c, const char *given, bool is_lost, struct 
 	}
 }
 
-/* Room for a vector that may be larger than a slot: whole slots behind one another. */
-static char *vector_room(struct call *c, size_t size)
+/*
+ * foreign.h says the order.  The program's path is the one that was executed last; what was executed by a
+ * descriptor has for /proc/self/exe the name that it had.
+ */
+static void lead_by_emulator(struct call *c, const struct program *p, const char *given, struct leading *lead)
 {
-	char *room = call_room(c, size);
-	if (room)
-		return room;
-	unsigned count = (size + SHIM_SLOT_BYTES - 1) / SHIM_SLOT_BYTES;
-	int first = arena_claim_run(count);
-	if (first < 0)
-		return NULL;
-	c->t->run_slot = first;
-	c->t->run_count = count;
-	return (char *)arena_slot(first);
-}
-
-/* argv with its first element replaced by the leading arguments. */
-static int64_t prepend_arguments(struct call *c, unsigned n, const struct leading *lead)
-{
-	size_t width = c->abi == ABI_64 ? 8 : 4, count = 0, room = 1024;
-	taddr from = c->argument[n];
-	CLEANUP_TALLOC char *old = mem_array(NULL, char, room * width);
-	for (uint64_t pointer = 1; from && pointer; count++) {
-		if (count == ARGUMENTS_MAX)
-			return -E2BIG;
-		if (count == room) {
-			room *= 2;
-			old = mem_grow(NULL, old, char, room * width);
-		}
-		pointer = 0;
-		if (memory_read(c->t, from + count * width, old + count * width, width) < 0)
-			return -EFAULT;
-		memcpy(&pointer, old + count * width, width);
-	}
-	/* count includes the terminator, unless there is no vector at all */
-	size_t kept = count > 1 ? count - 2 : 0;
-	char *vector = vector_room(c, (lead->count + kept + 1) * width);
-	if (!vector)
-		return -ENOMEM;
-	for (unsigned i = 0; i < lead->count; i++) {
-		size_t size = strlen(lead->text[i]) + 1;
-		char *text = call_room(c, size);
-		if (!text)
-			return -E2BIG;
-		memcpy(text, lead->text[i], size);
-		uint64_t address = arena_address(text);
-		memcpy(vector + i * width, &address, width);
-	}
-	memcpy(vector + lead->count * width, old + width, kept * width);
-	memset(vector + (lead->count + kept) * width, 0, width);
-	call_set(c, n, arena_address(vector));
-	return 0;
+	static char view[PATH_ROOM];
+	const char *argv0 = lead->count ? lead->text[0] : NULL, *path = lead->count ? lead->text[0] : given;
+	if (p->is_by_descriptor && path_to_view(c->t, p->guest, view, sizeof(view)))
+		path = view;
+	const char *const words[] = { mem_printf(c->t->exec, "qemu-%s", p->emulator->machine), "-L", "/", "-0", argv0, "--", path };
+	enum { WORDS = sizeof(words) / sizeof(*words) };
+	_Static_assert(WORDS == EMULATOR_WORDS_BEFORE + 1 + EMULATOR_WORDS_BEHIND, "as procfiles.c takes them away");
+	if (lead->count == 0)
+		lead->count = 1;
+	memmove(lead->text + WORDS, lead->text + 1, (lead->count - 1) * sizeof(*lead->text));
+	memcpy(lead->text, words, sizeof(words));
+	lead->count += WORDS - 1;
 }
 
 static uint32_t put_text(struct call *c, const struct shim_exec *base, const char *text)
@@ -371,7 +330,7 @@ static uint32_t put_text(struct call *c, const struct shim_exec *base, const cha
 }
 
 static int64_t start_loader(struct call *c, unsigned path_argument, const char *given, const struct program *p,
-			    bool is_secure)
+			    bool is_secure, bool wants_descriptor)
 {
 	struct exec_plan *plan = c->t->exec;
 	struct shim_exec *info = call_room(c, sizeof(*info)); /* first in the slot */
@@ -382,7 +341,9 @@ static int64_t start_loader(struct call *c, unsigned path_argument, const char *
 	const char *slash = strrchr(given, '/');
 	const char *comm = slash ? slash + 1 : given;
 	memcpy(info->comm, comm, strnlen(comm, sizeof(info->comm) - 1));
-	info->program = put_text(c, info, path_short(p->host));
+	info->program = put_text(c, info, path_short(p->emulator ? p->emulator->path : p->host));
+	if (wants_descriptor)
+		info->emulated = put_text(c, info, path_short(p->host));
 	info->guest_name = put_text(c, info, given);
 	info->program_text = p->text ? put_text(c, info, p->text) : 0;
 	info->interpreter_text = p->interpreter_text ? put_text(c, info, p->interpreter_text) : 0;
@@ -390,7 +351,7 @@ static int64_t start_loader(struct call *c, unsigned path_argument, const char *
 	info->state = plan->state;
 	if (p->interpreter[0])
 		info->interpreter = put_text(c, info, path_short(p->interpreter));
-	if (!info->program || !info->guest_name || (p->interpreter[0] && !info->interpreter))
+	if (!info->program || !info->guest_name || (wants_descriptor && !info->emulated) || (p->interpreter[0] && !info->interpreter))
 		return -ENAMETOOLONG;
 	/* An argument vector's slot must hold what is above first, so the path comes last. */
 	int r = call_set_path(c, path_argument, arena_shim_path(p->abi));
@@ -480,9 +441,18 @@ int64_t hook_execve(struct call *c)
 	r = cred_exec(&c->t->exec->cred, &program.file, is_unsafe, &is_secure);
 	if (r < 0)
 		return r;
-	r = start_loader(c, at, given, &program, is_secure);
+	if (program.emulator) {
+		lead_by_emulator(c, &program, given, &lead);
+		c->t->exec->is_emulated = true;
+	}
+	/* Who the program will be may not read what it may run, nor come there by a descriptor's name. */
+	bool wants_descriptor = program.emulator && (program.is_by_descriptor || !program.is_readable ||
+						     memcmp(&c->t->exec->cred, &c->t->cred, sizeof(c->t->cred)) != 0);
+	r = start_loader(c, at, given, &program, is_secure, wants_descriptor);
 	if (r == 0 && lead.count)
-		r = prepend_arguments(c, at + 1, &lead);
+		r = vectors_lead(c, at + 1, &lead);
+	if (r == 0 && program.emulator)
+		r = vectors_turn(c, at + 2);
 	if (r < 0)
 		return r;
 	if (has_dir)
@@ -513,6 +483,7 @@ void exec_commit(struct tracee *t)
 	t->process->exe_dev = plan->exe_dev;
 	t->process->exe_ino = plan->exe_ino;
 	t->process->abi = plan->abi;
+	t->process->is_emulated = plan->is_emulated;
 	/* begin_new_exec of fs/exec.c: by who it was, then by who it becomes. */
 	t->process->is_dumpable = true;
 	if (old.euid != old.ruid || old.egid != old.rgid || !plan->is_readable)

@@ -11,6 +11,7 @@ struct exec_plan {
 	char *exe; /* guest path of the ELF program */
 	dev_t exe_dev;
 	ino_t exe_ino;
+	bool is_emulated; /* foreign.h */
 	bool is_readable; /* to who starts it: else it may not be dumped */
 	uint32_t state; /* that its shim begins in; a reference (fast.h) */
 };

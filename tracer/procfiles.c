@@ -14,6 +14,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/base/text.h"
 #include "tracer/code.h"
+#include "tracer/foreign.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/memory.h"
 #include "tracer/path.h"
@@ -25,11 +26,12 @@ struct proc_view {
 	struct tracee *viewer;
 	struct tracee *of; /* NULL for files that are no process' */
 	char *text;        /* the host's; NULL when the row does not want it, or it cannot be read */
+	size_t text_bytes;
 	pid_t tid;         /* as in the path */
 	FILE *out;
 };
 
-static char *read_host(const void *ctx, const char *path)
+static char *read_host(const void *ctx, const char *path, size_t *ret_bytes)
 {
 	FILE *file = fopen(path, "re");
 	if (!file)
@@ -43,6 +45,8 @@ static char *read_host(const void *ctx, const char *path)
 		text[used] = '\0';
 	}
 	fclose(file);
+	if (ret_bytes)
+		*ret_bytes = used;
 	return text;
 }
 
@@ -88,13 +92,16 @@ static void write_maps(const struct proc_view *v)
 {
 	char guest[PATH_ROOM], view[PATH_ROOM];
 	size_t run_length = strlen(session.run_dir);
+	/* An emulator looks for room for its guest, and shows that only what is the guest's. */
+	bool is_own = v->of->process->is_emulated && v->of->process == v->viewer->process;
 	bool is_hidden = false;
 	for (char *at = v->text, *line; (line = next_line(&at));) {
 		/* smaps: a mapping's line begins with hex digits and a dash, its details with a name. */
 		bool is_mapping = strspn(line, "0123456789abcdef") >= 8 && line[strspn(line, "0123456789abcdef")] == '-';
 		char *path = is_mapping ? strchr(line, '/') : NULL;
 		if (is_mapping)
-			is_hidden = is_ours(line) || (path && strncmp(path, session.run_dir, run_length) == 0);
+			is_hidden = !is_own && (is_ours(line) || (path && (strncmp(path, session.run_dir, run_length) == 0 ||
+									   foreign_is_emulator(path))));
 		if (is_hidden)
 			continue;
 		if (path && write_original(v, line, path))
@@ -105,6 +112,19 @@ static void write_maps(const struct proc_view *v)
 		} else {
 			fprintf(v->out, "%s\n", line);
 		}
+	}
+}
+
+/* The words of an emulator's own are taken out of its command line. */
+static void write_cmdline(const struct proc_view *v)
+{
+	const char *at = v->text, *end = v->text + v->text_bytes;
+	for (unsigned i = 0; at < end; i++) {
+		size_t length = strnlen(at, end - at);
+		length += at + length < end;
+		if (i == EMULATOR_WORDS_BEFORE || i > EMULATOR_WORDS_BEFORE + EMULATOR_WORDS_BEHIND)
+			fwrite(at, 1, length, v->out);
+		at += length;
 	}
 }
 
@@ -205,7 +225,7 @@ static void write_auxv(const struct proc_view *v)
 {
 	char name[64];
 	snprintf(name, sizeof(name), "/proc/%d/stat", v->tid);
-	CLEANUP_TALLOC char *stat = read_host(NULL, name);
+	CLEANUP_TALLOC char *stat = read_host(NULL, name, NULL);
 	const char *at = stat ? strrchr(stat, ')') : NULL;
 	/* startstack is field 28; the state behind the parenthesis is the third. */
 	for (unsigned field = 2; at && field < 28; field++)
@@ -341,31 +361,36 @@ static void write_no_namespaces(const struct proc_view *v)
 	fputs("0\n", v->out);
 }
 
+enum proc_file_flags {
+	WANTS_TEXT = 1,
+	OF_EMULATORS = 2, /* only theirs tells what it should not */
+};
 struct proc_file {
 	const char *name; /* below /proc/PID or /proc/PID/task/TID; with a slash in front below /proc */
 	void (*write)(const struct proc_view *v);
-	bool wants_text;
+	unsigned flags; /* enum proc_file_flags */
 };
 
 static const struct proc_file files[] = {
-	{ "maps", write_maps, true },
-	{ "smaps", write_maps, true },
-	{ "numa_maps", write_maps, true },
-	{ "status", write_status, true },
-	{ "stat", write_stat, true },
-	{ "auxv", write_auxv, false },
-	{ "mounts", write_mounts, false },
-	{ "mountinfo", write_mountinfo, false },
-	{ "mountstats", write_mountstats, false },
-	{ "uid_map", write_id_map, false },
-	{ "gid_map", write_id_map, false },
-	{ "loginuid", write_unset, false },
-	{ "sessionid", write_unset, false },
-	{ "cgroup", write_cgroup, true },
-	{ "/sys/kernel/hostname", write_hostname, true },
-	{ "/sys/kernel/domainname", write_domainname, true },
-	{ "/sys/kernel/unprivileged_userns_clone", write_no_namespaces, false },
-	{ "/sys/user/max_user_namespaces", write_no_namespaces, false },
+	{ "maps", write_maps, WANTS_TEXT },
+	{ "smaps", write_maps, WANTS_TEXT },
+	{ "numa_maps", write_maps, WANTS_TEXT },
+	{ "status", write_status, WANTS_TEXT },
+	{ "stat", write_stat, WANTS_TEXT },
+	{ "auxv", write_auxv, 0 },
+	{ "cmdline", write_cmdline, WANTS_TEXT | OF_EMULATORS },
+	{ "mounts", write_mounts, 0 },
+	{ "mountinfo", write_mountinfo, 0 },
+	{ "mountstats", write_mountstats, 0 },
+	{ "uid_map", write_id_map, 0 },
+	{ "gid_map", write_id_map, 0 },
+	{ "loginuid", write_unset, 0 },
+	{ "sessionid", write_unset, 0 },
+	{ "cgroup", write_cgroup, WANTS_TEXT },
+	{ "/sys/kernel/hostname", write_hostname, WANTS_TEXT },
+	{ "/sys/kernel/domainname", write_domainname, WANTS_TEXT },
+	{ "/sys/kernel/unprivileged_userns_clone", write_no_namespaces, 0 },
+	{ "/sys/user/max_user_namespaces", write_no_namespaces, 0 },
 };
 
 char *procfs_generate(struct tracee *t, const struct object *o)
@@ -379,13 +404,13 @@ char *procfs_generate(struct tracee *t, const struct object *o)
 	const struct proc_file *f = files, *end = files + sizeof(files) / sizeof(*files);
 	while (rest && f < end && strcmp(f->name, rest) != 0)
 		f++;
-	if (!rest || f == end || (f->name[0] != '/' && !v.of))
+	if (!rest || f == end || (f->name[0] != '/' && !v.of) || ((f->flags & OF_EMULATORS) && !v.of->process->is_emulated))
 		return NULL;
 	if (v.of)
 		v.tid = v.of->tid;
-	CLEANUP_TALLOC char *text = f->wants_text ? read_host(NULL, o->host) : NULL;
+	CLEANUP_TALLOC char *text = (f->flags & WANTS_TEXT) ? read_host(NULL, o->host, &v.text_bytes) : NULL;
 	v.text = text;
-	if (f->wants_text && !text)
+	if ((f->flags & WANTS_TEXT) && !text)
 		return NULL;
 	char *path = mem_printf(t, "%s/proc-%u", session.run_dir, counter++);
 	v.out = fopen(path, "we");

@@ -218,6 +218,7 @@ void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t 
 		child->process->is_dumpable = parent->process->is_dumpable;
 		child->process->undumpable_as = parent->process->undumpable_as;
 		child->process->abi = parent->process->abi;
+		child->process->is_emulated = parent->process->is_emulated;
 		bool is_sibling = clone_flags & CLONE_PARENT;
 		child->process->parent = is_sibling ? parent->process->parent : parent->process->pid;
 		child->process->parent_tid = is_sibling ? parent->process->parent_tid : parent->tid;

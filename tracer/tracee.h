@@ -78,6 +78,7 @@ struct process {
 	bool is_dumpable;   /* as the guest set it; really it stays dumpable */
 	int undumpable_as;  /* what PR_GET_DUMPABLE says when it is not: 0, or 2 after a change of ids */
 	enum abi abi;       /* of the program it runs */
+	bool is_emulated;   /* it runs an emulator (foreign.h); exe is what that emulates */
 	uint64_t brk_start; /* unused by the kernel's own brk; kept for /proc */
 };
 

@@ -27,6 +27,7 @@
 #include "tracer/exec.h"
 #include "tracer/fast.h"
 #include "tracer/filter.h"
+#include "tracer/foreign.h"
 #include "tracer/groups.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/ipc.h"
@@ -410,6 +411,7 @@ static void open_session(const struct tracer_config *config)
 	session.uid = getuid();
 	session.gid = getgid();
 	ports_reset();
+	foreign_reset();
 	meta_bump_generation(config->meta);
 }
 
@@ -444,6 +446,12 @@ static int explain_exec(const struct tracer_config *config, int status, struct e
 	if (!WIFEXITED(status))
 		return error_set(err, 0, "the first process was killed by signal %d before it started",
 				 WTERMSIG(status));
+	if (code == ENOEXEC && foreign_missing())
+		return error_status(err, (error_set(err, 0, "cannot execute '%s': it is a program for %s, and there is no static "
+						    "qemu-%s-static or qemu-%s in '%s'", config->argv[0], foreign_missing(),
+						    foreign_missing(), foreign_missing(),
+						    config->emulator_folders ? config->emulator_folders : ""),
+					  EXIT_CANNOT_EXECUTE));
 	error_set(err, code, "cannot execute '%s'", config->argv[0]);
 	return error_status(err, code == ENOENT || code == ENOTDIR ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE);
 }

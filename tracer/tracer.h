@@ -50,6 +50,8 @@ struct tracer_config {
 	const char *hostname; /* NULL: the host's */
 	unsigned flags;       /* enum tracer_flags */
 	const char *code_dir; /* private host directory for patched copies of code, shared by runs; NULL: run_dir */
+	/* host folders, colons between them, with static qemu-MACHINE[-static] for programs of other machines; NULL: none */
+	const char *emulator_folders;
 	const char *trace_path; /* a timeline of the stops goes here, NULL: none */
 	unsigned fall_through; /* for tests: one call in so many misses the fast path; 0: none */
 };

@@ -102,6 +102,7 @@ struct shim_exec {
 	uint32_t state;        /* the process' state at its start, 0: no fast path */
 	uint32_t program_text; /* patched copies to map executable segments from, 0: none */
 	uint32_t interpreter_text;
+	uint32_t emulated; /* a host path to hand to the program as AT_EXECFD; 0: none */
 	char comm[16];
 };
 

@@ -11,7 +11,7 @@
 typedef uint64_t word;
 enum {
 	NR_OPEN = 2, NR_CLOSE = 3, NR_MMAP = 9, NR_MPROTECT = 10, NR_MUNMAP = 11, NR_PREAD = 17,
-	NR_GETPID = 39, NR_KILL = 62, NR_PERSONALITY = 135, NR_PRCTL = 157,
+	NR_GETPID = 39, NR_KILL = 62, NR_FCNTL = 72, NR_PERSONALITY = 135, NR_PRCTL = 157,
 	ELF_CLASS = 2, ELF_MACHINE = 62,
 };
 #define PIE_BASE 0x555555554000ull /* ELF_ET_DYN_BASE: two thirds of the address space */
@@ -20,7 +20,7 @@ enum {
 typedef uint32_t word;
 enum {
 	NR_OPEN = 5, NR_CLOSE = 6, NR_MMAP = 192, NR_MPROTECT = 125, NR_MUNMAP = 91, NR_PREAD = 180,
-	NR_GETPID = 20, NR_KILL = 37, NR_PERSONALITY = 136, NR_PRCTL = 172,
+	NR_GETPID = 20, NR_KILL = 37, NR_FCNTL = 55, NR_PERSONALITY = 136, NR_PRCTL = 172,
 	ELF_CLASS = 1, ELF_MACHINE = 3,
 };
 #define PIE_BASE 0x56555000u
@@ -57,7 +57,7 @@ enum { READ = 1, WRITE = 2, EXEC = 4, GROWSDOWN = 0x01000000 };
 enum { SHARED = 1, PRIVATE = 2, FIXED = 0x10, ANONYMOUS = 0x20 };
 enum { CLOEXEC = 02000000, ADDR_NO_RANDOMIZE = 0x0040000 };
 enum {
-	AUX_PHDR = 3, AUX_PHENT = 4, AUX_PHNUM = 5, AUX_BASE = 7, AUX_ENTRY = 9, AUX_UID = 11,
+	AUX_EXECFD = 2, AUX_PHDR = 3, AUX_PHENT = 4, AUX_PHNUM = 5, AUX_BASE = 7, AUX_FLAGS = 8, AUX_ENTRY = 9, AUX_UID = 11,
 	AUX_EUID = 12, AUX_GID = 13, AUX_EGID = 14, AUX_SECURE = 23, AUX_RANDOM = 25, AUX_EXECFN = 31,
 };
 
@@ -228,6 +228,17 @@ static void map_arena(const char *executed)
 	shim_raw_call(NR_CLOSE, fd, 0, 0, 0, 0, 0);
 }
 
+/* The program that an emulator is to run, by a descriptor that is not 0: that says that there is none. */
+static word open_emulated(const char *path)
+{
+	long fd = must(shim_raw_call(NR_OPEN, (word)path, CLOEXEC, 0, 0, 0, 0));
+	if (fd > 2)
+		return fd;
+	long above = must(shim_raw_call(NR_FCNTL, fd, 1030 /* F_DUPFD_CLOEXEC */, 3, 0, 0, 0));
+	shim_raw_call(NR_CLOSE, fd, 0, 0, 0, 0, 0);
+	return above;
+}
+
 #ifdef __x86_64__
 /* What the fast path needs besides; without the metadata table it stays off. */
 static void start_fast_path(const char *executed, uint32_t state)
@@ -289,6 +300,12 @@ const void *shim_load(word *stack, unsigned slot_number)
 		case AUX_GID: a[1] = info->gid; break;
 		case AUX_EGID: a[1] = info->egid; break;
 		case AUX_SECURE: a[1] = info->secure; break;
+		case AUX_FLAGS: /* nothing is in it: its place can be had */
+			if (!info->emulated)
+				break;
+			a[0] = AUX_EXECFD;
+			a[1] = open_emulated(slot->room + info->emulated);
+			break;
 		case AUX_EXECFN: a[1] = (word)guest_name; break;
 		}
 	}
