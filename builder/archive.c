@@ -120,7 +120,7 @@ const struct command command_load = {
 
 struct import_options {
 	struct strlist *change;
-	const char *message;
+	const char *message, *platform;
 };
 
 static const struct option_row import_rows[] = {
@@ -128,6 +128,8 @@ static const struct option_row import_rows[] = {
 	  OPTION_LIST, offsetof(struct import_options, change) },
 	{ "message", 'm', "TEXT", "The comment in the history", OPTION_TEXT,
 	  offsetof(struct import_options, message) },
+	{ "platform", 0, "OS/ARCH", "Platform that the root is for", OPTION_TEXT,
+	  offsetof(struct import_options, platform) },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
 
@@ -151,6 +153,7 @@ static int run_import(struct invocation *inv, int *ret_status, struct error *err
 		.created_by = mem_printf(inv, "fakebuild import %s", file),
 		.comment = o->message ? o->message : mem_printf(inv, "Imported from %s", file),
 		.change = o->change,
+		.platform = o->platform,
 	};
 	if (image_derive(inv, NULL, &layer, diff_id, &changes, &config, err) < 0 ||
 	    store_add_image(inv, store, config, &layer, 1, reference ? reference->name : NULL,

@@ -502,11 +502,12 @@ static int apply_change(void *scratch, struct json *config, const char *line, st
 	return 0;
 }
 
-static struct json *fresh_config(const void *ctx)
+static struct json *fresh_config(const void *ctx, const char *wanted, struct error *err)
 {
 	struct platform platform;
 	struct json *root = json_new_object(ctx);
-	platform_parse(root, platform_default(), &platform, NULL);
+	if (platform_parse(root, wanted ? wanted : platform_default(), &platform, err) < 0)
+		return NULL;
 	json_set_string(root, "architecture", platform.architecture);
 	if (platform.variant)
 		json_set_string(root, "variant", platform.variant);
@@ -521,8 +522,10 @@ int image_derive(const void *ctx, const struct image *base, const struct descrip
 	struct json *root;
 	char created[40];
 	if (!base)
-		root = fresh_config(scratch);
+		root = fresh_config(scratch, changes->platform, err);
 	else if (json_parse(scratch, base->config_json, "the image configuration", &root, err) < 0)
+		return -1;
+	if (!root)
 		return -1;
 	now_text(created);
 	const char *when = changes->created ? changes->created : created;

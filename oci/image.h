@@ -102,6 +102,7 @@ struct image_changes {
 	const char *created;          /* RFC 3339; NULL: now, or SOURCE_DATE_EPOCH */
 	const struct strlist *change; /* `docker commit --change` lines: "CMD [...]", "ENV a=b", ... */
 	bool is_empty_layer;
+	const char *platform; /* of an image without a base; NULL: this machine's */
 };
 /*
  * New config and manifest text for base (NULL: from scratch) plus one layer (NULL: none), in OCI
