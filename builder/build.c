@@ -14,6 +14,7 @@
 #include "builder/build/request.h"
 #include "builder/command.h"
 #include "builder/dockerfile/check.h"
+#include "oci/largest.h"
 #include "oci/snapshot.h"
 #include "tracer/base/io.h"
 #include "tracer/base/text.h"
@@ -433,6 +434,18 @@ static int export_result(struct building *g, const struct solve_result *result, 
 	return finish(g, t.vertex, outputs_write(outputs, g->b, result, tell, &t, err), err);
 }
 
+static int report_largest(struct building *g, const struct chain *chain, struct error *err)
+{
+	enum { REPORTED_FILES = 30 };
+	struct large_file *files;
+	unsigned count;
+	if (largest_files(g, g->b->store, chain, REPORTED_FILES, &files, &count, err) < 0)
+		return error_wrap(err, "--report");
+	for (unsigned i = 0; i < count; i++)
+		report_file(g->report, files[i].guest_path, files[i].bytes, chain->layers[files[i].layer].folder);
+	return 0;
+}
+
 static int run_all(struct building *g, const char *context, int *ret_status, struct error *err)
 {
 	struct strlist *ignored;
@@ -452,6 +465,8 @@ static int run_all(struct building *g, const char *context, int *ret_status, str
 	    solve_build(g, &result, err) < 0 || export_result(g, &result, outputs, err) < 0)
 		return -1;
 	end_display(g);
+	if (g->report && report_largest(g, result.results[0]->chain, err) < 0)
+		return -1;
 	if (g->o.is_quiet && outputs_image_id(outputs))
 		puts(outputs_image_id(outputs));
 	return 0;

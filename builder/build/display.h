@@ -31,8 +31,8 @@ void display_end(struct display *d);
 struct report;
 struct report *report_new(const void *ctx, const char *title);
 void report_event(struct report *r, const struct event *e);
-/* The largest files of the result: path in the image, bytes, which step made it. */
-void report_file(struct report *r, const char *guest_path, int64_t bytes, unsigned vertex);
+/* The largest files of the result: path in the image, bytes, and which layer it is in (as DONE told of it). */
+void report_file(struct report *r, const char *guest_path, int64_t bytes, const char *layer);
 /* One self-contained page; written through a temporary. */
 int report_write(struct report *r, const char *host_path, struct error *err);
 

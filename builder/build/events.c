@@ -49,7 +49,8 @@ static const struct field {
 	{ "failed", FIELD_BOOL, DONE, offsetof(struct event, has_failed) },
 	{ "current", FIELD_INT64, STATUS, offsetof(struct event, current_bytes) },
 	{ "total", FIELD_INT64, STATUS, offsetof(struct event, total_bytes) },
-	{ "layer", FIELD_INT64, DONE, offsetof(struct event, layer_bytes) },
+	{ "added", FIELD_INT64, DONE, offsetof(struct event, layer_bytes) },
+	{ "layer", FIELD_TEXT, DONE, offsetof(struct event, layer) },
 };
 enum { FIELD_COUNT = sizeof(fields) / sizeof(*fields) };
 

@@ -35,6 +35,7 @@ struct event {
 	bool is_cached, has_failed;
 	int64_t current_bytes, total_bytes; /* of STATUS; total 0: unknown */
 	int64_t layer_bytes; /* of DONE: what the step added, -1: no layer */
+	const char *layer;   /* of DONE: the layer's folder in the store; NULL: none, or not known */
 };
 
 /* What time_nsec wants. */

@@ -15,9 +15,8 @@
 enum { ALARM_LINES = 20, TICKS_MAX = 8, PAGE_MODE = 0666 };
 
 struct file {
-	char *guest_path;
+	char *guest_path, *layer;
 	int64_t bytes;
-	unsigned vertex;
 };
 
 struct report {
@@ -46,10 +45,10 @@ void report_event(struct report *r, const struct event *e)
 	steps_take(r->steps, e);
 }
 
-void report_file(struct report *r, const char *guest_path, int64_t bytes, unsigned vertex)
+void report_file(struct report *r, const char *guest_path, int64_t bytes, const char *layer)
 {
 	r->files = mem_grow(r, r->files, struct file, r->file_count + 1);
-	r->files[r->file_count++] = (struct file){ mem_strdup(r, guest_path), bytes, vertex };
+	r->files[r->file_count++] = (struct file){ mem_strdup(r, guest_path), mem_strdup(r, layer), bytes };
 }
 
 static const char *state_of(const struct step *s)
@@ -322,7 +321,7 @@ static void files_table(struct report *r, const struct scale *c)
 		const struct file *f = &r->files[i];
 		const struct step *s = NULL;
 		for (unsigned k = 0; k < r->steps->count; k++)
-			if (r->steps->items[k]->vertex == f->vertex)
+			if (r->steps->items[k]->layer && strcmp(r->steps->items[k]->layer, f->layer) == 0)
 				s = r->steps->items[k];
 		fputs("<tr><td class=\"mono\">", c->out);
 		page_text(c->out, f->guest_path);

@@ -44,10 +44,11 @@ void work_begin_vertex(struct work *w, const char *name, const char *command)
 	link_event(w->l, &e);
 }
 
-void work_end_vertex(struct work *w, bool is_cached, int64_t layer_bytes, const struct error *err)
+void work_end_vertex(struct work *w, bool is_cached, const struct cache_record *record, const struct error *err)
 {
+	CLEANUP_TALLOC char *layer = record ? mem_printf(NULL, "snapshots/%s", record->snapshot) : NULL;
 	struct event e = { .kind = EVENT_DONE, .vertex = w->vertex, .time_nsec = event_now(), .is_cached = is_cached,
-			   .layer_bytes = layer_bytes, .has_failed = err != NULL, .text = err ? err->text : NULL };
+			   .layer_bytes = record ? record->bytes : -1, .layer = layer, .has_failed = err != NULL, .text = err ? err->text : NULL };
 	link_event(w->l, &e);
 }
 
@@ -138,7 +139,7 @@ static int of_image(struct work *w, const char *name, const char *source, struct
 	int r = work_pull(scratch, w, source, &w->platform, &image, err);
 	if (r == 0)
 		r = chain_of_image(scratch, w->b->store, image, &chain, err);
-	work_end_vertex(w, false, -1, r < 0 ? err : NULL);
+	work_end_vertex(w, false, NULL, r < 0 ? err : NULL);
 	if (r < 0)
 		return -1;
 	image_key(image, key);
@@ -233,7 +234,7 @@ static int make_record(struct work *w, const struct file_step *step, struct erro
 	}
 	if (use_record(w, step, record, is_pushed, err) < 0)
 		return -1;
-	work_end_vertex(w, is_cached, record->bytes, NULL);
+	work_end_vertex(w, is_cached, record, NULL);
 	return 0;
 }
 
@@ -247,13 +248,13 @@ int work_file_step(struct work *w, const struct file_step *step, struct error *e
 	if (record) {
 		if (use_record(w, step, record, false, err) < 0)
 			goto failed;
-		work_end_vertex(w, true, record->bytes, NULL);
+		work_end_vertex(w, true, record, NULL);
 		return 0;
 	}
 	if (make_record(w, step, err) == 0)
 		return 0;
 failed:
-	work_end_vertex(w, false, -1, err);
+	work_end_vertex(w, false, NULL, err);
 	return -1;
 }
 
@@ -481,11 +482,11 @@ static int from_image(struct work *w, const char *name, struct error *err)
 	    chain_of_image(scratch, w->b->store, image, &chain, err) < 0 ||
 	    workspace_open(w, w->b->store, chain, &w->workspace, err) < 0 ||
 	    state_of_image(w, image, &w->state, err) < 0) {
-		work_end_vertex(w, false, -1, err);
+		work_end_vertex(w, false, NULL, err);
 		return -1;
 	}
 	image_key(image, w->state->fs_key);
-	work_end_vertex(w, false, -1, NULL);
+	work_end_vertex(w, false, NULL, NULL);
 	return 0;
 }
 

@@ -38,8 +38,8 @@ struct work {
 /* "[build 2/5] RUN make": one line. */
 char *work_step_name(const void *ctx, struct work *w, const char *text);
 void work_begin_vertex(struct work *w, const char *name, const char *command);
-/* layer_bytes -1: no layer. */
-void work_end_vertex(struct work *w, bool is_cached, int64_t layer_bytes, const struct error *err);
+/* record: what it made; NULL: no layer. */
+void work_end_vertex(struct work *w, bool is_cached, const struct cache_record *record, const struct error *err);
 void work_log(struct work *w, int stream, const char *bytes, size_t size);
 
 /* Look up a source: a stage's name or number, a named context, an image; "" or NULL: the main context. */

@@ -130,6 +130,7 @@ static void take_end(struct step *s, const struct event *e)
 	s->has_failed = e->has_failed;
 	s->error = e->has_failed && e->text ? mem_strdup(s, e->text) : NULL;
 	s->layer_bytes = e->layer_bytes;
+	s->layer = e->layer ? mem_strdup(s, e->layer) : NULL;
 }
 
 struct step *steps_take(struct steps *s, const struct event *e)

@@ -38,6 +38,7 @@ struct step {
 	bool is_cached, has_failed;
 	char *error; /* of a failed step; NULL: it was cancelled */
 	int64_t layer_bytes; /* -1: no layer */
+	char *layer;         /* its folder in the store; NULL: none, or not known */
 };
 
 struct steps {

@@ -115,3 +115,21 @@ assert b"a\xff\n" in logs, logs
 	run fakebuild build --report "$BATS_TEST_TMPDIR/nowhere/report.html" "$context"
 	[ "$status" -eq 125 ]
 }
+
+@test "the page tells which step made the largest files that are left" {
+	context <<-'EOF'
+		FROM base:1
+		RUN seq 1 300000 >/large && ln /large /other-name && seq 1 400000 >/gone && touch /empty
+		RUN rm /gone && seq 1 200000 >/smaller
+	EOF
+	run fakebuild build --report "$BATS_TEST_TMPDIR/report.html" "$context"
+	[ "$status" -eq 0 ]
+	rows=$(sed -n '/<table id="files">/,/<[/]table>/p' "$BATS_TEST_TMPDIR/report.html" | grep '^<tr><td')
+	# seq's, and the one program of the base image
+	[ "$(wc -l <<<"$rows")" -ge 3 ]
+	[ "$(grep -cE '/(large|other-name)<.*\[2/3\] RUN seq 1 300000' <<<"$rows")" -eq 1 ]
+	[ "$(grep -cE '/(large|other-name)<' <<<"$rows")" -eq 1 ]
+	grep -qE '/smaller<.*\[3/3\] RUN rm' <<<"$rows"
+	grep -q '/bin/busybox<.*the base image' <<<"$rows"
+	run ! grep -E '"mono">/(gone|empty)<' <<<"$rows"
+}

@@ -74,12 +74,14 @@ static void progress_a_warning_and_the_end_survive(void **state)
 	assert_false(back->is_cached);
 	assert_string_equal(back->text, "exit code: 1");
 	assert_true(back->layer_bytes == -1);
-	struct event cached = { .kind = EVENT_DONE, .vertex = 1, .is_cached = true, .layer_bytes = 5 };
+	struct event cached = { .kind = EVENT_DONE, .vertex = 1, .is_cached = true, .layer_bytes = 5,
+				.layer = "snapshots/ab" };
 	back = round_trip(*state, &cached);
 	assert_true(back->is_cached);
 	assert_false(back->has_failed);
 	assert_null(back->text);
 	assert_true(back->layer_bytes == 5);
+	assert_string_equal(back->layer, "snapshots/ab");
 }
 
 static void what_is_no_event_is_refused(void **state)

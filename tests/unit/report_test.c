@@ -56,7 +56,9 @@ static void wrote(struct page *p, unsigned vertex, unsigned msec, const char *te
 
 static void ended(struct page *p, unsigned vertex, unsigned msec, int64_t layer_bytes)
 {
-	tell(p, (struct event){ .kind = EVENT_DONE, .vertex = vertex, .layer_bytes = layer_bytes }, msec);
+	char layer[32];
+	snprintf(layer, sizeof(layer), "snapshots/%u", vertex);
+	tell(p, (struct event){ .kind = EVENT_DONE, .vertex = vertex, .layer_bytes = layer_bytes, .layer = layer }, msec);
 }
 
 /* The document that a browser has after the page's script ran; false: there is no browser. */
@@ -126,9 +128,9 @@ static void a_build_is_told_step_by_step(void **state)
 	ended(p, 4, 3300, 1200);
 	ended(p, 3, 65000, 0);
 	tell(p, (struct event){ .kind = EVENT_WARNING, .text = "FROM is odd" }, 1);
-	report_file(p->report, "/small", 10, 4);
-	report_file(p->report, "/large", 20000000, 2);
-	report_file(p->report, "/inherited", 500, 99);
+	report_file(p->report, "/small", 10, "snapshots/4");
+	report_file(p->report, "/large", 20000000, "snapshots/3");
+	report_file(p->report, "/inherited", 500, "layers/99");
 	show(p, "#step-4");
 	has(p, "<h1>app:1</h1>");
 	has(p, "Build succeeded");
@@ -144,6 +146,7 @@ static void a_build_is_told_step_by_step(void **state)
 	comes_before(p, "/large</td>", "/inherited</td>");
 	comes_before(p, "/inherited</td>", "/small</td>");
 	has(p, "<td>the base image</td>");
+	has(p, "style=\"--of:100.0%\"></span></td><td class=\"mono\"><a href=\"#step-3\">");
 	has(p, "<i>0.300</i> cc b.c\n<i>0.300</i> half\n");
 	has(p, "<li class=\"warning\">FROM is odd</li>");
 	has(p, "Warning: b.c is old");
@@ -184,7 +187,7 @@ static void hostile_text_stays_text(void **state)
 	wrote(p, 1, 1, hostile);
 	tell(p, (struct event){ .kind = EVENT_WARNING, .vertex = 1, .text = hostile }, 2);
 	tell(p, (struct event){ .kind = EVENT_DONE, .vertex = 1, .has_failed = true, .text = hostile }, 3);
-	report_file(p->report, hostile, 10, 1);
+	report_file(p->report, hostile, 10, hostile);
 	show(p, "");
 	assert_int_equal(count(p, "<script"), 1);
 	assert_int_equal(count(p, "<img"), 0);
