@@ -6,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "oci/attest.h"
 #include "oci/json.h"
-#include "oci/reference.h"
 
 #define MEDIA_IN_TOTO "application/vnd.in-toto+json"
 #define CREATED_ANNOTATION "org.opencontainers.image.created"
@@ -132,34 +132,13 @@ static void add_entry(struct assembler *a, const struct image *image, const stru
 
 /* ---- attestations ---- */
 
-/* The purl of a name, as BuildKit writes it: "pkg:docker/app@1?platform=linux%2Famd64". */
-static char *purl_of(const void *ctx, const char *name, const struct platform *p)
-{
-	struct reference *r;
-	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	if (reference_parse(scratch, name, &r, NULL) < 0)
-		return NULL;
-	char *path = mem_strndup(scratch, r->familiar, strlen(r->familiar));
-	char *at = strchr(path, '@'), *slash = strrchr(path, '/');
-	if (at)
-		*at = '\0';
-	char *colon = strchr(slash ? slash : path, ':');
-	if (colon)
-		*colon = '\0';
-	char *purl = mem_printf(ctx, "pkg:docker/%s", path);
-	if (r->tag)
-		purl = mem_append(purl, "@%s", r->tag);
-	return mem_append(purl, "?platform=%s%%2F%s%s%s", p->os ? p->os : "linux", p->architecture ? p->architecture : "",
-			  p->variant ? "%2F" : "", p->variant ? p->variant : "");
-}
-
 static struct json *subjects_of(struct assembler *a, const struct image *image)
 {
 	const struct strlist *names = a->output->names ? a->output->names : a->build->names;
 	struct json *list = json_new_array(a->scratch), *digest = json_new_object(a->scratch);
 	json_set_string(digest, "sha256", digest_hex(image->manifest.digest));
 	for (size_t i = 0; i < (names && names->count ? names->count : 1); i++) {
-		char *purl = names && names->count ? purl_of(a->scratch, names->items[i], &image->run.platform) : NULL;
+		char *purl = names && names->count ? provenance_purl(a->scratch, names->items[i], &image->run.platform) : NULL;
 		struct json *subject = json_new_object(a->scratch);
 		json_set_string(subject, "name", purl ? purl : "_");
 		json_set(subject, "digest", digest);
@@ -174,7 +153,7 @@ static int make_statement(struct assembler *a, const struct image *image, const 
 	struct json *root = json_new_object(a->scratch), *predicate;
 	if (json_parse(a->scratch, t->predicate_json, "the attestation", &predicate, err) < 0)
 		return -1;
-	json_set_string(root, "_type", "https://in-toto.io/Statement/v0.1");
+	json_set_string(root, "_type", "https://in-toto.io/Statement/v1");
 	json_set_string(root, "predicateType", t->predicate_type);
 	json_set(root, "subject", subjects_of(a, image));
 	json_set(root, "predicate", predicate);
