@@ -428,6 +428,14 @@ static int solve_build(struct building *g, struct solve_result *ret, struct erro
 	return -1;
 }
 
+static int import_caches(struct building *g, struct outputs *outputs, struct error *err)
+{
+	if (!g->o.cache_from->count)
+		return 0;
+	struct telling t = { g, begin(g, "importing cache") };
+	return finish(g, t.vertex, outputs_import_caches(outputs, g->b, tell, &t, err), err);
+}
+
 static int export_result(struct building *g, const struct solve_result *result, struct outputs *outputs, struct error *err)
 {
 	struct telling t = { g, begin(g, "exporting to image") };
@@ -461,7 +469,7 @@ static int run_all(struct building *g, const char *context, int *ret_status, str
 	if (warn_of_checks(g, ignored, err) < 0)
 		return -1;
 	warn_of_unused(g);
-	if (read_named_contexts(g, err) < 0 || outputs_import_caches(outputs, g->b, err) < 0 ||
+	if (read_named_contexts(g, err) < 0 || import_caches(g, outputs, err) < 0 ||
 	    solve_build(g, &result, err) < 0 || export_result(g, &result, outputs, err) < 0)
 		return -1;
 	end_display(g);

@@ -11,6 +11,7 @@
 #include "builder/build/events.h"
 #include "builder/build/state.h"
 #include "builder/dockerfile/patterns.h"
+#include "oci/buildcache.h"
 #include "oci/chain.h"
 
 /* --build-context NAME=...: beats stages and images of that name. */
@@ -52,6 +53,8 @@ struct build {
 	const char *hostname, *shm_size;
 	int64_t epoch_sec; /* SOURCE_DATE_EPOCH; -1: none */
 	unsigned jobs;     /* stages that work at a time */
+	struct buildcache **caches; /* of elsewhere: --cache-from */
+	unsigned cache_count;
 	unsigned *vertex_count; /* shared by all processes of the build */
 };
 
@@ -82,6 +85,7 @@ struct solve_result {
 	struct stage_result **results; /* one a platform */
 	unsigned failed_line, failed_last_line; /* of the instruction that failed; 0: none */
 	int failed_status; /* of a RUN's command; 0: something else failed */
+	struct strlist *steps; /* of all stages that were worked on, as state.h has them */
 };
 /*
  * Run what the target needs, for each platform.  `show` is told every event, and `tick` called in between at least

@@ -72,8 +72,10 @@ static int find_key(struct work *w, const struct copy_request *r, const struct o
 		cache_key_text(k, from->fs_key);
 		add_instruction(k, w, r->in);
 		cache_key_end(k, quick);
-		if (work_uses_cache(w) && cache_find_alias(w->b->store, quick, ret))
+		if (work_uses_cache(w) && work_find_alias(w, quick, ret)) {
+			state_add_step(w->state, quick, ret);
 			return 0;
+		}
 	}
 	if (copy_digest(NULL, r, digest, err) < 0)
 		return -1;
@@ -81,7 +83,10 @@ static int find_key(struct work *w, const struct copy_request *r, const struct o
 	cache_key_text(k, digest);
 	add_instruction(k, w, r->in);
 	cache_key_end(k, ret);
-	return from->workspace ? cache_put_alias(w->b->store, quick, ret, err) : 0;
+	if (!from->workspace)
+		return 0;
+	state_add_step(w->state, quick, ret);
+	return cache_put_alias(w->b->store, quick, ret, err);
 }
 
 static bool keeps_git_dir(const struct build *b)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "builder/build/cache.h"
+#include "oci/buildcache.h"
 #include "oci/outputs.h"
 #include "oci/reference.h"
 #include "tracer/base/io.h"
@@ -17,6 +19,7 @@ struct outputs {
 	struct output **items;
 	unsigned count;
 	struct strlist *manifest, *descriptor, *index, *index_descriptor; /* annotations */
+	struct buildcache_place **from, **to; /* as many as the options are */
 	struct output_result result; /* of the first that is an image */
 	bool has_result;
 };
@@ -80,6 +83,20 @@ static int read_annotation(struct outputs *out, const char *text, struct error *
 	return 0;
 }
 
+static int read_caches(struct outputs *out, struct error *err)
+{
+	const struct strlist *from = out->o->cache_from, *to = out->o->cache_to;
+	out->from = mem_array(out, struct buildcache_place *, from->count);
+	out->to = mem_array(out, struct buildcache_place *, to->count);
+	for (size_t i = 0; i < from->count; i++)
+		if (buildcache_parse(out, from->items[i], false, &out->from[i], err) < 0)
+			return error_wrap(err, "--cache-from %s", from->items[i]);
+	for (size_t i = 0; i < to->count; i++)
+		if (buildcache_parse(out, to->items[i], true, &out->to[i], err) < 0)
+			return error_wrap(err, "--cache-to %s", to->items[i]);
+	return 0;
+}
+
 int outputs_read(const void *ctx, const struct build_options *o, struct outputs **ret, struct error *err)
 {
 	struct outputs *out = mem_new(ctx, struct outputs);
@@ -109,15 +126,26 @@ int outputs_read(const void *ctx, const struct build_options *o, struct outputs 
 	/* Without another place, and for --load's sake no copy in the store. */
 	if (!out->count && add_output(out, keep, err) < 0)
 		return -1;
+	if (read_caches(out, err) < 0)
+		return -1;
 	*ret = out;
 	return 0;
 }
 
-int outputs_import_caches(struct outputs *out, struct build *b, struct error *err)
+int outputs_import_caches(struct outputs *out, struct build *b, void (*tell)(void *arg, const char *line), void *arg,
+			  struct error *err)
 {
-	(void)out;
-	(void)b;
+	size_t count = out->o->cache_from->count;
 	(void)err;
+	b->caches = mem_array(b, struct buildcache *, count);
+	for (size_t i = 0; i < count; i++) {
+		struct error why = ERROR_INIT;
+		/* A cache that is not to be had makes a build slow, not impossible. */
+		if (buildcache_import(b, b->store, out->from[i], &b->caches[b->cache_count], &why) == 0)
+			b->cache_count++;
+		else
+			tell(arg, why.text);
+	}
 	return 0;
 }
 
@@ -141,6 +169,103 @@ static void tell_nothing(void *arg, const char *digest, enum progress_stage stag
 	(void)stage;
 	(void)done;
 	(void)total;
+}
+
+/* ---- caches ---- */
+
+static bool has(const struct strlist *list, const char *text)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(list->items[i], text) == 0)
+			return true;
+	return false;
+}
+
+struct step_records {
+	struct buildcache_record *items;
+	unsigned count;
+};
+
+static void add_record(struct step_records *r, struct build *b, const char *step, bool is_of_result)
+{
+	struct buildcache_record *to = &r->items[r->count];
+	struct cache_record *record;
+	struct error ignored = ERROR_INIT;
+	const char *equals = strchr(step, '=');
+	*to = (struct buildcache_record){ .is_of_result = is_of_result };
+	if (equals) {
+		to->key = mem_strndup(r, step, equals - step);
+		to->config_json = mem_printf(r, "{\"alias\":\"sha256:%s\"}", equals + 1);
+		r->count++;
+		return;
+	}
+	CLEANUP_TALLOC char *key = mem_printf(NULL, "sha256:%s", step);
+	if (cache_find(r, b->store, key, &record, &ignored) < 0 || !record)
+		return;
+	to->key = mem_strdup(r, step);
+	to->snapshot = record->snapshot;
+	to->created = record->created;
+	to->description = record->description;
+	to->bytes = record->bytes;
+	r->count++;
+}
+
+/* All steps once; those of the result come with it even where the cache is to be small. */
+static struct step_records *read_records(const void *ctx, struct build *b, const struct solve_result *solved)
+{
+	struct step_records *r = mem_new(ctx, struct step_records);
+	struct strlist *done = strlist_new(r);
+	r->items = mem_array(r, struct buildcache_record, solved->steps->count);
+	for (size_t i = 0; i < solved->steps->count; i++) {
+		const char *step = solved->steps->items[i];
+		bool is_of_result = false;
+		for (unsigned j = 0; j < b->platform_count; j++)
+			is_of_result |= has(solved->results[j]->state->steps, step);
+		if (has(done, step))
+			continue;
+		strlist_add(done, step);
+		add_record(r, b, step, is_of_result);
+	}
+	return r;
+}
+
+static bool is_inline(const struct outputs *out, const struct build *b)
+{
+	for (size_t i = 0; i < out->o->cache_to->count; i++)
+		if (out->to[i]->type == BUILDCACHE_INLINE)
+			return true;
+	return has(b->build_args, "BUILDKIT_INLINE_CACHE=1");
+}
+
+static int export_caches(struct outputs *out, struct build *b, const struct step_records *r,
+			 const struct progress *progress, struct error *err)
+{
+	for (size_t i = 0; i < out->o->cache_to->count; i++) {
+		struct error why = ERROR_INIT;
+		if (out->to[i]->type == BUILDCACHE_INLINE ||
+		    buildcache_export(b->store, out->to[i], r->items, r->count, progress, &why) == 0)
+			continue;
+		if (!out->to[i]->ignores_errors) {
+			*err = why;
+			return error_wrap(err, "--cache-to %s", out->o->cache_to->items[i]);
+		}
+		progress->line(progress->arg, why.text);
+	}
+	return 0;
+}
+
+static int add_inline_cache(struct build *b, struct build_result *r, const struct step_records *records,
+			    struct error *err)
+{
+	const struct layer_format plain = { .compression = COMPRESSION_NONE };
+	for (unsigned i = 0; i < r->count; i++) {
+		char *config;
+		if (buildcache_inline(r, b->store, r->images[i].config_json, r->images[i].chain, &plain, records->items,
+				      records->count, &config, err) < 0)
+			return -1;
+		r->images[i].config_json = config;
+	}
+	return 0;
 }
 
 static struct build_result *make_result(const void *ctx, const struct outputs *out, const struct build *b,
@@ -214,7 +339,10 @@ int outputs_write(struct outputs *out, struct build *b, const struct solve_resul
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct teller teller = { tell, arg };
 	const struct progress progress = { .update = tell_nothing, .line = tell_line, .arg = &teller };
-	const struct build_result *r = make_result(scratch, out, b, result);
+	struct build_result *r = make_result(scratch, out, b, result);
+	const struct step_records *records = read_records(scratch, b, result);
+	if (is_inline(out, b) && add_inline_cache(b, r, records, err) < 0)
+		return -1;
 	for (unsigned i = 0; i < out->count; i++) {
 		struct output_result one = { .config_digest = NULL };
 		if (output_write(out, b->store, r, out->items[i], &progress, &one, err) < 0)
@@ -224,7 +352,7 @@ int outputs_write(struct outputs *out, struct build *b, const struct solve_resul
 			out->has_result = true;
 		}
 	}
-	return write_files(out, err);
+	return export_caches(out, b, records, &progress, err) < 0 ? -1 : write_files(out, err);
 }
 
 const char *outputs_image_id(const struct outputs *out)

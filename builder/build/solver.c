@@ -297,9 +297,27 @@ static void kill_all(struct solver *s)
 	}
 }
 
+static int collect_steps(struct solver *s, const struct task *t)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct json *dump;
+	if (!t->result)
+		return 0;
+	if (json_parse(scratch, t->result, "a stage's result", &dump, s->err) < 0)
+		return -1;
+	const struct strlist *steps = json_get_strings(scratch, json_get(dump, "state"), "steps");
+	for (size_t i = 0; steps && i < steps->count; i++)
+		strlist_add(s->result->steps, steps->items[i]);
+	return 0;
+}
+
 static int collect(const void *ctx, struct solver *s)
 {
 	struct build *b = s->b;
+	s->result->steps = strlist_new(ctx);
+	for (unsigned i = 0; i < s->count; i++)
+		if (collect_steps(s, &s->tasks[i]) < 0)
+			return -1;
 	s->result->results = mem_array(ctx, struct stage_result *, b->platform_count);
 	for (unsigned i = 0; i < b->platform_count; i++) {
 		CLEANUP_TALLOC void *scratch = talloc_new(NULL);

@@ -199,12 +199,73 @@ bool work_uses_cache(const struct work *w)
 	return true;
 }
 
+static const struct buildcache_record *find_elsewhere(const struct work *w, const char *key, struct buildcache **ret)
+{
+	for (unsigned i = 0; i < w->b->cache_count; i++) {
+		const struct buildcache_record *r = buildcache_find(w->b->caches[i], digest_hex(key));
+		*ret = w->b->caches[i];
+		if (r)
+			return r;
+	}
+	return NULL;
+}
+
+static char *text_or_empty(const void *ctx, const char *text)
+{
+	return mem_strdup(ctx, text ? text : "");
+}
+
+int work_find_record(const void *ctx, struct work *w, const char *key, struct cache_record **ret, struct error *err)
+{
+	struct buildcache *cache;
+	if (cache_find(ctx, w->b->store, key, ret, err) < 0)
+		return -1;
+	const struct buildcache_record *theirs = *ret ? NULL : find_elsewhere(w, key, &cache);
+	if (!theirs || !theirs->diff_id)
+		return 0;
+	struct cache_record *record = mem_new(ctx, struct cache_record);
+	struct error why = ERROR_INIT;
+	/* One that cannot be had is none. */
+	if (buildcache_fetch(record, cache, theirs, &record->snapshot, &why) < 0) {
+		CLEANUP_TALLOC char *line = mem_printf(NULL, "%s\n", why.text);
+		work_log(w, 2, line, strlen(line));
+		return 0;
+	}
+	record->created = text_or_empty(record, theirs->created);
+	record->description = text_or_empty(record, theirs->description);
+	record->bytes = theirs->bytes;
+	if (cache_put(w->b->store, key, record, err) < 0)
+		return -1;
+	*ret = record;
+	return 0;
+}
+
+bool work_find_alias(struct work *w, const char *key, char ret[DIGEST_ROOM])
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct buildcache *cache;
+	struct json *config;
+	struct error ignored = ERROR_INIT;
+	if (cache_find_alias(w->b->store, key, ret))
+		return true;
+	const struct buildcache_record *theirs = find_elsewhere(w, key, &cache);
+	if (!theirs || !theirs->config_json ||
+	    json_parse(scratch, theirs->config_json, "a record", &config, &ignored) < 0)
+		return false;
+	const char *other = json_get_string(config, "alias");
+	if (!other || !digest_is_valid(other))
+		return false;
+	memcpy(ret, other, strlen(other) + 1);
+	return true;
+}
+
 static int use_record(struct work *w, const struct file_step *step, const struct cache_record *record, bool is_pushed,
 		      struct error *err)
 {
 	if (!is_pushed && workspace_push(w->workspace, record->snapshot, err) < 0)
 		return -1;
 	memcpy(w->state->fs_key, step->key, strlen(step->key) + 1);
+	state_add_step(w->state, step->key, NULL);
 	state_add_history(w->state, step->created_by, record->created, false);
 	return 0;
 }
@@ -218,7 +279,7 @@ static int make_record(struct work *w, const struct file_step *step, struct erro
 	if (lock < 0)
 		return -1;
 	/* Another build, or another platform of this one, may have made it meanwhile. */
-	if (work_uses_cache(w) && cache_find(scratch, w->b->store, step->key, &record, err) < 0)
+	if (work_uses_cache(w) && work_find_record(scratch, w, step->key, &record, err) < 0)
 		return -1;
 	bool is_cached = record != NULL;
 	if (!record) {
@@ -243,7 +304,7 @@ int work_file_step(struct work *w, const struct file_step *step, struct error *e
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct cache_record *record = NULL;
 	work_begin_vertex(w, step->name, step->command);
-	if (work_uses_cache(w) && cache_find(scratch, w->b->store, step->key, &record, err) < 0)
+	if (work_uses_cache(w) && work_find_record(scratch, w, step->key, &record, err) < 0)
 		goto failed;
 	if (record) {
 		if (use_record(w, step, record, false, err) < 0)
