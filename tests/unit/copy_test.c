@@ -617,6 +617,17 @@ static void archives_stay_in_the_destination(void **state)
 	assert_null(workspace_find(p->workspace, "/out", true, NULL));
 }
 
+static void broken_archives_are_told(void **state)
+{
+	struct place *p = *state;
+	context(p, "head -c 9000 /dev/urandom >x; tar -czf t.gz x; head -c 4000 t.gz >short.gz; rm t.gz; "
+		   "printf '\\037\\213\\010' >like.gz; head -c 100 x >>like.gz; rm x");
+	FAILS("cannot unpack '/short.gz'", .words = { "short.gz", "/" }, .is_add = true);
+	COPY(.words = { "short.gz", "/c" });
+	COPY(.words = { "like.gz", "/l" }, .is_add = true);
+	assert_int_equal(workspace_find(p->workspace, "/l", true, NULL)->kind, TREE_FILE);
+}
+
 static void archives_replace_what_is_there(void **state)
 {
 	struct place *p = *state;
@@ -750,6 +761,7 @@ int main(void)
 		TEST(stages_keep_what_they_have),
 		TEST(archives_are_told_by_content),
 		TEST(archives_stay_in_the_destination),
+		TEST(broken_archives_are_told),
 		TEST(archives_replace_what_is_there),
 		TEST(digests_are_of_what_shows),
 		TEST(digests_do_not_trust_fresh_files),
