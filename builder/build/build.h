@@ -52,6 +52,7 @@ struct build {
 	const char *network; /* what RUN has without --network: "default", "host", "none" */
 	const char *hostname, *shm_size;
 	int64_t epoch_sec; /* SOURCE_DATE_EPOCH; -1: none */
+	char *id, *started; /* of this build: 32 hex digits, RFC 3339 */
 	unsigned jobs;     /* stages that work at a time */
 	struct buildcache **caches; /* of elsewhere: --cache-from */
 	unsigned cache_count;
@@ -85,6 +86,7 @@ struct solve_result {
 	struct stage_result **results; /* one a platform */
 	unsigned failed_line, failed_last_line; /* of the instruction that failed; 0: none */
 	int failed_status; /* of a RUN's command; 0: something else failed */
+	struct strlist *materials; /* of all stages, as state.h has them */
 	struct strlist *steps; /* of all stages that were worked on, as state.h has them */
 };
 /*

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "builder/build/cache.h"
+#include "oci/attest.h"
 #include "oci/buildcache.h"
 #include "oci/outputs.h"
 #include "oci/reference.h"
@@ -20,6 +21,7 @@ struct outputs {
 	unsigned count;
 	struct strlist *manifest, *descriptor, *index, *index_descriptor; /* annotations */
 	struct buildcache_place **from, **to; /* as many as the options are */
+	struct attest_wishes wishes;
 	struct output_result result; /* of the first that is an image */
 	bool has_result;
 };
@@ -83,6 +85,24 @@ static int read_annotation(struct outputs *out, const char *text, struct error *
 	return 0;
 }
 
+static int read_wishes(struct outputs *out, struct error *err)
+{
+	for (size_t i = 0; i < out->o->attests->count; i++)
+		if (attest_parse(out, out->o->attests->items[i], &out->wishes, err) < 0)
+			return error_status(err, EXIT_USAGE);
+	const char *const words[][2] = { { "provenance", out->o->provenance }, { "sbom", out->o->sbom } };
+	for (size_t i = 0; i < 2; i++) {
+		if (!words[i][1])
+			continue;
+		bool is_on = strcmp(words[i][1], "true") == 0, is_off = strcmp(words[i][1], "false") == 0;
+		CLEANUP_TALLOC char *text = mem_printf(NULL, "type=%s%s%s", words[i][0], is_on ? "" : ",",
+						       is_on ? "" : is_off ? "disabled=true" : words[i][1]);
+		if (attest_parse(out, text, &out->wishes, err) < 0)
+			return error_status(err, EXIT_USAGE);
+	}
+	return 0;
+}
+
 static int read_caches(struct outputs *out, struct error *err)
 {
 	const struct strlist *from = out->o->cache_from, *to = out->o->cache_to;
@@ -126,7 +146,7 @@ int outputs_read(const void *ctx, const struct build_options *o, struct outputs 
 	/* Without another place, and for --load's sake no copy in the store. */
 	if (!out->count && add_output(out, keep, err) < 0)
 		return -1;
-	if (read_caches(out, err) < 0)
+	if (read_caches(out, err) < 0 || read_wishes(out, err) < 0)
 		return -1;
 	*ret = out;
 	return 0;
@@ -169,6 +189,74 @@ static void tell_nothing(void *arg, const char *digest, enum progress_stage stag
 	(void)stage;
 	(void)done;
 	(void)total;
+}
+
+/* ---- attestations ---- */
+
+static struct strlist *frontend_args(const void *ctx, const struct outputs *out, const struct build *b)
+{
+	struct strlist *args = strlist_new(ctx);
+	if (b->target_name)
+		strlist_addf(args, "target=%s", b->target_name);
+	for (size_t i = 0; i < b->build_args->count; i++)
+		strlist_addf(args, "build-arg:%s", b->build_args->items[i]);
+	for (size_t i = 0; i < out->o->labels->count; i++)
+		strlist_addf(args, "label:%s", out->o->labels->items[i]);
+	return args;
+}
+
+static void read_materials(const void *ctx, const struct solve_result *solved, struct provenance *p)
+{
+	struct provenance_material *list = mem_array(ctx, struct provenance_material, solved->materials->count);
+	for (size_t i = 0; i < solved->materials->count; i++) {
+		const char *text = solved->materials->items[i], *blank = strchr(text, ' ');
+		bool is_there = false;
+		char *uri = mem_strndup(ctx, text, blank - text);
+		for (unsigned j = 0; j < p->material_count; j++)
+			is_there |= strcmp(list[j].uri, uri) == 0;
+		if (!is_there)
+			list[p->material_count++] = (struct provenance_material){ uri, blank + 1 };
+	}
+	p->materials = list;
+	p->has_all_materials = true;
+}
+
+static void attest_provenance(const void *ctx, const struct outputs *out, const struct build *b,
+			      const struct solve_result *solved, struct attestation *ret)
+{
+	struct strlist *locals = strlist_new(ctx), *secrets = strlist_new(ctx), *agents = strlist_new(ctx);
+	strlist_add(locals, "context");
+	strlist_add(locals, "dockerfile");
+	for (unsigned i = 0; i < b->secret_count; i++)
+		strlist_add(secrets, b->secrets[i].id);
+	for (unsigned i = 0; i < b->agent_count; i++)
+		strlist_add(agents, b->agents[i].id);
+	struct provenance p = {
+		.wishes = &out->wishes, .started = b->started, .finished = state_time(ctx, b->epoch_sec),
+		.invocation_id = b->id, .entry_point = b->file->name, .args = frontend_args(ctx, out, b),
+		.locals = locals, .secrets = secrets, .ssh = agents, .builder_platform = platform_default(),
+		.vcs_revision = b->context->revision,
+		.is_hermetic = strcmp(b->network, "none") == 0,
+	};
+	read_materials(ctx, solved, &p);
+	provenance_make(ctx, &p, ret);
+}
+
+static int attest_all(const void *ctx, const struct outputs *out, struct build *b, const struct solve_result *solved,
+		      struct build_result *r, struct error *err)
+{
+	for (unsigned i = 0; i < r->count; i++) {
+		struct attestation *list = mem_array(ctx, struct attestation, 2);
+		struct built_image *image = &r->images[i];
+		image->attestations = list;
+		if (out->wishes.has_provenance)
+			attest_provenance(ctx, out, b, solved, &list[image->attestation_count++]);
+		const char *name = out->names->count ? out->names->items[0] : "image";
+		if (out->wishes.has_sbom && sbom_make(ctx, b->store, image->chain, name, state_time(ctx, b->epoch_sec),
+						      &list[image->attestation_count++], err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* ---- caches ---- */
@@ -341,6 +429,8 @@ int outputs_write(struct outputs *out, struct build *b, const struct solve_resul
 	const struct progress progress = { .update = tell_nothing, .line = tell_line, .arg = &teller };
 	struct build_result *r = make_result(scratch, out, b, result);
 	const struct step_records *records = read_records(scratch, b, result);
+	if (attest_all(scratch, out, b, result, r, err) < 0)
+		return -1;
 	if (is_inline(out, b) && add_inline_cache(b, r, records, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < out->count; i++) {

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "builder/environment.h"
@@ -286,6 +287,19 @@ static int read_jobs(struct build *b, const struct build_options *o, struct erro
 	return 0;
 }
 
+/* Only has to differ from other builds'; with an epoch builds are not told apart. */
+static void make_id(struct build *b)
+{
+	char digest[DIGEST_ROOM];
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	CLEANUP_TALLOC char *text = b->epoch_sec >= 0 ? mem_strdup(NULL, b->started) :
+							mem_printf(NULL, "%d %lld.%09ld", (int)getpid(),
+								   (long long)now.tv_sec, now.tv_nsec);
+	digest_of(text, strlen(text), digest);
+	b->id = mem_strndup(b, digest_hex(digest), 32);
+}
+
 int request_read(struct build *b, const struct build_options *o, struct error *err)
 {
 	static const char *const networks[] = { "default", "host", "none" };
@@ -314,6 +328,8 @@ int request_read(struct build *b, const struct build_options *o, struct error *e
 	if (read_build_args(b, o, err) < 0 || read_epoch(b, err) < 0 || read_platforms(b, o, err) < 0 ||
 	    read_secrets(b, o, err) < 0 || read_agents(b, o, err) < 0 || read_jobs(b, o, err) < 0)
 		return -1;
+	b->started = state_time(b, b->epoch_sec);
+	make_id(b);
 	const char *hostname = find_arg(b, "BUILDKIT_SANDBOX_HOSTNAME");
 	b->hostname = o->hostname ? o->hostname : hostname ? hostname : "buildkitsandbox";
 	return 0;

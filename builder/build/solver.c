@@ -297,7 +297,7 @@ static void kill_all(struct solver *s)
 	}
 }
 
-static int collect_steps(struct solver *s, const struct task *t)
+static int collect_lists(struct solver *s, const struct task *t)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct json *dump;
@@ -306,6 +306,9 @@ static int collect_steps(struct solver *s, const struct task *t)
 	if (json_parse(scratch, t->result, "a stage's result", &dump, s->err) < 0)
 		return -1;
 	const struct strlist *steps = json_get_strings(scratch, json_get(dump, "state"), "steps");
+	const struct strlist *materials = json_get_strings(scratch, json_get(dump, "state"), "materials");
+	for (size_t i = 0; materials && i < materials->count; i++)
+		strlist_add(s->result->materials, materials->items[i]);
 	for (size_t i = 0; steps && i < steps->count; i++)
 		strlist_add(s->result->steps, steps->items[i]);
 	return 0;
@@ -315,8 +318,9 @@ static int collect(const void *ctx, struct solver *s)
 {
 	struct build *b = s->b;
 	s->result->steps = strlist_new(ctx);
+	s->result->materials = strlist_new(ctx);
 	for (unsigned i = 0; i < s->count; i++)
-		if (collect_steps(s, &s->tasks[i]) < 0)
+		if (collect_lists(s, &s->tasks[i]) < 0)
 			return -1;
 	s->result->results = mem_array(ctx, struct stage_result *, b->platform_count);
 	for (unsigned i = 0; i < b->platform_count; i++) {

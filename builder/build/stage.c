@@ -11,6 +11,7 @@
 
 #include "builder/build/owner.h"
 #include "builder/dockerfile/expand.h"
+#include "oci/attest.h"
 #include "oci/snapshot.h"
 #include "oci/transport.h"
 #include "tracer/base/io.h"
@@ -107,6 +108,13 @@ static void image_key(const struct image *image, char ret[DIGEST_ROOM])
 	cache_key_end(k, ret);
 }
 
+static void note_material(struct work *w, const char *name, const struct image *image)
+{
+	CLEANUP_TALLOC char *uri = provenance_purl(NULL, name, &image->run.platform);
+	if (uri)
+		state_add_material(w->state, uri, image->manifest.digest);
+}
+
 static struct other *add_other(struct work *w, const char *name)
 {
 	struct other *o = mem_new(w, struct other);
@@ -143,6 +151,7 @@ static int of_image(struct work *w, const char *name, const char *source, struct
 	if (r < 0)
 		return -1;
 	image_key(image, key);
+	note_material(w, source, image);
 	return of_chain(w, name, chain, key, ret, err);
 }
 
@@ -547,6 +556,7 @@ static int from_image(struct work *w, const char *name, struct error *err)
 		return -1;
 	}
 	image_key(image, w->state->fs_key);
+	note_material(w, name, image);
 	work_end_vertex(w, false, NULL, NULL);
 	return 0;
 }

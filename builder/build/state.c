@@ -50,6 +50,7 @@ static struct state *new_state(const void *ctx)
 	s->run_env = strlist_new(s);
 	s->arg_keys = strlist_new(s);
 	s->steps = strlist_new(s);
+	s->materials = strlist_new(s);
 	return s;
 }
 
@@ -93,6 +94,8 @@ struct state *state_derive(const void *ctx, const struct state *state)
 		strlist_add(s->arg_keys, state->arg_keys->items[i]);
 	for (size_t i = 0; i < state->steps->count; i++)
 		strlist_add(s->steps, state->steps->items[i]);
+	for (size_t i = 0; i < state->materials->count; i++)
+		strlist_add(s->materials, state->materials->items[i]);
 	memcpy(s->fs_key, state->fs_key, sizeof(s->fs_key));
 	return s;
 }
@@ -104,6 +107,7 @@ struct json *state_dump(const void *ctx, const struct state *s)
 	json_set_strings(dump, "runEnv", s->run_env);
 	json_set_strings(dump, "argKeys", s->arg_keys);
 	json_set_strings(dump, "steps", s->steps);
+	json_set_strings(dump, "materials", s->materials);
 	json_set_bool(dump, "isCmdSet", s->is_cmd_set);
 	json_set_string(dump, "fsKey", s->fs_key);
 	return dump;
@@ -116,8 +120,9 @@ int state_load(const void *ctx, struct json *dump, struct state **ret, struct er
 	s->run_env = json_get_strings(s, dump, "runEnv");
 	s->arg_keys = json_get_strings(s, dump, "argKeys");
 	s->steps = json_get_strings(s, dump, "steps");
+	s->materials = json_get_strings(s, dump, "materials");
 	s->is_cmd_set = json_get_bool(dump, "isCmdSet", false);
-	if (!json_holds_object(json_get(dump, "doc")) || !s->run_env || !s->arg_keys || !s->steps || !key ||
+	if (!json_holds_object(json_get(dump, "doc")) || !s->run_env || !s->arg_keys || !s->steps || !s->materials || !key ||
 	    strlen(key) >= sizeof(s->fs_key)) {
 		talloc_free(s);
 		return error_set(err, 0, "a stage's result cannot be read");
@@ -179,6 +184,11 @@ void state_set_working_dir(struct state *s, const char *guest_path)
 void state_clear_onbuild(struct state *s)
 {
 	json_remove(config_of(s), "OnBuild");
+}
+
+void state_add_material(struct state *s, const char *uri, const char *digest)
+{
+	strlist_addf(s->materials, "%s %s", uri, digest);
 }
 
 void state_add_step(struct state *s, const char *key, const char *other)

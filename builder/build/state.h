@@ -16,6 +16,7 @@ struct state {
 	struct strlist *run_env;  /* config.Env with ARG among it: what RUN has, and what words are expanded with */
 	struct strlist *arg_keys; /* ARG of this stage and those it is FROM, in order; for RUN's history */
 	struct strlist *steps;    /* keys of the cache that it was made by, as state_add_step has them */
+	struct strlist *materials; /* images that went into it: "URI DIGEST" */
 	bool is_cmd_set;          /* by this stage: ENTRYPOINT does not clear it */
 	const char *epoch_text;   /* the time of every new history entry; NULL: that of its layer */
 	char fs_key[DIGEST_ROOM]; /* of all that was done to the files */
@@ -44,6 +45,7 @@ void state_set_working_dir(struct state *s, const char *guest_path);
 void state_clear_onbuild(struct state *s);
 /* A record of the cache, or with `other` a key that stands for that one; both digests. */
 void state_add_step(struct state *s, const char *key, const char *other);
+void state_add_material(struct state *s, const char *uri, const char *digest);
 /* created NULL: filled by state_config from the layers beside it. */
 void state_add_history(struct state *s, const char *created_by, const char *created, bool is_empty_layer);
 
