@@ -46,11 +46,6 @@ struct display *display_new(const void *ctx, enum display_mode mode, FILE *out, 
 	return d;
 }
 
-void display_total(struct display *d, unsigned steps)
-{
-	d->total = steps;
-}
-
 void display_event(struct display *d, const struct event *e)
 {
 	struct step *step = steps_take(d->steps, e);

@@ -16,8 +16,6 @@ enum display_mode { DISPLAY_AUTO, DISPLAY_PLAIN, DISPLAY_TTY, DISPLAY_RAWJSON, D
 struct display;
 /* `title` is the Dockerfile's name for the head line.  AUTO is TTY when `out` is a terminal. */
 struct display *display_new(const void *ctx, enum display_mode mode, FILE *out, const char *title);
-/* How many steps there will be, for the head line; without it, those that have begun. */
-void display_total(struct display *d, unsigned steps);
 void display_event(struct display *d, const struct event *e);
 /* Draw again (timers); call when nothing came for `display_interval_msec`. */
 void display_tick(struct display *d);

@@ -21,7 +21,6 @@ struct display {
 	const struct face *face;
 	FILE *out;
 	const char *title;
-	unsigned total; /* steps there will be, 0: unknown */
 	struct steps *steps;
 	void *own; /* the face's */
 };

@@ -5,6 +5,7 @@
  */
 #include "builder/build/face.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -91,12 +92,56 @@ static void add_line(struct frame *f, enum style style, bool is_running, const c
 	add_row(f, style, is_running, text, f->columns - 1);
 }
 
+/*
+ * Of "[build 2/5] RUN make" the length of "[build " and the 5: so many steps its stage has.  0: it is of no stage.
+ */
+static unsigned steps_of_stage(const char *name, size_t *ret_length)
+{
+	const char *slash = *name == '[' ? strchr(name, ']') : NULL;
+	unsigned long count = 0;
+	while (slash && slash > name && *slash != '/')
+		slash--;
+	if (!slash || slash == name)
+		return 0;
+	const char *number = slash;
+	while (number > name && number[-1] >= '0' && number[-1] <= '9')
+		number--;
+	while (number > name && number[-1] == ' ')
+		number--;
+	*ret_length = (size_t)(number - name);
+	char *end;
+	count = strtoul(slash + 1, &end, 10);
+	return *end == ']' && number < slash && count < UINT_MAX ? (unsigned)count : 0;
+}
+
+/* How many steps there will be, as far as the stages that have begun tell. */
+static unsigned expected_steps(const struct steps *steps)
+{
+	unsigned total = 0;
+	for (unsigned i = 0; i < steps->count; i++) {
+		const char *name = steps->items[i]->name;
+		size_t length = 0, other_length;
+		unsigned count = steps_of_stage(name, &length), k = 0;
+		/* Only the first of a stage counts, and for all of them. */
+		while (count && k < i && !(steps_of_stage(steps->items[k]->name, &other_length) == count &&
+					   other_length == length && strncmp(steps->items[k]->name, name, length) == 0))
+			k++;
+		total += !count ? 1 : k == i ? count : 0;
+	}
+	return total > steps->count ? total : steps->count;
+}
+
 static void add_head(struct frame *f, const struct display *d, int64_t now_nsec, bool is_last)
 {
-	unsigned done = 0, total = d->total > d->steps->count ? d->total : d->steps->count, columns, title_columns;
+	unsigned done = 0, failed = 0, total = expected_steps(d->steps), columns, title_columns;
 	int64_t start_nsec = d->steps->count ? d->steps->items[0]->started_nsec : now_nsec;
-	for (unsigned i = 0; i < d->steps->count; i++)
+	for (unsigned i = 0; i < d->steps->count; i++) {
 		done += d->steps->items[i]->completed_nsec != 0;
+		failed += d->steps->items[i]->has_failed;
+	}
+	/* A stage may have done with less. */
+	if (is_last && !failed)
+		total = done;
 	CLEANUP_TALLOC char *words = mem_printf(NULL, "[+] Building %.1fs (%u/%u)%s",
 						(double)(now_nsec - start_nsec) / 1e9, done, total,
 						is_last && done > 0 && done == total ? " FINISHED" : "");

@@ -268,7 +268,6 @@ static void finish(struct screen *s, const char *text)
 static void a_build_looks_as_buildkits(void **state)
 {
 	struct screen *s = show(state, 60, 20);
-	display_total(s->d, 3);
 	started(s, 1, "[internal] load build definition from Dockerfile");
 	ended(s, 1, false);
 	started(s, 2, "[1/2] FROM docker.io/library/alpine");
@@ -304,6 +303,31 @@ static void a_build_looks_as_buildkits(void **state)
 	assert_non_null(strstr(s->raw, "\033[2m => => # cc -c b.c\033[0m"));
 	assert_non_null(strstr(s->raw, "\033[33m => WARN: b.c is old"));
 	assert_non_null(strstr(s->raw, " 3.1s\033[0m"));
+}
+
+static void the_head_counts_the_steps_of_stages_that_have_begun(void **state)
+{
+	struct screen *s = show(state, 60, 20);
+	started(s, 1, "[internal] load build context");
+	ended(s, 1, false);
+	started(s, 2, "[linux/arm64 build  1/12] FROM x");
+	ended(s, 2, false);
+	started(s, 3, "[linux/arm64 build  2/12] RUN make [x 1/9]");
+	started(s, 4, "[stage-1 1/3] FROM y");
+	redraw(s);
+	assert_non_null(strstr(row_text(s, 0), " (2/16)"));
+	started(s, 5, "[9/9");
+	started(s, 6, "[/9] x");
+	started(s, 7, "[x 1/9999999999999999999999] y");
+	redraw(s);
+	assert_non_null(strstr(row_text(s, 0), " (2/19)"));
+	failed(s, 3, "exit code: 1");
+	display_end(s->d);
+	receive(s);
+	assert_non_null(strstr(row_text(s, 0), " (7/19)"));
+	assert_null(strstr(s->raw, "FINISHED"));
+	fclose(s->out);
+	close(s->master);
 }
 
 static void a_tail_is_the_last_six_rows_folded(void **state)
@@ -418,7 +442,7 @@ static void a_low_terminal_shows_what_runs_and_all_at_the_end(void **state)
 	started(s, 9, "[b 9/9] RUN b");
 	redraw(s);
 	assert_string_equal(s->history, "");
-	expect(s, "[+] Building ~~~~~ (7/9)\n => [a 1/9] RUN long    ~~~~~\n => => # 5\n => => # 6\n"
+	expect(s, "[+] Building ~~~~~ (7/18)\n => [a 1/9] RUN long    ~~~~~\n => => # 5\n => => # 6\n"
 		  " => [b 9/9] RUN b       ~~~~~\n");
 	ended(s, 1, false);
 	ended(s, 9, false);
@@ -451,7 +475,7 @@ static void a_failed_step_shows_its_log(void **state)
 		wrote(s, 1, i < 12 ? "cc\n" : "\033[31m10%\r100%\033[0m");
 	failed(s, 1, "exit code: 2");
 	failed(s, 2, NULL);
-	finish(s, "[+] Building ~~~~~ (2/2) FINISHED      Dockerfile\n"
+	finish(s, "[+] Building ~~~~~ (2/3)               Dockerfile\n"
 		  " => ERROR [1/2] RUN make                     ~~~~\n"
 		  " => CANCELED [o 1/1] RUN other               ~~~~\n"
 		  "------\n > [1/2] RUN make:\n"
@@ -532,6 +556,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_build_looks_as_buildkits),
+		TEST(the_head_counts_the_steps_of_stages_that_have_begun),
 		TEST(a_tail_is_the_last_six_rows_folded),
 		TEST(logs_cannot_harm_the_screen),
 		TEST(wide_characters_are_counted),
