@@ -216,6 +216,32 @@ static struct mount_copy *make_copy_request(const void *ctx, struct work *w, con
 	return c;
 }
 
+/* COPY makes its destination anew; what is mounted is the source's own directory. */
+static int show_as_source(struct workspace *w, const char *copied, const struct other *from, const char *source,
+			  struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct source_cursor *cursor;
+	struct source_entry top;
+	struct meta_entry entry;
+	struct stat st;
+	char *path;
+	if (stat(copied, &st) < 0)
+		return error_set(err, errno, "cannot examine '%s'", copied);
+	if (!S_ISDIR(st.st_mode) || source_resolve(scratch, from->source, source, true, &path) < 0)
+		return 0;
+	if (source_cursor_open(scratch, from->source, &cursor, err) < 0)
+		return -1;
+	if (source_go(cursor, path) < 0 || source_examine(cursor, ".", &top) < 0)
+		return 0;
+	meta_default(workspace_meta(w), &st, &entry);
+	entry.mode = top.mode;
+	entry.uid = top.uid;
+	entry.gid = top.gid;
+	meta_set(workspace_meta(w), &st, &entry);
+	return 0;
+}
+
 /* A root of its own with a copy of the source as /m. */
 static int copy_source(const void *ctx, struct work *w, const struct other *from, const char *source,
 		       struct workspace **ret, struct error *err)
@@ -227,9 +253,11 @@ static int copy_source(const void *ctx, struct work *w, const struct other *from
 	if (workspace_open(ctx, w->b->store, empty, ret, err) < 0)
 		return -1;
 	c->request.workspace = *ret;
-	if (copy_make_layer(c, &c->request, &id, err) < 0 || workspace_push(*ret, id, err) < 0)
+	if (copy_make_layer(c, &c->request, &id, err) < 0 || workspace_push(*ret, id, err) < 0 ||
+	    workspace_make_root(*ret, &root, err) < 0)
 		return -1;
-	return workspace_make_root(*ret, &root, err);
+	CLEANUP_TALLOC char *copied = mem_printf(NULL, "%s/m", root.root);
+	return show_as_source(*ret, copied, from, source && *source ? source : "/", err);
 }
 
 static int open_bind_of_folder(struct run_mounts *m, const struct run_mount *in, const struct other *from,

@@ -6,6 +6,7 @@
 #include "builder/build/build.h"
 #include "builder/dockerfile/expand.h"
 #include "builder/environment.h"
+#include "oci/reference.h"
 #include "tracer/base/text.h"
 
 int build_find_stage(const struct build *b, const char *name, unsigned before)
@@ -18,11 +19,20 @@ int build_find_stage(const struct build *b, const char *name, unsigned before)
 	return text_to_number(name, UINT32_MAX, &number) && number < before ? (int)number : -1;
 }
 
+/* "debian" also names what FROM calls docker.io/library/debian:latest. */
+static bool is_same_name(const char *a, const char *b)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct error ignored = ERROR_INIT;
+	struct reference *x, *y;
+	return strcasecmp(a, b) == 0 || (reference_parse(scratch, a, &x, &ignored) == 0 &&
+					 reference_parse(scratch, b, &y, &ignored) == 0 && strcmp(x->name, y->name) == 0);
+}
+
 const struct named_context *build_find_context(const struct build *b, const char *name)
 {
-	/* "debian" also names what FROM calls docker.io/library/debian:latest. */
 	for (unsigned i = 0; i < b->context_count; i++)
-		if (strcasecmp(b->contexts[i].name, name) == 0)
+		if (is_same_name(b->contexts[i].name, name))
 			return &b->contexts[i];
 	return NULL;
 }
