@@ -50,7 +50,7 @@ one() {
 
 tests=("$@")
 if [ ${#tests[@]} -eq 0 ]; then
-	for test in "$build"/tests/unit/*_test tests/fuzz/corpus/* tests/check/*.sh tests/guest/run.sh tests/cli/*.bats; do
+	for test in "$build"/tests/unit/*_test tests/fuzz/corpus/* tests/check/*.sh tests/guest/run.sh tests/build/run.sh tests/cli/*.bats; do
 		[ -e "$test" ] && tests+=("$test")
 	done
 fi
@@ -60,7 +60,7 @@ for test in "${tests[@]}"; do
 	tests/fuzz/corpus/*) count "$test" "$build/tests/fuzz/${test##*/}" "$test" ;;
 	native) count "guest programs as real root" tests/guest/run.sh native ;;
 	tests/compare/*.sh) count "$test" "$test" ;;
-	tests/guest/run.sh) count "$test" "$test" "$build" ;;
+	tests/guest/run.sh | tests/build/run.sh) count "$test" "$test" "$build" ;;
 	*.sh) count "$test" one "$test" ;;
 	*) count "$test" env CMOCKA_MESSAGE_OUTPUT=TAP "$test" ;;
 	esac

@@ -151,7 +151,7 @@ def sourced_layer():
     layer.folder("share/sub", 0o1777, (9, 10))
     layer.add("share/tool", mode=0o6755, owner=(11, 12), content="tool\n")
     layer.add("share/sub/one", owner=(13, 14), content="one\n")
-    layer.add("share/sub/two", tarfile.LNKTYPE, target="share/sub/one")
+    layer.add("share/sub/two", tarfile.LNKTYPE, owner=(13, 14), target="share/sub/one")
     layer.link("share/link", "sub/one")
     layer.add("share/capable", mode=0o755, content="capable\n", xattrs={"security.capability": CAPABILITY})
     return layer.done()

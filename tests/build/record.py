@@ -19,7 +19,7 @@ import image
 
 # Option of `fakebuild build`: what `buildctl build` takes for it.
 PLAIN = {
-    "--target": "target", "--platform": "platform", "--add-host": "add-host", "--network": "force-network-mode",
+    "--target": "target", "--platform": "platform", "--add-host": "add-hosts", "--network": "force-network-mode",
     "--shm-size": "shm-size", "--ulimit": "ulimit",
 }
 
