@@ -136,6 +136,12 @@ static void end_display(void *arg)
 	g->is_display_over = true;
 }
 
+static void leave_terminal(void *arg)
+{
+	end_display(arg);
+	fputs("A shell where the step failed, with what it left; the build ends when it does.\n", stderr);
+}
+
 static unsigned begin(struct building *g, const char *name)
 {
 	struct event e = { .kind = EVENT_STARTED, .time_nsec = event_now(), .name = name, .command = name };
@@ -416,7 +422,7 @@ static void add_labels(struct building *g, struct stage_result *result)
 
 static int solve_build(struct building *g, struct solve_result *ret, struct error *err)
 {
-	const struct solve_watcher watcher = { .show = show, .tick = tick, .leave_terminal = end_display, .arg = g,
+	const struct solve_watcher watcher = { .show = show, .tick = tick, .leave_terminal = leave_terminal, .arg = g,
 					       .interval_msec = display_interval_msec(g->display) };
 	if (solve(g->b, g->b, &watcher, ret, err) == 0) {
 		for (unsigned i = 0; i < g->b->platform_count; i++)

@@ -298,13 +298,17 @@ static int run_command(struct work *w, struct running *r, const struct workspace
 		return -1;
 	if (status == 0)
 		return 0;
-	if (w->b->has_shell_on_error)
-		offer_shell(w, r, root);
 	CLEANUP_TALLOC char *text = mem_strdup(NULL, "");
 	for (size_t i = 0; i < r->argv->count; i++)
 		text = mem_append(text, "%s%s", i ? " " : "", r->argv->items[i]);
 	w->exit_status = status;
-	return error_set(err, 0, "the command \"%.1500s\" did not complete successfully: exit code: %d", text, status);
+	error_set(err, 0, "the command \"%.1500s\" did not complete successfully: exit code: %d", text, status);
+	if (w->b->has_shell_on_error) {
+		/* Shown as failed, with its log, before the shell has the terminal. */
+		work_end_vertex(w, false, NULL, err);
+		offer_shell(w, r, root);
+	}
+	return -1;
 }
 
 /* runc leaves these in the layer of the first RUN. */

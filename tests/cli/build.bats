@@ -240,3 +240,10 @@ layers() { # IMAGE: the number of its layers
 	run -125 --separate-stderr fakebuild build /no/such/folder
 	run -125 --separate-stderr fakebuild build "$context"
 }
+
+@test "a_shell_is_offered_where_a_step_failed" {
+	printf 'FROM base:1\nWORKDIR /w\nRUN echo half >done; false\n' >"$context/Dockerfile"
+	run -0 python3 "$BATS_TEST_DIRNAME/type.py" "fakebuild build --on-error=shell $context" \
+		'echo "$(cat done)-$(pwd)"' half-/w 'exit' 'exit code: 1'
+	equal 125 "${lines[-1]}"
+}
