@@ -77,9 +77,15 @@ int state_of_image(const void *ctx, const struct image *image, struct state **re
 		talloc_free(s);
 		return -1;
 	}
-	CLEANUP_TALLOC struct strlist *env = json_get_strings(NULL, config_of(s), "Env");
+	struct strlist *env = json_get_strings(s, config_of(s), "Env");
 	if (env)
 		environment_set_all(s->run_env, env);
+	if (!state_env(s, "PATH", 4)) {
+		env = env ? env : strlist_new(s);
+		strlist_add(env, DEFAULT_PATH);
+		strlist_add(s->run_env, DEFAULT_PATH);
+		json_set_strings(config_of(s), "Env", env);
+	}
 	*ret = s;
 	return 0;
 }

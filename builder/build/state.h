@@ -24,7 +24,7 @@ struct state {
 
 /* FROM scratch for this platform. */
 struct state *state_of_scratch(const void *ctx, const struct platform *platform);
-/* FROM an image. */
+/* FROM an image.  One without PATH gets that of scratch. */
 int state_of_image(const void *ctx, const struct image *image, struct state **ret, struct error *err);
 /* A deep copy, for a stage that is FROM another: its CMD counts as inherited. */
 struct state *state_derive(const void *ctx, const struct state *state);

@@ -6,6 +6,7 @@ The archive is an OCI layout and what `docker save` writes at once. All images s
   localhost/base:1      nearly no configuration
   localhost/rich:1      each member of a configuration set, to be inherited
   localhost/trigger:1   ONBUILD instructions
+  localhost/bare:1      no PATH
   localhost/sourced:1   other files, for COPY --from=IMAGE
 """
 import hashlib
@@ -171,6 +172,7 @@ IMAGES = {
             "ARG wanted=default", "ENV FIRED=$wanted", "COPY file /srv/", "RUN cat /srv/file >/srv/seen; pwd >>/srv/seen",
             "LABEL fired=yes"],
     }),
+    "bare": (("system",), {"WorkingDir": "/srv//conf/../app/"}),
     "sourced": (("sourced",), {"Env": [PATH], "WorkingDir": "/elsewhere", "User": "nobody"}),
 }
 

@@ -63,7 +63,7 @@ build() {
 to_oci() { rm -rf "$work/oci" && unprivileged skopeo copy --insecure-policy "docker-archive:$work/$1.tar" "oci:$work/oci:$1"; }
 unpack() { unprivileged umoci unpack --rootless --image "$work/oci:$1" "$work/bundle"; }
 docker_says() { says "$name" docker run --rm --network none "$@"; }
-podman_says() { says "$name" podman run --rm --network none "$@"; }
+podman_says() { says "$name" podman run --rm --network none --ulimit host "$@"; }
 
 [ -n "$(unprivileged "$fakebuild" images -q localhost/debian:1 2>/dev/null)" ] ||
 	told "import Debian" unprivileged "$fakebuild" import "$guest" localhost/debian:1 || exit 1
