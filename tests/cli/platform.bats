@@ -126,6 +126,26 @@ an_image() {
 }
 @test "images_of_other_platforms_run" { each_root an_image; }
 
+a_build() {
+	[ "$ARCH" != armhf ] || return 0 # its TARGETARCH is arm
+	tar -C "$ROOT" --numeric-owner --owner=0 --group=0 -cf "$BATS_TEST_TMPDIR/$ARCH.tar" .
+	fakebuild import --platform "linux/$ARCH" "$BATS_TEST_TMPDIR/$ARCH.tar" "parts:$ARCH"
+	mkdir -p "$BATS_TEST_TMPDIR/context"
+	printf '%s\n' 'ARG TARGETARCH' 'FROM parts:$TARGETARCH' 'RUN ["/bin/busybox","sh","-c","/bin/busybox uname -m >/machine"]' \
+		'CMD ["/bin/busybox","cat","/machine"]' >"$BATS_TEST_TMPDIR/context/Dockerfile"
+	fakebuild build -q --platform "linux/amd64,linux/$ARCH" -t both:1 "$BATS_TEST_TMPDIR/context"
+	run -0 fakebuild run --pull never --platform "linux/$ARCH" both:1
+	equal "$SAID" "$output"
+	run -0 fakebuild run --pull never --platform linux/amd64 both:1
+	equal x86_64 "$output"
+}
+@test "images_are_built_for_several_platforms" {
+	[ "$(uname -m)" = x86_64 ] || skip "made for an amd64 host"
+	make_base_tar
+	fakebuild import "$BATS_FILE_TMPDIR/base.tar" parts:amd64
+	each_root a_build
+}
+
 calls() {
 	run -0 fakebuild run --rootfs "$ROOT" -- /bin/p calls
 	equal "threads signal interrupted spawned vfork own" "${lines[*]}"
