@@ -27,6 +27,14 @@
 /* The call being served.  One at a time, and too large for a stack frame. */
 static struct call current;
 
+uint32_t call_id(const struct call *c, unsigned n)
+{
+	uint32_t id = c->argument[n];
+	if (c->abi == ABI_32 && c->row->has_short_ids)
+		return (id & 0xffff) == 0xffff ? (uint32_t)-1 : id & 0xffff;
+	return id;
+}
+
 void call_set(struct call *c, unsigned n, uint64_t value)
 {
 	if (c->argument[n] == value)

@@ -96,6 +96,9 @@ static inline int call_int(const struct call *c, unsigned n)
 	return (int)c->argument[n];
 }
 
+/* An argument that is a user or group id, of 16 bits in the rows that say so; -1 is 0xffffffff in either width. */
+uint32_t call_id(const struct call *c, unsigned n);
+
 /* Replace an argument for this execution; the guest's register is restored afterwards. */
 void call_set(struct call *c, unsigned n, uint64_t value);
 /* Bytes in the slot that the tracee can read during this call; NULL when there is no room. */

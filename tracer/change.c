@@ -42,14 +42,6 @@ int64_t hook_chmod(struct call *c)
 	return share_set_mode(c->t, o, &entry);
 }
 
-static uint32_t id_argument(const struct call *c, unsigned n)
-{
-	uint32_t id = c->argument[n];
-	if (c->abi == ABI_32 && c->row->has_short_ids)
-		return (id & 0xffff) == 0xffff ? (uint32_t)-1 : id & 0xffff;
-	return id;
-}
-
 /* chown_ok and chgrp_ok of fs/attr.c */
 static bool may_chown(const struct cred *cred, const struct meta_entry *entry, uint32_t uid, uint32_t gid)
 {
@@ -81,7 +73,7 @@ int64_t hook_chown(struct call *c)
 {
 	struct object *o = &c->object[0];
 	const struct cred *cred = &c->t->cred;
-	uint32_t uid = id_argument(c, after_path(c)), gid = id_argument(c, after_path(c) + 1);
+	uint32_t uid = call_id(c, after_path(c)), gid = call_id(c, after_path(c) + 1);
 	if (is_read_only(o))
 		return -EROFS;
 	struct meta_entry entry;

@@ -9,14 +9,6 @@
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 
-static uint32_t id_argument(const struct call *c, unsigned n)
-{
-	uint32_t id = c->argument[n];
-	if (c->abi == ABI_32 && c->row->has_short_ids)
-		return (id & 0xffff) == 0xffff ? (uint32_t)-1 : id & 0xffff;
-	return id;
-}
-
 /* An id as the call returns it: 16-bit calls show larger ids as the overflow id. */
 static int64_t shown_id(const struct call *c, uint32_t id)
 {
@@ -43,7 +35,7 @@ int64_t hook_getuid(struct call *c)
 static int64_t set_id(struct call *c)
 {
 	struct cred *cred = &c->t->cred;
-	uint32_t a = id_argument(c, 0), b = id_argument(c, 1), d = id_argument(c, 2);
+	uint32_t a = call_id(c, 0), b = call_id(c, 1), d = call_id(c, 2);
 	if (is_call(c, "setuid"))
 		return cred_setuid(cred, a);
 	if (is_call(c, "setgid"))
