@@ -10,11 +10,13 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tracer/arch/arch.h"
 #include "tracer/arena.h"
 #include "tracer/base/compat.h"
+#include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 #include "tracer/fast.h"
 #include "tracer/filter.h"
@@ -88,6 +90,24 @@ int64_t call_redirect(struct call *c)
 	return CALL_PASS;
 }
 
+/*
+ * getname_maybe_null of fs/namei.c, from 6.11 on: with AT_EMPTY_PATH nothing but the descriptor is looked at when
+ * the path is empty or NULL; before, flags came first, and NULL was a bad address.
+ */
+static bool is_descriptor_alone(const struct call *c, int dir_fd, taddr path)
+{
+	static int is_so = -1;
+	struct stat st;
+	char first = '\0';
+	if (!(c->at_flags & AT_EMPTY_PATH) || dir_fd < 0 || (path && memory_read(c->t, path, &first, 1) < 0) || first)
+		return false;
+	if (is_so < 0) {
+		CLEANUP_CLOSE int fd = open("/", O_PATH | O_CLOEXEC);
+		is_so = syscall(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH | ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)) == 0;
+	}
+	return is_so;
+}
+
 /* Look up what the row says are paths.  0 or -errno for the guest. */
 static int decode_paths(struct call *c)
 {
@@ -108,6 +128,13 @@ static int decode_paths(struct call *c)
 		unsigned lookup = p->lookup;
 		if (p->flags) {
 			c->at_flags = (unsigned)c->argument[p->flags - 1];
+			if ((lookup & LOOKUP_DESCRIPTOR) && is_descriptor_alone(c, dir_fd, c->argument[p->path - 1])) {
+				c->text[i][0] = '\0';
+				int r = path_of_fd(c->t, dir_fd, o);
+				if (r < 0)
+					return r;
+				continue;
+			}
 			if (c->at_flags & ~p->allowed)
 				return -EINVAL;
 			if (c->at_flags & AT_SYMLINK_NOFOLLOW & p->allowed)

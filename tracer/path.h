@@ -26,6 +26,7 @@ enum lookup_flags {
 	LOOKUP_NAME = 128,    /* the name itself is wanted: a trailing slash follows no symlink; the caller looks */
 	LOOKUP_NO_XDEV = 1024, /* RESOLVE_NO_XDEV */
 	LOOKUP_NULL = 512,    /* of futimesat, utimensat: a NULL path means the descriptor itself */
+	LOOKUP_DESCRIPTOR = 2048, /* of rows: with AT_EMPTY_PATH an empty path is fstat(2), where the kernel has it so */
 	LOOKUP_OPENED = 256,  /* of rows with a descriptor alone: one of O_PATH will not do */
 };
 

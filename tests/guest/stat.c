@@ -248,6 +248,27 @@ TEST(errors_of_statx)
 	EQUAL(look(".").st_ino, x.stx_ino);
 }
 
+TEST(an_empty_path_is_the_descriptor_whatever_the_flags)
+{
+	enum { UNKNOWN = 0x20000 };
+	struct stat st; /* large enough for either layout */
+	struct statx x;
+	put_file("file", 0644, "");
+	int fd = WORKS(open("file", O_RDONLY));
+	/* From Linux 6.11 on. */
+	bool is_new = syscall(NUMBER_FSTATAT, fd, NULL, &st, AT_EMPTY_PATH) == 0;
+	int bad_flag = is_new ? EBADF : EINVAL;
+	FAILS(bad_flag, syscall(NUMBER_FSTATAT, 77, "", &st, AT_EMPTY_PATH | UNKNOWN));
+	FAILS(bad_flag, syscall(SYS_statx, 77, "", AT_EMPTY_PATH | UNKNOWN, 0, &x));
+	EQUAL(is_new ? 0 : -1, syscall(NUMBER_FSTATAT, fd, "", &st, AT_EMPTY_PATH | UNKNOWN));
+	EQUAL(is_new ? 0 : -1, syscall(SYS_statx, fd, NULL, AT_EMPTY_PATH, 0, &x));
+	FAILS(EINVAL, syscall(NUMBER_FSTATAT, AT_FDCWD, "", &st, AT_EMPTY_PATH | UNKNOWN));
+	FAILS(EINVAL, syscall(NUMBER_FSTATAT, fd, "file", &st, AT_EMPTY_PATH | UNKNOWN));
+	FAILS(EINVAL, syscall(NUMBER_FSTATAT, 77, "file", &st, UNKNOWN));
+	FAILS(ENOENT, syscall(NUMBER_FSTATAT, AT_FDCWD, "missing", &st, AT_STATX_FORCE_SYNC));
+	WORKS(syscall(NUMBER_FSTATAT, AT_FDCWD, "file", &st, AT_STATX_DONT_SYNC));
+}
+
 TEST(a_removed_file_is_still_told_by_descriptor)
 {
 	struct stat st;
