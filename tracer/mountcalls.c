@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns mount and its kin, and the host's name. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -243,10 +245,48 @@ int check_umount2(const struct call *c)
 struct users {
 	const struct mounts *mounts;
 	const struct object *point;
+	const struct mount *only; /* the mount, when no other shows its files; else NULL */
 };
 
-/* Is it in the directory that a mount shows? */
-static int is_inside(struct tracee *t, void *arg)
+/* Files that show elsewhere as well may have been opened there: only we could tell, and do not know. */
+static bool is_shown_once(const struct mounts *m, const struct mount *of)
+{
+	size_t run = strlen(session.run_dir);
+	if (strncmp(of->host, session.run_dir, run) != 0 || of->host[run] != '/')
+		return false;
+	for (size_t i = 0; i < m->count; i++)
+		if (m->list[i] != of && is_below(m->list[i]->host, of->host))
+			return false;
+	return true;
+}
+
+/* Has the process a file below this host directory open, or mapped? */
+static bool uses_files_below(pid_t pid, const char *host)
+{
+	char name[64], text[PATH_MAX + 128];
+	bool is_used = false;
+	snprintf(name, sizeof(name), "/proc/%d/fd", pid);
+	DIR *dir = opendir(name);
+	for (const struct dirent *e; dir && !is_used && (e = readdir(dir));) {
+		ssize_t n = readlinkat(dirfd(dir), e->d_name, text, PATH_MAX);
+		text[n < 0 ? 0 : n] = '\0';
+		is_used = is_below(text, host);
+	}
+	if (dir)
+		closedir(dir);
+	snprintf(name, sizeof(name), "/proc/%d/maps", pid);
+	FILE *maps = is_used ? NULL : fopen(name, "re");
+	while (maps && !is_used && fgets(text, sizeof(text), maps)) {
+		const char *path = strchr(text, '/');
+		is_used = path && is_below(path, host);
+	}
+	if (maps)
+		fclose(maps);
+	return is_used;
+}
+
+/* Is it in the directory that a mount shows, or does it use what is there? */
+static int is_user(struct tracee *t, void *arg)
 {
 	const struct users *u = arg;
 	size_t length = u->point->guest_length;
@@ -256,7 +296,7 @@ static int is_inside(struct tracee *t, void *arg)
 	for (unsigned i = 0; i < 2; i++)
 		if (strncmp(paths[i], u->point->guest, length) == 0 && (paths[i][length] == '/' || !paths[i][length]))
 			return 1;
-	return 0;
+	return u->only && t->tid == t->process->pid && uses_files_below(t->tid, u->only->host);
 }
 
 int64_t hook_umount(struct call *c)
@@ -269,13 +309,14 @@ int64_t hook_umount(struct call *c)
 		return r;
 	if (o->guest_length <= 1)
 		return -EBUSY;
-	if (!mounts_at(c->t->mounts, o->guest, o->guest_length))
+	const struct mount *m = mounts_at(c->t->mounts, o->guest, o->guest_length);
+	if (!m)
 		return -EINVAL;
 	bool is_lazy = strcmp(c->row->name, "umount2") == 0 && (c->argument[1] & MNT_DETACH);
 	if (mounts_has_children(c->t->mounts, o->guest) && !is_lazy)
 		return -EBUSY;
-	struct users users = { c->t->mounts, o };
-	if (!is_lazy && tracee_each(is_inside, &users))
+	struct users users = { c->t->mounts, o, is_shown_once(c->t->mounts, m) ? m : NULL };
+	if (!is_lazy && tracee_each(is_user, &users))
 		return -EBUSY;
 	mounts_remove(c->t->mounts, o->guest);
 	return 0;

@@ -56,6 +56,47 @@ TEST(a_tmpfs_is_empty_and_goes)
 	FAILS(EINVAL, umount("m"));
 }
 
+TEST(a_tmpfs_is_busy_while_its_files_are_open)
+{
+	struct stat st;
+	WORKS(mkdir("m", 0755));
+	WORKS(mount("none", "m", "tmpfs", 0, NULL));
+	int fd = WORKS(open("m/f", O_RDWR | O_CREAT, 0644));
+	FAILS(EBUSY, umount("m"));
+	WORKS(unlink("m/f"));
+	FAILS(EBUSY, umount("m"));
+	WORKS(ftruncate(fd, 4096));
+	char *page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	FAILS(EBUSY, umount("m"));
+	WORKS(munmap(page, 4096));
+	/* Of another process, and a directory. */
+	int ends[2];
+	WORKS(pipe(ends));
+	pid_t child = fork();
+	if (child == 0) {
+		WORKS(open("m", O_RDONLY | O_DIRECTORY));
+		close(ends[1]);
+		for (;;)
+			pause();
+	}
+	char go;
+	close(ends[1]);
+	EQUAL(0, read(ends[0], &go, 1));
+	FAILS(EBUSY, umount("m"));
+	kill(child, SIGKILL);
+	WORKS(waitpid(child, NULL, 0));
+	WORKS(umount("m"));
+	/* A lazy one goes, and what is open stays. */
+	WORKS(mount("none", "m", "tmpfs", 0, NULL));
+	fd = WORKS(open("m/f", O_RDWR | O_CREAT, 0644));
+	WORKS(umount2("m", MNT_DETACH));
+	EQUAL(2, write(fd, "ab", 2));
+	WORKS(fstat(fd, &st));
+	EQUAL(2, st.st_size);
+	EQUAL(0, is_mounted("m"));
+}
+
 TEST(mounts_cover_each_other)
 {
 	WORKS(mkdir("m", 0755));
