@@ -15,6 +15,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/propagation.h"
 
 enum { HOST_NAME_MAX_BYTES = 64 };
 
@@ -162,7 +163,9 @@ static bool is_below(const char *path, const char *top)
 static int64_t mount_move(struct call *c)
 {
 	const struct object *target = &c->object[0], *from = &c->object[1];
-	if (!mounts_at(c->t->mounts, from->guest, from->guest_length) || from->guest_length == 1)
+	const struct mount *m = mounts_at(c->t->mounts, from->guest, from->guest_length);
+	/* "The source mount [...] a parent mount with propagation type MS_SHARED": mount(2) */
+	if (!m || from->guest_length == 1 || propagation_is_on_shared(c->t->mounts, m))
 		return -EINVAL;
 	if (is_below(target->guest, from->guest))
 		return -ELOOP;
@@ -175,20 +178,23 @@ static int64_t mount_bind(struct call *c, const char *source, bool is_recursive)
 {
 	const struct object *target = &c->object[0], *from = &c->object[1];
 	struct mounts *m = c->t->mounts;
+	if (from->mount->is_unbindable)
+		return -EINVAL;
 	/* A recursive bind brings along what is mounted below the source. */
 	CLEANUP_TALLOC const struct mount **below = mem_array(NULL, const struct mount *, m->count);
 	size_t count = 0;
 	for (size_t i = 0; i < m->count && is_recursive; i++)
-		if (!m->list[i]->is_covered && m->list[i]->guest_length > from->guest_length &&
+		if (!m->list[i]->is_covered && !m->list[i]->is_unbindable && m->list[i]->guest_length > from->guest_length &&
 		    is_below(m->list[i]->guest, from->guest))
 			below[count++] = m->list[i];
-	mounts_add(m, target->guest, from->host, from->mount->flags,
-		   from->mount->fs_type, source);
+	propagation_clone(mounts_add(m, target->guest, from->host, from->mount->flags, from->mount->fs_type, source),
+			  from->mount);
 	for (size_t i = 0; i < count; i++) {
 		const char *tail = below[i]->guest + (from->guest_length > 1 ? from->guest_length : 0);
 		CLEANUP_TALLOC char *guest =
 			mem_printf(NULL, "%s%s", target->guest_length > 1 ? target->guest : "", tail);
-		mounts_add(m, guest, below[i]->host, below[i]->flags, below[i]->fs_type, below[i]->source);
+		propagation_clone(mounts_add(m, guest, below[i]->host, below[i]->flags, below[i]->fs_type, below[i]->source),
+				  below[i]);
 	}
 	return 0;
 }
@@ -210,7 +216,7 @@ int64_t hook_mount(struct call *c)
 	if ((flags & 0xffff0000u) == 0xc0ed0000u) /* MS_MGC_VAL */
 		flags &= 0xffff;
 	if (flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE))
-		return mounts_at(c->t->mounts, target->guest, target->guest_length) ? 0 : -EINVAL;
+		return propagation_change(c->t->mounts, target->guest, flags);
 	if (flags & MS_REMOUNT) {
 		struct mount *m = (struct mount *)(uintptr_t)mounts_at(c->t->mounts, target->guest,
 								       target->guest_length);
@@ -340,7 +346,8 @@ int64_t hook_pivot_root(struct call *c)
 	const struct mount *root_mount = mounts_at(m, root, strlen(root));
 	if (new_root->mount == root_mount || put_old->mount == root_mount)
 		return -EBUSY;
-	if (!root_mount || !mounts_at(m, new_root->guest, new_root->guest_length) ||
+	const struct mount *new_mount = mounts_at(m, new_root->guest, new_root->guest_length);
+	if (!root_mount || !new_mount || put_old->mount->peers || propagation_is_on_shared(m, new_mount) ||
 	    !is_below(put_old->guest, new_root->guest))
 		return -EINVAL;
 	/* pivot_root(".", ".") leaves the old root below the new one, where only a descriptor gets to. */

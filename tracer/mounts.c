@@ -6,7 +6,7 @@
 
 #include "tracer/base/mem.h"
 
-static unsigned last_serial;
+static unsigned last_serial, last_group;
 
 /* Is `prefix` this path or a parent of it? */
 static bool is_at_or_below(const char *path, const char *prefix, size_t length)
@@ -54,10 +54,19 @@ struct mounts *mounts_get(struct mounts *m)
 struct mounts *mounts_copy(const struct mounts *m)
 {
 	struct mounts *copy = mounts_new();
-	for (size_t i = 0; i < m->count; i++)
-		mounts_add(copy, m->list[i]->guest, m->list[i]->host, m->list[i]->flags,
-			   m->list[i]->fs_type, m->list[i]->source);
+	for (size_t i = 0; i < m->count; i++) {
+		const struct mount *of = m->list[i];
+		struct mount *added = mounts_add(copy, of->guest, of->host, of->flags, of->fs_type, of->source);
+		added->peers = of->peers;
+		added->master = of->master;
+		added->is_unbindable = of->is_unbindable;
+	}
 	return copy;
+}
+
+unsigned mounts_new_group(void)
+{
+	return ++last_group;
 }
 
 void mounts_put(struct mounts *m)
@@ -82,6 +91,7 @@ struct mount *mounts_add(struct mounts *m, const char *guest, const char *host, 
 	added->source = mem_strdup(added, source ? source : "none");
 	added->id = m->next_id++;
 	added->parent_id = below ? below->id : 1;
+	added->peers = below && below->peers ? mounts_new_group() : 0;
 	cover(m, added, m->count++);
 	has_changed(m);
 	return added;

@@ -24,6 +24,8 @@ struct mount {
 	unsigned flags; /* enum binding_flags and mount_flags */
 	char *fs_type, *source;
 	int id, parent_id;
+	unsigned peers, master; /* mount_namespaces(7): the group it is of, and that it is a slave of; 0: none */
+	bool is_unbindable;
 	bool is_covered; /* by a later one, at its point or above: no path leads to it */
 };
 
@@ -39,9 +41,11 @@ struct mounts *mounts_new(void);
 struct mounts *mounts_get(struct mounts *m);
 struct mounts *mounts_copy(const struct mounts *m);
 void mounts_put(struct mounts *m);
-/* Cover `guest`, and all mounts below it, by `host`. */
+/* Cover `guest`, and all mounts below it, by `host`.  It is shared when what it is mounted on is. */
 struct mount *mounts_add(struct mounts *m, const char *guest, const char *host, unsigned flags,
 			 const char *fs_type, const char *source);
+/* The number of a new group of peers. */
+unsigned mounts_new_group(void);
 /* Is anything mounted on the topmost mount at `guest`? */
 bool mounts_has_children(const struct mounts *m, const char *guest);
 /* Uncover the topmost mount at `guest`, with all that is mounted on it; false when there is none. */

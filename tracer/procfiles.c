@@ -19,6 +19,7 @@
 #include "tracer/memory.h"
 #include "tracer/path.h"
 #include "tracer/procfs.h"
+#include "tracer/propagation.h"
 #include "tracer/shim/abi.h"
 
 /* A file that is being opened. */
@@ -300,6 +301,20 @@ static void write_mounts(const struct proc_view *v)
 	}
 }
 
+/* show_mountinfo's tagged fields */
+static const char *propagation_of(const struct mount *m)
+{
+	static char text[64];
+	size_t used = m->peers ? snprintf(text, sizeof(text), " shared:%u", m->peers) : 0;
+	unsigned master = propagation_master(m);
+	text[used] = '\0';
+	if (master)
+		used += snprintf(text + used, sizeof(text) - used, " master:%u", master);
+	if (m->is_unbindable)
+		snprintf(text + used, sizeof(text) - used, " unbindable");
+	return text;
+}
+
 static void write_mountinfo(const struct proc_view *v)
 {
 	char view[PATH_ROOM];
@@ -307,8 +322,8 @@ static void write_mountinfo(const struct proc_view *v)
 		const struct mount *m = v->of->mounts->list[i];
 		const char *mode = m->flags & BINDING_READ_ONLY ? "ro" : "rw";
 		if (visible(v->of, m, view))
-			fprintf(v->out, "%d %d 0:%d / %s %s - %s %s %s\n", m->id, m->parent_id, m->id, view,
-				options_of(m), type_of(m), source_of(m), mode);
+			fprintf(v->out, "%d %d 0:%d / %s %s%s - %s %s %s\n", m->id, m->parent_id, m->id, view,
+				options_of(m), propagation_of(m), type_of(m), source_of(m), mode);
 	}
 }
 

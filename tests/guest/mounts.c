@@ -415,6 +415,92 @@ TEST(namespaces_have_numbers_and_are_joined_by_descriptor)
 	WORKS(waitpid(child, NULL, 0));
 }
 
+/* The tagged fields of a mount in mountinfo, groups' numbers as '#'. */
+static const char *propagation_of(const char *name)
+{
+	static char text[128];
+	char path[PATH_MAX], here[PATH_MAX];
+	snprintf(path, sizeof(path), " %.2000s/%s ", getcwd(here, 2000), name);
+	char *at = strstr(file_text("/proc/self/mountinfo"), path), *end = at ? strstr(at, " - ") : NULL;
+	at = end ? strchr(at + strlen(path), ' ') : NULL;
+	size_t used = 0;
+	for (; at && at < end && used < sizeof(text) - 1; at++)
+		if (strchr("0123456789", *at) == NULL)
+			text[used++] = *at;
+		else if (strchr("0123456789", at[1]) == NULL)
+			text[used++] = '#';
+	text[used] = '\0';
+	return text;
+}
+
+static int change_to(const char *name, unsigned long type)
+{
+	return mount(NULL, name, NULL, type, NULL);
+}
+
+TEST(propagation_is_kept_and_shown)
+{
+	WORKS(unshare(CLONE_NEWNS));
+	WORKS(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	WORKS(mkdir("m", 0755));
+	WORKS(mkdir("n", 0755));
+	WORKS(mount("none", "m", "tmpfs", 0, NULL));
+	TEXT("", propagation_of("m"));
+	FAILS(EINVAL, change_to("m", MS_SHARED | MS_PRIVATE));
+	FAILS(EINVAL, change_to("m", MS_SHARED | MS_RDONLY));
+	FAILS(EINVAL, change_to("n", MS_SHARED));
+	WORKS(change_to("m", MS_SLAVE));
+	TEXT("", propagation_of("m"));
+	WORKS(change_to("m", MS_SHARED));
+	TEXT(" shared:#", propagation_of("m"));
+	/* Alone in its group, it has nobody to be a slave of. */
+	WORKS(change_to("m", MS_SLAVE));
+	TEXT("", propagation_of("m"));
+	WORKS(change_to("m", MS_SHARED));
+	WORKS(mount("m", "n", NULL, MS_BIND, NULL));
+	TEXT(" shared:#", propagation_of("n"));
+	WORKS(change_to("n", MS_SLAVE));
+	TEXT(" master:#", propagation_of("n"));
+	WORKS(change_to("n", MS_SHARED));
+	TEXT(" shared:# master:#", propagation_of("n"));
+	WORKS(change_to("n", MS_PRIVATE));
+	TEXT("", propagation_of("n"));
+	WORKS(umount("n"));
+	/* What is mounted on a shared one is shared, and stays where it is. */
+	WORKS(mkdir("m/d", 0755));
+	WORKS(mount("none", "m/d", "tmpfs", 0, NULL));
+	TEXT(" shared:#", propagation_of("m/d"));
+	FAILS(EINVAL, mount("m/d", "n", NULL, MS_MOVE, NULL));
+	WORKS(change_to("m", MS_REC | MS_UNBINDABLE));
+	TEXT(" unbindable", propagation_of("m"));
+	TEXT(" unbindable", propagation_of("m/d"));
+	FAILS(EINVAL, mount("m", "n", NULL, MS_BIND, NULL));
+	/* Another namespace has peers of what is shared. */
+	WORKS(change_to("m", MS_SHARED));
+	CHILD {
+		WORKS(unshare(CLONE_NEWNS));
+		TEXT(" shared:#", propagation_of("m"));
+		WORKS(change_to("m", MS_SLAVE));
+		TEXT(" master:#", propagation_of("m"));
+	}
+	WORKS(change_to("m", MS_REC | MS_PRIVATE));
+	TEXT("", propagation_of("m/d"));
+}
+
+TEST(a_shared_mount_is_no_new_root)
+{
+	WORKS(unshare(CLONE_NEWNS));
+	WORKS(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	WORKS(mkdir("r", 0755));
+	WORKS(mount("none", "r", "tmpfs", 0, NULL));
+	WORKS(mkdir("r/old", 0755));
+	WORKS(change_to("r", MS_SHARED));
+	FAILS(EINVAL, syscall(SYS_pivot_root, "r", "r/old"));
+	WORKS(change_to("r", MS_PRIVATE));
+	CHILD
+		WORKS(syscall(SYS_pivot_root, "r", "r/old"));
+}
+
 TEST(mount_options_count_and_show)
 {
 	struct statfs s;
