@@ -10,6 +10,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <locale.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -313,13 +314,19 @@ static int fail(struct archive_writer *w, const char *what, struct error *err)
  * names go in as they are; bytes that are not UTF-8, or all but ASCII where there is no such locale, get
  * "hdrcharset=BINARY" in front, entry by entry.
  */
-static int write_header(struct archive_writer *w)
+static locale_t utf8;
+
+static void make_locale(void)
 {
-	static locale_t utf8;
-	if (!utf8)
-		utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	if (!utf8)
 		utf8 = newlocale(LC_CTYPE_MASK, "en_US.UTF-8", (locale_t)0);
+}
+
+static int write_header(struct archive_writer *w)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, make_locale);
 	locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
 	int n = archive_write_header(w->tar, w->entry);
 	if (utf8)

@@ -111,7 +111,7 @@ int buildcache_parse(const void *ctx, const char *text, bool is_export, struct b
 {
 	CLEANUP_TALLOC struct buildcache_place *p = mem_new(NULL, struct buildcache_place);
 	if (parse(p, text, is_export, err) < 0)
-		return error_wrap(err, "--cache-%s '%s'", is_export ? "to" : "from", text);
+		return -1;
 	*ret = talloc_steal(ctx, p);
 	p = NULL;
 	return 0;

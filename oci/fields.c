@@ -19,8 +19,10 @@ static char *next_field(const void *ctx, const char **at)
 		*to++ = *from;
 	}
 	*to = '\0';
-	if (is_quoted)
+	if (is_quoted) {
+		talloc_free(field);
 		return NULL;
+	}
 	*at = from + (*from == ',');
 	return field;
 }

@@ -61,7 +61,8 @@ struct output {
 
 /*
  * Parse "type=oci,dest=x.tar,name=a:1" (fields as CSV, so that values with commas can be quoted), or a lone path:
- * a folder, or "-" for a tar on standard output.  Unknown keys and values are refused by name.
+ * a folder, or "-" for a tar on standard output.  Unknown keys and values are refused by name; which option it was
+ * is for the caller to say.
  */
 int output_parse(const void *ctx, const char *text, struct output **ret, struct error *err);
 

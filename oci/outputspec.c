@@ -204,7 +204,7 @@ int output_parse(const void *ctx, const char *text, struct output **ret, struct 
 {
 	CLEANUP_TALLOC struct output *o = mem_new(NULL, struct output);
 	if (parse(o, text, err) < 0)
-		return error_wrap(err, "--output '%s'", text);
+		return -1;
 	*ret = talloc_steal(ctx, o);
 	o = NULL;
 	return 0;
