@@ -381,18 +381,15 @@ void materialize_removal(int root_fd, const struct node *n, struct meta *meta)
 	unlinkat(root_fd, path, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0);
 }
 
-/*
- * Inode times have the granularity of a clock tick before Linux 6.13: a change within the tick in which
- * we finished would not show.  So wait for the next one.
- */
-static void wait_for_tick(void)
+void materialize_wait_for_tick(const struct timespec *looked_at)
 {
-	struct timespec begin, now, pause = { 0, 500000 };
-	clock_gettime(CLOCK_REALTIME_COARSE, &begin);
-	do {
+	static const struct timespec pause = { 0, 500000 };
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	while (now.tv_sec == looked_at->tv_sec && now.tv_nsec == looked_at->tv_nsec) {
 		nanosleep(&pause, NULL);
 		clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	} while (now.tv_sec == begin.tv_sec && now.tv_nsec == begin.tv_nsec);
+	}
 }
 
 int materialize(struct merged *merged, const char *root, struct meta *meta, struct error *err)
@@ -417,6 +414,8 @@ int materialize(struct merged *merged, const char *root, struct meta *meta, stru
 	if (fill_directory(b, fd, top, err) < 0)
 		return -1;
 	note_link_times(b, top);
-	wait_for_tick();
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	materialize_wait_for_tick(&now);
 	return 0;
 }

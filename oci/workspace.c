@@ -30,6 +30,7 @@ struct workspace {
 	int dir_lock, root_fd;
 	struct meta *meta;
 	struct workspace_root paths;
+	struct timespec looked_at; /* when the nodes were last compared with the root */
 };
 
 /* ---- the root's life ---- */
@@ -111,6 +112,7 @@ int workspace_make_root(struct workspace *w, struct workspace_root *ret, struct 
 {
 	struct stat st;
 	if (w->dir) {
+		materialize_wait_for_tick(&w->looked_at);
 		*ret = w->paths;
 		return 0;
 	}
@@ -273,6 +275,7 @@ int workspace_take(const void *ctx, struct workspace *w, char **ret_id, struct e
 	chain_push(w->chain, id);
 	if (absorb_all(w, changes, count, err) < 0)
 		return -1;
+	clock_gettime(CLOCK_REALTIME_COARSE, &w->looked_at);
 	*ret_id = mem_strdup(ctx, id);
 	return 0;
 }
