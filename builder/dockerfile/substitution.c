@@ -29,26 +29,52 @@ static struct characters *split(const void *ctx, const char *text)
 	return c;
 }
 
-/* The pattern's characters, ANY and STAR. */
-static int compile(const void *ctx, const char *text, struct characters **ret, struct error *err)
+static void swap(struct characters *c, size_t a, size_t b)
 {
-	struct characters *c = split(ctx, text);
+	uint32_t item = c->items[a];
+	size_t offset = c->offsets[a];
+	c->items[a] = c->items[b];
+	c->items[b] = item;
+	c->offsets[a] = c->offsets[b];
+	c->offsets[b] = offset;
+}
+
+static void reverse(struct characters *c)
+{
+	for (size_t i = 0; i < c->count / 2; i++)
+		swap(c, i, c->count - 1 - i);
+}
+
+/* Backwards, but an escape stays before what it escapes.  One at the end comes to escape what stood before it. */
+static void reverse_pattern(struct characters *c)
+{
+	for (size_t i = 0; i + 1 < c->count; i++) {
+		if (c->items[i] == '\\') {
+			swap(c, i, i + 1);
+			i++;
+		}
+	}
+	reverse(c);
+}
+
+/* Make characters of a pattern ANY and STAR, take escapes away. */
+static int compile(struct characters *c, const char *text, struct error *err)
+{
 	size_t to = 0;
 	for (size_t i = 0; i < c->count; i++) {
 		uint32_t item = c->items[i];
 		if (item == '\\') {
 			uint32_t next = i + 1 < c->count ? c->items[i + 1] : 0;
-			if (next == '*' || next == '?' || next == '\\' || next == '}' || next == '/') {
-				i++;
-				item = next;
-			} else {
-				const char *rest = text + c->offsets[i] + 1;
+			if (next != '*' && next != '?' && next != '\\' && next != '}' && next != '/') {
+				const char *escaped = i + 1 < c->count ? text + c->offsets[i + 1] : "";
 				size_t width = 0;
-				if (*rest)
-					character_at(rest, &width);
-				return error_set(err, 0, "invalid pattern (%s) in substitution: invalid escape '\\%.*s'",
-						 text, (int)width, rest);
+				if (*escaped)
+					character_at(escaped, &width);
+				return error_set(err, 0, "invalid pattern (%s) in substitution: invalid escape '\\%.*s'", text,
+						 (int)width, escaped);
 			}
+			i++;
+			item = next;
 		} else if (item == '*') {
 			item = STAR;
 		} else if (item == '?') {
@@ -57,17 +83,7 @@ static int compile(const void *ctx, const char *text, struct characters **ret, s
 		c->items[to++] = item;
 	}
 	c->count = to;
-	*ret = c;
 	return 0;
-}
-
-static void reverse(struct characters *c)
-{
-	for (size_t i = 0; i < c->count / 2; i++) {
-		uint32_t item = c->items[i];
-		c->items[i] = c->items[c->count - 1 - i];
-		c->items[c->count - 1 - i] = item;
-	}
 }
 
 /* One more than where the match starts that has come to each place of the pattern; 0: none has. */
@@ -136,20 +152,22 @@ int substitution_trim(const char *pattern, const char *value, bool is_suffix, bo
 		      struct error *err)
 {
 	CLEANUP_TALLOC struct characters *v = split(NULL, value);
-	struct characters *p;
-	if (compile(v, pattern, &p, err) < 0)
+	struct characters *p = split(v, pattern);
+	if (is_suffix)
+		reverse_pattern(p);
+	if (compile(p, pattern, err) < 0)
 		return -1;
-	if (is_suffix) {
-		reverse(v);
-		reverse(p);
-	}
 	size_t start = 0, end = 0;
+	if (is_suffix)
+		reverse(v);
 	if (!find(p, v, 0, true, is_longest, &start, &end))
 		end = 0;
-	if (is_suffix)
+	if (is_suffix) {
+		reverse(v);
 		buffer_add(out, value, v->offsets[v->count - end]);
-	else
+	} else {
 		buffer_add_text(out, value + v->offsets[end]);
+	}
 	return 0;
 }
 
@@ -157,8 +175,8 @@ int substitution_replace(const char *pattern, const char *replacement, const cha
 			 struct buffer *out, struct error *err)
 {
 	CLEANUP_TALLOC struct characters *v = split(NULL, value);
-	struct characters *p;
-	if (compile(v, pattern, &p, err) < 0)
+	struct characters *p = split(v, pattern);
+	if (compile(p, pattern, err) < 0)
 		return -1;
 	size_t done = 0, start = 0, end = 0;
 	/* As Go's ReplaceAll: an empty match right behind a match is none. */

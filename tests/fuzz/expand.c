@@ -74,12 +74,21 @@ static void check_trim(const char *pattern, const char *value)
 	must(strcmp(out->text, value + (longest == SIZE_MAX ? 0 : longest)) == 0);
 }
 
+/* One that escapes nothing comes before the others when the pattern is read backwards. */
+static bool ends_with_escape(const char *pattern)
+{
+	size_t count = 0;
+	for (size_t i = strlen(pattern); i-- > 0 && pattern[i] == '\\';)
+		count++;
+	return count & 1;
+}
+
 static void check_trim_end(const char *pattern, const char *value)
 {
 	size_t size = strlen(value), shortest = size, longest = size, width;
 	CLEANUP_TALLOC struct buffer *out = buffer_new(NULL);
 	if (substitution_trim(pattern, value, true, false, out, NULL) < 0 || strlen(pattern) > SLOW_BYTES ||
-	    size > SLOW_BYTES)
+	    size > SLOW_BYTES || ends_with_escape(pattern))
 		return;
 	for (size_t start = 0; start <= size; start += width) {
 		width = 1;

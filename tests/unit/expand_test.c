@@ -190,6 +190,9 @@ static void backtick_escapes_when_it_is_the_escape(void **state)
 	check_word(&e, "C:\\x`$PWD", "C:\\x$PWD");
 	check_word(&e, "\"`\"$PWD\"", "\"/home");
 	check_word(&e, "a``b`", "a`b");
+	/* A suffix is matched backwards: the last backslash comes before the star. */
+	check_word(&e, "${stars%*\\}", "a***yy");
+	check_word(&e, "${stars%y\\}", "!invalid escape '\\y'");
 }
 
 static void failures_name_the_word(void **state)
