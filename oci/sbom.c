@@ -175,7 +175,7 @@ static void read_field(void *scratch, const struct manager *m, const char *line,
 static void read_records(struct document *d, const struct manager *m, char *text)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	struct package p = { NULL };
+	struct package p = { .name = NULL };
 	for (char *line = text; line;) {
 		char *end = strchr(line, '\n');
 		if (end)
@@ -185,7 +185,7 @@ static void read_records(struct document *d, const struct manager *m, char *text
 		if ((!*line || !end) && p.name && !p.is_absent)
 			add_package(d, m, &p);
 		if (!*line)
-			p = (struct package){ NULL };
+			p = (struct package){ .name = NULL };
 		line = end ? end + 1 : NULL;
 	}
 }
