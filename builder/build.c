@@ -180,6 +180,18 @@ static void warn(struct building *g, const char *text)
 
 /* ---- reading ---- */
 
+static bool keeps_git_dir(const struct build *b)
+{
+	static const char key[] = "BUILDKIT_CONTEXT_KEEP_GIT_DIR=";
+	bool keeps = false;
+	for (size_t i = 0; i < b->build_args->count; i++) {
+		const char *entry = b->build_args->items[i];
+		if (text_starts(entry, key))
+			keeps = strcmp(entry + strlen(key), "1") == 0 || strcasecmp(entry + strlen(key), "true") == 0;
+	}
+	return keeps;
+}
+
 static int read_context(struct building *g, const char *word, struct error *err)
 {
 	struct telling t = { g, begin(g, "[internal] load build context") };
@@ -187,8 +199,8 @@ static int read_context(struct building *g, const char *word, struct error *err)
 	bool has_dockerfile_there = g->o.file && strcmp(g->o.file, "-") == 0;
 	int r = has_dockerfile_there && strcmp(word, "-") == 0 ?
 			error_set(err, 0, "standard input cannot be both the context and the Dockerfile") :
-			context_open(g->b, g->b->store, word, has_dockerfile_there ? -1 : STDIN_FILENO, tell, &t,
-				     &g->b->context, err);
+			context_open(g->b, g->b->store, word, keeps_git_dir(g->b), has_dockerfile_there ? -1 : STDIN_FILENO,
+				     tell, &t, &g->b->context, err);
 	if (r == 0 && !g->b->context->folder)
 		r = error_set(err, 0, "the context '%s' is an image, not files", word);
 	return finish(g, t.vertex, r, err);
@@ -210,7 +222,7 @@ static int read_named_contexts(struct building *g, struct error *err)
 		c->name = mem_strndup(b, list->items[i], equals - list->items[i]);
 		CLEANUP_TALLOC char *title = mem_printf(NULL, "[context %s] load", c->name);
 		struct telling t = { g, begin(g, title) };
-		int r = context_open(b, b->store, equals + 1, -1, tell, &t, &c->context, err);
+		int r = context_open(b, b->store, equals + 1, keeps_git_dir(b), -1, tell, &t, &c->context, err);
 		if (r == 0 && c->context->folder && context_ignore_lines(b, c->context, "", &lines, err) == 0 &&
 		    lines->count)
 			r = patterns_new(b, lines, &c->ignored, err);

@@ -93,15 +93,16 @@ static int open_url(struct context *c, const char *url, void (*tell)(void *arg, 
 	return take_stream(c, fd, url, err);
 }
 
-static int open_git(struct context *c, const struct git_url *url, void (*tell)(void *arg, const char *line), void *arg,
-		    struct error *err)
+static int open_git(struct context *c, const struct git_url *url, bool keeps_git_dir,
+		    void (*tell)(void *arg, const char *line), void *arg, struct error *err)
 {
 	char *tmp;
 	if (tell)
 		tell(arg, url->remote);
 	if (git_resolve(c, url, &c->revision, err) < 0 || scratch_folder_make(c, c->store, &tmp, err) < 0)
 		return -1;
-	return git_checkout(c, url, c->revision, url->keeps_git_dir == 1, tmp, &c->folder, err);
+	return git_checkout(c, url, c->revision, url->keeps_git_dir < 0 ? keeps_git_dir : url->keeps_git_dir == 1, tmp,
+			    &c->folder, err);
 }
 
 static int open_local(struct context *c, const char *path, struct error *err)
@@ -120,7 +121,7 @@ static int open_local(struct context *c, const char *path, struct error *err)
 	return 0;
 }
 
-int context_open(const void *ctx, struct store *s, const char *text, int stdin_fd,
+int context_open(const void *ctx, struct store *s, const char *text, bool keeps_git_dir, int stdin_fd,
 		 void (*tell)(void *arg, const char *line), void *arg, struct context **ret, struct error *err)
 {
 	static const char image_scheme[] = "docker-image://", layout_scheme[] = "oci-layout://";
@@ -140,7 +141,7 @@ int context_open(const void *ctx, struct store *s, const char *text, int stdin_f
 	else if (text_starts(text, layout_scheme))
 		c->image = mem_printf(c, "oci:%s", text + strlen(layout_scheme));
 	else if (git)
-		r = open_git(c, git, tell, arg, err);
+		r = open_git(c, git, keeps_git_dir, tell, arg, err);
 	else if (download_is_url(text))
 		r = open_url(c, text, tell, arg, err);
 	else
@@ -274,7 +275,7 @@ int context_ignore_lines(const void *ctx, const struct context *c, const char *d
 		*ret = strlist_new(ctx);
 		return 0;
 	}
-	bool has_own = !dockerfile_path || (strcmp(dockerfile_path, "-") != 0 && !download_is_url(dockerfile_path));
+	bool has_own = !dockerfile_path || (*dockerfile_path && strcmp(dockerfile_path, "-") != 0 && !download_is_url(dockerfile_path));
 	if (has_own) {
 		char *own = dockerfile_path ? mem_printf(scratch, "%s.dockerignore", dockerfile_path) :
 					      mem_printf(scratch, "%s/Dockerfile.dockerignore", c->folder);

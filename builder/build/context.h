@@ -23,9 +23,10 @@ struct context {
 
 /*
  * Get it.  `text` is the word; stdin_fd what "-" reads (-1: not allowed).  Unpacked contexts lie in a folder of
- * the store's tmp/ that goes with *ret.  tell: lines of progress, may be NULL.
+ * the store's tmp/ that goes with *ret.  tell: lines of progress, may be NULL.  keeps_git_dir: a repository's .git
+ * stays, unless its URL says otherwise (BUILDKIT_CONTEXT_KEEP_GIT_DIR).
  */
-int context_open(const void *ctx, struct store *s, const char *text, int stdin_fd,
+int context_open(const void *ctx, struct store *s, const char *text, bool keeps_git_dir, int stdin_fd,
 		 void (*tell)(void *arg, const char *line), void *arg, struct context **ret, struct error *err);
 /* What COPY copies from, as its owners are; not of an image. */
 int context_source(const void *ctx, const struct context *c, struct source **ret, struct error *err);
@@ -38,7 +39,7 @@ int context_dockerfile(const void *ctx, const struct context *c, const char *fil
 		       size_t *ret_size, char **ret_name, struct error *err);
 /*
  * The lines of its ignore file: <Dockerfile>.dockerignore before .dockerignore; never NULL.  dockerfile_path is -f's
- * word, NULL for none.  As in BuildKit only local folders have one.
+ * word, NULL for none, "" for a context that no Dockerfile comes from.  As in BuildKit only local folders have one.
  */
 int context_ignore_lines(const void *ctx, const struct context *c, const char *dockerfile_path,
 			 struct strlist **ret, struct error *err);

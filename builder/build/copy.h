@@ -19,7 +19,6 @@ struct copy_request {
 	const struct patterns *ignored; /* of the main context only; NULL: none */
 	struct store *store;
 	int64_t epoch_sec;   /* SOURCE_DATE_EPOCH, -1: none */
-	bool keeps_git_dir;  /* BUILDKIT_CONTEXT_KEEP_GIT_DIR */
 	void (*tell)(void *arg, const char *line); /* progress of a download; may be NULL */
 	void *arg;
 };

@@ -233,7 +233,7 @@ static int add_git(struct planning *p, struct git_url *url, struct error *err)
 		return error_set(err, 0, "--keep-git-dir, but the URL says keep-git-dir=false");
 	struct copy_part *part = add_part(p->plan);
 	part->git = talloc_steal(p->plan, url);
-	part->keeps_git_dir = url->keeps_git_dir == 1 || r->in->copy.keeps_git_dir || r->keeps_git_dir;
+	part->keeps_git_dir = url->keeps_git_dir == 1 || r->in->copy.keeps_git_dir;
 	part->name = "";
 	return git_resolve(p->plan, url, &part->git_commit, err);
 }
@@ -275,8 +275,8 @@ static int check_checksum(const struct planning *p, struct error *err)
 static char *identify(const void *ctx, const struct copy_request *r)
 {
 	const struct copy_flags *f = &r->in->copy;
-	char *text = mem_printf(ctx, "%d%d%d%d%d%d %p", (int)r->in->kind, f->has_parents, f->keeps_git_dir, f->unpack,
-				f->is_link, r->keeps_git_dir, (const void *)r->ignored);
+	char *text = mem_printf(ctx, "%d%d%d%d%d %p", (int)r->in->kind, f->has_parents, f->keeps_git_dir, f->unpack,
+				f->is_link, (const void *)r->ignored);
 	const char *const flags[] = { f->chmod, f->checksum };
 	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
 		text = mem_append(text, " %zu:%s", flags[i] ? strlen(flags[i]) + 1 : 0, flags[i] ? flags[i] : "");

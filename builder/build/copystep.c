@@ -89,14 +89,6 @@ static int find_key(struct work *w, const struct copy_request *r, const struct o
 	return cache_put_alias(w->b->store, quick, ret, err);
 }
 
-static bool keeps_git_dir(const struct build *b)
-{
-	for (size_t i = 0; i < b->build_args->count; i++)
-		if (strcmp(b->build_args->items[i], "BUILDKIT_CONTEXT_KEEP_GIT_DIR=1") == 0)
-			return true;
-	return false;
-}
-
 int copy_step(struct work *w, const struct instruction *in, struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
@@ -113,7 +105,6 @@ int copy_step(struct work *w, const struct instruction *in, struct error *err)
 		.ignored = from->ignored,
 		.store = w->b->store,
 		.epoch_sec = w->b->epoch_sec,
-		.keeps_git_dir = keeps_git_dir(w->b),
 		.tell = tell,
 		.arg = w,
 	};

@@ -105,7 +105,7 @@ static int open_bytes(struct place *p, const char *bytes, size_t size)
 	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 	TALLOC_FREE(p->context);
 	error_clear(&p->error);
-	return context_open(p, p->store, "-", fd, NULL, NULL, &p->context, &p->error);
+	return context_open(p, p->store, "-", false, fd, NULL, NULL, &p->context, &p->error);
 }
 
 static int open_tar(struct place *p)
@@ -144,23 +144,23 @@ static void folders_must_be_there(void **state)
 {
 	struct place *p = *state;
 	CLEANUP_TALLOC char *none = mem_printf(NULL, "%s/none", p->work), *file = mem_printf(NULL, "%s/file", p->work);
-	assert_int_equal(context_open(p, p->store, p->work, -1, NULL, NULL, &p->context, &p->error), 0);
+	assert_int_equal(context_open(p, p->store, p->work, false, -1, NULL, NULL, &p->context, &p->error), 0);
 	assert_string_equal(p->context->folder, p->work);
 	assert_true(p->context->is_local);
-	fails(p, context_open(p, p->store, none, -1, NULL, NULL, &p->context, &p->error), "cannot open the build context");
+	fails(p, context_open(p, p->store, none, false, -1, NULL, NULL, &p->context, &p->error), "cannot open the build context");
 	assert_int_equal(shell(p->work, ": >file"), 0);
-	fails(p, context_open(p, p->store, file, -1, NULL, NULL, &p->context, &p->error), "Not a directory");
-	fails(p, context_open(p, p->store, "-", -1, NULL, NULL, &p->context, &p->error), "cannot be read from standard input");
+	fails(p, context_open(p, p->store, file, false, -1, NULL, NULL, &p->context, &p->error), "Not a directory");
+	fails(p, context_open(p, p->store, "-", false, -1, NULL, NULL, &p->context, &p->error), "cannot be read from standard input");
 }
 
 static void images_are_names(void **state)
 {
 	struct place *p = *state;
-	assert_int_equal(context_open(p, p->store, "docker-image://debian:12", -1, NULL, NULL, &p->context, &p->error), 0);
+	assert_int_equal(context_open(p, p->store, "docker-image://debian:12", false, -1, NULL, NULL, &p->context, &p->error), 0);
 	assert_string_equal(p->context->image, "debian:12");
 	assert_null(p->context->folder);
 	TALLOC_FREE(p->context);
-	assert_int_equal(context_open(p, p->store, "oci-layout:///a/b:c", -1, NULL, NULL, &p->context, &p->error), 0);
+	assert_int_equal(context_open(p, p->store, "oci-layout:///a/b:c", false, -1, NULL, NULL, &p->context, &p->error), 0);
 	assert_string_equal(p->context->image, "oci:/a/b:c");
 }
 
@@ -330,7 +330,7 @@ static void dockerfiles_are_found(void **state)
 	char *text, *name;
 	size_t size;
 	CLEANUP_TALLOC char *sub = mem_printf(NULL, "%s/sub/x.Dockerfile", p->work);
-	assert_int_equal(context_open(p, p->store, p->work, -1, NULL, NULL, &p->context, &p->error), 0);
+	assert_int_equal(context_open(p, p->store, p->work, false, -1, NULL, NULL, &p->context, &p->error), 0);
 	fails(p, context_dockerfile(p, p->context, NULL, -1, &text, &size, &name, &p->error), "there is no Dockerfile in");
 	assert_int_equal(shell(p->work, "echo lower >dockerfile; mkdir sub; echo sub >sub/x.Dockerfile; ln -s /etc/passwd out"), 0);
 	assert_int_equal(context_dockerfile(p, p->context, NULL, -1, &text, &size, &name, &p->error), 0);
@@ -356,7 +356,7 @@ static void ignore_files_are_found(void **state)
 	struct place *p = *state;
 	struct strlist *lines;
 	CLEANUP_TALLOC char *other = mem_printf(NULL, "%s/other", p->work);
-	assert_int_equal(context_open(p, p->store, p->work, -1, NULL, NULL, &p->context, &p->error), 0);
+	assert_int_equal(context_open(p, p->store, p->work, false, -1, NULL, NULL, &p->context, &p->error), 0);
 	assert_int_equal(context_ignore_lines(p, p->context, NULL, &lines, &p->error), 0);
 	assert_int_equal(lines->count, 0);
 	assert_int_equal(shell(p->work, "echo general >.dockerignore; echo own >other.dockerignore"), 0);
@@ -365,6 +365,8 @@ static void ignore_files_are_found(void **state)
 	assert_int_equal(context_ignore_lines(p, p->context, other, &lines, &p->error), 0);
 	assert_string_equal(lines->items[0], "own");
 	assert_int_equal(context_ignore_lines(p, p->context, "-", &lines, &p->error), 0);
+	assert_string_equal(lines->items[0], "general");
+	assert_int_equal(context_ignore_lines(p, p->context, "", &lines, &p->error), 0);
 	assert_string_equal(lines->items[0], "general");
 	assert_int_equal(shell(p->work, "echo default >Dockerfile.dockerignore"), 0);
 	assert_int_equal(context_ignore_lines(p, p->context, NULL, &lines, &p->error), 0);
@@ -464,7 +466,7 @@ static void opens_git(struct place *p, const char *url)
 {
 	TALLOC_FREE(p->context);
 	error_clear(&p->error);
-	if (context_open(p, p->store, url, -1, NULL, NULL, &p->context, &p->error) < 0)
+	if (context_open(p, p->store, url, false, -1, NULL, NULL, &p->context, &p->error) < 0)
 		fail_msg("%s: %s", url, p->error.text);
 }
 
@@ -504,17 +506,24 @@ static void repositories_are_contexts(void **state)
 	CLEANUP_TALLOC char *checked = mem_printf(NULL, "%s?tag=v1a&checksum=%.12s", base, first);
 	opens_git(p, checked);
 	CLEANUP_TALLOC char *wrong = mem_printf(NULL, "%s?tag=v1&checksum=0123456789", base);
-	fails(p, context_open(p, p->store, wrong, -1, NULL, NULL, &p->context, &p->error), "expected checksum to match");
+	fails(p, context_open(p, p->store, wrong, false, -1, NULL, NULL, &p->context, &p->error), "expected checksum to match");
 	CLEANUP_TALLOC char *sub = mem_printf(NULL, "%s#main:in", base);
 	opens_git(p, sub);
 	assert_string_equal(content(p, "f"), "s\n");
 	CLEANUP_TALLOC char *kept = mem_printf(NULL, "%s?keep-git-dir=1", base);
 	opens_git(p, kept);
 	assert_string_not_equal(content(p, ".git/HEAD"), "(none)");
+	TALLOC_FREE(p->context);
+	assert_int_equal(context_open(p, p->store, base, true, -1, NULL, NULL, &p->context, &p->error), 0);
+	assert_string_not_equal(content(p, ".git/HEAD"), "(none)");
+	CLEANUP_TALLOC char *dropped = mem_printf(NULL, "%s?keep-git-dir=0", base);
+	TALLOC_FREE(p->context);
+	assert_int_equal(context_open(p, p->store, dropped, true, -1, NULL, NULL, &p->context, &p->error), 0);
+	assert_string_equal(content(p, ".git/HEAD"), "(none)");
 	CLEANUP_TALLOC char *escape = mem_printf(NULL, "%s#main:esc", base);
-	fails(p, context_open(p, p->store, escape, -1, NULL, NULL, &p->context, &p->error), "has no folder 'esc'");
+	fails(p, context_open(p, p->store, escape, false, -1, NULL, NULL, &p->context, &p->error), "has no folder 'esc'");
 	CLEANUP_TALLOC char *none = mem_printf(NULL, "%s#none", base);
-	fails(p, context_open(p, p->store, none, -1, NULL, NULL, &p->context, &p->error), "does not contain ref 'none'");
+	fails(p, context_open(p, p->store, none, false, -1, NULL, NULL, &p->context, &p->error), "does not contain ref 'none'");
 	kill(daemon, SIGTERM);
 	waitpid(daemon, NULL, 0);
 }
