@@ -129,6 +129,19 @@ static void write_cmdline(const struct proc_view *v)
 	}
 }
 
+/* What vectors_turn has turned. */
+static void write_environ(const struct proc_view *v)
+{
+	const char *end = v->text + v->text_bytes;
+	while (end > v->text) {
+		const char *at = end - 1;
+		while (at > v->text && at[-1])
+			at--;
+		fwrite(at, 1, end - at, v->out);
+		end = at;
+	}
+}
+
 /*
  * Every guest thread is traced, so that what is stopped for us shows as that: a stopped process is to show
  * as stopped, and one that waits for an answer of ours as about its business.
@@ -394,6 +407,7 @@ static const struct proc_file files[] = {
 	{ "stat", write_stat, WANTS_TEXT },
 	{ "auxv", write_auxv, 0 },
 	{ "cmdline", write_cmdline, WANTS_TEXT | OF_EMULATORS },
+	{ "environ", write_environ, WANTS_TEXT | OF_EMULATORS },
 	{ "mounts", write_mounts, 0 },
 	{ "mountinfo", write_mountinfo, 0 },
 	{ "mountstats", write_mountstats, 0 },

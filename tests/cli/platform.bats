@@ -97,6 +97,15 @@ no_trace_of_it() {
 }
 @test "nothing_of_the_emulator_shows" { each_root no_trace_of_it; }
 
+keeps_the_environment() {
+	# The order, and the first of a name that is there twice; as the process sees it, and as others do.
+	run -0 fakebuild run -e A=1 -e B=2 -e C=3 --rootfs "$ROOT" -- /bin/busybox env
+	[[ ${lines[*]} =~ A=1\ B=2\ C=3 ]]
+	run -0 fakebuild run -e A=1 -e B=2 -e C=3 --rootfs "$ROOT" -- /bin/busybox sh -c 'busybox tr "\\0" " " </proc/$$/environ'
+	[[ $output =~ A=1\ B=2\ C=3 ]]
+}
+@test "the_environment_keeps_its_order" { each_root keeps_the_environment; }
+
 keeps_owners() {
 	in_root /bin/busybox sh -c 'busybox touch /tmp/f; busybox chown 5:6 /tmp/f; busybox chmod 4711 /tmp/f'
 	in_root /bin/busybox stat -c '%u:%g %a' /tmp/f
