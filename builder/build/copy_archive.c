@@ -69,7 +69,7 @@ static int make_parent(struct unpacking *u, const char *path, struct place *ret,
 	CLEANUP_TALLOC char *parent = mem_strndup(NULL, path, slash ? slash - path : 0);
 	destination_now(u->d, &a.mtime_sec, &a.mtime_nsec);
 	*ret_name = slash ? slash + 1 : path;
-	if (destination_make_parents(u->d, parent, &a, err) < 0)
+	if (destination_make_parents(u->d, parent, &a, false, err) < 0)
 		return -1;
 	return destination_directory(u->d, parent, NULL, ret, err);
 }

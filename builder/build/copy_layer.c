@@ -269,10 +269,10 @@ static int find_target(struct laying *l, const char *name, bool is_directory, bo
 	}
 	*ret_is_there = is_there;
 	if (is_directory && copies_contents)
-		return destination_make_parents(l->d, *path, &a, err);
+		return destination_make_parents(l->d, *path, &a, l->owner != NULL, err);
 	const char *slash = strrchr(*path, '/');
 	CLEANUP_TALLOC char *parent = mem_strndup(NULL, *path, slash ? slash - *path : 0);
-	return destination_make_parents(l->d, parent, &a, err);
+	return destination_make_parents(l->d, parent, &a, l->owner != NULL, err);
 }
 
 static int lay_selection(struct laying *l, const struct copy_part *part, char **path, struct error *err)
@@ -357,7 +357,7 @@ static int try_archive(struct laying *l, const char *dest, struct error *err)
 		a.gid = l->owner->gid;
 	}
 	destination_now(l->d, &a.mtime_sec, &a.mtime_nsec);
-	if (destination_make_parents(l->d, path, &a, err) < 0)
+	if (destination_make_parents(l->d, path, &a, l->owner != NULL, err) < 0)
 		return -1;
 	if (copy_archive_lay(l->d, path, fd, l->owner, err) < 0)
 		return error_wrap(err, "cannot unpack '/%s'", top->entry.name);
@@ -381,7 +381,7 @@ static int lay_part(struct laying *l, struct copy_part *part, const char *dest, 
 	bool is_folder = text_ends(dest, "/") || text_ends(dest, "/.");
 	size_t length = is_folder ? strlen(dest) : (size_t)(strrchr(dest, '/') - dest);
 	if (destination_resolve(scratch, l->d, "", mem_strndup(scratch, dest, length), true, &ensured, err) < 0 ||
-	    destination_make_parents(l->d, ensured, &a, err) < 0 ||
+	    destination_make_parents(l->d, ensured, &a, l->owner != NULL, err) < 0 ||
 	    destination_resolve(scratch, l->d, "", dest, true, &path, err) < 0)
 		return -1;
 	return part->text ? lay_heredoc(l, part, &path, err) : lay_selection(l, part, &path, err);

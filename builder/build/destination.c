@@ -342,11 +342,13 @@ int destination_directory(struct destination *d, const char *path, const struct 
 	return is_other ? put_directory(d, p.made, err) : 0;
 }
 
-int destination_make_parents(struct destination *d, const char *path, const struct layer_attributes *a,
+int destination_make_parents(struct destination *d, const char *path, const struct layer_attributes *a, bool is_owned,
 			     struct error *err)
 {
 	CLEANUP_TALLOC char *part = mem_strdup(NULL, path);
-	struct place p;
+	struct layer_attributes above, inherited = *a;
+	struct place p, parent;
+	destination_root(d, &parent);
 	for (char *at = part; *at;) {
 		at += strcspn(at, "/");
 		char kept = *at;
@@ -354,8 +356,16 @@ int destination_make_parents(struct destination *d, const char *path, const stru
 		bool is_there = destination_find(d, part, &p);
 		if (is_there && !place_is_directory(&p))
 			return error_set(err, 0, "'/%s' is not a directory", part);
-		if (!is_there && destination_directory(d, part, a, &p, err) < 0)
+		/* mkdir(2): in a set-group-ID directory, the new one is of its group, and set-group-ID too. */
+		if (!is_there) {
+			if (destination_attributes(d, d, &parent, &above, err) < 0)
+				return -1;
+			inherited.mode |= above.mode & S_ISGID;
+			inherited.gid = above.mode & S_ISGID && !is_owned ? above.gid : a->gid;
+		}
+		if (!is_there && destination_directory(d, part, &inherited, &p, err) < 0)
 			return -1;
+		parent = p;
 		*at = kept;
 		at += kept == '/';
 	}

@@ -53,8 +53,11 @@ int destination_directory(struct destination *d, const char *path, const struct 
 			  struct place *ret, struct error *err);
 /* Something will be put into the directory, which destination_directory knows: let the layer have it. */
 int destination_reach(struct destination *d, const struct place *directory, struct error *err);
-/* mkdir -p: what is missing is made with these attributes. */
-int destination_make_parents(struct destination *d, const char *path, const struct layer_attributes *a,
+/*
+ * mkdir -p: what is missing is made with these attributes.  is_owned: they have the owner that was asked for, else in
+ * a set-group-ID directory it is of its group.
+ */
+int destination_make_parents(struct destination *d, const char *path, const struct layer_attributes *a, bool is_owned,
 			     struct error *err);
 /* The directory, which destination_directory knows, has got a new name now, or has this time. */
 void destination_touch(struct destination *d, const struct place *directory);

@@ -382,6 +382,8 @@ static int make_working_dir(struct work *w, void *arg, char **ret_snapshot, bool
 		return error_set(err, ELOOP, "cannot make the working directory '%s'", (const char *)arg);
 	if (layerdir_begin(scratch, w->b->store, &layer, err) < 0)
 		return -1;
+	struct layer_attributes above = { .mode = 0 };
+	bool is_owned = *state_text(w->state, "User") != '\0';
 	struct layer_attributes a = { .mode = S_IFDIR | 0755, .uid = owner.uid, .gid = owner.gid,
 				      .mtime_sec = w->b->epoch_sec >= 0 ? w->b->epoch_sec : time(NULL) };
 	const struct node *there = workspace_find(w->workspace, path, false, NULL);
@@ -399,6 +401,11 @@ static int make_working_dir(struct work *w, void *arg, char **ret_snapshot, bool
 		/* It gets an entry now, or holds a directory that does. */
 		if (n && is_holder(w, path, end, kept))
 			before.mtime_sec = a.mtime_sec;
+		/* mkdir(2): in a set-group-ID directory, the new one is of its group, and set-group-ID too. */
+		a.mode |= above.mode & S_ISGID;
+		if (!is_owned && (above.mode & S_ISGID))
+			a.gid = above.gid;
+		above = n ? before : a;
 		if (layerdir_directory(layer, path, n ? &before : &a, err) < 0)
 			return -1;
 		*end = kept;
