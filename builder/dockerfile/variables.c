@@ -91,7 +91,7 @@ bool variables_have(const struct variables *v, const char *name)
 
 const char **variables_names(const void *ctx, const struct variables *v)
 {
-	enum { NAMES_MAX = 1000 };
+	enum { NAMES_MAX = 200 };
 	size_t count = v->count < NAMES_MAX ? v->count : NAMES_MAX;
 	const char **names = mem_array(ctx, const char *, count + 1);
 	for (size_t i = 0; i < count; i++)

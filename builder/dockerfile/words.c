@@ -218,7 +218,10 @@ const char *words_suggest(const void *ctx, const char *word, const char *const *
 	size_t least = TOO_FAR;
 	if (!is_case_sensitive)
 		change_case(wanted, tolower);
-	for (; *options; options++) {
+	for (size_t size = strlen(word), length; *options; options++) {
+		length = strlen(*options);
+		if (length >= size + TOO_FAR || size >= length + TOO_FAR)
+			continue;
 		char *option = mem_strdup(NULL, *options);
 		if (!is_case_sensitive)
 			change_case(option, tolower);
