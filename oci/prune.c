@@ -19,11 +19,11 @@
 
 enum { RECORD_MAX_BYTES = 1 << 20 };
 
-/* A record of a step, or a cache mount. */
+/* A record of a step, a cache mount, or a file that saves work. */
 struct kept {
 	char *path;
 	char *snapshot; /* of a step; NULL: a mount, or an alias */
-	bool is_mount;
+	bool is_step, is_mount;
 	int64_t used_sec;
 	uint64_t bytes;
 };
@@ -82,8 +82,9 @@ static void read_step(struct cache *c, struct kept *k)
 static struct cache *read_cache(const void *ctx, const struct store *s)
 {
 	struct cache *c = mem_new(ctx, struct cache);
-	static const char *const folders[] = { "cache/steps", "cache/mounts" };
-	for (int i = 0; i < 2; i++) {
+	/* The last two are digests of contexts' files, and what ADD got from URLs. */
+	static const char *const folders[] = { "cache/steps", "cache/mounts", "cache/context", "cache/web" };
+	for (int i = 0; i < 4; i++) {
 		char *path = mem_printf(c, "%s/%s", s->root, folders[i]);
 		DIR *dir = opendir(path);
 		const struct dirent *entry;
@@ -91,11 +92,12 @@ static struct cache *read_cache(const void *ctx, const struct store *s)
 			if (entry->d_name[0] == '.' || text_ends(entry->d_name, ".lock"))
 				continue;
 			struct kept *k = add(c, path, entry->d_name);
+			k->is_step = i == 0;
 			k->is_mount = i == 1;
-			if (k->is_mount)
-				k->bytes = tree_bytes(AT_FDCWD, k->path);
-			else
+			if (k->is_step)
 				read_step(c, k);
+			else
+				k->bytes = tree_bytes(AT_FDCWD, k->path);
 		}
 		if (dir)
 			closedir(dir);
@@ -133,7 +135,8 @@ int store_prune_cache(struct store *s, const struct prune_limits *limits, bool i
 		if (!limits->removes_all && !is_old && !is_too_much)
 			continue;
 		total -= k->bytes;
-		result.bytes += k->is_mount ? k->bytes : 0;
+		/* Of a step nothing is freed yet: its snapshot may be an image's, too. */
+		result.bytes += k->is_step ? 0 : k->bytes;
 		result.mounts += k->is_mount;
 		result.steps += k->snapshot != NULL;
 		int r = is_dry_run ? 0 : io_remove_tree(AT_FDCWD, k->path);
