@@ -46,16 +46,6 @@ static bool is_proxy(const char *entry)
 	return false;
 }
 
-/* Is the text nothing but one heredoc's word, "<<EOF"? */
-static bool is_lone_heredoc(const struct instruction *in)
-{
-	const char *text = in->words->count ? in->words->items[0] : "";
-	text += strspn(text, " \t0123456789");
-	if (in->heredoc_count != 1 || strncmp(text, "<<", 2) != 0)
-		return false;
-	return !strpbrk(text + 2 + strspn(text + 2, "- \t"), " \t|&;<>()");
-}
-
 /* BuildKit's dispatchRun: a lone heredoc is the script itself; others are put back for the shell to read. */
 static void choose_argv(const void *ctx, struct work *w, struct running *r)
 {
@@ -65,13 +55,13 @@ static void choose_argv(const void *ctx, struct work *w, struct running *r)
 		return;
 	}
 	const char *text = in->words->count ? in->words->items[0] : "";
-	if (is_lone_heredoc(in) && strncmp(in->heredocs[0].content, "#!", 2) == 0) {
+	if (in->is_script && strncmp(in->heredocs[0].content, "#!", 2) == 0) {
 		r->script = in->heredocs[0].content;
 		r->script_name = in->heredocs[0].name;
 		r->argv = state_shell(ctx, w->state, mem_printf(ctx, "/dev/pipes/%s", r->script_name));
 		return;
 	}
-	if (is_lone_heredoc(in)) {
+	if (in->is_script) {
 		r->argv = state_shell(ctx, w->state, in->heredocs[0].content);
 		return;
 	}
