@@ -323,7 +323,8 @@ static void warn_of_unused(struct building *g)
 /* As `docker build --check` prints them; *ret_status is 1 when there were any. */
 static int print_checks(struct building *g, const struct strlist *ignored, int *ret_status, struct error *err)
 {
-	struct check_options options = { .build_args = g->b->build_args, .ignored = ignored };
+	struct check_options options = { .build_args = g->b->build_args, .ignored = ignored,
+					 .target = g->b->target_name, .all_stages = !g->b->target_name };
 	struct dockerfile_warning *warnings;
 	unsigned count;
 	bool is_error;
@@ -398,7 +399,8 @@ static int call_method(struct building *g, const struct strlist *ignored, bool *
 /* What is legal and still wrong is told, and with `# check=error=true` stops the build. */
 static int warn_of_checks(struct building *g, const struct strlist *ignored, struct error *err)
 {
-	struct check_options options = { .build_args = g->b->build_args, .ignored = ignored };
+	struct check_options options = { .build_args = g->b->build_args, .ignored = ignored,
+					 .target = g->b->target_name };
 	struct dockerfile_warning *warnings;
 	unsigned count;
 	bool is_error;
