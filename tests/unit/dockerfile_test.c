@@ -437,6 +437,26 @@ static void lines_have_a_limit(void **state)
 	assert_int_equal(line, 2);
 }
 
+static void heredocs_have_a_limit(void **state)
+{
+	enum { LIMIT = 1000 };
+	(void)state;
+	CLEANUP_TALLOC char *text = mem_array(NULL, char, 8 * (LIMIT + 8));
+	struct dockerfile *file;
+	struct error err = ERROR_INIT;
+	for (int count = LIMIT; count <= LIMIT + 1; count++) {
+		char *end = stpcpy(text, "FROM a\nRUN");
+		for (int i = 0; i < count; i++)
+			end = stpcpy(end, " <<E");
+		end = stpcpy(end, "\n");
+		for (int i = 0; i < count; i++)
+			end = stpcpy(end, "E\n");
+		int r = dockerfile_parse(text, "f", text, end - text, &file, NULL, &err);
+		assert_int_equal(r, count > LIMIT ? -1 : 0);
+	}
+	assert_string_equal(err.text, "f:2: RUN: has more than 1000 heredocs");
+}
+
 static void nul_bytes_are_refused(void **state)
 {
 	(void)state;
@@ -532,6 +552,7 @@ int main(void)
 		cmocka_unit_test(files_are_read),
 		cmocka_unit_test(bad_files_get_one_sentence),
 		cmocka_unit_test(lines_have_a_limit),
+		cmocka_unit_test(heredocs_have_a_limit),
 		cmocka_unit_test(nul_bytes_are_refused),
 		cmocka_unit_test(originals_and_comments_are_kept),
 		cmocka_unit_test(instructions_are_read_alone),

@@ -219,9 +219,22 @@ static void unset_names_are_told(void **state)
 	assert_string_equal(unset->items[3], "1");
 }
 
+static const char *get_large(void *arg, const char *name, size_t size)
+{
+	(void)name;
+	(void)size;
+	return arg;
+}
+
 static void what_grows_too_large_is_refused(void **state)
 {
+	enum { VALUE_BYTES = 1 << 20 };
 	(void)state;
+	CLEANUP_TALLOC char *large = mem_array(NULL, char, VALUE_BYTES + 1);
+	memset(large, 'a', VALUE_BYTES);
+	const struct expansion e = { .escape = '\\', .get = get_large, .arg = large };
+	check_word(&e, "$a$a$a$a$a$a$a$a$a$a$a$a$a$a$a$a$a", "!expands to more than 16777216 bytes");
+	check_word(&e, "${a//a/bbbbbbbbbbbbbbbbb}", "!expands to more than 16777216 bytes");
 	CLEANUP_TALLOC char *nested = mem_strdup(NULL, "");
 	for (int i = 0; i < 1000; i++)
 		nested = mem_append(nested, "${a:-");
