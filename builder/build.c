@@ -15,6 +15,7 @@
 #include "builder/command.h"
 #include "builder/dockerfile/check.h"
 #include "oci/largest.h"
+#include "oci/reference.h"
 #include "oci/snapshot.h"
 #include "tracer/base/io.h"
 #include "tracer/base/text.h"
@@ -320,11 +321,49 @@ static void warn_of_unused(struct building *g)
 
 /* ---- checks ---- */
 
+/* What the store has of a base image: nothing is fetched for a check. */
+static bool find_check_image(void *arg, const char *reference, const char *platform, struct check_image *ret)
+{
+	const struct building *g = arg;
+	struct reference *ref;
+	struct image *image = NULL;
+	struct error ignored = ERROR_INIT;
+	(void)platform;
+	if (reference_parse(g->b, reference, &ref, &ignored) < 0 ||
+	    store_find_image(g->b, g->b->store, ref->name, &image, &ignored) < 0 || !image)
+		return false;
+	const struct platform *p = &image->run.platform;
+	*ret = (struct check_image){
+		.environment = image->run.env,
+		.platform = p->os && p->architecture ? mem_printf(g->b, "%s/%s%s%s", p->os, p->architecture,
+								  p->variant ? "/" : "", p->variant ? p->variant : "") :
+						       NULL,
+		.has_shell = image->run.shell != NULL,
+	};
+	return true;
+}
+
+static struct check_options read_check_options(struct building *g, const struct strlist *ignored)
+{
+	static const char spec[] = "BUILDKIT_DOCKERFILE_CHECK=";
+	const struct platform *p = &g->b->platforms[0];
+	struct check_options options = {
+		.build_args = g->b->build_args, .ignored = ignored, .target = g->b->target_name,
+		.platform = mem_printf(g->b, "%s/%s%s%s", p->os, p->architecture, p->variant ? "/" : "",
+				       p->variant ? p->variant : ""),
+		.image = find_check_image, .arg = g,
+	};
+	for (size_t i = 0; i < g->b->build_args->count; i++)
+		if (text_starts(g->b->build_args->items[i], spec))
+			options.spec = g->b->build_args->items[i] + strlen(spec);
+	return options;
+}
+
 /* As `docker build --check` prints them; *ret_status is 1 when there were any. */
 static int print_checks(struct building *g, const struct strlist *ignored, int *ret_status, struct error *err)
 {
-	struct check_options options = { .build_args = g->b->build_args, .ignored = ignored,
-					 .target = g->b->target_name, .all_stages = !g->b->target_name };
+	struct check_options options = read_check_options(g, ignored);
+	options.all_stages = !g->b->target_name;
 	struct dockerfile_warning *warnings;
 	unsigned count;
 	bool is_error;
@@ -337,7 +376,8 @@ static int print_checks(struct building *g, const struct strlist *ignored, int *
 		printf("Check complete, %u warning%s been found!\n", count, count == 1 ? " has" : "s have");
 	for (unsigned i = 0; i < count; i++) {
 		const struct dockerfile_warning *w = &warnings[i];
-		printf("\nWARNING: %s - %s\n%s\n", w->rule, check_url(w->rule), w->text);
+		const char *url = check_url(w->rule);
+		printf("\nWARNING: %s%s%s\n%s\n", w->rule, url ? " - " : "", url ? url : "", w->text);
 		if (w->line)
 			fputs(dockerfile_excerpt(g->b, g->b->file, w->line, w->line), stdout);
 	}
@@ -399,8 +439,7 @@ static int call_method(struct building *g, const struct strlist *ignored, bool *
 /* What is legal and still wrong is told, and with `# check=error=true` stops the build. */
 static int warn_of_checks(struct building *g, const struct strlist *ignored, struct error *err)
 {
-	struct check_options options = { .build_args = g->b->build_args, .ignored = ignored,
-					 .target = g->b->target_name };
+	const struct check_options options = read_check_options(g, ignored);
 	struct dockerfile_warning *warnings;
 	unsigned count;
 	bool is_error;

@@ -229,6 +229,13 @@ layers() { # IMAGE: the number of its layers
 	printf 'FROM base:1\nCMD ["x"]\n' >"$context/Dockerfile"
 	run -0 fakebuild build --check "$context"
 	[[ $output == *"no warnings found"* ]]
+	# What the base image has set is no mistake.
+	fakebuild import -c 'ENV KNOWN=yes' "$BATS_FILE_TMPDIR/base.tar" known:1
+	printf 'FROM known:1\nLABEL a=$KNOWN\n' >"$context/Dockerfile"
+	run -0 fakebuild build --check "$context"
+	printf 'FROM known:1\nLABEL a=$KNOWM\n' >"$context/Dockerfile"
+	run -1 fakebuild build --check "$context"
+	[[ $output == *"UndefinedVar"* ]]
 }
 
 @test "wrong_words_are_refused_before_any_work" {
