@@ -2,7 +2,6 @@
 # What is done with the program: tests, checks of the text, the demo.  tests/README.md tells how to add one.
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 FUZZ_SRC := $(filter-out tests/fuzz/main.c,$(wildcard tests/fuzz/*.c))
-FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRC))
 CORPUS_TESTS := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(FUZZ_SRC))
 TEST ?=
 
@@ -16,8 +15,10 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libbuilder.a $(B)/liboci.a $(B)/libt
 $(B)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
-$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/main.o $(B)/libbuilder.a $(B)/liboci.a $(B)/libtracer.a
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+# Fuzzers run their corpus as a plain test everywhere; with clang (VARIANT=fuzz) they go on from there.
+FUZZ_MAIN := $(if $(filter fuzz,$(VARIANT)),$(call obj,$(BASE_SRC)),$(B)/tests/fuzz/main.o $(B)/libtracer.a)
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libbuilder.a $(B)/liboci.a $(FUZZ_MAIN)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@ $^ $(LIBS)
 .PRECIOUS: $(B)/tests/unit/%.o $(B)/tests/fuzz/%.o
 
 tests: all $(UNIT_TESTS) $(CORPUS_TESTS) $(GUEST_TESTS)
@@ -44,13 +45,12 @@ check-differential: all build/differential
 		$(if $(MODE),--mode $(MODE)) $(if $(PLAIN),--plain)
 .PHONY: check-differential
 
-# Fuzzers run their corpus as a plain test everywhere; with clang they go on from there.
-build/fuzz/%: tests/fuzz/%.c $(BASE_SRC) $(OCI_SRC) $(wildcard builder/dockerfile/*.c)
-	@mkdir -p $(@D)
-	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
-		-DFAKEBUILD_VERSION='"$(VERSION)"' -I. $(PKG_CFLAGS) -o $@ $^ $(LIBS)
-fuzz: $(FUZZERS)
-	@for f in $(FUZZERS); do $$f -max_total_time=60 $$(ls -d tests/fuzz/corpus/$$(basename $$f) 2>/dev/null) || exit 1; done
+# What they find to be new goes to build/fuzz/corpus/; what breaks is left where make was run.  SECONDS_EACH=60
+fuzz:
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang fuzzers
+fuzzers: $(CORPUS_TESTS)
+	@for f in $(CORPUS_TESTS); do n=$${f##*/}; mkdir -p $(B)/corpus/$$n; \
+		$$f -max_total_time=$(or $(SECONDS_EACH),60) -timeout=10 $(B)/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
 
 # The linker's symbols around the shim's bytes look like two objects to cppcheck.
 SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh .ci/run)
@@ -91,4 +91,4 @@ help:
 	@echo 'clean        remove build/'
 	@echo 'Variables: V=1 shows commands, WERROR=1, VARIANT=release|debug|asan|ubsan, CC, CFLAGS, LDFLAGS'
 
-.PHONY: tests check check-asan check-ubsan check-layer fuzz lint format bench demo help
+.PHONY: tests check check-asan check-ubsan check-layer fuzz fuzzers lint format bench demo help
