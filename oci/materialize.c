@@ -367,18 +367,24 @@ static void note_link_times(struct builder *b, struct node *n)
 	}
 }
 
-void materialize_removal(int root_fd, const struct node *n, struct meta *meta)
+/* A tar may make folders thousands deep: a path for all of them. */
+static void take_out(int root_fd, const struct node *n, struct meta *meta, char path[PATH_ROOM])
 {
-	char path[PATH_ROOM];
 	struct stat st;
 	for (const struct node *child = n->children; child; child = child->next)
-		materialize_removal(root_fd, child, meta);
-	if (!n->is_made || !nodes_path(n, path, sizeof(path)) || fstatat(root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		take_out(root_fd, child, meta, path);
+	if (!n->is_made || !nodes_path(n, path, PATH_ROOM) || fstatat(root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return;
 	/* The inode of a layer goes on, and with it what the table says of it. */
 	if (S_ISDIR(st.st_mode) || (n->is_private && st.st_nlink == 1))
 		meta_drop(meta, st.st_dev, st.st_ino);
 	unlinkat(root_fd, path, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0);
+}
+
+void materialize_removal(int root_fd, const struct node *n, struct meta *meta)
+{
+	CLEANUP_TALLOC char *path = mem_array(NULL, char, PATH_ROOM);
+	take_out(root_fd, n, meta, path);
 }
 
 void materialize_wait_for_tick(const struct timespec *looked_at)

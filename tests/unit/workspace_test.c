@@ -195,6 +195,30 @@ static void a_layer_is_put_into_a_root_that_is_there(void **state)
 	assert_int_equal(st.st_size, 0);
 }
 
+static void folders_of_many_levels_are_taken_out(void **state)
+{
+	enum { LEVELS = 300 };
+	struct place *p = *state;
+	struct layerdir *d;
+	char path[2 * LEVELS + 2];
+	for (unsigned i = 0; i < LEVELS; i++)
+		memcpy(path + 2 * i, "d/", 2);
+	memcpy(path + 2 * LEVELS, "f", 2);
+	in_root(p, "echo x >a");
+	take(p);
+	assert_int_equal(layerdir_begin(p, p->store, &d, &p->error), 0);
+	put(d, path, "deep\n");
+	if (workspace_push(p->workspace, finish(p, d), &p->error) < 0)
+		fail_msg("%s", p->error.text);
+	in_root(p, "test -d d/d/d");
+	assert_int_equal(layerdir_begin(p, p->store, &d, &p->error), 0);
+	assert_int_equal(layerdir_whiteout(d, "d", &p->error), 0);
+	if (workspace_push(p->workspace, finish(p, d), &p->error) < 0)
+		fail_msg("%s", p->error.text);
+	in_root(p, "test ! -e d");
+	assert_equals_made_anew(p);
+}
+
 static void paths_are_looked_up_inside_the_tree(void **state)
 {
 	struct place *p = *state;
@@ -235,6 +259,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_step_that_changes_nothing_gives_an_empty_layer, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_file_that_was_taken_is_shared_with_its_layer, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_layer_is_put_into_a_root_that_is_there, setup, teardown),
+		cmocka_unit_test_setup_teardown(folders_of_many_levels_are_taken_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(paths_are_looked_up_inside_the_tree, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
