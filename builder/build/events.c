@@ -3,6 +3,7 @@
 #include "builder/build/events.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 #include <time.h>
@@ -107,13 +108,27 @@ int event_write(int fd, const struct event *e)
 	return io_write_all(fd, line, strlen(line));
 }
 
-/* False: it is no base64. */
+/* Sums of times and sizes that are not larger stay within their type. */
+#define NUMBER_MAX (INT64_MAX / 4)
+
+static const struct {
+	int64_t least, most;
+} ranges[] = {
+	[FIELD_UNSIGNED] = { 0, UINT_MAX },
+	[FIELD_INT] = { 0, INT_MAX },
+	[FIELD_INT64] = { -1, NUMBER_MAX },
+};
+
+/* False: it is no base64, or a number that no event has. */
 static bool get_member(struct json *object, const struct field *f, struct event *e)
 {
 	char *at = (char *)e + f->offset;
 	const char *text = f->type <= FIELD_BYTES ? json_get_string(object, f->key) : NULL;
 	int64_t number = json_get_int(object, f->key, 0);
 	size_t size = 0;
+	if (f->type >= FIELD_UNSIGNED && f->type <= FIELD_INT64 &&
+	    (number < ranges[f->type].least || number > ranges[f->type].most))
+		return false;
 	switch (f->type) {
 	case FIELD_TEXT:
 	case FIELD_BYTES:
@@ -153,7 +168,8 @@ int event_parse(const void *ctx, const char *line, struct event **ret, struct er
 	e->kind = (enum event_kind)kind;
 	for (size_t i = 0; i < FIELD_COUNT; i++)
 		if (fields[i].kinds & 1u << kind && !get_member(object, &fields[i], e))
-			return error_set(err, 0, "'%s' of an event is no base64", fields[i].key);
+			return error_set(err, 0, "'%s' of an event is no %s", fields[i].key,
+					 fields[i].type <= FIELD_BYTES ? "base64" : "possible number");
 	*ret = talloc_steal(ctx, e);
 	return 0;
 }

@@ -70,13 +70,14 @@ static void keep_line(struct display *d, struct speaker *s, const char *text)
 
 static void print_waiting(struct display *d, struct speaker *s)
 {
-	for (const char *p = s->waiting, *end = p + s->size; p < end;) {
-		const char *newline = memchr(p, '\n', (size_t)(end - p)), *next = newline ? newline + 1 : end;
+	/* Before the first word there is no room yet. */
+	for (size_t at = 0, length; at < s->size; at += length) {
+		const char *line = s->waiting + at, *newline = memchr(line, '\n', s->size - at);
+		length = newline ? (size_t)(newline + 1 - line) : s->size - at;
 		if (!s->is_in_line)
 			fprintf(d->out, "#%u ", s->number);
-		fwrite(p, 1, (size_t)(next - p), d->out);
+		fwrite(line, 1, length, d->out);
 		s->is_in_line = !newline;
-		p = next;
 	}
 	s->size = 0;
 	s->has_news = false;

@@ -95,6 +95,8 @@ static void what_is_no_event_is_refused(void **state)
 		{ "{\"kind\":\"sneeze\"}", "'sneeze' is no kind of event" },
 		{ "[]", "'' is no kind of event" },
 		{ "{\"kind\":\"log\",\"bytes\":\"a*b\"}", "'bytes' of an event is no base64" },
+		{ "{\"kind\":\"log\",\"vertex\":-1}", "'vertex' of an event is no possible number" },
+		{ "{\"kind\":\"log\",\"time\":-9223372036854775808}", "'time' of an event is no possible number" },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct error err = ERROR_INIT;
