@@ -18,7 +18,7 @@
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 
-enum { XATTR_RECORD_LIMIT = 1 << 20 };
+enum { XATTR_RECORD_LIMIT = 1 << 20, FIRST_XATTR = 8 };
 
 struct meta {
 	struct meta_header *header; /* mapped, mapped_bytes long */
@@ -98,7 +98,7 @@ static int init_table(struct meta *m, uint32_t flags)
 	if (r < 0)
 		return r;
 	m->header->capacity = META_FIRST_CAPACITY;
-	m->header->xattr_end = 8;
+	m->header->xattr_end = FIRST_XATTR;
 	m->header->flags = flags | META_COUNTS_NODES;
 	__atomic_store_n(&m->header->magic, META_MAGIC, __ATOMIC_RELEASE);
 	return 0;
@@ -143,7 +143,8 @@ int meta_open(const void *ctx, const char *path, dev_t root_dev, uint32_t flags,
 	if (st.st_size != 0 &&
 	    (st.st_size < META_HEADER_BYTES || h->magic != META_MAGIC || !h->capacity ||
 	     (h->capacity & (h->capacity - 1)) || h->capacity > (uint64_t)st.st_size ||
-	     bytes_for(h->capacity) > (uint64_t)st.st_size)) {
+	     bytes_for(h->capacity) > (uint64_t)st.st_size || h->live > h->capacity || h->used > h->capacity ||
+	     h->xattr_end < FIRST_XATTR || h->xattr_end > INT64_MAX / 2)) {
 		talloc_free(m);
 		return error_set(err, 0, "'%s' is not a metadata table", path);
 	}
