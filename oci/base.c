@@ -12,6 +12,7 @@
 enum { XATTR_MAX = 65536 };
 
 static const char magic[8] = "fbbase2";
+static const char kinds[] = { TREE_DIRECTORY, TREE_IMPLIED, TREE_FILE, TREE_SYMLINK, TREE_FIFO };
 
 /* One node; its name and, of a symlink, its target follow, children come behind it up to a record of kind 0. */
 struct base_record {
@@ -97,6 +98,18 @@ static void fill(struct node *n, const struct base_record *r)
 	n->ctime_sec = r->ctime_sec;
 }
 
+/* The root alone has no name; all others have one that a directory can have, and that once. */
+static bool is_possible(struct nodes *tree, const struct node *at, const struct base_record *r, const char *name)
+{
+	if (!memchr(kinds, r->kind, sizeof(kinds)) || (r->kind == TREE_SYMLINK && !r->target_size) ||
+	    memchr(name + r->name_size, '\0', r->target_size))
+		return false;
+	if (!at)
+		return !r->name_size;
+	return r->name_size && !memchr(name, '/', r->name_size) && !memchr(name, '\0', r->name_size) &&
+	       !nodes_child(tree, at, name, r->name_size);
+}
+
 int base_read(const void *ctx, const char *path, struct nodes **ret, struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
@@ -118,7 +131,8 @@ int base_read(const void *ctx, const char *path, struct nodes **ret, struct erro
 			at = at ? at->parent : NULL;
 			continue;
 		}
-		if (r.name_size > size - used || r.target_size > size - used - r.name_size)
+		if (r.name_size > size - used || r.target_size > size - used - r.name_size ||
+		    !is_possible(tree, at, &r, bytes + used))
 			goto damaged;
 		at = at ? nodes_add(tree, at, bytes + used, r.name_size) : nodes_root(tree);
 		fill(at, &r);

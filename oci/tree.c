@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <string.h>
 
+static const char kinds[] = { TREE_DIRECTORY, TREE_IMPLIED,    TREE_FILE,     TREE_SYMLINK,
+			      TREE_FIFO,      TREE_LOWER_LINK, TREE_WHITEOUT, TREE_OPAQUE };
+
 enum { HEAD_BYTES = offsetof(struct tree_record, path) };
 
 int tree_write(FILE *file, const struct tree_record *record)
@@ -31,6 +34,9 @@ bool tree_next(const char *bytes, size_t size, size_t *at, struct tree_record *r
 	ret->path = bytes + *at + HEAD_BYTES;
 	ret->target = ret->target_size ? ret->path + ret->path_size : NULL;
 	if (ret->path[ret->path_size - 1] || (ret->target && ret->target[ret->target_size - 1]))
+		return false;
+	bool is_link = ret->kind == TREE_SYMLINK || ret->kind == TREE_LOWER_LINK;
+	if (!memchr(kinds, ret->kind, sizeof(kinds)) || (is_link && !ret->target))
 		return false;
 	*at += HEAD_BYTES + ret->path_size + ret->target_size;
 	*ret_damaged = false;
