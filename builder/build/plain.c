@@ -202,7 +202,7 @@ static void take(struct display *d, struct step *step, const struct event *e)
 	struct speaker *s = speaker_of(d, step);
 	if (!s->has_news)
 		s->news_nsec = e->time_nsec;
-	if (e->kind == EVENT_LOG)
+	if (e->kind == EVENT_LOG && step->fresh_size)
 		keep(d, s, step->log + step->log_size - step->fresh_size, step->fresh_size);
 	else if (e->kind == EVENT_STATUS)
 		tell_part(d, s, step->fresh_part);

@@ -79,6 +79,8 @@ static void take_log(struct step *s, const struct event *e)
 {
 	double seconds = (double)(e->time_nsec - s->started_nsec) / nsec_per_sec;
 	char stamp[32];
+	if (!e->size)
+		return;
 	snprintf(stamp, sizeof(stamp), "%.*f ", seconds < 10 ? 3 : seconds < 100 ? 2 : 1, seconds);
 	if (s->log_size > 2 * LOG_KEPT_BYTES)
 		forget_beginning(s);
