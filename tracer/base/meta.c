@@ -231,7 +231,9 @@ static struct meta_entry *free_slot(struct meta_header *h, uint64_t dev, uint64_
 static void make_room(struct meta *m)
 {
 	struct meta_header *h = m->header;
-	if ((h->used + 1) * 10 < h->capacity * 7)
+	/* A writer that was killed between the two has not counted what it put in. */
+	uint64_t used = h->used > h->live ? h->used : h->live;
+	if ((used + 1) * 10 < h->capacity * 7)
 		return;
 	uint64_t old = h->capacity, wanted = h->live * 10 >= old * 4 ? old * 2 : old;
 	struct meta_entry *copy = mem_array(NULL, struct meta_entry, old);
