@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "oci/json.h"
@@ -245,6 +246,54 @@ int store_make_tmp(const void *ctx, struct store *s, char **ret_path, struct err
 {
 	int lock;
 	return store_make_locked_tmp(ctx, s, ret_path, &lock, err);
+}
+
+struct guard {
+	int fd; /* closed when all who could use the folder are gone */
+	pid_t pid;
+};
+
+static int end_guard(struct guard *g)
+{
+	close(g->fd);
+	waitpid(g->pid, NULL, 0);
+	return 0;
+}
+
+int store_make_guarded_tmp(const void *ctx, struct store *s, char **ret_path, struct error *err)
+{
+	CLEANUP_TALLOC char *path = NULL;
+	int ends[2];
+	char none;
+	if (store_make_tmp(NULL, s, &path, err) < 0) {
+		path = NULL;
+		return -1;
+	}
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		error_set(err, errno, "cannot make a pipe");
+		rmdir(path);
+		return -1;
+	}
+	pid_t pid = store_fork(ends[0]);
+	if (pid == 0) {
+		while (read(ends[0], &none, 1) < 0 && errno == EINTR)
+			;
+		io_remove_tree(AT_FDCWD, path);
+		_exit(0);
+	}
+	int number = errno;
+	close(ends[0]);
+	if (pid < 0) {
+		close(ends[1]);
+		rmdir(path);
+		return error_set(err, number, "cannot start a process");
+	}
+	struct guard *g = mem_new(path, struct guard);
+	*g = (struct guard){ ends[1], pid };
+	talloc_set_destructor(g, end_guard);
+	*ret_path = talloc_steal(ctx, path);
+	path = NULL;
+	return 0;
 }
 
 /* ---- the index ---- */

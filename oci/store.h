@@ -31,6 +31,11 @@ void store_let_go(struct store *s);
 int store_hold(struct store *s, struct error *err);
 /* A new, empty, private directory in tmp/, this process's while the path is allocated; removed by the caller. */
 int store_make_tmp(const void *ctx, struct store *s, char **ret_path, struct error *err);
+/*
+ * As store_make_tmp, for what must not outlive its use: the folder is removed as well when this process and those it
+ * has forked are killed, whatever kills them.
+ */
+int store_make_guarded_tmp(const void *ctx, struct store *s, char **ret_path, struct error *err);
 
 /* Blobs. */
 char *store_blob_path(const void *ctx, const struct store *s, const char *digest);

@@ -416,7 +416,7 @@ static void close_cache(struct run_mounts *m, struct open_mount *o)
 static int new_folder(struct run_mounts *m, char **ret, struct error *err)
 {
 	struct open_mount *o = new_open(m);
-	if (store_make_tmp(m, m->w->b->store, &o->folder, err) < 0)
+	if (store_make_guarded_tmp(m, m->w->b->store, &o->folder, err) < 0)
 		return -1;
 	*ret = o->folder;
 	return 0;

@@ -107,6 +107,32 @@ layers() { # IMAGE: the number of its layers
 	refute_in secrets "$output"
 }
 
+@test "a_secret_is_gone_when_the_build_is_killed" {
+	echo very-secret-word >"$BATS_TEST_TMPDIR/secret"
+	dockerfile <<-'E'
+		FROM base:1
+		RUN --mount=type=secret,id=s echo has-begun; sleep 30
+	E
+	for signal in TERM KILL; do
+		fakebuild build --progress=plain --secret id=s,src="$BATS_TEST_TMPDIR/secret" "$context" \
+			>"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+		pid=$!
+		for _ in $(seq 100); do
+			! grep -q '[0-9] has-begun' "$BATS_TEST_TMPDIR/log" || break
+			sleep 0.1
+		done
+		run -0 grep -rl very-secret-word "$FAKEBUILD_ROOT/tmp"
+		kill -$signal $pid
+		wait $pid || true
+		for _ in $(seq 50); do
+			grep -rlqs very-secret-word "$FAKEBUILD_ROOT/tmp" || break
+			sleep 0.1
+		done
+		run grep -rls very-secret-word "$FAKEBUILD_ROOT/tmp"
+		[ -z "$output" ]
+	done
+}
+
 @test "only_what_the_target_needs_is_built" {
 	dockerfile <<-'E'
 		FROM base:1 AS first
