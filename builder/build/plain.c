@@ -50,6 +50,8 @@ static struct speaker *speaker_of(const struct display *d, const struct step *st
 
 static void keep(struct display *d, struct speaker *s, const char *bytes, size_t size)
 {
+	if (!size)
+		return;
 	if (s->size + size > s->room) {
 		s->room = 2 * (s->size + size);
 		s->waiting = mem_grow(d, s->waiting, char, s->room);
