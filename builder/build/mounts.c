@@ -29,6 +29,7 @@ struct open_mount {
 	char *folder;                /* of ours, removed at the end; NULL: none */
 	char *cache;                 /* cache/mounts/<...>: its table is written back; NULL: no cache */
 	int lock;                    /* of a cache, else -1 */
+	struct meta *known;          /* what the cache's table had when it was opened */
 	struct workspace *workspace; /* whose root is bound, of this mount alone; NULL: none */
 	struct agent *agent;
 };
@@ -42,6 +43,7 @@ struct run_mounts {
 	unsigned open_count, ssh_count;
 	struct imported *imported; /* entries that were not in the stage's table before */
 	size_t imported_count, imported_room;
+	struct meta *others; /* while a cache is closed: what builds that share it have added to its table meanwhile */
 	ino_t *before; /* inodes that had an entry before anything was bound, in order */
 	size_t before_count, before_room;
 };
@@ -96,6 +98,14 @@ static int import_entry(const struct meta_entry *entry, void *arg)
 	return 0;
 }
 
+static void put_copy(struct meta *to, struct meta *from, const struct meta_entry *entry)
+{
+	struct meta_entry kept = *entry;
+	kept.xattr = 0;
+	meta_xattr_copy(to, &kept, from, entry);
+	meta_put(to, &kept);
+}
+
 static void import_table(struct run_mounts *m, struct meta *from)
 {
 	struct importing i = { m, from };
@@ -148,15 +158,13 @@ static void forget_tree(struct run_mounts *m, int dir_fd, const char *name, stru
 		return;
 	bool is_shared = meta_is_shared(stage_meta(m), &st);
 	if (meta_get(stage_meta(m), st.st_dev, st.st_ino, &entry)) {
-		if (to) {
-			struct meta_entry kept = entry;
-			kept.xattr = 0;
-			meta_xattr_copy(to, &kept, stage_meta(m), &entry);
-			meta_put(to, &kept);
-		}
+		if (to)
+			put_copy(to, stage_meta(m), &entry);
 		/* The stage may have the same inode of a layer: what it had of it stays. */
 		if (!is_shared || !had_entry(m, st.st_ino))
 			meta_drop(stage_meta(m), st.st_dev, st.st_ino);
+	} else if (to && m->others && meta_get(m->others, st.st_dev, st.st_ino, &entry)) {
+		put_copy(to, m->others, &entry);
 	}
 	if (!S_ISDIR(st.st_mode))
 		return;
@@ -345,6 +353,13 @@ static int lock_cache(struct open_mount *o, const char *folder, enum mount_shari
 	return error_set(err, 0, "too many private cache mounts of one id are in use");
 }
 
+/* Builds that share a cache read and write its table in turn. */
+static int lock_cache_table(const char *cache)
+{
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/meta.lock", cache);
+	return io_lock(AT_FDCWD, path, IO_LOCK_EXCLUSIVE);
+}
+
 static int open_cache_table(const void *ctx, const char *cache, bool is_new, struct meta **ret, struct error *err)
 {
 	struct stat st;
@@ -357,6 +372,20 @@ static int open_cache_table(const void *ctx, const char *cache, bool is_new, str
 		unlink(attributes);
 	}
 	return meta_open(ctx, table, st.st_dev, META_SHARED_LAYERS, ret, err);
+}
+
+/* Of table `from`, what `known` (may be NULL) lacks goes into `to`. */
+struct difference {
+	struct meta *from, *known, *to;
+};
+
+static int add_unknown(const struct meta_entry *entry, void *arg)
+{
+	struct difference *d = arg;
+	struct meta_entry there;
+	if (!d->known || !meta_get(d->known, entry->dev, entry->ino, &there))
+		put_copy(d->to, d->from, entry);
+	return 0;
 }
 
 /* What a cache has at first: nothing, or what `from` and `source` name. */
@@ -387,12 +416,21 @@ static int open_cache(struct run_mounts *m, const struct run_mount *in, struct e
 	CLEANUP_TALLOC char *folder = cache_folder(NULL, m->w, in);
 	struct open_mount *o = new_open(m);
 	CLEANUP_TALLOC struct meta *table = NULL;
+	struct stat st;
 	if (lock_cache(o, folder, in->sharing, err) < 0)
 		return -1;
 	talloc_steal(m, o->cache);
 	char *data = mem_printf(m, "%s/data", o->cache);
+	CLEANUP_CLOSE int lock = lock_cache_table(o->cache);
+	if (lock < 0)
+		return error_set(err, -lock, "cannot lock the table of '%s'", o->cache);
 	if (open_cache_table(NULL, o->cache, false, &table, err) < 0)
 		return -1;
+	if (stat(o->cache, &st) < 0)
+		return error_set(err, errno, "cannot open '%s'", o->cache);
+	o->known = meta_new(m, st.st_dev, META_SHARED_LAYERS);
+	struct difference all = { table, NULL, o->known };
+	meta_each(table, add_unknown, &all);
 	if (access(data, F_OK) == 0)
 		import_table(m, table);
 	else if (fill_cache(m, in, data, err) < 0)
@@ -404,11 +442,22 @@ static int open_cache(struct run_mounts *m, const struct run_mount *in, struct e
 
 static void close_cache(struct run_mounts *m, struct open_mount *o)
 {
-	CLEANUP_TALLOC struct meta *table = NULL;
+	CLEANUP_TALLOC struct meta *table = NULL, *old = NULL;
 	CLEANUP_TALLOC char *data = mem_printf(NULL, "%s/data", o->cache);
+	CLEANUP_CLOSE int lock = lock_cache_table(o->cache);
 	struct error ignored = ERROR_INIT;
+	struct stat st;
+	/* One whose table could not be read keeps it as it is. */
+	if (!o->known)
+		return;
+	if (stat(o->cache, &st) == 0 && open_cache_table(NULL, o->cache, false, &old, &ignored) == 0) {
+		m->others = meta_new(m, st.st_dev, META_SHARED_LAYERS);
+		struct difference added = { old, o->known, m->others };
+		meta_each(old, add_unknown, &added);
+	}
 	if (open_cache_table(NULL, o->cache, true, &table, &ignored) == 0)
 		forget_tree(m, AT_FDCWD, data, table);
+	TALLOC_FREE(m->others);
 }
 
 /* ---- tmpfs, secret, ssh ---- */

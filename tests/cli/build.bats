@@ -133,6 +133,20 @@ layers() { # IMAGE: the number of its layers
 	done
 }
 
+@test "stages_that_share_a_cache_keep_each_others_owners" {
+	dockerfile <<-'E'
+		FROM base:1 AS a
+		RUN --mount=type=cache,target=/c,id=owners touch /c/a; chown 7:7 /c/a; sleep 1
+		FROM base:1 AS b
+		RUN --mount=type=cache,target=/c,id=owners touch /c/b; chown 8:8 /c/b; sleep 2
+		FROM base:1
+		COPY --from=a /bin /a
+		COPY --from=b /bin /b
+		RUN --mount=type=cache,target=/c,id=owners test "$(stat -c %u /c/a) $(stat -c %u /c/b)" = "7 8"
+	E
+	run -0 fakebuild build --jobs 2 "$context"
+}
+
 @test "only_what_the_target_needs_is_built" {
 	dockerfile <<-'E'
 		FROM base:1 AS first
