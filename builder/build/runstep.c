@@ -319,11 +319,15 @@ static int make_run(struct work *w, void *arg, char **ret_snapshot, bool *ret_is
 {
 	struct running *r = arg;
 	struct workspace_root root;
-	if (workspace_make_root(w->workspace, &root, err) < 0 || make_mount_points(&root, err) < 0 || write_script(w, r, err) < 0 ||
-	    mounts_open(w, w, r->in, &r->mounts, err) < 0)
+	if (workspace_make_root(w->workspace, &root, err) < 0 || make_mount_points(&root, err) < 0)
 		return -1;
-	int n = run_command(w, r, &root, err);
-	mounts_close(r->mounts);
+	int n = write_script(w, r, err);
+	if (n == 0)
+		n = mounts_open(w, w, r->in, &r->mounts, err);
+	if (n == 0) {
+		n = run_command(w, r, &root, err);
+		mounts_close(r->mounts);
+	}
 	if (r->script_folder)
 		io_remove_tree(AT_FDCWD, r->script_folder);
 	if (n < 0)
