@@ -447,8 +447,8 @@ static void close_cache(struct run_mounts *m, struct open_mount *o)
 	CLEANUP_CLOSE int lock = lock_cache_table(o->cache);
 	struct error ignored = ERROR_INIT;
 	struct stat st;
-	/* One whose table could not be read keeps it as it is. */
-	if (!o->known)
+	/* One whose table could not be read, or cannot be had alone, keeps it as it is. */
+	if (!o->known || lock < 0)
 		return;
 	if (stat(o->cache, &st) == 0 && open_cache_table(NULL, o->cache, false, &old, &ignored) == 0) {
 		m->others = meta_new(m, st.st_dev, META_SHARED_LAYERS);
