@@ -11,51 +11,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "builder/bindings.h"
 #include "builder/build/agent.h"
 #include "builder/build/copy.h"
-#include "builder/build/stage_private.h"
+#include "builder/build/mounts_private.h"
 #include "tracer/base/io.h"
 
-enum { SECRET_MAX_BYTES = 500 * 1024, /* BuildKit's limit */ PRIVATE_CACHES = 1000 };
+enum { SECRET_MAX_BYTES = 500 * 1024 /* BuildKit's limit */ };
 
-struct imported {
-	dev_t dev;
-	ino_t ino;
-};
-
-/* One that is open. */
-struct open_mount {
-	char *folder;                /* of ours, removed at the end; NULL: none */
-	char *cache;                 /* cache/mounts/<...>: its table is written back; NULL: no cache */
-	int lock;                    /* of a cache, else -1 */
-	struct meta *known;          /* what the cache's table had when it was opened */
-	struct workspace *workspace; /* whose root is bound, of this mount alone; NULL: none */
-	struct agent *agent;
-};
-
-struct run_mounts {
-	struct work *w;
-	struct volume *binds;
-	size_t bind_count;
-	struct strlist *env;
-	struct open_mount *open;
-	unsigned open_count, ssh_count;
-	struct imported *imported; /* entries that were not in the stage's table before */
-	size_t imported_count, imported_room;
-	struct meta *others; /* while a cache is closed: what builds that share it have added to its table meanwhile */
-	ino_t *before; /* inodes that had an entry before anything was bound, in order */
-	size_t before_count, before_room;
-};
-
-static struct open_mount *new_open(struct run_mounts *m)
+struct open_mount *mounts_new_open(struct run_mounts *m)
 {
 	m->open = mem_grow(m, m->open, struct open_mount, m->open_count + 1);
 	m->open[m->open_count] = (struct open_mount){ .lock = -1 };
 	return &m->open[m->open_count++];
 }
 
-static void bind_path(struct run_mounts *m, const char *host_path, const struct run_mount *in, bool is_read_only)
+void mounts_bind_path(struct run_mounts *m, const char *host_path, const struct run_mount *in, bool is_read_only)
 {
 	const char *working_dir = state_text(m->w->state, "WorkingDir");
 	m->binds = mem_grow(m, m->binds, struct volume, m->bind_count + 1);
@@ -69,7 +39,7 @@ static void bind_path(struct run_mounts *m, const char *host_path, const struct 
 
 /* ---- what root sees of them ---- */
 
-static struct meta *stage_meta(struct run_mounts *m)
+struct meta *mounts_stage_meta(struct run_mounts *m)
 {
 	return workspace_meta(m->w->workspace);
 }
@@ -85,11 +55,11 @@ static int import_entry(const struct meta_entry *entry, void *arg)
 	struct meta_entry ours = *entry, there;
 	struct run_mounts *m = i->m;
 	/* A file that the stage has too, as a link into the same layer, is shown as the stage has it. */
-	if (meta_get(stage_meta(m), entry->dev, entry->ino, &there))
+	if (meta_get(mounts_stage_meta(m), entry->dev, entry->ino, &there))
 		return 0;
 	ours.xattr = 0;
-	meta_xattr_copy(stage_meta(m), &ours, i->from, entry);
-	meta_put(stage_meta(m), &ours);
+	meta_xattr_copy(mounts_stage_meta(m), &ours, i->from, entry);
+	meta_put(mounts_stage_meta(m), &ours);
 	if (m->imported_count == m->imported_room) {
 		m->imported_room = m->imported_room ? 2 * m->imported_room : 64;
 		m->imported = mem_grow(m, m->imported, struct imported, m->imported_room);
@@ -98,7 +68,7 @@ static int import_entry(const struct meta_entry *entry, void *arg)
 	return 0;
 }
 
-static void put_copy(struct meta *to, struct meta *from, const struct meta_entry *entry)
+void mounts_put_copy(struct meta *to, struct meta *from, const struct meta_entry *entry)
 {
 	struct meta_entry kept = *entry;
 	kept.xattr = 0;
@@ -106,24 +76,24 @@ static void put_copy(struct meta *to, struct meta *from, const struct meta_entry
 	meta_put(to, &kept);
 }
 
-static void import_table(struct run_mounts *m, struct meta *from)
+void mounts_import_table(struct run_mounts *m, struct meta *from)
 {
 	struct importing i = { m, from };
 	meta_each(from, import_entry, &i);
 }
 
 /* A file of ours, shown with this owner and mode. */
-static int show_as(struct run_mounts *m, const char *path, const struct run_mount *in, mode_t mode, struct error *err)
+int mounts_show_as(struct run_mounts *m, const char *path, const struct run_mount *in, mode_t mode, struct error *err)
 {
 	struct stat st;
 	struct meta_entry entry;
 	if (stat(path, &st) < 0)
 		return error_set(err, errno, "cannot examine '%s'", path);
-	meta_default(stage_meta(m), &st, &entry);
+	meta_default(mounts_stage_meta(m), &st, &entry);
 	entry.mode = (st.st_mode & S_IFMT) | (in->mode >= 0 ? (mode_t)in->mode : mode);
 	entry.uid = in->uid >= 0 ? in->uid : 0;
 	entry.gid = in->gid >= 0 ? in->gid : 0;
-	meta_set(stage_meta(m), &st, &entry);
+	meta_set(mounts_stage_meta(m), &st, &entry);
 	return 0;
 }
 
@@ -150,21 +120,21 @@ static bool had_entry(const struct run_mounts *m, ino_t ino)
 }
 
 /* Take what is below out of the stage's table, and put it into `to` (may be NULL). */
-static void forget_tree(struct run_mounts *m, int dir_fd, const char *name, struct meta *to)
+void mounts_forget_tree(struct run_mounts *m, int dir_fd, const char *name, struct meta *to)
 {
 	struct stat st;
 	struct meta_entry entry;
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return;
-	bool is_shared = meta_is_shared(stage_meta(m), &st);
-	if (meta_get(stage_meta(m), st.st_dev, st.st_ino, &entry)) {
+	bool is_shared = meta_is_shared(mounts_stage_meta(m), &st);
+	if (meta_get(mounts_stage_meta(m), st.st_dev, st.st_ino, &entry)) {
 		if (to)
-			put_copy(to, stage_meta(m), &entry);
+			mounts_put_copy(to, mounts_stage_meta(m), &entry);
 		/* The stage may have the same inode of a layer: what it had of it stays. */
 		if (!is_shared || !had_entry(m, st.st_ino))
-			meta_drop(stage_meta(m), st.st_dev, st.st_ino);
+			meta_drop(mounts_stage_meta(m), st.st_dev, st.st_ino);
 	} else if (to && m->others && meta_get(m->others, st.st_dev, st.st_ino, &entry)) {
-		put_copy(to, m->others, &entry);
+		mounts_put_copy(to, m->others, &entry);
 	}
 	if (!S_ISDIR(st.st_mode))
 		return;
@@ -173,7 +143,7 @@ static void forget_tree(struct run_mounts *m, int dir_fd, const char *name, stru
 	const struct dirent *e;
 	while (dir && (e = readdir(dir)))
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			forget_tree(m, fd, e->d_name, to);
+			mounts_forget_tree(m, fd, e->d_name, to);
 	if (dir)
 		closedir(dir);
 }
@@ -251,7 +221,7 @@ static int show_as_source(struct workspace *w, const char *copied, const struct 
 }
 
 /* A root of its own with a copy of the source as /m. */
-static int copy_source(const void *ctx, struct work *w, const struct other *from, const char *source,
+int mounts_copy_source(const void *ctx, struct work *w, const struct other *from, const char *source,
 		       struct workspace **ret, struct error *err)
 {
 	struct mount_copy *c = make_copy_request(ctx, w, from, source);
@@ -274,16 +244,16 @@ static int open_bind_of_folder(struct run_mounts *m, const struct run_mount *in,
 	struct workspace_root root;
 	char *path = in->is_read_only && !from->ignored ? plain_path(m, from->folder, in->source ? in->source : "") : NULL;
 	if (path) {
-		bind_path(m, path, in, true);
+		mounts_bind_path(m, path, in, true);
 		return 0;
 	}
 	struct workspace *workspace;
-	if (copy_source(m, m->w, from, in->source, &workspace, err) < 0 ||
+	if (mounts_copy_source(m, m->w, from, in->source, &workspace, err) < 0 ||
 	    workspace_make_root(workspace, &root, err) < 0)
 		return -1;
-	new_open(m)->workspace = workspace;
-	import_table(m, workspace_meta(workspace));
-	bind_path(m, mem_printf(m, "%s/m", root.root), in, in->is_read_only);
+	mounts_new_open(m)->workspace = workspace;
+	mounts_import_table(m, workspace_meta(workspace));
+	mounts_bind_path(m, mem_printf(m, "%s/m", root.root), in, in->is_read_only);
 	return 0;
 }
 
@@ -300,7 +270,7 @@ static int open_bind(struct run_mounts *m, const struct run_mount *in, struct er
 	if (!in->is_read_only) {
 		if (workspace_open(m, m->w->b->store, workspace_chain(from->workspace), &workspace, err) < 0)
 			return -1;
-		new_open(m)->workspace = workspace;
+		mounts_new_open(m)->workspace = workspace;
 	}
 	const char *source = in->source ? in->source : "/";
 	if (!workspace_tree(workspace, err))
@@ -311,160 +281,16 @@ static int open_bind(struct run_mounts *m, const struct run_mount *in, struct er
 	CLEANUP_TALLOC char *path = workspace_resolve(NULL, workspace, source, true);
 	if (workspace_make_root(workspace, &root, err) < 0)
 		return -1;
-	import_table(m, workspace_meta(workspace));
-	bind_path(m, mem_printf(m, "%s/%s", root.root, path), in, in->is_read_only);
+	mounts_import_table(m, workspace_meta(workspace));
+	mounts_bind_path(m, mem_printf(m, "%s/%s", root.root, path), in, in->is_read_only);
 	return 0;
-}
-
-/* ---- cache ---- */
-
-static char *cache_folder(const void *ctx, const struct work *w, const struct run_mount *in)
-{
-	char digest[DIGEST_ROOM];
-	/* An id is any text: it never is a path (CVE-2024-9675). */
-	struct cache_key *k = cache_key_begin(NULL, "cache-mount/1");
-	const char *id = in->id ? in->id : in->target;
-	CLEANUP_TALLOC char *clean = work_join_path(NULL, "/", id);
-	cache_key_text(k, *id == '/' ? clean : clean + 1);
-	cache_key_end(k, digest);
-	return mem_printf(ctx, "%s/cache/mounts/%s", store_root(w->b->store), digest_hex(digest));
-}
-
-/* `sharing`: one at a time, a folder for each at a time, or all together. */
-static int lock_cache(struct open_mount *o, const char *folder, enum mount_sharing sharing, struct error *err)
-{
-	for (unsigned i = 0; i < PRIVATE_CACHES; i++) {
-		CLEANUP_TALLOC char *path = i ? mem_printf(NULL, "%s.%u", folder, i) : mem_strdup(NULL, folder);
-		CLEANUP_TALLOC char *lock = mem_printf(NULL, "%s.lock", path);
-		int r = io_mkdir_p(AT_FDCWD, path, 0700);
-		if (r < 0)
-			return error_set(err, -r, "cannot make '%s'", path);
-		enum io_lock how = sharing == SHARING_SHARED  ? IO_LOCK_SHARED :
-				   sharing == SHARING_LOCKED ? IO_LOCK_EXCLUSIVE :
-							       IO_LOCK_EXCLUSIVE | IO_LOCK_NONBLOCKING;
-		o->lock = io_lock(AT_FDCWD, lock, how);
-		if (o->lock >= 0) {
-			o->cache = mem_strdup(NULL, path);
-			return 0;
-		}
-		if (sharing != SHARING_PRIVATE)
-			return error_set(err, -o->lock, "cannot lock '%s'", lock);
-	}
-	return error_set(err, 0, "too many private cache mounts of one id are in use");
-}
-
-/* Builds that share a cache read and write its table in turn. */
-static int lock_cache_table(const char *cache)
-{
-	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/meta.lock", cache);
-	return io_lock(AT_FDCWD, path, IO_LOCK_EXCLUSIVE);
-}
-
-static int open_cache_table(const void *ctx, const char *cache, bool is_new, struct meta **ret, struct error *err)
-{
-	struct stat st;
-	CLEANUP_TALLOC char *table = mem_printf(NULL, "%s/meta", cache);
-	CLEANUP_TALLOC char *attributes = mem_printf(NULL, "%s/meta.xattr", cache);
-	if (stat(cache, &st) < 0)
-		return error_set(err, errno, "cannot open '%s'", cache);
-	if (is_new) {
-		unlink(table);
-		unlink(attributes);
-	}
-	return meta_open(ctx, table, st.st_dev, META_SHARED_LAYERS, ret, err);
-}
-
-/* Of table `from`, what `known` (may be NULL) lacks goes into `to`. */
-struct difference {
-	struct meta *from, *known, *to;
-};
-
-static int add_unknown(const struct meta_entry *entry, void *arg)
-{
-	struct difference *d = arg;
-	struct meta_entry there;
-	if (!d->known || !meta_get(d->known, entry->dev, entry->ino, &there))
-		put_copy(d->to, d->from, entry);
-	return 0;
-}
-
-/* What a cache has at first: nothing, or what `from` and `source` name. */
-static int fill_cache(struct run_mounts *m, const struct run_mount *in, const char *data, struct error *err)
-{
-	struct other *from;
-	struct workspace *workspace;
-	struct workspace_root root;
-	if (!in->from) {
-		if (mkdir(data, 0755) < 0)
-			return error_set(err, errno, "cannot make '%s'", data);
-		return show_as(m, data, in, 0755, err);
-	}
-	if (work_other(m->w, in->from, &from, err) < 0 ||
-	    copy_source(m, m->w, from, in->source, &workspace, err) < 0 ||
-	    workspace_make_root(workspace, &root, err) < 0)
-		return -1;
-	CLEANUP_TALLOC char *copied = mem_printf(NULL, "%s/m", root.root);
-	import_table(m, workspace_meta(workspace));
-	int r = rename(copied, data);
-	int number = errno;
-	talloc_free(workspace);
-	return r < 0 ? error_set(err, number, "cannot make '%s'", data) : 0;
-}
-
-static int open_cache(struct run_mounts *m, const struct run_mount *in, struct error *err)
-{
-	CLEANUP_TALLOC char *folder = cache_folder(NULL, m->w, in);
-	struct open_mount *o = new_open(m);
-	CLEANUP_TALLOC struct meta *table = NULL;
-	struct stat st;
-	if (lock_cache(o, folder, in->sharing, err) < 0)
-		return -1;
-	talloc_steal(m, o->cache);
-	char *data = mem_printf(m, "%s/data", o->cache);
-	CLEANUP_CLOSE int lock = lock_cache_table(o->cache);
-	if (lock < 0)
-		return error_set(err, -lock, "cannot lock the table of '%s'", o->cache);
-	if (open_cache_table(NULL, o->cache, false, &table, err) < 0)
-		return -1;
-	if (stat(o->cache, &st) < 0)
-		return error_set(err, errno, "cannot open '%s'", o->cache);
-	o->known = meta_new(m, st.st_dev, META_SHARED_LAYERS);
-	struct difference all = { table, NULL, o->known };
-	meta_each(table, add_unknown, &all);
-	if (access(data, F_OK) == 0)
-		import_table(m, table);
-	else if (fill_cache(m, in, data, err) < 0)
-		return -1;
-	utimensat(AT_FDCWD, o->cache, NULL, 0);
-	bind_path(m, data, in, in->is_read_only);
-	return 0;
-}
-
-static void close_cache(struct run_mounts *m, struct open_mount *o)
-{
-	CLEANUP_TALLOC struct meta *table = NULL, *old = NULL;
-	CLEANUP_TALLOC char *data = mem_printf(NULL, "%s/data", o->cache);
-	CLEANUP_CLOSE int lock = lock_cache_table(o->cache);
-	struct error ignored = ERROR_INIT;
-	struct stat st;
-	/* One whose table could not be read, or cannot be had alone, keeps it as it is. */
-	if (!o->known || lock < 0)
-		return;
-	if (stat(o->cache, &st) == 0 && open_cache_table(NULL, o->cache, false, &old, &ignored) == 0) {
-		m->others = meta_new(m, st.st_dev, META_SHARED_LAYERS);
-		struct difference added = { old, o->known, m->others };
-		meta_each(old, add_unknown, &added);
-	}
-	if (open_cache_table(NULL, o->cache, true, &table, &ignored) == 0)
-		forget_tree(m, AT_FDCWD, data, table);
-	TALLOC_FREE(m->others);
 }
 
 /* ---- tmpfs, secret, ssh ---- */
 
 static int new_folder(struct run_mounts *m, char **ret, struct error *err)
 {
-	struct open_mount *o = new_open(m);
+	struct open_mount *o = mounts_new_open(m);
 	if (store_make_guarded_tmp(m, m->w->b->store, &o->folder, err) < 0)
 		return -1;
 	*ret = o->folder;
@@ -479,8 +305,8 @@ static int open_tmpfs(struct run_mounts *m, const struct run_mount *in, struct e
 	CLEANUP_TALLOC char *data = mem_printf(NULL, "%s/tmpfs", folder);
 	if (mkdir(data, 0755) < 0 || chmod(data, 01777) < 0)
 		return error_set(err, errno, "cannot make '%s'", data);
-	bind_path(m, data, in, false);
-	return show_as(m, data, in, 01777, err);
+	mounts_bind_path(m, data, in, false);
+	return mounts_show_as(m, data, in, 01777, err);
 }
 
 static int read_secret(const void *ctx, const struct secret *s, char **ret, size_t *ret_size, struct error *err)
@@ -528,8 +354,8 @@ static int open_secret(struct run_mounts *m, const struct run_mount *in, struct 
 	struct run_mount shown = *in;
 	if (!shown.target)
 		shown.target = mem_printf(scratch, "/run/secrets/%s", id);
-	bind_path(m, path, &shown, true);
-	return show_as(m, path, in, 0400, err);
+	mounts_bind_path(m, path, &shown, true);
+	return mounts_show_as(m, path, in, 0400, err);
 }
 
 static int open_ssh(struct run_mounts *m, const struct run_mount *in, struct error *err)
@@ -556,13 +382,13 @@ static int open_ssh(struct run_mounts *m, const struct run_mount *in, struct err
 		char *folder;
 		if (new_folder(m, &folder, err) < 0)
 			return -1;
-		struct open_mount *o = new_open(m);
+		struct open_mount *o = mounts_new_open(m);
 		if (agent_start(m, folder, socket, &o->agent, err) < 0)
 			return -1;
 		socket = agent_socket(o->agent);
 	}
-	bind_path(m, socket, &shown, false);
-	return show_as(m, socket, in, 0600, err);
+	mounts_bind_path(m, socket, &shown, false);
+	return mounts_show_as(m, socket, in, 0600, err);
 }
 
 /* ---- all ---- */
@@ -571,14 +397,14 @@ int mounts_open(const void *ctx, struct work *w, const struct instruction *in, s
 		struct error *err)
 {
 	static int (*const openers[])(struct run_mounts *, const struct run_mount *, struct error *) = {
-		[MOUNT_BIND] = open_bind,     [MOUNT_CACHE] = open_cache, [MOUNT_TMPFS] = open_tmpfs,
+		[MOUNT_BIND] = open_bind,     [MOUNT_CACHE] = mounts_open_cache, [MOUNT_TMPFS] = open_tmpfs,
 		[MOUNT_SECRET] = open_secret, [MOUNT_SSH] = open_ssh,
 	};
 	struct run_mounts *m = mem_new(ctx, struct run_mounts);
 	m->w = w;
 	m->env = strlist_new(m);
 	if (in->mount_count)
-		meta_each(stage_meta(m), note_before, m);
+		meta_each(mounts_stage_meta(m), note_before, m);
 	if (m->before_count)
 		qsort(m->before, m->before_count, sizeof(*m->before), by_number);
 	for (unsigned i = 0; i < in->mount_count; i++) {
@@ -611,18 +437,18 @@ void mounts_close(struct run_mounts *m)
 		if (o->agent)
 			agent_stop(o->agent);
 		if (o->cache)
-			close_cache(m, o);
+			mounts_close_cache(m, o);
 		if (o->workspace && workspace_make_root(o->workspace, &root, &ignored) == 0)
-			forget_tree(m, AT_FDCWD, root.root, NULL);
+			mounts_forget_tree(m, AT_FDCWD, root.root, NULL);
 		if (o->folder) {
-			forget_tree(m, AT_FDCWD, o->folder, NULL);
+			mounts_forget_tree(m, AT_FDCWD, o->folder, NULL);
 			io_remove_tree(AT_FDCWD, o->folder);
 		}
 		if (o->lock >= 0)
 			close(o->lock);
 	}
 	for (size_t i = 0; i < m->imported_count; i++)
-		meta_drop(stage_meta(m), m->imported[i].dev, m->imported[i].ino);
+		meta_drop(mounts_stage_meta(m), m->imported[i].dev, m->imported[i].ino);
 	talloc_free(m);
 }
 

@@ -2,18 +2,12 @@
 /* Owns the work on one stage: its base, its instructions in order, and what they are called when shown. */
 #include "builder/build/stage_private.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
-#include "builder/build/owner.h"
 #include "builder/dockerfile/expand.h"
-#include "oci/attest.h"
 #include "oci/snapshot.h"
-#include "oci/transport.h"
 #include "tracer/base/io.h"
 
 /* ---- showing ---- */
@@ -58,140 +52,6 @@ void work_log(struct work *w, int stream, const char *bytes, size_t size)
 	struct event e = { .kind = EVENT_LOG, .vertex = w->vertex, .time_nsec = event_now(), .stream = stream,
 			   .text = bytes, .size = size, .layer_bytes = -1 };
 	link_event(w->l, &e);
-}
-
-/* ---- sources ---- */
-
-static void tell_part(void *arg, const char *digest, enum progress_stage stage, int64_t done, int64_t total)
-{
-	struct work *w = arg;
-	(void)stage;
-	struct event e = { .kind = EVENT_STATUS, .vertex = w->vertex, .time_nsec = event_now(), .name = digest,
-			   .current_bytes = done, .total_bytes = total, .layer_bytes = -1 };
-	link_event(w->l, &e);
-}
-
-static void tell_line(void *arg, const char *text)
-{
-	CLEANUP_TALLOC char *line = mem_printf(NULL, "%s\n", text);
-	work_log(arg, 2, line, strlen(line));
-}
-
-static char *platform_text(const void *ctx, const struct platform *p)
-{
-	return mem_printf(ctx, "%s/%s%s%s", p->os, p->architecture, p->variant ? "/" : "", p->variant ? p->variant : "");
-}
-
-int work_pull(const void *ctx, struct work *w, const char *name, const struct platform *platform, struct image **ret,
-	      struct error *err)
-{
-	const struct progress progress = { .update = tell_part, .line = tell_line, .arg = w };
-	CLEANUP_TALLOC char *text = platform_text(NULL, platform);
-	char *tagged;
-	/* An id, which no registry knows. */
-	if (digest_is_valid(name)) {
-		if (store_find_image(ctx, w->b->store, name, ret, err) < 0)
-			return -1;
-		return *ret ? 0 : error_set(err, 0, "there is no image '%s'", name);
-	}
-	return transport_pull(ctx, w->b->store, name, w->b->pull, text, &progress, ret, &tagged, err);
-}
-
-static void image_key(const struct image *image, char ret[DIGEST_ROOM])
-{
-	struct cache_key *k = cache_key_begin(NULL, "image/1");
-	cache_key_text(k, image->run.platform.os);
-	cache_key_text(k, image->run.platform.architecture);
-	cache_key_text(k, image->run.platform.variant);
-	for (unsigned i = 0; i < image->layer_count; i++)
-		cache_key_text(k, image->diff_ids[i]);
-	cache_key_end(k, ret);
-}
-
-static void note_material(struct work *w, const char *name, const struct image *image)
-{
-	CLEANUP_TALLOC char *uri = provenance_purl(NULL, name, &image->run.platform);
-	if (uri)
-		state_add_material(w->state, uri, image->manifest.digest);
-}
-
-static struct other *add_other(struct work *w, const char *name)
-{
-	struct other *o = mem_new(w, struct other);
-	o->name = mem_strdup(o, name);
-	w->others = mem_grow(w, w->others, struct other *, w->other_count + 1);
-	w->others[w->other_count++] = o;
-	return o;
-}
-
-static int of_chain(struct work *w, const char *name, const struct chain *chain, const char *fs_key, struct other **ret,
-		    struct error *err)
-{
-	struct workspace *workspace;
-	if (workspace_open(w, w->b->store, chain, &workspace, err) < 0)
-		return -1;
-	*ret = add_other(w, name);
-	(*ret)->workspace = talloc_steal(*ret, workspace);
-	(*ret)->source = source_of_workspace(*ret, workspace);
-	memcpy((*ret)->fs_key, fs_key, strlen(fs_key) + 1);
-	return 0;
-}
-
-static int of_image(struct work *w, const char *name, const char *source, struct other **ret, struct error *err)
-{
-	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	struct image *image;
-	struct chain *chain;
-	char key[DIGEST_ROOM], *text = mem_printf(scratch, "FROM %s", source);
-	work_begin_vertex(w, text, text);
-	int r = work_pull(scratch, w, source, &w->platform, &image, err);
-	if (r == 0)
-		r = chain_of_image(scratch, w->b->store, image, &chain, err);
-	work_end_vertex(w, false, NULL, r < 0 ? err : NULL);
-	if (r < 0)
-		return -1;
-	image_key(image, key);
-	note_material(w, source, image);
-	return of_chain(w, name, chain, key, ret, err);
-}
-
-static int of_context(struct work *w, const char *name, const struct context *context, const struct patterns *ignored,
-		      struct other **ret, struct error *err)
-{
-	struct source *source;
-	if (context->image)
-		return of_image(w, name, context->image, ret, err);
-	if (source_of_folder(w, context->folder, &source, err) < 0)
-		return -1;
-	*ret = add_other(w, name);
-	(*ret)->source = talloc_steal(*ret, source);
-	(*ret)->folder = context->folder;
-	(*ret)->ignored = ignored;
-	return 0;
-}
-
-int work_other(struct work *w, const char *name, struct other **ret, struct error *err)
-{
-	const char *wanted = name ? name : "";
-	for (unsigned i = 0; i < w->other_count; i++) {
-		if (strcasecmp(w->others[i]->name, wanted) == 0) {
-			*ret = w->others[i];
-			return 0;
-		}
-	}
-	if (!*wanted)
-		return of_context(w, wanted, w->b->context, w->b->ignored, ret, err);
-	const struct named_context *context = build_find_context(w->b, wanted);
-	if (context)
-		return of_context(w, wanted, context->context, context->ignored, ret, err);
-	int stage = build_find_stage(w->b, wanted, w->index);
-	if (stage < 0)
-		return of_image(w, wanted, wanted, ret, err);
-	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	struct stage_result *result;
-	if (link_need(scratch, w->l, stage, &result, err) < 0)
-		return -1;
-	return of_chain(w, wanted, result->chain, result->state->fs_key, ret, err);
 }
 
 /* ---- steps that change files ---- */
@@ -328,116 +188,6 @@ failed:
 	return -1;
 }
 
-/* ---- WORKDIR ---- */
-
-char *work_join_path(const void *ctx, const char *base, const char *path)
-{
-	CLEANUP_TALLOC char *whole = mem_printf(NULL, "%s/%s", *path == '/' ? "" : base, path);
-	char *clean = mem_strdup(ctx, "");
-	for (char *part = whole; *part;) {
-		part += strspn(part, "/");
-		size_t length = strcspn(part, "/");
-		if (length == 2 && memcmp(part, "..", 2) == 0) {
-			char *slash = strrchr(clean, '/');
-			if (slash)
-				*slash = '\0';
-		} else if (length && !(length == 1 && *part == '.')) {
-			clean = mem_append(clean, "/%.*s", (int)length, part);
-		}
-		part += length;
-	}
-	return *clean ? clean : mem_append(clean, "/");
-}
-
-static bool has_only_directories(struct work *w, const char *path)
-{
-	int number = 0;
-	workspace_find(w->workspace, path, false, &number);
-	return number == ENOENT;
-}
-
-/* Is what comes next of the path, behind `end`, not there? */
-static bool is_holder(struct work *w, char *path, char *end, char kept)
-{
-	*end = kept;
-	char *next = kept ? end + 1 + strcspn(end + 1, "/") : end, cut = *next;
-	*next = '\0';
-	bool is_there = workspace_find(w->workspace, path, false, NULL) != NULL;
-	*next = cut;
-	*end = '\0';
-	return !is_there;
-}
-
-/* The directories of the working directory that are not there, owned by the user of that time. */
-static int make_working_dir(struct work *w, void *arg, char **ret_snapshot, bool *ret_is_pushed, struct error *err)
-{
-	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	struct layerdir *layer;
-	struct owner owner;
-	*ret_is_pushed = false;
-	if (owner_find(w->workspace, state_text(w->state, "User"), &owner, err) < 0)
-		return -1;
-	char *path = workspace_resolve(scratch, w->workspace, arg, true);
-	if (!path)
-		return error_set(err, ELOOP, "cannot make the working directory '%s'", (const char *)arg);
-	if (layerdir_begin(scratch, w->b->store, &layer, err) < 0)
-		return -1;
-	struct layer_attributes above = { .mode = 0 };
-	bool is_owned = *state_text(w->state, "User") != '\0';
-	struct layer_attributes a = { .mode = S_IFDIR | 0755, .uid = owner.uid, .gid = owner.gid,
-				      .mtime_sec = w->b->epoch_sec >= 0 ? w->b->epoch_sec : time(NULL) };
-	const struct node *there = workspace_find(w->workspace, path, false, NULL);
-	bool is_directory = there && (there->kind == TREE_DIRECTORY || there->kind == TREE_IMPLIED);
-	if ((there && !is_directory) || (!there && !has_only_directories(w, path)))
-		return error_set(err, ENOTDIR, "cannot make the working directory '%s'", (const char *)arg);
-	for (char *end = path; !there && *end;) {
-		end += strcspn(end, "/");
-		char kept = *end;
-		*end = '\0';
-		const struct node *n = workspace_find(w->workspace, path, false, NULL);
-		struct layer_attributes before;
-		if (n && workspace_attributes(scratch, w->workspace, n, &before, err) < 0)
-			return -1;
-		/* It gets an entry now, or holds a directory that does. */
-		if (n && is_holder(w, path, end, kept))
-			before.mtime_sec = a.mtime_sec;
-		/* mkdir(2): in a set-group-ID directory, the new one is of its group, and set-group-ID too. */
-		a.mode |= above.mode & S_ISGID;
-		if (!is_owned && (above.mode & S_ISGID))
-			a.gid = above.gid;
-		above = n ? before : a;
-		if (layerdir_directory(layer, path, n ? &before : &a, err) < 0)
-			return -1;
-		*end = kept;
-		end += kept != '\0';
-	}
-	return layerdir_finish(w, layer, ret_snapshot, err);
-}
-
-static int working_dir_step(struct work *w, const struct instruction *in, struct error *err)
-{
-	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	const char *before = state_text(w->state, "WorkingDir");
-	char *path = work_join_path(scratch, *before ? before : "/", in->words->items[0]), key[DIGEST_ROOM];
-	/* BuildKit tells an absolute one as it was written. */
-	const char *written = in->words->items[0];
-	char *created_by = mem_printf(scratch, "WORKDIR %s", *written == '/' ? written : path);
-	state_set_working_dir(w->state, path);
-	if (strcmp(path, "/") == 0) {
-		state_add_history(w->state, created_by, NULL, true);
-		return 0;
-	}
-	struct cache_key *k = cache_key_begin(scratch, "workdir/1");
-	cache_key_text(k, w->state->fs_key);
-	cache_key_text(k, path);
-	cache_key_text(k, state_text(w->state, "User"));
-	cache_key_number(k, w->b->epoch_sec);
-	cache_key_end(k, key);
-	struct file_step step = { .key = key, .name = work_step_name(scratch, w, in->original), .command = in->original,
-				  .created_by = created_by, .make = make_working_dir, .arg = path };
-	return work_file_step(w, &step, err);
-}
-
 /* ---- ARG ---- */
 
 static const char *find_value(const struct strlist *list, const char *key)
@@ -492,7 +242,7 @@ static int dispatch(struct work *w, const struct instruction *in, struct error *
 {
 	static int (*const steps[INSTRUCTION_COUNT])(struct work *, const struct instruction *, struct error *) = {
 		[INSTRUCTION_RUN] = run_step,	      [INSTRUCTION_COPY] = copy_step, [INSTRUCTION_ADD] = copy_step,
-		[INSTRUCTION_WORKDIR] = working_dir_step, [INSTRUCTION_ARG] = arg_step,
+		[INSTRUCTION_WORKDIR] = workdir_step, [INSTRUCTION_ARG] = arg_step,
 	};
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct expansion e = { .escape = w->b->file->escape, .get = get_env, .arg = w->state };
@@ -562,8 +312,8 @@ static int from_image(struct work *w, const char *name, struct error *err)
 		work_end_vertex(w, false, NULL, err);
 		return -1;
 	}
-	image_key(image, w->state->fs_key);
-	note_material(w, name, image);
+	work_image_key(image, w->state->fs_key);
+	work_note_material(w, name, image);
 	work_end_vertex(w, false, NULL, NULL);
 	return 0;
 }

@@ -49,6 +49,11 @@ struct image;
 int work_pull(const void *ctx, struct work *w, const char *name, const struct platform *platform, struct image **ret,
 	      struct error *err);
 
+/* The key of an image's files. */
+void work_image_key(const struct image *image, char ret[DIGEST_ROOM]);
+/* It went into the stage: for its provenance. */
+void work_note_material(struct work *w, const char *name, const struct image *image);
+
 /*
  * A step that changes files: when the cache has no layer for the key, `make` makes it; *ret_is_pushed says that it
  * is on the workspace already.  The state gets the key and the history.
@@ -70,6 +75,7 @@ bool work_uses_cache(const struct work *w);
 /* One instruction each; `in` is expanded. */
 int run_step(struct work *w, const struct instruction *in, struct error *err);
 int copy_step(struct work *w, const struct instruction *in, struct error *err);
+int workdir_step(struct work *w, const struct instruction *in, struct error *err);
 
 /* ---- RUN --mount: mounts.c ---- */
 struct run_mounts;
