@@ -335,8 +335,7 @@ static bool find_check_image(void *arg, const char *reference, const char *platf
 	const struct platform *p = &image->run.platform;
 	*ret = (struct check_image){
 		.environment = image->run.env,
-		.platform = p->os && p->architecture ? mem_printf(g->b, "%s/%s%s%s", p->os, p->architecture,
-								  p->variant ? "/" : "", p->variant ? p->variant : "") :
+		.platform = p->os && p->architecture ? platform_format(g->b, p) :
 						       NULL,
 		.has_shell = image->run.shell != NULL,
 	};
@@ -349,8 +348,7 @@ static struct check_options read_check_options(struct building *g, const struct 
 	const struct platform *p = &g->b->platforms[0];
 	struct check_options options = {
 		.build_args = g->b->build_args, .ignored = ignored, .target = g->b->target_name,
-		.platform = mem_printf(g->b, "%s/%s%s%s", p->os, p->architecture, p->variant ? "/" : "",
-				       p->variant ? p->variant : ""),
+		.platform = platform_format(g->b, p),
 		.image = find_check_image, .arg = g,
 	};
 	for (size_t i = 0; i < g->b->build_args->count; i++)

@@ -126,6 +126,11 @@ const char *platform_default(void)
 	return text;
 }
 
+char *platform_format(const void *ctx, const struct platform *p)
+{
+	return mem_printf(ctx, "%s/%s%s%s", p->os, p->architecture, p->variant ? "/" : "", p->variant ? p->variant : "");
+}
+
 int platform_parse(const void *ctx, const char *text, struct platform *ret, struct error *err)
 {
 	char copy[96], *save = NULL;

@@ -82,6 +82,8 @@ int manifest_index_choose(const struct manifest_index *index, const char *want,
 			  const struct descriptor **ret, struct error *err);
 /* This machine's platform, "linux/amd64". */
 const char *platform_default(void);
+/* "os/architecture[/variant]" of a complete platform. */
+char *platform_format(const void *ctx, const struct platform *p);
 /* Parse "os/arch[/variant]", normalised as containerd does (x86_64 is amd64, aarch64 is arm64). */
 int platform_parse(const void *ctx, const char *text, struct platform *ret, struct error *err);
 

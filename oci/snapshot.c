@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "oci/firstnames.h"
 #include "tracer/base/io.h"
 
 enum { PATH_ROOM = 65536 };
@@ -18,11 +19,7 @@ struct taker {
 	enum snapshot_how how;
 	int root_fd;
 	/* First names of the root's own files that have several. */
-	struct first_name {
-		uint64_t ino;
-		char *path;
-	} *names;
-	size_t name_count, name_room;
+	struct first_names *names;
 	char parent[PATH_ROOM]; /* of the entry before: most are in the same directory */
 	int parent_fd;
 };
@@ -70,35 +67,6 @@ static const char *open_parent(struct taker *t, const char *path, struct error *
 	}
 	t->parent_fd = io_take_fd(&fd);
 	return slash ? slash + 1 : path;
-}
-
-static struct first_name *find_name(struct first_name *names, size_t room, uint64_t ino)
-{
-	size_t i = (ino * 0x9e3779b97f4a7c15ull) >> 20 & (room - 1);
-	while (names[i].path && names[i].ino != ino)
-		i = (i + 1) & (room - 1);
-	return &names[i];
-}
-
-/* The path under which the inode went in before; NULL: this is the first. */
-static const char *earlier_name(struct taker *t, uint64_t ino, const char *path)
-{
-	if (2 * t->name_count >= t->name_room) {
-		size_t room = t->name_room ? 2 * t->name_room : 256;
-		struct first_name *grown = mem_array(t, struct first_name, room);
-		for (size_t i = 0; i < t->name_room; i++)
-			if (t->names[i].path)
-				*find_name(grown, room, t->names[i].ino) = t->names[i];
-		talloc_free(t->names);
-		t->names = grown;
-		t->name_room = room;
-	}
-	struct first_name *name = find_name(t->names, t->name_room, ino);
-	if (name->path)
-		return name->path;
-	*name = (struct first_name){ ino, mem_strdup(t, path) };
-	t->name_count++;
-	return NULL;
 }
 
 static int add_file(struct taker *t, const char *path, const char *name, const struct stat *examined,
@@ -149,7 +117,7 @@ static int add_entry(struct taker *t, const char *path, struct error *err)
 	if (S_ISSOCK(entry.mode))
 		return 0;
 	if (st.st_nlink > 1 && !meta_is_shared(t->root->meta, &st)) {
-		const char *earlier = earlier_name(t, st.st_ino, path);
+		const char *earlier = first_names_earlier(t->names, st.st_ino, path);
 		if (earlier)
 			return layerdir_link(t->layer, path, earlier, err);
 	}
@@ -207,6 +175,7 @@ int snapshot_make(const void *ctx, struct store *s, const struct diff_root *root
 	t->root_fd = fd;
 	t->parent_fd = -1;
 	t->how = how;
+	t->names = first_names_new(t);
 	talloc_set_destructor(t, close_parent);
 	if (layerdir_begin(t, s, &t->layer, err) < 0 || add_changes(t, changes, count, err) < 0)
 		return -1;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "oci/firstnames.h"
 #include "tracer/base/io.h"
 #include "tracer/base/text.h"
 
@@ -25,12 +26,6 @@ struct line {
 	unsigned number; /* in the order of adding */
 };
 
-/* A name of an inode that is in the archive already. */
-struct first_name {
-	uint64_t ino;
-	char *path;
-};
-
 struct tarball {
 	struct meta *meta;
 	const char *what;
@@ -44,8 +39,7 @@ struct tarball {
 	char parent_path[PATH_ROOM]; /* the directory of the last entry: most entries are in the same one */
 	int parent_fd;
 	char *buffer;
-	struct first_name *names;
-	size_t name_count, name_room;
+	struct first_names *names; /* of inodes that are in the archive already */
 };
 
 /* ---- the order of entries ---- */
@@ -102,6 +96,7 @@ static int close_parent(struct tarball *t)
 struct tarball *tarball_new(const void *ctx, int root_fd, struct meta *meta, const char *what)
 {
 	struct tarball *t = mem_new(ctx, struct tarball);
+	t->names = first_names_new(t);
 	t->root_fd = root_fd;
 	t->meta = meta;
 	t->what = what;
@@ -193,35 +188,6 @@ static void read_xattrs(struct tarball *t, const void *ctx, const struct meta_en
 		qsort(item->xattrs, item->xattr_count, sizeof(*item->xattrs), by_name);
 }
 
-static struct first_name *find_name(struct first_name *names, size_t room, uint64_t ino)
-{
-	size_t i = (ino * 0x9e3779b97f4a7c15ull) >> 20 & (room - 1);
-	while (names[i].path && names[i].ino != ino)
-		i = (i + 1) & (room - 1);
-	return &names[i];
-}
-
-/* The path under which the inode went in before; NULL: this is the first. */
-static const char *earlier_name(struct tarball *t, uint64_t ino, const char *path)
-{
-	if (2 * t->name_count >= t->name_room) {
-		size_t room = t->name_room ? 2 * t->name_room : 256;
-		struct first_name *grown = mem_array(t, struct first_name, room);
-		for (size_t i = 0; i < t->name_room; i++)
-			if (t->names[i].path)
-				*find_name(grown, room, t->names[i].ino) = t->names[i];
-		talloc_free(t->names);
-		t->names = grown;
-		t->name_room = room;
-	}
-	struct first_name *name = find_name(t->names, t->name_room, ino);
-	if (name->path)
-		return name->path;
-	*name = (struct first_name){ ino, mem_strdup(t, path) };
-	t->name_count++;
-	return NULL;
-}
-
 /*
  * Leave the directory that holds `path` in parent_fd, and give the last component.  A guest may still be
  * running: a symlink that it puts in the way must not lead to files of the host (CVE-2018-15664).  -errno.
@@ -295,7 +261,7 @@ static const char *find_earlier(struct tarball *t, const struct line *line, cons
 {
 	/* Links into a layer are counted by every container of it; those of the list itself count in a layer. */
 	bool may_have = !S_ISDIR(shown) && st->st_nlink > 1 && (line->has_known || !meta_is_shared(t->meta, st));
-	return may_have ? earlier_name(t, st->st_ino, line->path) : NULL;
+	return may_have ? first_names_earlier(t->names, st->st_ino, line->path) : NULL;
 }
 
 static int write_inode(struct tarball *t, const struct line *line, const char *name, const struct stat *st,

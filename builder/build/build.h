@@ -106,6 +106,8 @@ int solve(const void *ctx, struct build *b, const struct solve_watcher *watcher,
 /* The stage of this name or number before `before`; -1: none. */
 int build_find_stage(const struct build *b, const char *name, unsigned before);
 const struct named_context *build_find_context(const struct build *b, const char *name);
+/* The value of a name in a list of "KEY=VALUE", `arg`; NULL: none.  The `get` of an expansion. */
+const char *build_list_value(void *arg, const char *name, size_t length);
 /* Global ARGs and platform ARGs as "KEY=VALUE" for the words of FROM, on ctx. */
 int build_global_args(const void *ctx, const struct build *b, const struct platform *target, struct strlist **ret,
 		      struct error *err);

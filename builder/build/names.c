@@ -48,8 +48,7 @@ static void add_platform(struct strlist *list, const char *prefix, const struct 
 	const struct {
 		const char *name, *value;
 	} parts[] = { { "OS", p->os }, { "OSVERSION", "" }, { "ARCH", p->architecture }, { "VARIANT", p->variant } };
-	CLEANUP_TALLOC char *whole = mem_printf(NULL, "%s/%s%s%s", p->os, p->architecture, p->variant ? "/" : "",
-						p->variant ? p->variant : "");
+	CLEANUP_TALLOC char *whole = platform_format(NULL, p);
 	CLEANUP_TALLOC char *platform = mem_printf(NULL, "%sPLATFORM", prefix);
 	add(list, platform, whole);
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
@@ -58,7 +57,7 @@ static void add_platform(struct strlist *list, const char *prefix, const struct 
 	}
 }
 
-static const char *get(void *arg, const char *name, size_t length)
+const char *build_list_value(void *arg, const char *name, size_t length)
 {
 	const struct strlist *list = arg;
 	for (size_t i = list->count; i-- > 0;)
@@ -71,20 +70,20 @@ int build_global_args(const void *ctx, const struct build *b, const struct platf
 		      struct error *err)
 {
 	struct strlist *list = strlist_new(ctx);
-	struct expansion e = { .escape = b->file->escape, .get = get, .arg = list };
+	struct expansion e = { .escape = b->file->escape, .get = build_list_value, .arg = list };
 	add_platform(list, "BUILD", &b->host);
 	add_platform(list, "TARGET", target);
 	add(list, "TARGETSTAGE", b->target_name ? b->target_name : "default");
 	/* A build argument says otherwise even of the platform. */
 	for (size_t i = 0; i < b->build_args->count; i++) {
 		const char *entry = b->build_args->items[i];
-		if (get(list, entry, strcspn(entry, "=")))
+		if (build_list_value(list, entry, strcspn(entry, "=")))
 			environment_set(list, entry);
 	}
 	for (unsigned i = 0; i < b->file->global_arg_count; i++) {
 		const struct instruction *in = b->file->global_args[i];
 		for (unsigned j = 0; j < in->pair_count; j++) {
-			const char *key = in->pairs[j].key, *given = get(b->build_args, key, strlen(key));
+			const char *key = in->pairs[j].key, *given = build_list_value(b->build_args, key, strlen(key));
 			char *value = NULL;
 			if (!given && in->pairs[j].value && expand_word(list, &e, in->pairs[j].value, &value, err) < 0)
 				return error_wrap(err, "%s:%u: ARG", b->file->name, in->line);

@@ -370,8 +370,7 @@ static struct build_result *make_result(const void *ctx, const struct outputs *o
 	for (unsigned i = 0; i < r->count; i++) {
 		const struct platform *p = &b->platforms[i];
 		r->images[i] = (struct built_image){
-			.platform = mem_printf(r, "%s/%s%s%s", p->os, p->architecture, p->variant ? "/" : "",
-					       p->variant ? p->variant : ""),
+			.platform = platform_format(r, p),
 			.config_json = state_config(r, solved->results[i]->state, NULL, 0, b->epoch_sec),
 			.chain = solved->results[i]->chain,
 			.annotations = out->manifest,

@@ -253,11 +253,7 @@ static int read_build_args(struct build *b, const struct build_options *o, struc
 
 static const char *find_arg(const struct build *b, const char *key)
 {
-	size_t n = strlen(key);
-	for (size_t i = b->build_args->count; i-- > 0;)
-		if (strncmp(b->build_args->items[i], key, n) == 0 && b->build_args->items[i][n] == '=')
-			return b->build_args->items[i] + n + 1;
-	return NULL;
+	return build_list_value(b->build_args, key, strlen(key));
 }
 
 /* The variable, or the build argument of that name; buildx hands the former on as the latter. */

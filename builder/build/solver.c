@@ -59,15 +59,6 @@ static void want_name(struct solver *s, unsigned platform, const char *name, uns
 		want(s, platform, stage);
 }
 
-static const char *get_global(void *arg, const char *name, size_t length)
-{
-	const struct strlist *list = arg;
-	for (size_t i = list->count; i-- > 0;)
-		if (strncmp(list->items[i], name, length) == 0 && list->items[i][length] == '=')
-			return list->items[i] + length + 1;
-	return NULL;
-}
-
 /* All that it names, so that work on it begins at once; what only a trigger names is found out later. */
 static void want(struct solver *s, unsigned platform, unsigned index)
 {
@@ -81,7 +72,7 @@ static void want(struct solver *s, unsigned platform, unsigned index)
 		return;
 	t->status = TASK_READY;
 	if (build_global_args(scratch, s->b, &s->b->platforms[platform], &globals, &ignored) == 0) {
-		struct expansion e = { .escape = s->b->file->escape, .get = get_global, .arg = globals };
+		struct expansion e = { .escape = s->b->file->escape, .get = build_list_value, .arg = globals };
 		if (expand_word(scratch, &e, stage->base, &base, &ignored) == 0)
 			want_name(s, platform, base, index);
 	}

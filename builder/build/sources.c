@@ -22,16 +22,11 @@ static void tell_line(void *arg, const char *text)
 	work_log(arg, 2, line, strlen(line));
 }
 
-static char *platform_text(const void *ctx, const struct platform *p)
-{
-	return mem_printf(ctx, "%s/%s%s%s", p->os, p->architecture, p->variant ? "/" : "", p->variant ? p->variant : "");
-}
-
 int work_pull(const void *ctx, struct work *w, const char *name, const struct platform *platform, struct image **ret,
 	      struct error *err)
 {
 	const struct progress progress = { .update = tell_part, .line = tell_line, .arg = w };
-	CLEANUP_TALLOC char *text = platform_text(NULL, platform);
+	CLEANUP_TALLOC char *text = platform_format(NULL, platform);
 	char *tagged;
 	/* An id, which no registry knows. */
 	if (digest_is_valid(name)) {

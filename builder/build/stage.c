@@ -190,15 +190,6 @@ failed:
 
 /* ---- ARG ---- */
 
-static const char *find_value(const struct strlist *list, const char *key)
-{
-	size_t n = strlen(key);
-	for (size_t i = list->count; i-- > 0;)
-		if (strncmp(list->items[i], key, n) == 0 && list->items[i][n] == '=')
-			return list->items[i] + n + 1;
-	return NULL;
-}
-
 static const char *get_env(void *arg, const char *name, size_t length)
 {
 	return state_env(arg, name, length);
@@ -211,7 +202,7 @@ static int arg_step(struct work *w, const struct instruction *in, struct error *
 	CLEANUP_TALLOC char *text = mem_strdup(NULL, "ARG");
 	struct expansion e = { .escape = w->b->file->escape, .get = get_env, .arg = w->state };
 	for (unsigned i = 0; i < in->pair_count; i++) {
-		const char *key = in->pairs[i].key, *value = find_value(w->b->build_args, key);
+		const char *key = in->pairs[i].key, *value = build_list_value(w->b->build_args, key, strlen(key));
 		bool is_env = strcmp(key, not_env[0]) != 0 && strcmp(key, not_env[1]) != 0;
 		char *expanded;
 		/* Here, one after the other, a name sees those before it. */
@@ -221,7 +212,7 @@ static int arg_step(struct work *w, const struct instruction *in, struct error *
 			value = expanded;
 		}
 		if (!value)
-			value = find_value(w->global_args, key);
+			value = build_list_value(w->global_args, key, strlen(key));
 		state_add_arg(w->state, key, value, is_env);
 		text = mem_append(text, " %s%s%s", key, value ? "=" : "", value ? value : "");
 	}
@@ -318,19 +309,10 @@ static int from_image(struct work *w, const char *name, struct error *err)
 	return 0;
 }
 
-static const char *get_global(void *arg, const char *name, size_t length)
-{
-	const struct strlist *list = arg;
-	for (size_t i = list->count; i-- > 0;)
-		if (strncmp(list->items[i], name, length) == 0 && list->items[i][length] == '=')
-			return list->items[i] + length + 1;
-	return NULL;
-}
-
 static int from_step(struct work *w, struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	struct expansion e = { .escape = w->b->file->escape, .get = get_global, .arg = w->global_args };
+	struct expansion e = { .escape = w->b->file->escape, .get = build_list_value, .arg = w->global_args };
 	char *name, *platform = NULL;
 	w->platform = w->target;
 	if (expand_word(scratch, &e, w->stage->base, &name, err) < 0)
