@@ -31,13 +31,14 @@ BASE_SRC := $(wildcard tracer/base/*.c)
 TRACER_SRC := $(BASE_SRC) $(wildcard tracer/*.c tracer/core/*.c tracer/arch/*.c)
 OCI_SRC := $(wildcard oci/*.c)
 BUILDER_SRC := $(wildcard builder/*.c builder/*/*.c)
+COMPAT_SRC := $(wildcard compat/*.c compat/*/*.c)
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 all: $(B)/fakebuild
 
 -include tracer/shim/shim.mk
 
-$(B)/fakebuild: $(call obj,$(BUILDER_SRC)) $(B)/liboci.a $(B)/libtracer.a
+$(B)/fakebuild: $(call obj,program/main.c $(BUILDER_SRC) $(COMPAT_SRC)) $(B)/liboci.a $(B)/libtracer.a
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 $(B)/libtracer.a: $(call obj,$(TRACER_SRC)) $(SHIM_OBJ)
 $(B)/liboci.a: $(call obj,$(OCI_SRC))
@@ -53,9 +54,10 @@ $(B)/%.o: %.c
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(B)/fakebuild $(DESTDIR)$(PREFIX)/bin/fakebuild
+	ln -sf fakebuild $(DESTDIR)$(PREFIX)/bin/fakebuild-runc
 	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/fakebuild $(patsubst man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(wildcard man/*.1))
+	rm -f $(DESTDIR)$(PREFIX)/bin/fakebuild $(DESTDIR)$(PREFIX)/bin/fakebuild-runc $(patsubst man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(wildcard man/*.1))
 clean:
 	rm -rf build
 

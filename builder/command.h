@@ -7,7 +7,7 @@
 #ifndef FAKEBUILD_BUILDER_COMMAND_H
 #define FAKEBUILD_BUILDER_COMMAND_H
 
-#include "builder/options.h"
+#include "tracer/base/options.h"
 #include "oci/store.h"
 
 /* What a word of the command line names, for completion. */

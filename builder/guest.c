@@ -15,7 +15,7 @@
 
 #include "builder/environment.h"
 #include "builder/bindings.h"
-#include "builder/terminal.h"
+#include "tracer/base/terminal.h"
 #include "builder/user.h"
 #include "tracer/base/io.h"
 #include "tracer/base/text.h"

@@ -6,7 +6,7 @@
 #ifndef FAKEBUILD_BUILDER_GUEST_H
 #define FAKEBUILD_BUILDER_GUEST_H
 
-#include "builder/options.h"
+#include "tracer/base/options.h"
 #include "oci/store.h"
 #include "tracer/base/meta.h"
 

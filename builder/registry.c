@@ -6,7 +6,7 @@
 
 #include "builder/command.h"
 #include "builder/progress.h"
-#include "builder/terminal.h"
+#include "tracer/base/terminal.h"
 #include "oci/reference.h"
 #include "oci/transport.h"
 #include "tracer/base/io.h"

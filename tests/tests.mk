@@ -8,8 +8,8 @@ TEST ?=
 # Static guest programs: GUEST_TESTS, and how to run them in tests/guest/run.sh.
 -include tests/guest.mk
 
-# All of the program but main, so that its modules can be tested too.
-$(B)/libbuilder.a: $(call obj,$(filter-out builder/main.c,$(BUILDER_SRC)))
+# The upper rooms, so that their modules can be tested too.
+$(B)/libbuilder.a: $(call obj,$(BUILDER_SRC) $(COMPAT_SRC))
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libbuilder.a $(B)/liboci.a $(B)/libtracer.a
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) -lcmocka
 $(B)/tests/%.o: tests/%.c
@@ -59,11 +59,11 @@ lint:
 	shellcheck -x -e SC2016,SC2030,SC2031,SC2034,SC2154 $(wildcard tests/cli/*.bats tests/cli/*.bash)
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
 		--suppress=missingIncludeSystem --suppress=comparePointers:tracer/arena.c -D_GNU_SOURCE -D__x86_64__ -I. -j2 \
-		$(BUILDER_SRC) $(OCI_SRC) $(TRACER_SRC)
+		program/main.c $(BUILDER_SRC) $(COMPAT_SRC) $(OCI_SRC) $(TRACER_SRC)
 	tests/check/includes.sh
 	tests/check/words.sh
 format:
-	clang-format -i $(wildcard builder/*.[ch] builder/*/*.[ch] oci/*.[ch] tracer/*.[ch] tracer/*/*.[ch] tests/*/*.c)
+	clang-format -i $(wildcard program/*.c compat/*.[ch] compat/*/*.[ch] builder/*.[ch] builder/*/*.[ch] oci/*.[ch] tracer/*.[ch] tracer/*/*.[ch] tests/*/*.c)
 
 # The benchmark compares with a native chroot, so that it needs root; see the file.
 bench: all

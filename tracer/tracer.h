@@ -31,6 +31,10 @@ enum tracer_flags {
 	TRACER_READ_ONLY = 2,  /* the root itself gives EROFS */
 	TRACER_NO_FAST_PATH = 4, /* all calls come to the tracer */
 	TRACER_STATS = 8,        /* count stops and print the counts to standard error at the end */
+	/* Owners, modes, nodes and attributes are given to the files themselves where the host lets us: for real root. */
+	TRACER_WRITE_THROUGH = 16,
+	/* Owners are also kept in the files' user.rootlesscontainers attributes, which the guest does not see. */
+	TRACER_ROOTLESS_XATTRS = 32,
 };
 
 struct tracer_config {
@@ -64,6 +68,27 @@ struct tracer_config {
  * host forbids tracing (the sentence names the setting) or the tracer itself failed.
  */
 int tracer_run(const struct tracer_config *config, int *ret_status, struct error *err);
+
+/*
+ * A session: a run that processes join from outside.  Answer requests at `listener`, a listening Unix socket of type
+ * SOCK_SEQPACKET that only this user can connect to.  Of config, argv, env and cwd are not used.  The first that
+ * joins is the run's first process; with it the session ends, killing all others.  Returns then, with
+ * its status as tracer_run has it; or, failing, when `keeper` (a descriptor, -1: none) is at its end before anybody joined.
+ */
+int tracer_serve(const struct tracer_config *config, int listener, int keeper, int *ret_status, struct error *err);
+/*
+ * Become a guest of the session at `socket_path`, as its root with all of root's capabilities: from the return on, this
+ * process sees config's root; descriptors, working directory and signal handlers stay.  Only for a process of one
+ * thread.  Fails when nobody listens, or the session may not trace us.
+ */
+int tracer_join(const char *socket_path, struct error *err);
+/* Host pids of the session's processes, on ctx. */
+int tracer_session_pids(const void *ctx, const char *socket_path, pid_t **ret, size_t *ret_count, struct error *err);
+/* Stop all of them so that no guest can tell, or let them go on. */
+int tracer_session_pause(const char *socket_path, bool is_paused, struct error *err);
+int tracer_session_kill(const char *socket_path, int signal, struct error *err);
+/* Is this process itself a guest of fakebuild? */
+bool tracer_is_guest(void);
 
 /*
  * Look a guest path up as the run would, following symlinks inside the root: for /etc/passwd and such.

@@ -1,15 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The arrows of the rooms: an #include points down only, never up or sideways, and is never relative.
+#   program -> builder/program.h, compat/program.h
 #   builder, compat -> oci, tracer/tracer.h, tracer/base     oci -> tracer/base
 #   builder/dockerfile, the language alone -> oci/json.h, tracer/base
 #   tracer -> tracer                                         tracer/base -> itself
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 status=0
-mapfile -t rooms < <(ls -d tracer oci builder compat 2>/dev/null)
+mapfile -t rooms < <(ls -d tracer oci builder compat program 2>/dev/null)
 allowed() { # FILE: a pattern of what it may include
 	case $1 in
+	program/*) echo '^(builder|compat)/program\.h$' ;;
 	tracer/base/*) echo '^tracer/base/' ;;
 	tracer/*) echo '^(tracer/|shim_)' ;;
 	oci/*) echo '^(oci/|tracer/base/)' ;;

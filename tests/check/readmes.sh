@@ -4,7 +4,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 status=0
-for room in . builder oci tracer tests; do
+for room in . builder compat oci tracer tests; do
 	if [ ! -s "$room/README.md" ]; then
 		echo "$room has no README.md"
 		status=1

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "builder/options.h"
+#include "tracer/base/options.h"
 
 struct values {
 	const char *name;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the reading of command lines by option rows, and the help made of them. */
-#include "builder/options.h"
+#include "tracer/base/options.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns terminal modes and the relay between the person's terminal and the guest's. */
-#include "builder/terminal.h"
+#include "tracer/base/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>

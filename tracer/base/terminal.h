@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The person's terminal: a pseudo-terminal for -t, and reading a password. */
-#ifndef FAKEBUILD_BUILDER_TERMINAL_H
-#define FAKEBUILD_BUILDER_TERMINAL_H
+#ifndef FAKEBUILD_BASE_TERMINAL_H
+#define FAKEBUILD_BASE_TERMINAL_H
 
 #include <stdbool.h>
 

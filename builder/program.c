@@ -3,11 +3,10 @@
  * The `fakebuild` program: finds the command, reads its options, runs it, prints the one sentence
  * of a failure.  What each command does is in the file of its noun; see README.md in this folder.
  */
+#include "builder/program.h"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "builder/command.h"
 #include "tracer/base/text.h"
@@ -103,17 +102,6 @@ static int run_command(int argc, char **argv, int *ret_status, struct error *err
 	return command->run(inv, ret_status, err);
 }
 
-/* Descriptors 0, 1 and 2 must be taken, or a file that we open would become the guest's output. */
-static void take_standard_descriptors(void)
-{
-	int fd;
-	do {
-		fd = open("/dev/null", O_RDWR | O_NOCTTY);
-	} while (fd >= 0 && fd <= 2);
-	if (fd > 2)
-		close(fd);
-}
-
 /* Text that could not be written (a full disk, say) is a failure like any other. */
 static int flush_output(struct error *err)
 {
@@ -122,12 +110,10 @@ static int flush_output(struct error *err)
 	return errno == EPIPE ? -1 : error_set(err, errno, "cannot write to standard output");
 }
 
-int main(int argc, char **argv)
+int builder_main(int argc, char **argv)
 {
 	struct error err = ERROR_INIT;
 	int status = 0;
-	take_standard_descriptors();
-	signal(SIGPIPE, SIG_IGN);
 	int r = run_command(argc, argv, &status, &err);
 	if (flush_output(&err) < 0)
 		r = -1;

@@ -3,8 +3,8 @@
  * Options as rows.  A command's rows are all there is to say about its options: parsing, --help,
  * the completion scripts and the comparison with the man page are derived from them.
  */
-#ifndef FAKEBUILD_BUILDER_OPTIONS_H
-#define FAKEBUILD_BUILDER_OPTIONS_H
+#ifndef FAKEBUILD_BASE_OPTIONS_H
+#define FAKEBUILD_BASE_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>
