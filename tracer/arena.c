@@ -17,7 +17,7 @@ extern const char shim64_bytes[], shim64_end[], shim32_bytes[], shim32_end[];
 
 static struct shim_slot *slots; /* mapped at SHIM_ARENA, where tracees have it too */
 static uint64_t in_use[SHIM_SLOTS / 64];
-static char *shim_path[ABI_COUNT];
+static char *shim_path[ABI_COUNT], *arena_path;
 
 static int write_program(const char *path, const char *bytes, size_t size, struct error *err)
 {
@@ -43,7 +43,7 @@ int arena_open(const char *run_dir, struct error *err)
 		if (write_program(shim_path[ABI_32], shim32_bytes, shim32_end - shim32_bytes, err) < 0)
 			return -1;
 	}
-	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/arena", run_dir);
+	char *path = arena_path = mem_printf(NULL, "%s/arena", run_dir);
 	CLEANUP_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || ftruncate(fd, SHIM_ARENA_BYTES) < 0)
 		return error_set(err, errno, "cannot create '%s'", path);
@@ -68,6 +68,12 @@ void arena_close(void)
 	memset(in_use, 0, sizeof(in_use));
 	TALLOC_FREE(shim_path[ABI_64]);
 	TALLOC_FREE(shim_path[ABI_32]);
+	TALLOC_FREE(arena_path);
+}
+
+int arena_descriptor(void)
+{
+	return open(arena_path, O_RDONLY | O_CLOEXEC);
 }
 
 const char *arena_shim_path(enum abi abi)

@@ -13,6 +13,8 @@
  */
 int arena_open(const char *run_dir, struct error *err);
 void arena_close(void);
+/* A new descriptor of the arena, for reading; -1. */
+int arena_descriptor(void);
 /* Host path of the loader for this ABI; NULL when this build has none. */
 const char *arena_shim_path(enum abi abi);
 /* Claim the lowest free slot; -1 when all are in use. */

@@ -7,6 +7,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/groups.h"
 #include "tracer/hooks.h"
+#include "tracer/join.h"
 #include "tracer/memory.h"
 
 /* An id as the call returns it: 16-bit calls show larger ids as the overflow id. */
@@ -275,6 +276,8 @@ int64_t hook_prctl(struct call *c)
 		return -EPERM;
 	case 0x59616d61 /* PR_SET_PTRACER */:
 		return 0;
+	case PR_IS_GUEST:
+		return IS_GUEST;
 	}
 	return CALL_PASS;
 }

@@ -45,6 +45,17 @@ void namespaces_close(void)
 	first_uts = NULL;
 }
 
+struct mounts *namespaces_first_mounts(void)
+{
+	return mounts_get(first_mounts);
+}
+
+struct uts *namespaces_first_uts(void)
+{
+	first_uts->users++;
+	return first_uts;
+}
+
 void namespaces_renew(struct tracee *t, uint64_t clone_flags)
 {
 	for (unsigned i = 0; i < NAMESPACE_KINDS; i++)

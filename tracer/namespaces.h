@@ -22,5 +22,8 @@ char *namespaces_file(const void *ctx, const struct tracee *of, const char *name
 /* The run begins: what its first process is in. */
 void namespaces_open(struct tracee *first);
 void namespaces_close(void);
+/* What the run began in, one user more each. */
+struct mounts *namespaces_first_mounts(void);
+struct uts *namespaces_first_uts(void);
 
 #endif

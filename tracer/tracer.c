@@ -31,6 +31,7 @@
 #include "tracer/groups.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/ipc.h"
+#include "tracer/join.h"
 #include "tracer/mounts.h"
 #include "tracer/namespaces.h"
 #include "tracer/memory.h"
@@ -323,26 +324,38 @@ static void tell_stats(pid_t tid)
 	stats_end(t && t->process ? t->process->pid : tid, tid);
 }
 
+static void serve_stop(pid_t pid, int status)
+{
+	if (join_is_paused() && !session.is_over) {
+		join_hold(pid, status);
+		return;
+	}
+	stats_begin();
+	on_stop(pid, status);
+	tell_stats(pid);
+	for (struct tracee *held; (held = guest_take_held());)
+		call_serve(held);
+	if (session.is_over)
+		kill(pid, SIGKILL);
+}
+
 static void serve(void)
 {
 	for (;;) {
 		int status;
-		pid_t pid = waitpid(-1, &status, __WALL);
+		pid_t pid;
+		join_answer_all();
+		while (join_take_held(&pid, &status))
+			serve_stop(pid, status);
+		pid = waitpid(-1, &status, __WALL);
 		if (pid < 0 && errno == EINTR)
 			continue;
 		if (pid < 0)
 			return;
-		if (WIFSTOPPED(status)) {
-			stats_begin();
-			on_stop(pid, status);
-			tell_stats(pid);
-			for (struct tracee *held; (held = guest_take_held());)
-				call_serve(held);
-			if (session.is_over)
-				kill(pid, SIGKILL);
-		} else {
+		if (WIFSTOPPED(status))
+			serve_stop(pid, status);
+		else
 			on_end(pid, status);
-		}
 	}
 }
 
@@ -490,7 +503,22 @@ static int start(const struct tracer_config *config, const struct sock_fprog *fi
 	return r;
 }
 
-int tracer_run(const struct tracer_config *config, int *ret_status, struct error *err)
+/* A process of another's that joins is in what this one, which never runs, is in. */
+static int start_session(const struct tracer_config *config, int keeper, struct error *err)
+{
+	struct tracee *template = make_first(config, getpid(), err);
+	if (!template)
+		return -1;
+	fast_open(template);
+	namespaces_open(template);
+	tracee_remove(template);
+	return join_wait_first(keeper) ? 0 : error_set(err, 0, "nobody joined the session");
+}
+
+enum { NO_LISTENER = -1 };
+
+/* Run argv or, with a listener, who joins. */
+static int run(const struct tracer_config *config, int listener, int keeper, int *ret_status, struct error *err)
 {
 	CLEANUP_TALLOC struct sock_fprog *filter = filter_make(NULL, err);
 	if (!filter)
@@ -499,7 +527,8 @@ int tracer_run(const struct tracer_config *config, int *ret_status, struct error
 	CLEANUP_TALLOC struct sock_fprog *later = filter_make_later(NULL);
 	watch_open(later);
 	open_session(config);
-	if (stats_open(config->flags & TRACER_STATS, config->trace_path, err) < 0 || arena_open(config->run_dir, err) < 0) {
+	if (stats_open(config->flags & TRACER_STATS, config->trace_path, err) < 0 || arena_open(config->run_dir, err) < 0 ||
+	    (listener >= 0 && join_open(listener, err) < 0)) {
 		stats_close();
 		close_session();
 		return -1;
@@ -509,16 +538,14 @@ int tracer_run(const struct tracer_config *config, int *ret_status, struct error
 		sigaction(passed_on[i], &pass, &old[i]);
 	/* Orphans of the guest become ours, not init's. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	int r = start(config, filter, err);
+	int r = listener >= 0 ? start_session(config, keeper, err) : start(config, filter, err);
 	if (r == 0) {
 		/* Guests share our user id; they must not look into us. */
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-		bool was_started = false;
 		serve();
-		was_started = session.has_started;
 		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 		int status = session.first_status;
-		if (!was_started)
+		if (!session.has_started && listener < 0)
 			r = explain_exec(config, status, err);
 		else
 			*ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
@@ -527,9 +554,20 @@ int tracer_run(const struct tracer_config *config, int *ret_status, struct error
 	session.first_pid = 0;
 	for (unsigned i = 0; i < PASSED_ON; i++)
 		sigaction(passed_on[i], &old[i], NULL);
+	join_close();
 	stats_close();
 	close_session();
 	return r;
+}
+
+int tracer_run(const struct tracer_config *config, int *ret_status, struct error *err)
+{
+	return run(config, NO_LISTENER, -1, ret_status, err);
+}
+
+int tracer_serve(const struct tracer_config *config, int listener, int keeper, int *ret_status, struct error *err)
+{
+	return run(config, listener, keeper, ret_status, err);
 }
 
 /* What lookups before the run go by; each new binding is added when the next lookup comes. */

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns sessions: processes from outside that become guests of a run, and what may be asked of it.  The loop of
+ * stops sleeps in waitpid, which knows no sockets: a signal tells of a connection, and its handler makes a child
+ * that ends at once, so that the wait returns even when the signal came just before it.
+ */
+#include "tracer/join.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tracer/arena.h"
+#include "tracer/base/compat.h"
+#include "tracer/base/io.h"
+#include "tracer/base/mem.h"
+#include "tracer/filter.h"
+#include "tracer/guest_ptrace.h"
+#include "tracer/mounts.h"
+#include "tracer/namespaces.h"
+#include "tracer/path.h"
+#include "tracer/stats.h"
+#include "tracer/tracee.h"
+
+#ifndef PR_SET_PTRACER
+#define PR_SET_PTRACER 0x59616d61
+#endif
+
+enum { PATIENCE_SECONDS = 2 }; /* for a peer that connects and says nothing */
+
+struct held {
+	pid_t pid;
+	int status;
+};
+
+static struct {
+	int listener;
+	volatile sig_atomic_t has_rung;
+	struct sigaction old;
+	bool is_paused;
+	struct held *held; /* held[taken..count] */
+	size_t taken, count;
+} join = { .listener = -1 };
+
+/* ---- the bell ---- */
+
+static void ring(int signal)
+{
+	(void)signal;
+	int kept = errno;
+	join.has_rung = 1;
+	if (vfork() == 0)
+		_exit(0);
+	errno = kept;
+}
+
+int join_open(int listener, struct error *err)
+{
+	struct sigaction bell = { .sa_handler = ring };
+	join.listener = listener;
+	join.has_rung = 1; /* who connected before */
+	sigaction(SIGIO, &bell, &join.old);
+	if (fcntl(listener, F_SETOWN, getpid()) < 0 || fcntl(listener, F_SETFL, O_NONBLOCK | O_ASYNC) < 0) {
+		join_close();
+		return error_set(err, errno, "cannot be told of who joins");
+	}
+	return 0;
+}
+
+void join_close(void)
+{
+	if (join.listener < 0)
+		return;
+	fcntl(join.listener, F_SETFL, O_NONBLOCK);
+	sigaction(SIGIO, &join.old, NULL);
+	TALLOC_FREE(join.held);
+	memset(&join, 0, sizeof(join));
+	join.listener = -1;
+}
+
+/* ---- stops that wait ---- */
+
+bool join_is_paused(void)
+{
+	return join.is_paused;
+}
+
+void join_hold(pid_t pid, int status)
+{
+	join.held = mem_grow(NULL, join.held, struct held, join.count + 1);
+	join.held[join.count++] = (struct held){ pid, status };
+}
+
+bool join_take_held(pid_t *ret_pid, int *ret_status)
+{
+	if (join.is_paused || join.taken == join.count)
+		return false;
+	*ret_pid = join.held[join.taken].pid;
+	*ret_status = join.held[join.taken].status;
+	if (++join.taken == join.count)
+		join.taken = join.count = 0;
+	return true;
+}
+
+/* ---- what may be asked ---- */
+
+static int interrupt(struct tracee *t, void *arg)
+{
+	(void)arg;
+	t->is_interrupted = true;
+	ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
+	return 0;
+}
+
+static int send_signal(struct tracee *t, void *arg)
+{
+	const uint32_t *signal = arg;
+	return t->is_known && t->process->pid == t->tid && kill(t->tid, *signal) < 0 && errno != ESRCH ? errno : 0;
+}
+
+struct pids {
+	pid_t *items;
+	size_t count;
+};
+
+static int list_process(struct tracee *t, void *arg)
+{
+	struct pids *list = arg;
+	if (!t->is_known || t->process->pid != t->tid)
+		return 0;
+	list->items = mem_grow(NULL, list->items, pid_t, list->count + 1);
+	list->items[list->count++] = t->tid;
+	return 0;
+}
+
+/* Where the process is, as the guest names it; what the guest cannot name is its root. */
+static struct fs *place_of(const struct mounts *mounts, pid_t pid, mode_t mask)
+{
+	char link[64], host[PATH_ROOM], guest[PATH_ROOM] = "/";
+	snprintf(link, sizeof(link), "/proc/%d/cwd", pid);
+	ssize_t n = readlink(link, host, sizeof(host) - 1);
+	host[n < 0 ? 0 : n] = '\0';
+	if (host[0] != '/' || !mounts_to_guest(mounts, strcmp(host, "/") == 0 ? "" : host, guest, sizeof(guest)))
+		strcpy(guest, "/");
+	struct fs *fs = fs_new("/", guest, mask);
+	fs->is_cwd_elsewhere = strcmp(guest, host) != 0;
+	return fs;
+}
+
+/* Become the tracer of a process that waits for our answer in tracer_join. */
+static int trace(pid_t pid, mode_t mask)
+{
+	if (tracee_find(pid))
+		return EEXIST;
+	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)TRACE_OPTIONS) < 0)
+		return errno;
+	struct tracee *t = tracee_add(pid);
+	t->process = process_new(pid);
+	t->process->exe = mem_strdup(t->process, "");
+	process_set_mm(t->process, mm_new());
+	t->process->mm->is_off = true;
+	t->mounts = namespaces_first_mounts();
+	t->uts = namespaces_first_uts();
+	t->fs = place_of(t->mounts, pid, mask);
+	cred_init(&t->cred, 0, 0);
+	t->is_known = true;
+	if (session.first_pid <= 0)
+		session.first_pid = pid;
+	return 0;
+}
+
+static int serve(const struct join_request *request, pid_t pid, struct pids *ret_pids)
+{
+	uint32_t value = request->value;
+	switch (request->verb) {
+	case JOIN_TRACE:
+		return session.is_over ? ESRCH : trace(pid, value & 0777);
+	case JOIN_PIDS:
+		tracee_each(list_process, ret_pids);
+		return 0;
+	case JOIN_PAUSE:
+		if (!join.is_paused)
+			tracee_each(interrupt, NULL);
+		join.is_paused = true;
+		return 0;
+	case JOIN_RESUME:
+		join.is_paused = false;
+		return 0;
+	case JOIN_KILL:
+		/* A killed process must be served to end. */
+		join.is_paused &= value != SIGKILL;
+		return tracee_each(send_signal, &value);
+	}
+	return EINVAL;
+}
+
+static void answer(int peer)
+{
+	struct ucred who;
+	socklen_t size = sizeof(who);
+	struct timeval patience = { .tv_sec = PATIENCE_SECONDS };
+	struct join_request request;
+	struct pids pids = { NULL, 0 };
+	setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0 || (who.uid != session.uid && who.uid != 0) ||
+	    recv(peer, &request, sizeof(request), 0) != sizeof(request))
+		return;
+	struct join_answer reply = { .error = serve(&request, who.pid, &pids), .count = pids.count };
+	struct iovec parts[] = { { &reply, sizeof(reply) }, { pids.items, pids.count * sizeof(*pids.items) } };
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	/* Until its first execve the guest needs the arena itself. */
+	CLEANUP_CLOSE int arena = request.verb == JOIN_TRACE && !reply.error ? arena_descriptor() : -1;
+	if (arena >= 0) {
+		memset(&control, 0, sizeof(control));
+		control.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET,
+						 .cmsg_type = SCM_RIGHTS };
+		memcpy(CMSG_DATA(&control.head), &arena, sizeof(arena));
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control.room);
+	}
+	sendmsg(peer, &message, MSG_NOSIGNAL);
+	talloc_free(pids.items);
+}
+
+void join_answer_all(void)
+{
+	if (!join.has_rung)
+		return;
+	join.has_rung = 0;
+	for (;;) {
+		CLEANUP_CLOSE int peer = accept4(join.listener, NULL, NULL, SOCK_CLOEXEC);
+		if (peer < 0)
+			return;
+		answer(peer);
+	}
+}
+
+bool join_wait_first(int keeper)
+{
+	while (session.first_pid <= 0) {
+		struct pollfd wanted[2] = { { join.listener, POLLIN, 0 }, { keeper, POLLIN, 0 } };
+		poll(wanted, 2, -1);
+		join.has_rung = 1;
+		join_answer_all();
+		/* The bells' children. */
+		while (session.first_pid <= 0 && waitpid(-1, NULL, WNOHANG) > 0)
+			;
+		if (session.first_pid <= 0 && wanted[1].revents)
+			return false;
+	}
+	return true;
+}
+
+/* ---- the other half ---- */
+
+static int connect_to(const char *socket_path, struct error *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char link[64];
+	CLEANUP_CLOSE int folder = -1;
+	CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (strlen(socket_path) >= sizeof(address.sun_path)) {
+		/* A longer name is reached through a descriptor. */
+		folder = open(socket_path, O_PATH | O_CLOEXEC);
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", folder);
+		socket_path = folder < 0 ? socket_path : link;
+	}
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return error_set(err, errno, "cannot connect to the session at '%s'", socket_path);
+	return io_take_fd(&fd);
+}
+
+/* Ask; *ret_pids on ctx and *ret_fd may be NULL.  0 or -1. */
+static int ask(const void *ctx, const char *socket_path, struct join_request request, pid_t **ret_pids,
+	       size_t *ret_count, int *ret_fd, struct error *err)
+{
+	enum { PIDS_MAX = 65536 };
+	CLEANUP_CLOSE int fd = connect_to(socket_path, err);
+	if (fd < 0)
+		return -1;
+	struct join_answer reply;
+	CLEANUP_TALLOC pid_t *pids = mem_array(NULL, pid_t, ret_pids ? PIDS_MAX : 0);
+	struct iovec parts[] = { { &reply, sizeof(reply) }, { pids, ret_pids ? PIDS_MAX * sizeof(*pids) : 0 } };
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2, .msg_control = &control,
+				  .msg_controllen = sizeof(control.room) };
+	ssize_t n = send(fd, &request, sizeof(request), MSG_NOSIGNAL);
+	if (n >= 0)
+		do
+			n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+		while (n < 0 && errno == EINTR);
+	if (n < (ssize_t)sizeof(reply))
+		return error_set(err, n < 0 ? errno : ECONNRESET, "the session at '%s' does not answer", socket_path);
+	const struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+	CLEANUP_CLOSE int got = -1;
+	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
+		memcpy(&got, CMSG_DATA(head), sizeof(got));
+	if (reply.error)
+		return error_set(err, reply.error, "the session at '%s' refuses", socket_path);
+	if (ret_pids) {
+		*ret_count = (n - sizeof(reply)) / sizeof(*pids);
+		*ret_pids = (pid_t *)(void *)mem_memdup(ctx, (const char *)pids, *ret_count * sizeof(*pids));
+	}
+	if (ret_fd)
+		*ret_fd = io_take_fd(&got);
+	return 0;
+}
+
+int tracer_join(const char *socket_path, struct error *err)
+{
+	CLEANUP_TALLOC struct sock_fprog *filter = filter_make(NULL, err);
+	if (!filter)
+		return -1;
+	mode_t mask = umask(0);
+	umask(mask);
+	/* Yama: with ptrace_scope 1 we must say who may.  It is somebody of this user, who may else, too. */
+	prctl(PR_SET_PTRACER, -1L, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	CLEANUP_CLOSE int arena = -1;
+	int r = ask(NULL, socket_path, (struct join_request){ JOIN_TRACE, mask }, NULL, NULL, &arena, err);
+	prctl(PR_SET_PTRACER, 0, 0, 0, 0);
+	if (r < 0)
+		return -1;
+	void *wanted = (void *)SHIM_ARENA;
+	void *at = mmap(wanted, SHIM_ARENA_BYTES, PROT_READ, MAP_SHARED, arena, 0);
+	if (at != wanted)
+		return error_set(err, at == MAP_FAILED ? errno : EEXIST, "cannot map the session's arena");
+	r = filter_install(filter);
+	return r < 0 ? error_set(err, -r, "the kernel refuses our seccomp filter (CONFIG_SECCOMP_FILTER)") : 0;
+}
+
+int tracer_session_pids(const void *ctx, const char *socket_path, pid_t **ret, size_t *ret_count, struct error *err)
+{
+	return ask(ctx, socket_path, (struct join_request){ JOIN_PIDS, 0 }, ret, ret_count, NULL, err);
+}
+
+int tracer_session_pause(const char *socket_path, bool is_paused, struct error *err)
+{
+	struct join_request request = { is_paused ? JOIN_PAUSE : JOIN_RESUME, 0 };
+	return ask(NULL, socket_path, request, NULL, NULL, NULL, err);
+}
+
+int tracer_session_kill(const char *socket_path, int signal, struct error *err)
+{
+	return ask(NULL, socket_path, (struct join_request){ JOIN_KILL, signal }, NULL, NULL, NULL, err);
+}
+
+bool tracer_is_guest(void)
+{
+	return prctl(PR_IS_GUEST, 0, 0, 0, 0) == IS_GUEST;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server's half of a session (tracer_serve): who asks to be traced, and what else may be asked. */
+#ifndef FAKEBUILD_JOIN_H
+#define FAKEBUILD_JOIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "tracer/base/error.h"
+
+/* prctl(2)'s option that only guests of ours know; the kernel has EINVAL for it. */
+enum { PR_IS_GUEST = 0x66626764, IS_GUEST = 1 };
+
+/* One message each way, over SOCK_SEQPACKET. */
+enum join_verb { JOIN_TRACE = 1, JOIN_PIDS, JOIN_PAUSE, JOIN_RESUME, JOIN_KILL };
+struct join_request {
+	uint32_t verb;
+	uint32_t value; /* JOIN_TRACE: the umask; JOIN_KILL: the signal */
+};
+struct join_answer {
+	int32_t error; /* 0 or an errno */
+	uint32_t count; /* of pid_t that follow */
+};
+
+/* Answer requests at this listener from now on; -1: no session. */
+int join_open(int listener, struct error *err);
+void join_close(void);
+/* Wait for the first who joins; false when `keeper` (-1: none) came to its end before. */
+bool join_wait_first(int keeper);
+/* Has somebody rung?  Then answer all who wait.  A wait for tracees is interrupted by a ring. */
+void join_answer_all(void);
+/* While paused, no stop is served. */
+bool join_is_paused(void);
+/* Keep a stop for later; it is handed to `serve` when the session goes on. */
+void join_hold(pid_t pid, int status);
+/* The next stop that was held and is due; false: none. */
+bool join_take_held(pid_t *ret_pid, int *ret_status);
+
+#endif
