@@ -152,7 +152,7 @@ static struct fs *place_of(const struct mounts *mounts, pid_t pid, mode_t mask)
 	ssize_t n = readlink(link, host, sizeof(host) - 1);
 	host[n < 0 ? 0 : n] = '\0';
 	if (host[0] != '/' || !mounts_to_guest(mounts, strcmp(host, "/") == 0 ? "" : host, guest, sizeof(guest)))
-		strcpy(guest, "/");
+		memcpy(guest, "/", sizeof("/"));
 	struct fs *fs = fs_new("/", guest, mask);
 	fs->is_cwd_elsewhere = strcmp(guest, host) != 0;
 	return fs;
@@ -205,16 +205,28 @@ static int serve(const struct join_request *request, pid_t pid, struct pids *ret
 	return EINVAL;
 }
 
+/* Rings interrupt. */
+static ssize_t receive(int fd, struct msghdr *message)
+{
+	ssize_t n;
+	do
+		n = recvmsg(fd, message, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
 static void answer(int peer)
 {
 	struct ucred who;
 	socklen_t size = sizeof(who);
 	struct timeval patience = { .tv_sec = PATIENCE_SECONDS };
 	struct join_request request;
+	struct iovec asked = { &request, sizeof(request) };
+	struct msghdr question = { .msg_iov = &asked, .msg_iovlen = 1 };
 	struct pids pids = { NULL, 0 };
 	setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	if (getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0 || (who.uid != session.uid && who.uid != 0) ||
-	    recv(peer, &request, sizeof(request), 0) != sizeof(request))
+	    receive(peer, &question) != sizeof(request))
 		return;
 	struct join_answer reply = { .error = serve(&request, who.pid, &pids), .count = pids.count };
 	struct iovec parts[] = { { &reply, sizeof(reply) }, { pids.items, pids.count * sizeof(*pids.items) } };
@@ -305,9 +317,7 @@ static int ask(const void *ctx, const char *socket_path, struct join_request req
 				  .msg_controllen = sizeof(control.room) };
 	ssize_t n = send(fd, &request, sizeof(request), MSG_NOSIGNAL);
 	if (n >= 0)
-		do
-			n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-		while (n < 0 && errno == EINTR);
+		n = receive(fd, &message);
 	if (n < (ssize_t)sizeof(reply))
 		return error_set(err, n < 0 ? errno : ECONNRESET, "the session at '%s' does not answer", socket_path);
 	const struct cmsghdr *head = CMSG_FIRSTHDR(&message);
