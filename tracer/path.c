@@ -505,6 +505,11 @@ static int step(struct walk *w, bool *ret_done)
 	int r = go_down(w, w->rest, length);
 	if (r < 0)
 		return r;
+	if ((o->mount->flags & BINDING_PROC) && strcmp(o->host, "/proc/1") == 0 && procfs_is_hidden(o->host)) {
+		char first[32];
+		snprintf(first, sizeof(first), "/proc/%d", session.first_pid);
+		set_host(o, first);
+	}
 	if ((o->mount->flags & BINDING_PROC) && procfs_is_hidden(o->host))
 		return -ENOENT;
 	char target[PATH_MAX];

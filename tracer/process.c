@@ -74,6 +74,37 @@ static const struct tracee *guest_of(pid_t pid)
 	return t && t->is_known ? t : NULL;
 }
 
+/*
+ * The process that argument n names: 1 is the first one's name here, too, as in a pid namespace; then the call is
+ * made to name it as the host does.
+ */
+static const struct tracee *named(struct call *c, unsigned n)
+{
+	pid_t pid = call_int(c, n);
+	const struct tracee *t = guest_of(pid);
+	if (t || pid != 1)
+		return t;
+	call_set(c, n, session.first_pid);
+	return guest_of(session.first_pid);
+}
+
+/* sig_task_ignored of kernel/signal.c: what nobody has a handler for does not come to the init of a namespace. */
+static bool is_lost_on_init(pid_t named_as, const struct tracee *to, int signal)
+{
+	char name[64], line[256];
+	unsigned long long caught = 0;
+	if (named_as != 1 || signal == 0 || !to || to->process->pid != session.first_pid)
+		return false;
+	snprintf(name, sizeof(name), "/proc/%d/status", session.first_pid);
+	FILE *file = fopen(name, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "SigCgt: %llx", &caught) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return !(caught >> (signal - 1) & 1);
+}
+
 struct group_signal {
 	const struct tracee *from;
 	pid_t group; /* -1: everybody but the sender and the first process */
@@ -103,11 +134,11 @@ int64_t hook_kill(struct call *c)
 	if (signal < 0 || signal > 64)
 		return -EINVAL;
 	if (pid > 0) {
-		const struct tracee *to = guest_of(pid);
+		const struct tracee *to = named(c, 0);
 		if (!to)
 			return -ESRCH;
 		int r = may_signal(c->t, to, signal);
-		return r < 0 ? r : CALL_PASS;
+		return r < 0 ? r : is_lost_on_init(pid, to, signal) ? 0 : CALL_PASS;
 	}
 	pid_t group = pid == 0 ? getpgid(c->t->tid) : pid == -1 ? -1 : -pid;
 	/* A group without us in it holds the guest's own processes only. */
@@ -124,25 +155,29 @@ int64_t hook_kill(struct call *c)
 int64_t hook_tgkill(struct call *c)
 {
 	bool has_group = strcmp(c->row->name, "tgkill") == 0 || strcmp(c->row->name, "rt_tgsigqueueinfo") == 0;
-	const struct tracee *to = guest_of(call_int(c, has_group));
-	if (call_int(c, 0) <= 0)
+	pid_t pid = call_int(c, has_group);
+	int signal = call_int(c, has_group + 1);
+	if (call_int(c, 0) <= 0 || pid <= 0)
 		return -EINVAL;
+	const struct tracee *to = named(c, has_group);
 	if (!to)
 		return -ESRCH;
-	int r = may_signal(c->t, to, call_int(c, has_group + 1));
-	return r < 0 ? r : CALL_PASS;
+	if (has_group)
+		named(c, 0);
+	int r = may_signal(c->t, to, signal);
+	return r < 0 ? r : is_lost_on_init(pid, to, signal) ? 0 : CALL_PASS;
 }
 
 int64_t hook_pidfd_open(struct call *c)
 {
 	if (call_int(c, 0) <= 0)
 		return -EINVAL;
-	return guest_of(call_int(c, 0)) ? CALL_PASS : -ESRCH;
+	return named(c, 0) ? CALL_PASS : -ESRCH;
 }
 
 int64_t hook_process_vm(struct call *c)
 {
-	const struct tracee *to = guest_of(call_int(c, 0));
+	const struct tracee *to = named(c, 0);
 	if (!to)
 		return -ESRCH;
 	return guest_may_access(c->t, to) ? CALL_PASS : -EPERM;

@@ -11,6 +11,7 @@
 
 #include "tracer/base/mem.h"
 #include "tracer/base/text.h"
+#include "tracer/guest_ptrace.h"
 #include "tracer/namespaces.h"
 #include "tracer/path.h"
 
@@ -53,6 +54,19 @@ bool procfs_owner(const char *host, const struct tracee *viewer, struct stat *st
 	return true;
 }
 
+/* Links that proc_pid_get_link of fs/proc/base.c and its like give only to who may trace the process. */
+static bool is_guarded_link(const char *rest)
+{
+	static const char *const links[] = { "exe", "cwd", "root" }, *const folders[] = { "fd/", "ns/", "map_files/" };
+	for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++)
+		if (strcmp(rest, links[i]) == 0)
+			return true;
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
+		if (text_starts(rest, folders[i]) && rest[strlen(folders[i])])
+			return true;
+	return false;
+}
+
 ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t room,
 			enum procfs_link *ret_kind)
 {
@@ -63,6 +77,10 @@ ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t
 	if (strcmp(host, "/proc/thread-self") == 0)
 		return snprintf(target, room, "%d/task/%d", t->process->pid, t->tid);
 	const struct tracee *of = procfs_subject(host, &rest);
+	if (of && is_guarded_link(rest) && !guest_may_access(t, of)) {
+		errno = EACCES;
+		return -1;
+	}
 	if (of && strcmp(rest, "exe") == 0)
 		text = of->process->exe;
 	else if (of && strcmp(rest, "cwd") == 0)

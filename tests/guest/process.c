@@ -77,6 +77,22 @@ TEST(signals_reach_own_processes_only)
 	end(child);
 }
 
+TEST(the_first_process_is_number_1)
+{
+	char exe[PATH_MAX];
+	WORKS(kill(1, 0));
+	/* Nobody has a handler for these. */
+	WORKS(kill(1, SIGUSR2));
+	WORKS(kill(1, SIGKILL));
+	WORKS(access("/proc/1/status", R_OK));
+	EQUAL(1, readlink("/proc/1/exe", exe, sizeof(exe)) > 0);
+	AS(1000, 1000) {
+		FAILS(EPERM, kill(1, 0));
+		FAILS(EACCES, readlink("/proc/1/exe", exe, sizeof(exe)));
+	}
+	WORKS(close(WORKS(syscall(SYS_pidfd_open, 1, 0))));
+}
+
 TEST(groups_are_signalled_as_one)
 {
 	pid_t leader = fork();
