@@ -8,6 +8,7 @@
 #include "tracer/filter.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +20,7 @@
 #include "tracer/base/compat.h"
 #include "tracer/base/mem.h"
 #include "tracer/call.h"
+#include "tracer/core/cred.h"
 #include "tracer/shim/abi.h"
 
 #ifndef SECCOMP_RET_KILL
@@ -253,8 +255,33 @@ struct sock_fprog *filter_make_later(const void *ctx)
 	return program;
 }
 
+/*
+ * What a guest of real root keeps of his capabilities: those over files, which passed calls need, and over its own
+ * sockets.  All else is the tracer's to do, or nobody's.
+ */
+static void drop_capabilities(void)
+{
+	const uint64_t kept = 1u << CAPABILITY_CHOWN | 1u << CAPABILITY_DAC_OVERRIDE | 1u << CAPABILITY_DAC_READ_SEARCH |
+			      1u << CAPABILITY_FOWNER | 1u << CAPABILITY_FSETID | 1u << CAPABILITY_NET_BIND_SERVICE |
+			      1u << CAPABILITY_NET_RAW;
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[2];
+	for (int i = 0; i <= CAPABILITY_LAST; i++)
+		if (!(kept >> i & 1))
+			prctl(PR_CAPBSET_DROP, i, 0, 0, 0); /* EPERM for who has none */
+	if (syscall(SYS_capget, &head, sets) < 0)
+		return;
+	for (unsigned i = 0; i < 2; i++) {
+		sets[i].effective &= kept >> (32 * i);
+		sets[i].permitted &= kept >> (32 * i);
+		sets[i].inheritable &= kept >> (32 * i);
+	}
+	syscall(SYS_capset, &head, sets);
+}
+
 int filter_install(const struct sock_fprog *program)
 {
+	drop_capabilities();
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, program) == 0)

@@ -17,7 +17,10 @@ struct sock_fprog *filter_make_later(const void *ctx);
  * For calls that a guest's own filter has sent.
  */
 const struct row *filter_find_row(const struct call *c);
-/* Put it on this thread, without speculation mitigations where the kernel lets choose; 0 or -errno. */
+/*
+ * Put it on this thread, without speculation mitigations where the kernel lets choose, after real root has given up
+ * all but the capabilities over files and sockets.  0 or -errno.
+ */
 int filter_install(const struct sock_fprog *program);
 
 #endif

@@ -68,6 +68,20 @@ bool path_shown(const struct tracee *t, const struct object *o, struct stat *ret
 	return has_entry;
 }
 
+/* Settings of the host's kernel; containers have them mounted read-only, so that their root changes none. */
+static bool is_kernel_setting(const struct object *o)
+{
+	static const char *const folders[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger" };
+	if (!(o->mount->flags & BINDING_PROC) || o->is_fd)
+		return false;
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+		size_t length = strlen(folders[i]);
+		if (strncmp(o->host, folders[i], length) == 0 && (o->host[length] == '/' || !o->host[length]))
+			return true;
+	}
+	return false;
+}
+
 int path_permission(struct tracee *t, struct object *o, unsigned mask)
 {
 	struct stat st;
@@ -82,6 +96,8 @@ int path_permission(struct tracee *t, struct object *o, unsigned mask)
 		return -EACCES;
 	if (r == 0 && (mask & CRED_WRITE) && (o->mount->flags & BINDING_READ_ONLY) && !o->is_fd &&
 	    (S_ISREG(o->real.st_mode) || S_ISDIR(o->real.st_mode) || S_ISLNK(o->real.st_mode)))
+		return -EROFS;
+	if (r == 0 && (mask & CRED_WRITE) && is_kernel_setting(o))
 		return -EROFS;
 	return r;
 }

@@ -205,6 +205,18 @@ prints() { # EXPECTED LINE [OPTIONS...]
 	prints "boxname boxname" 'echo $(hostname) $(cat /etc/hostname)' -h boxname
 	prints "boxname" 'echo $HOSTNAME' --hostname boxname
 }
+@test "settings_of_the_kernel_are_read_only" {
+	run -1 --separate-stderr fakebuild run base:1 sh -c 'echo x >/proc/sys/kernel/hostname'
+	[[ $stderr == *"Read-only file system"* ]]
+	prints 0 'echo 0 >/proc/self/oom_score_adj && cat /proc/self/oom_score_adj'
+	# Real root's capabilities, when it is he who runs this.
+	fakebuild run base:1 sleep 5 &
+	sleep 1
+	pid=$(pgrep -P $! -x sleep || pgrep -x -n sleep)
+	equal 0 $((0x$(sed -n 's/^CapEff:[[:space:]]*//p' "/proc/$pid/status") & 1 << 21))
+	kill %1
+	wait || true
+}
 @test "a_small_dev" {
 	prints ok 'echo x >/dev/null && head -c 1 /dev/zero >/dev/null && head -c 4 /dev/urandom >/dev/null && echo ok'
 	prints "/proc/self/fd /proc/self/fd/1" 'echo $(readlink /dev/fd) $(readlink /dev/stdout)'
