@@ -22,24 +22,8 @@ struct reader {
 /* "/a//b/./c/../d" to "/a/b/d", by its text alone. */
 static char *clean_path(const void *ctx, const char *path)
 {
-	char *clean = mem_array(ctx, char, strlen(path) + 2);
-	size_t used = 0;
-	for (const char *part = path; *part;) {
-		part += strspn(part, "/");
-		size_t length = strcspn(part, "/");
-		if (length == 2 && memcmp(part, "..", 2) == 0) {
-			while (used > 0 && clean[--used] != '/')
-				;
-		} else if (length > 0 && !(length == 1 && *part == '.')) {
-			clean[used++] = '/';
-			memcpy(clean + used, part, length);
-			used += length;
-		}
-		part += length;
-	}
-	if (used == 0)
-		clean[used++] = '/';
-	clean[used] = '\0';
+	char *clean = mem_printf(ctx, "/%s", path);
+	text_clean_path(clean);
 	return clean;
 }
 

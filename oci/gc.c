@@ -179,25 +179,6 @@ static void mark_companions(struct sweep *w)
 
 /* ---- removing ---- */
 
-static uint64_t tree_bytes(int dir_fd, const char *name)
-{
-	struct stat st;
-	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	uint64_t bytes = (uint64_t)st.st_blocks * 512;
-	if (!S_ISDIR(st.st_mode))
-		return st.st_nlink > 1 ? 0 : bytes; /* a container goes on holding it */
-	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
-	while (dir && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			bytes += tree_bytes(fd, entry->d_name);
-	if (dir)
-		closedir(dir);
-	return bytes;
-}
-
 static void sweep_folder(struct sweep *w, const char *folder, const struct strlist *needed, unsigned *count)
 {
 	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/%s", w->store->root, folder);
@@ -207,7 +188,7 @@ static void sweep_folder(struct sweep *w, const char *folder, const struct strli
 		if (entry->d_name[0] == '.' || (needed && is_needed(needed, entry->d_name)))
 			continue;
 		struct stat st;
-		w->result.bytes += tree_bytes(dirfd(dir), entry->d_name);
+		w->result.bytes += store_tree_bytes(dirfd(dir), entry->d_name, false);
 		/* A link to a snapshot is not one more layer. */
 		if (count && fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(st.st_mode))
 			++*count;

@@ -33,19 +33,20 @@ struct cache {
 	size_t count, room;
 };
 
-static uint64_t tree_bytes(int dir_fd, const char *name)
+uint64_t store_tree_bytes(int dir_fd, const char *name, bool has_shares)
 {
 	struct stat st;
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
-	/* Of a file of several names each has its share: layers and roots have them together. */
-	uint64_t bytes = (uint64_t)st.st_blocks * 512 / (S_ISDIR(st.st_mode) || !st.st_nlink ? 1 : st.st_nlink);
-	int fd = S_ISDIR(st.st_mode) ? openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	uint64_t bytes = (uint64_t)st.st_blocks * 512;
+	if (!S_ISDIR(st.st_mode))
+		return st.st_nlink <= 1 ? bytes : has_shares ? bytes / st.st_nlink : 0;
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 	while (dir && (entry = readdir(dir)))
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			bytes += tree_bytes(fd, entry->d_name);
+			bytes += store_tree_bytes(fd, entry->d_name, has_shares);
 	if (dir)
 		closedir(dir);
 	return bytes;
@@ -97,7 +98,7 @@ static struct cache *read_cache(const void *ctx, const struct store *s)
 			if (k->is_step)
 				read_step(c, k);
 			else
-				k->bytes = tree_bytes(AT_FDCWD, k->path);
+				k->bytes = store_tree_bytes(AT_FDCWD, k->path, true);
 		}
 		if (dir)
 			closedir(dir);
@@ -152,7 +153,7 @@ int store_prune_cache(struct store *s, const struct prune_limits *limits, bool i
 static uint64_t folder_bytes(const struct store *s, const char *name)
 {
 	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/%s", s->root, name);
-	return tree_bytes(AT_FDCWD, path);
+	return store_tree_bytes(AT_FDCWD, path, true);
 }
 
 static unsigned count_entries(const struct store *s, const char *name)
@@ -190,7 +191,7 @@ int store_usage(struct store *s, struct store_usage *ret, struct error *err)
 	for (unsigned i = 0; i < u.images.total; i++)
 		u.images.active += uses(containers, u.containers.total, images[i].manifest.digest);
 	for (unsigned i = 0; i < u.containers.total; i++) {
-		uint64_t bytes = tree_bytes(AT_FDCWD, containers[i]->dir);
+		uint64_t bytes = store_tree_bytes(AT_FDCWD, containers[i]->dir, true);
 		u.containers.active += containers[i]->pid != 0;
 		u.containers.bytes += bytes;
 		u.containers.reclaimable_bytes += containers[i]->pid ? 0 : bytes;

@@ -21,5 +21,10 @@ int store_make_locked_tmp(const void *ctx, struct store *s, char **ret_path, int
 pid_t store_fork(int kept_fd);
 /* When the process started, in clock ticks since boot; 0: there is none.  With the pid it is unique. */
 uint64_t store_process_start(int pid);
+/*
+ * What the tree has on the disk.  A file of several names counts by its share, for layers and roots have it together;
+ * without shares not at all: removing one name frees nothing.
+ */
+uint64_t store_tree_bytes(int dir_fd, const char *name, bool has_shares);
 
 #endif

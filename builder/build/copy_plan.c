@@ -27,27 +27,12 @@ static struct copy_part *add_part(struct copy_plan *plan)
 	return &plan->parts[plan->count++];
 }
 
-/* Join and clean, as Go's path.Join("/", text) does: absolute, without "." and "..". */
+/* As Go's path.Join("/", parent, text). */
 static char *clean_path(const void *ctx, const char *parent, const char *text)
 {
-	CLEANUP_TALLOC char *joined = mem_printf(NULL, "%s/%s", parent, text);
-	char *out = mem_array(ctx, char, strlen(joined) + 2), *end = out;
-	for (const char *part = joined; *(part += strspn(part, "/"));) {
-		size_t length = strcspn(part, "/");
-		if (length == 2 && part[0] == '.' && part[1] == '.') {
-			while (end > out && *--end != '/')
-				;
-		} else if (length != 1 || part[0] != '.') {
-			*end++ = '/';
-			memcpy(end, part, length);
-			end += length;
-		}
-		part += length;
-	}
-	if (end == out)
-		*end++ = '/';
-	*end = '\0';
-	return out;
+	char *path = mem_printf(ctx, "/%s/%s", parent, text);
+	text_clean_path(path);
+	return path;
 }
 
 static const char *last_component(const char *path)

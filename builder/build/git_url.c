@@ -30,25 +30,12 @@ static const char *scheme_of(const char *text)
 	return NULL;
 }
 
-/* Relative and without "." and "..", as Go's path.Join("/", text) makes it. */
+/* Relative, and nowhere above where it begins. */
 static char *clean_subdir(const void *ctx, const char *text)
 {
-	char *out = mem_array(ctx, char, strlen(text) + 1), *end = out;
-	for (const char *part = text; *(part += strspn(part, "/"));) {
-		size_t length = strcspn(part, "/");
-		if (length == 2 && part[0] == '.' && part[1] == '.') {
-			while (end > out && *--end != '/')
-				;
-		} else if (length != 1 || part[0] != '.') {
-			if (end > out)
-				*end++ = '/';
-			memcpy(end, part, length);
-			end += length;
-		}
-		part += length;
-	}
-	*end = '\0';
-	return out;
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "/%s", text);
+	text_clean_path(path);
+	return mem_strdup(ctx, path + 1);
 }
 
 static char *decode(const void *ctx, const char *text, size_t length)

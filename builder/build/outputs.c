@@ -9,6 +9,7 @@
 #include "builder/build/cache.h"
 #include "oci/attest.h"
 #include "oci/buildcache.h"
+#include "oci/fields.h"
 #include "oci/outputs.h"
 #include "oci/reference.h"
 #include "tracer/base/io.h"
@@ -66,7 +67,12 @@ static int read_annotation(struct outputs *out, const char *text, struct error *
 		return 0;
 	}
 	CLEANUP_TALLOC char *types = mem_strndup(NULL, text, colon - text);
-	CLEANUP_TALLOC struct strlist *words = request_fields(NULL, types);
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct strlist *words;
+	if (fields_split(scratch, types, &words, err) < 0) {
+		error_wrap(err, "--annotation %s", text);
+		return error_status(err, EXIT_USAGE);
+	}
 	for (size_t i = 0; i < words->count; i++) {
 		size_t length = strcspn(words->items[i], "[");
 		bool is_known = false;

@@ -11,31 +11,9 @@
 #include <unistd.h>
 
 #include "builder/environment.h"
+#include "oci/fields.h"
 #include "oci/transport.h"
 #include "tracer/base/text.h"
-
-struct strlist *request_fields(const void *ctx, const char *text)
-{
-	struct strlist *fields = strlist_new(ctx);
-	CLEANUP_TALLOC char *field = mem_array(NULL, char, strlen(text) + 1);
-	size_t used = 0;
-	bool is_quoted = false;
-	for (const char *p = text;; p++) {
-		if (*p == '"' && is_quoted && p[1] == '"') {
-			field[used++] = *p++;
-		} else if (*p == '"') {
-			is_quoted = !is_quoted;
-		} else if (!*p || (*p == ',' && !is_quoted)) {
-			field[used] = '\0';
-			strlist_add(fields, field);
-			used = 0;
-			if (!*p)
-				return fields;
-		} else {
-			field[used++] = *p;
-		}
-	}
-}
 
 const char *request_field(const struct strlist *fields, const char *key)
 {
@@ -170,7 +148,9 @@ static int read_secrets(struct build *b, const struct build_options *o, struct e
 {
 	b->secrets = mem_array(b, struct secret, o->secrets->count);
 	for (size_t i = 0; i < o->secrets->count; i++) {
-		struct strlist *fields = request_fields(b, o->secrets->items[i]);
+		struct strlist *fields;
+		if (fields_split(b, o->secrets->items[i], &fields, err) < 0)
+			return wrong_option(err, "--secret", o->secrets->items[i], "a quote is not closed");
 		const char *id = request_field(fields, "id"), *variable = request_field(fields, "env");
 		const char *path = request_field(fields, "src"), *type = request_field(fields, "type");
 		path = path ? path : request_field(fields, "source");
@@ -219,7 +199,9 @@ static int read_platforms(struct build *b, const struct build_options *o, struct
 		return -1;
 	b->platforms = mem_array(b, struct platform, 1);
 	for (size_t i = 0; i < o->platforms->count; i++) {
-		struct strlist *words = request_fields(b, o->platforms->items[i]);
+		struct strlist *words;
+		if (fields_split(b, o->platforms->items[i], &words, err) < 0)
+			return wrong_option(err, "--platform", o->platforms->items[i], "a quote is not closed");
 		for (size_t j = 0; j < words->count; j++) {
 			const char *word = words->items[j];
 			b->platforms = mem_grow(b, b->platforms, struct platform, b->platform_count + 1);
@@ -313,7 +295,9 @@ int request_read(struct build *b, const struct build_options *o, struct error *e
 	if (!is_known)
 		return wrong_option(err, "--network", o->network, "want default, host or none");
 	for (size_t i = 0; i < o->no_cache_filter->count; i++) {
-		struct strlist *names = request_fields(b, o->no_cache_filter->items[i]);
+		struct strlist *names;
+		if (fields_split(b, o->no_cache_filter->items[i], &names, err) < 0)
+			return wrong_option(err, "--no-cache-filter", o->no_cache_filter->items[i], "a quote is not closed");
 		for (size_t j = 0; j < names->count; j++)
 			strlist_add(b->no_cache_stages, names->items[j]);
 	}

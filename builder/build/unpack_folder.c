@@ -11,6 +11,7 @@
 #include "builder/build/source.h"
 #include "oci/archive.h"
 #include "tracer/base/io.h"
+#include "tracer/base/text.h"
 
 enum { CHUNK = 1 << 18 };
 
@@ -33,25 +34,12 @@ struct unpacking {
 	unsigned count, room;
 };
 
-/* Without empty, "." and ".." components, relative. */
-static char *clean(const void *ctx, const char *path)
+/* Relative, and nowhere above where it begins. */
+static char *clean(const void *ctx, const char *text)
 {
-	char *out = mem_array(ctx, char, strlen(path) + 1), *end = out;
-	for (const char *part = path; *(part += strspn(part, "/"));) {
-		size_t length = strcspn(part, "/");
-		if (length == 2 && part[0] == '.' && part[1] == '.') {
-			while (end > out && *--end != '/')
-				;
-		} else if (length != 1 || part[0] != '.') {
-			if (end > out)
-				*end++ = '/';
-			memcpy(end, part, length);
-			end += length;
-		}
-		part += length;
-	}
-	*end = '\0';
-	return out;
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "/%s", text);
+	text_clean_path(path);
+	return mem_strdup(ctx, path + 1);
 }
 
 /* To the directory at the path, which is made as far as it is not there. */

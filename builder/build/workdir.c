@@ -7,24 +7,13 @@
 #include "builder/build/owner.h"
 #include "builder/build/stage_private.h"
 #include "oci/layerdir.h"
+#include "tracer/base/text.h"
 
 char *work_join_path(const void *ctx, const char *base, const char *path)
 {
-	CLEANUP_TALLOC char *whole = mem_printf(NULL, "%s/%s", *path == '/' ? "" : base, path);
-	char *clean = mem_strdup(ctx, "");
-	for (char *part = whole; *part;) {
-		part += strspn(part, "/");
-		size_t length = strcspn(part, "/");
-		if (length == 2 && memcmp(part, "..", 2) == 0) {
-			char *slash = strrchr(clean, '/');
-			if (slash)
-				*slash = '\0';
-		} else if (length && !(length == 1 && *part == '.')) {
-			clean = mem_append(clean, "/%.*s", (int)length, part);
-		}
-		part += length;
-	}
-	return *clean ? clean : mem_append(clean, "/");
+	char *joined = mem_printf(ctx, "/%s/%s", *path == '/' ? "" : base, path);
+	text_clean_path(joined);
+	return joined;
 }
 
 static bool has_only_directories(struct work *w, const char *path)

@@ -178,36 +178,11 @@ static void look_at_expose(const struct look *l)
 	}
 }
 
-/* Go's filepath.Clean. */
 static char *clean(const void *ctx, const char *path)
 {
-	bool is_absolute = *path == '/';
-	char *out = mem_array(ctx, char, strlen(path) + 2);
-	size_t size = 0, floor;
-	if (is_absolute)
-		out[size++] = '/';
-	floor = size;
-	while (*path) {
-		size_t length = strcspn(path, "/");
-		bool is_up = length == 2 && strncmp(path, "..", 2) == 0;
-		if (is_up && size > floor) {
-			while (size > floor && out[size - 1] != '/')
-				size--;
-			size -= size > floor;
-		} else if (length && !(length == 1 && *path == '.') && !(is_up && is_absolute)) {
-			if (size && out[size - 1] != '/')
-				out[size++] = '/';
-			memcpy(out + size, path, length);
-			size += length;
-			if (is_up)
-				floor = size;
-		}
-		path += length;
-		path += strspn(path, "/");
-	}
-	if (!size)
-		out[size++] = '.';
-	out[size] = '\0';
+	char *out = mem_printf(ctx, "%s ", path); /* room for "." */
+	out[strlen(path)] = '\0';
+	text_clean_path(out);
 	return out;
 }
 

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "builder/dockerfile/words.h"
+#include "tracer/base/text.h"
 
 static const char *const types[] = {
 	[MOUNT_BIND] = "bind", [MOUNT_CACHE] = "cache", [MOUNT_TMPFS] = "tmpfs",
@@ -268,19 +269,11 @@ static int check_from(const char *field, struct error *err)
 /* "/", "//.", "/a/..": nothing can be mounted there. */
 static bool is_root(const char *target)
 {
-	long depth = 0;
+	CLEANUP_TALLOC char *path = mem_strdup(NULL, target);
 	if (*target != '/')
 		return false;
-	while (*target) {
-		target += strspn(target, "/");
-		size_t size = strcspn(target, "/");
-		if (size == 2 && strncmp(target, "..", 2) == 0)
-			depth -= depth > 0;
-		else if (size && !(size == 1 && *target == '.'))
-			depth++;
-		target += size;
-	}
-	return depth == 0;
+	text_clean_path(path);
+	return strcmp(path, "/") == 0;
 }
 
 /* What several keys say together. */

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "tracer/base/text.h"
+
 /* What patternmatcher makes of a pattern decides more than speed: "**x" without a wildcard is any suffix. */
 enum pattern_type { TYPE_EXACT, TYPE_PREFIX, TYPE_SUFFIX, TYPE_TOKENS };
 
@@ -278,35 +280,6 @@ static void trim(const char **text, size_t *length)
 		(*length)--;
 }
 
-/* Go's path.Clean, in place: no empty, "." and inner ".." components; "" becomes ".". */
-static void clean(char *text)
-{
-	bool is_absolute = *text == '/';
-	char *out = text + is_absolute, *floor = out;
-	const char *at = out;
-	while (*at) {
-		size_t length = strcspn(at, "/");
-		bool is_up = length == 2 && at[0] == '.' && at[1] == '.';
-		if (is_up && out > floor) {
-			while (out > floor && *--out != '/')
-				;
-		} else if (length && !(length == 1 && *at == '.') && !(is_up && is_absolute)) {
-			if (out > text + is_absolute)
-				*out++ = '/';
-			memmove(out, at, length);
-			out += length;
-			if (is_up)
-				floor = out;
-		}
-		at += length;
-		while (*at == '/')
-			at++;
-	}
-	*out = '\0';
-	if (out == text)
-		memcpy(text, ".", 2);
-}
-
 struct strlist *patterns_read(const void *ctx, const char *text, size_t size)
 {
 	struct strlist *list = strlist_new(ctx);
@@ -327,11 +300,11 @@ struct strlist *patterns_read(const void *ctx, const char *text, size_t size)
 			line++, length--;
 			trim(&line, &length);
 		}
-		/* clean() may make one byte of none. */
+		/* text_clean_path() may make one byte of none. */
 		CLEANUP_TALLOC char *pattern = mem_printf(NULL, "%.*s ", (int)length, line);
 		pattern[strlen(pattern) - 1] = '\0';
 		if (*pattern)
-			clean(pattern);
+			text_clean_path(pattern);
 		strlist_addf(list, "%s%s", is_exception ? "!" : "", pattern + (*pattern == '/' && pattern[1]));
 	}
 	return list;
@@ -345,7 +318,7 @@ static int add(struct patterns *p, const char *line, struct error *err)
 		return 0;
 	struct pattern *item = &p->items[p->count];
 	item->text = mem_strndup(p, line, length);
-	clean(item->text);
+	text_clean_path(item->text);
 	if (*item->text == '!') {
 		if (!item->text[1])
 			return error_set(err, 0, "malformed pattern '!': it excepts nothing");

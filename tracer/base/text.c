@@ -71,3 +71,30 @@ size_t text_distance(const char *a, const char *b)
 	}
 	return row[m];
 }
+
+void text_clean_path(char *path)
+{
+	bool is_absolute = *path == '/';
+	char *out = path + is_absolute, *floor = out;
+	const char *at = out;
+	while (*at) {
+		size_t length = strcspn(at, "/");
+		bool is_up = length == 2 && at[0] == '.' && at[1] == '.';
+		if (is_up && out > floor) {
+			while (out > floor && *--out != '/')
+				;
+		} else if (length && !(length == 1 && *at == '.') && !(is_up && is_absolute)) {
+			if (out > path + is_absolute)
+				*out++ = '/';
+			memmove(out, at, length);
+			out += length;
+			if (is_up)
+				floor = out;
+		}
+		at += length;
+		at += strspn(at, "/");
+	}
+	*out = '\0';
+	if (out == path)
+		memcpy(path, ".", 2);
+}

@@ -16,6 +16,11 @@ bool text_ends(const char *text, const char *suffix);
 bool text_to_number(const char *text, uint64_t max, uint64_t *ret);
 /* "1.5MB" style in decimal units as Docker prints sizes; returns buffer. */
 const char *text_size(uint64_t bytes, char *buffer, size_t room);
+/*
+ * Go's path.Clean, in place: no empty and "." components, no ".." but at the begin of a relative path; "" becomes
+ * ".", for which there must be room.
+ */
+void text_clean_path(char *path);
 /* Levenshtein distance, for "did you mean". */
 size_t text_distance(const char *a, const char *b);
 
