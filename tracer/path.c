@@ -742,7 +742,8 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 	w.is_cacheable = !w.is_checked && !(flags & restricting);
 	memcpy(w.rest, path, length + 1);
 	w.from = path[0] == '/' ? FROM_ROOT : dir_fd == AT_FDCWD ? FROM_CWD : FROM_DESCRIPTOR;
-	w.typed = flags & ~(unsigned)(LOOKUP_FOLLOW | LOOKUP_CREATE | LOOKUP_NAME) ? NULL : path + strspn(path, "/");
+	const unsigned usual = LOOKUP_FOLLOW | LOOKUP_CREATE | LOOKUP_NAME | LOOKUP_EMPTY | LOOKUP_DESCRIPTOR | LOOKUP_NULL;
+	w.typed = flags & ~usual ? NULL : path + strspn(path, "/");
 	w.typed_length = w.typed ? dir_part(w.typed) : 0;
 	bool is_told = w.typed && w.is_cacheable;
 	char root[PATH_ROOM];
