@@ -39,6 +39,43 @@ int json_parse(const void *ctx, const char *text, const char *what, struct json 
 	return 0;
 }
 
+/* Give the integers that jansson has no room for an exponent, which makes them reals. */
+static char *widen_integers(const void *ctx, const char *text)
+{
+	enum { MOST_DIGITS = 18 }; /* that surely fit */
+	char *wide = mem_array(ctx, char, strlen(text) + strlen(text) / MOST_DIGITS * 2 + 1), *to = wide;
+	for (const char *from = text; *from;) {
+		size_t length = 1;
+		if (*from == '"') {
+			while (from[length] && from[length] != '"')
+				length += from[length] == '\\' && from[length + 1] ? 2 : 1;
+			length += from[length] == '"';
+		} else if (*from == '-' || (*from >= '0' && *from <= '9')) {
+			length += strspn(from + 1, "0123456789+-.eE");
+		}
+		memcpy(to, from, length);
+		to += length;
+		if (*from >= '0' && *from <= '9' && length > MOST_DIGITS && strcspn(from, ".eE") >= length) {
+			memcpy(to, "e0", 2);
+			to += 2;
+		}
+		from += length;
+	}
+	*to = '\0';
+	return wide;
+}
+
+int json_parse_unsigned(const void *ctx, const char *text, const char *what, struct json **ret, struct error *err)
+{
+	struct error narrow = ERROR_INIT;
+	if (json_parse(ctx, text, what, ret, &narrow) == 0)
+		return 0;
+	if (!strstr(narrow.text, "too big integer"))
+		return error_set(err, 0, "%s", narrow.text);
+	CLEANUP_TALLOC char *wide = widen_integers(NULL, text);
+	return json_parse(ctx, wide, what, ret, err);
+}
+
 struct json *json_new_object(const void *ctx)
 {
 	return wrap(ctx, json_object());
@@ -52,6 +89,32 @@ struct json *json_new_array(const void *ctx)
 struct json *json_clone(const void *ctx, const struct json *node)
 {
 	return wrap(ctx, json_deep_copy(node->value));
+}
+
+enum json_kind json_kind(const struct json *node)
+{
+	static const enum json_kind kinds[] = {
+		[JSON_OBJECT] = JSON_KIND_OBJECT,   [JSON_ARRAY] = JSON_KIND_ARRAY,
+		[JSON_STRING] = JSON_KIND_STRING,   [JSON_INTEGER] = JSON_KIND_INTEGER,
+		[JSON_REAL] = JSON_KIND_REAL,       [JSON_TRUE] = JSON_KIND_BOOLEAN,
+		[JSON_FALSE] = JSON_KIND_BOOLEAN,   [JSON_NULL] = JSON_KIND_NULL,
+	};
+	return node ? kinds[json_typeof(node->value)] : JSON_KIND_NULL;
+}
+
+int64_t json_as_int(const struct json *node)
+{
+	return node ? (int64_t)json_integer_value(node->value) : 0;
+}
+
+bool json_as_bool(const struct json *node)
+{
+	return node && json_typeof(node->value) == JSON_TRUE;
+}
+
+double json_as_real(const struct json *node)
+{
+	return node ? json_real_value(node->value) : 0;
 }
 
 bool json_holds_object(const struct json *node)

@@ -16,11 +16,20 @@ struct json; /* a value */
 
 /* Parse; the root on ctx.  Fails naming `what` and the line; duplicate keys and trailing text are refused. */
 int json_parse(const void *ctx, const char *text, const char *what, struct json **ret, struct error *err);
+/* The same for documents with unsigned numbers: integers from 2^63 on, are reals then, instead of refused. */
+int json_parse_unsigned(const void *ctx, const char *text, const char *what, struct json **ret, struct error *err);
 struct json *json_new_object(const void *ctx);
 struct json *json_new_array(const void *ctx);
 /* A deep copy with a life of its own. */
 struct json *json_clone(const void *ctx, const struct json *node);
 
+enum json_kind { JSON_KIND_NULL, JSON_KIND_OBJECT, JSON_KIND_ARRAY, JSON_KIND_STRING, JSON_KIND_INTEGER, JSON_KIND_REAL,
+		 JSON_KIND_BOOLEAN };
+enum json_kind json_kind(const struct json *node);
+/* What an integer, a boolean, a real says; 0 for all else. */
+int64_t json_as_int(const struct json *node);
+bool json_as_bool(const struct json *node);
+double json_as_real(const struct json *node);
 bool json_holds_object(const struct json *node);
 bool json_holds_array(const struct json *node);
 bool json_holds_string(const struct json *node);

@@ -84,12 +84,19 @@ struct spec_hooks {
 	size_t count;
 };
 
+/* What is to be told of a document that is otherwise fine. */
+struct spec_notes {
+	struct strlist *unsupported; /* dotted names of members that are taken and not held to: "linux.seccomp" */
+	struct strlist *harmless;    /* the same of members that have no meaning here: "linux.uidMappings" */
+	struct strlist *warnings;    /* sentences: unknown capabilities, deprecated forms */
+};
+
 struct spec {
 	const char *oci_version;
 	const char *bundle; /* absolute, symlinks resolved */
 	const char *root;   /* absolute, symlinks resolved, a directory */
 	bool is_root_read_only;
-	struct spec_process *process; /* NULL: none, which only `create` takes */
+	struct spec_process *process; /* NULL: none, with which nothing can be created */
 	const char *hostname, *domainname; /* NULL: not said */
 	struct spec_mount *mounts;
 	size_t mount_count;
@@ -103,20 +110,31 @@ struct spec {
 	const char *cgroups_path;    /* NULL: not said */
 	struct json *annotations;    /* an object or NULL */
 	struct json *document;       /* all of it */
-	struct strlist *unsupported; /* dotted names of members that are taken and not held to: "linux.seccomp" */
+	struct spec_notes notes;
 };
 
 /*
- * Read <bundle>/config.json.  Fails naming the file and the member: a root that is missing, no directory or a symlink;
- * negative ids and ids of 2^31 and more; relative paths where absolute ones are asked for; an ociVersion that is
- * not 1.x; joins to namespaces of kinds that cannot be had; idmapped mounts; a file above 16 MiB.
+ * Read <bundle>/config.json.  Fails naming the file and the member: a root that is missing, no directory or reached by a
+ * symlink; negative ids and ids of 2^31 and more; relative paths where absolute ones are asked for; an ociVersion that
+ * is not 1.x; joins to namespaces of kinds that cannot be had; idmapped mounts; a file above 16 MiB.
+ *
+ * Joins to a namespace that we are in already are left out of `namespaces`, for there is nothing to do; of those to
+ * others, only networks are there.
  */
 int spec_read(const void *ctx, const char *bundle, struct spec **ret, struct error *err);
-/* A process document alone, as of `exec --process`. */
-int spec_read_process(const void *ctx, const char *path, struct spec_process **ret, struct error *err);
+/* The same of a document that was read once: looks at no file.  `file` is its name for sentences. */
+int spec_of_document(const void *ctx, const char *bundle, const char *file, const struct json *document,
+		     struct spec **ret, struct error *err);
+/* A process document alone, as of `exec --process`.  ret_notes may be NULL. */
+int spec_read_process(const void *ctx, const char *path, struct spec_process **ret, struct spec_notes *ret_notes,
+		      struct error *err);
 /* The document that `runc spec` writes. */
 char *spec_example(const void *ctx, bool is_rootless);
 /* The bit of a capability's name ("CAP_CHOWN", any case, with or without CAP_); -1: unknown. */
 int spec_capability(const char *name);
+/* Its name without CAP_ by the bit; NULL: there is none. */
+const char *spec_capability_name(int bit);
+/* The options of mounts that have a row, sorted, for `features`. */
+struct strlist *spec_mount_options(const void *ctx);
 
 #endif
