@@ -297,29 +297,6 @@ static bool is_known_version(const char *version)
 	return length > 0 && strchr("-+", patch[1 + length]) != NULL;
 }
 
-/* Without "." and "..", by the text alone, as it stands in an absolute path. */
-static char *clean_path(const void *ctx, const char *path)
-{
-	char *clean = mem_array(ctx, char, strlen(path) + 2), *end = clean;
-	for (const char *name = path; *name;) {
-		name += strspn(name, "/");
-		size_t length = strcspn(name, "/");
-		if (length == 2 && memcmp(name, "..", 2) == 0) {
-			while (end > clean && *--end != '/')
-				;
-		} else if (length > 0 && !(length == 1 && *name == '.')) {
-			*end++ = '/';
-			memcpy(end, name, length);
-			end += length;
-		}
-		name += length;
-	}
-	if (end == clean)
-		*end++ = '/';
-	*end = '\0';
-	return clean;
-}
-
 /* A root behind a symlink could be anywhere, /etc say: runc wants none in the whole path, neither do we. */
 static int check_root(struct member_reader *r, struct spec *spec)
 {
@@ -327,9 +304,9 @@ static int check_root(struct member_reader *r, struct spec *spec)
 	struct stat st;
 	if (!spec->root[0])
 		return members_fail(r, "root.path", "is empty");
-	if (spec->root[0] != '/')
-		spec->root = mem_printf(r->ctx, "%s/%s", r->bundle, spec->root);
-	spec->root = clean_path(r->ctx, spec->root);
+	char *root = mem_printf(r->ctx, "%s/%s", spec->root[0] == '/' ? "" : r->bundle, spec->root);
+	text_clean_path(root);
+	spec->root = root;
 	if (!r->has_files)
 		return 0;
 	if (!realpath(spec->root, resolved))
@@ -420,9 +397,12 @@ int spec_read(const void *ctx, const char *bundle, struct spec **ret, struct err
 {
 	char resolved[PATH_MAX];
 	struct json *document;
+	struct stat st;
 	if (!realpath(bundle, resolved))
 		return error_set(err, errno, "cannot find the bundle '%s'", bundle);
 	CLEANUP_TALLOC char *file = mem_printf(NULL, "%s%sconfig.json", resolved, resolved[1] ? "/" : "");
+	if (stat(file, &st) == 0 && !S_ISREG(st.st_mode))
+		return error_set(err, 0, "%s is no regular file", file);
 	if (read_document(ctx, file, &document, err) < 0)
 		return -1;
 	return read_spec(ctx, resolved, file, true, document, ret, err);

@@ -29,7 +29,7 @@ struct runc_container {
 	pid_t supervisor;           /* who traces it; 0: a guest's container, see process.h */
 	struct json *annotations;   /* may be NULL */
 	struct json *config;        /* the bundle's document as it was at create */
-	int lock_fd;                /* of <dir>/lock, held; -1: not held */
+	int lock_fd;                /* of <dir>/lock, held; -1: not held.  Closed with the container */
 };
 
 /* Files in a container's folder. */
@@ -50,17 +50,26 @@ char *state_default_root(const void *ctx);
 int state_create(const void *ctx, const char *root, const char *id, struct runc_container **ret, struct error *err);
 /* Write state.json anew. */
 int state_save(struct runc_container *c, struct error *err);
-/* Read it and take its lock (waiting).  Fails with "container does not exist", which callers match. */
+/* Read it and take its lock (waiting).  Fails with "container does not exist", which callers match, and ENOENT. */
 int state_open(const void *ctx, const char *root, const char *id, struct runc_container **ret, struct error *err);
+/*
+ * Read it without: for who only asks, and may be a hook of the one that holds the lock.  It cannot be saved.
+ */
+int state_read(const void *ctx, const char *root, const char *id, struct runc_container **ret, struct error *err);
+/* The lock is this process' alone, not of what it forks. */
 void state_unlock(struct runc_container *c);
 /* Remove the folder with all that is in it. */
 int state_remove(struct runc_container *c, struct error *err);
-/* All ids below root, sorted. */
-int state_list(const void *ctx, const char *root, struct strlist **ret, struct error *err);
+/* Remove what a creation that was killed left: a folder without state.json.  0 or -errno. */
+int state_remove_remains(const char *root, const char *id);
+/* All ids below root, sorted; none when there is no such folder. */
+int state_ids(const void *ctx, const char *root, struct strlist **ret, struct error *err);
 
-/* What it is now: looks at the process, and whether it still waits at the fifo. */
+/* What it is now: looks at the process, and whether it still waits at the fifo.  Zombies have stopped. */
 enum container_status state_status(const struct runc_container *c);
 const char *state_status_name(enum container_status status);
+/* Field 22 of /proc/PID/stat; 0 when there is no such process, or it is a zombie. */
+unsigned long long state_start_time(pid_t pid);
 /* The document of `state`, also what hooks get on standard input. */
 struct json *state_document(const void *ctx, const struct runc_container *c, enum container_status status);
 
