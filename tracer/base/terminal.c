@@ -57,7 +57,8 @@ static void make_raw(int fd)
 
 static int close_terminal(struct terminal *t)
 {
-	close(t->master);
+	if (t->master >= 0)
+		close(t->master);
 	return 0;
 }
 
@@ -94,7 +95,18 @@ const char *terminal_path(const struct terminal *t)
 	return t->path;
 }
 
-static int take_terminal(const struct terminal *t, struct error *err)
+int terminal_master(const struct terminal *t)
+{
+	return t->master;
+}
+
+void terminal_resize(struct terminal *t, unsigned short rows, unsigned short columns)
+{
+	struct winsize size = { .ws_row = rows, .ws_col = columns };
+	ioctl(t->master, TIOCSWINSZ, &size);
+}
+
+int terminal_take(struct terminal *t, struct error *err)
 {
 	if (setsid() < 0)
 		return error_set(err, errno, "cannot begin a session");
@@ -109,6 +121,8 @@ static int take_terminal(const struct terminal *t, struct error *err)
 			return error_set(err, errno, "cannot take '%s'", t->path);
 	if (slave > STDERR_FILENO)
 		close(slave);
+	close(t->master);
+	t->master = -1;
 	return 0;
 }
 
@@ -120,8 +134,7 @@ static void run_child(struct terminal *t, pid_t parent, const sigset_t *old_mask
 	if (getppid() != parent)
 		_exit(EXIT_FAKEBUILD);
 	sigprocmask(SIG_SETMASK, old_mask, NULL);
-	outcome.result = take_terminal(t, &outcome.err);
-	close(t->master);
+	outcome.result = terminal_take(t, &outcome.err);
 	if (outcome.result == 0)
 		outcome.result = body(arg, &outcome.status, &outcome.err);
 	int r = io_write_all(report_fd, &outcome, sizeof(outcome));
@@ -168,23 +181,31 @@ static void feed_guest(const struct terminal *t, struct pending *p)
 }
 
 /* True when the child has ended. */
-static bool take_signal(const struct terminal *t, int signal_fd, pid_t child)
+static bool take_signal(const struct terminal *t, int signal_fd, pid_t child, int *ret_status)
 {
 	struct signalfd_siginfo info;
 	if (read(signal_fd, &info, sizeof(info)) != sizeof(info))
 		return false;
-	if (info.ssi_signo == SIGWINCH)
+	if (info.ssi_signo == SIGWINCH && t)
 		copy_size(t);
 	else if (info.ssi_signo != SIGCHLD)
 		kill(child, info.ssi_signo);
-	return info.ssi_signo == SIGCHLD && waitpid(child, NULL, WNOHANG) == child;
+	return info.ssi_signo == SIGCHLD && waitpid(child, ret_status, WNOHANG) == child;
+}
+
+/* What the guest wrote last is still in the pty. */
+static void relay_rest(const struct terminal *t)
+{
+	struct pollfd master = { t->master, POLLIN, 0 };
+	while (poll(&master, 1, 0) > 0 && relay_output(t))
+		;
 }
 
 /*
- * Until the child ends.  We hold the guest's end open meanwhile, as a pty that nobody has open says
+ * Until the child ends; false when the relay ends before.  We hold the guest's end open meanwhile, as a pty that nobody has open says
  * EIO all the time; the master never blocks, as a guest that waits to write reads nothing.
  */
-static void relay(const struct terminal *t, int signal_fd, pid_t child, bool is_interactive)
+static bool relay(const struct terminal *t, int signal_fd, pid_t child, bool is_interactive, int *ret_status)
 {
 	enum { SIGNAL, MASTER, INPUT, COUNT };
 	struct pollfd fds[COUNT] = {
@@ -202,21 +223,20 @@ static void relay(const struct terminal *t, int signal_fd, pid_t child, bool is_
 		if (poll(fds, COUNT, -1) < 0) {
 			if (errno == EINTR)
 				continue;
-			return;
+			return false;
 		}
 		if (fds[MASTER].revents & POLLOUT)
 			feed_guest(t, &pending);
 		if ((fds[MASTER].revents & ~POLLOUT) && !relay_output(t))
-			return;
+			return false;
 		if (fds[INPUT].revents)
 			is_interactive = relay_input(&pending);
-		if ((fds[SIGNAL].revents & POLLIN) && take_signal(t, signal_fd, child))
+		if ((fds[SIGNAL].revents & POLLIN) && take_signal(t, signal_fd, child, ret_status))
 			break;
 	}
-	/* What the guest wrote last is still in the pty. */
 	close(io_take_fd(&slave));
-	while (poll(&fds[MASTER], 1, 0) > 0 && relay_output(t))
-		;
+	relay_rest(t);
+	return true;
 }
 
 int terminal_run(struct terminal *t, bool is_interactive,
@@ -247,7 +267,8 @@ int terminal_run(struct terminal *t, bool is_interactive,
 	close(io_take_fd(&report_out));
 	if (is_interactive && isatty(STDIN_FILENO))
 		make_raw(STDIN_FILENO);
-	relay(t, signal_fd, child, is_interactive);
+	int status = 0;
+	relay(t, signal_fd, child, is_interactive, &status);
 	restore_mode();
 	sigprocmask(SIG_SETMASK, &old_mask, NULL);
 	struct outcome outcome;
@@ -258,6 +279,50 @@ int terminal_run(struct terminal *t, bool is_interactive,
 	else
 		*ret_status = outcome.status;
 	return outcome.result;
+}
+
+/* All but those that tell of a fault, that stop who writes in the background, or that nobody can hold. */
+static void signals_to_pass(sigset_t *ret)
+{
+	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS,
+				   SIGPIPE, SIGURG, SIGTTIN, SIGTTOU };
+	sigfillset(ret);
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+		sigdelset(ret, own[i]);
+}
+
+void terminal_hold_signals(sigset_t *ret_old)
+{
+	sigset_t mask;
+	signals_to_pass(&mask);
+	sigprocmask(SIG_BLOCK, &mask, ret_old);
+}
+
+int terminal_relay(struct terminal *t, pid_t child, int *ret_status, struct error *err)
+{
+	sigset_t mask, old_mask;
+	terminal_hold_signals(&old_mask);
+	signals_to_pass(&mask);
+	CLEANUP_CLOSE int signal_fd = signalfd(-1, &mask, SFD_CLOEXEC);
+	int r = signal_fd < 0 ? error_set(err, errno, "cannot wait for signals") : 0, status = 0;
+	if (r == 0 && t && isatty(STDIN_FILENO))
+		make_raw(STDIN_FILENO);
+	/* It may have ended before its signal was held. */
+	pid_t ended = r == 0 ? waitpid(child, &status, WNOHANG) : 0;
+	if (r == 0 && ended == 0) {
+		if (t && !relay(t, signal_fd, child, true, &status))
+			waitpid(child, &status, 0);
+		else if (!t)
+			while (!take_signal(NULL, signal_fd, child, &status))
+				;
+	} else if (r == 0 && t) {
+		relay_rest(t);
+	}
+	restore_mode();
+	sigprocmask(SIG_SETMASK, &old_mask, NULL);
+	if (r == 0)
+		*ret_status = status;
+	return r;
 }
 
 static void restore_and_die(int signal_number)

@@ -3,7 +3,9 @@
 #ifndef FAKEBUILD_BASE_TERMINAL_H
 #define FAKEBUILD_BASE_TERMINAL_H
 
+#include <signal.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "tracer/base/error.h"
 
@@ -24,6 +26,23 @@ const char *terminal_path(const struct terminal *t);
 int terminal_run(struct terminal *t, bool is_interactive,
 		 int (*body)(void *arg, int *ret_status, struct error *err), void *arg,
 		 int *ret_status, struct error *err);
+
+/* Its master's end, for who hands it on. */
+int terminal_master(const struct terminal *t);
+void terminal_resize(struct terminal *t, unsigned short rows, unsigned short columns);
+/*
+ * In a child: begin a session whose controlling terminal, and descriptors 0, 1 and 2, are the pseudo-terminal; the
+ * master's end is closed.
+ */
+int terminal_take(struct terminal *t, struct error *err);
+/*
+ * For who has made a child that took the pseudo-terminal by himself: relay as terminal_run does until it ends;
+ * *ret_status is waitpid's.  Nearly all signals are passed on.  Without a terminal (NULL) signals only.
+ * terminal_hold_signals before the fork keeps those that come too early.
+ */
+int terminal_relay(struct terminal *t, pid_t child, int *ret_status, struct error *err);
+/* Block the signals that terminal_relay passes on; *ret_old is for the child. */
+void terminal_hold_signals(sigset_t *ret_old);
 
 /* Prompt on the terminal and read a line, without echo when is_secret.  Fails when there is no
  * terminal. */
