@@ -2,10 +2,8 @@
 /* The commands that run something: run, exec, root. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "builder/command.h"
@@ -222,35 +220,6 @@ static int run_image(struct invocation *inv, const struct run_options *o, int *r
 	return r;
 }
 
-/*
- * The table of a folder is kept by the folder's path, beside a note of which folder that was: one
- * that was deleted and made again is another folder, whose inode numbers may be the old one's.
- */
-static int find_folder_table(struct invocation *inv, const char *root, char **ret_folder,
-			     struct error *err)
-{
-	char digest[DIGEST_ROOM];
-	struct stat st;
-	digest_of(root, strlen(root), digest);
-	char *folder =
-		mem_printf(inv, "%s/cache/rootfs/%s", store_root(inv->store), digest_hex(digest));
-	char *note_path = mem_printf(inv, "%s/folder", folder), *note;
-	if (stat(root, &st) < 0)
-		return error_set(err, errno, "cannot open '%s'", root);
-	char *wanted = mem_printf(inv, "%llu %s\n", (unsigned long long)st.st_ino, root);
-	if (io_read_file(inv, AT_FDCWD, note_path, 2 * PATH_MAX, &note, NULL, NULL) == 0 &&
-	    strcmp(note, wanted) != 0)
-		io_remove_tree(AT_FDCWD, folder);
-	int r = io_mkdir_p(AT_FDCWD, folder, 0700);
-	if (r < 0)
-		return error_set(err, -r, "cannot create '%s'", folder);
-	if (access(note_path, F_OK) < 0 &&
-	    io_write_file(AT_FDCWD, note_path, wanted, strlen(wanted), 0600, err) < 0)
-		return -1;
-	*ret_folder = folder;
-	return 0;
-}
-
 static int run_folder(struct invocation *inv, const struct run_options *o, int *ret_status,
 		      struct error *err)
 {
@@ -264,7 +233,7 @@ static int run_folder(struct invocation *inv, const struct run_options *o, int *
 				 "--%s needs an image, a --rootfs keeps its changes in place",
 				 o->commit ? "commit" : "name");
 	if (invocation_store(inv, &store, err) < 0 ||
-	    find_folder_table(inv, root, &folder, err) < 0)
+	    store_folder_table(inv, store, root, &folder, err) < 0)
 		return -1;
 	struct guest_request request = {
 		.place = GUEST_OF_FOLDER,

@@ -36,6 +36,11 @@ int store_make_tmp(const void *ctx, struct store *s, char **ret_path, struct err
  * has forked are killed, whatever kills them.
  */
 int store_make_guarded_tmp(const void *ctx, struct store *s, char **ret_path, struct error *err);
+/*
+ * The folder where the metadata table ("meta") of a root directory outside the store is kept, by the root's path.  One
+ * that was deleted and made again is another root, whose inode numbers may be the old one's: it begins anew.
+ */
+int store_folder_table(const void *ctx, struct store *s, const char *root, char **ret_folder, struct error *err);
 
 /* Blobs. */
 char *store_blob_path(const void *ctx, const struct store *s, const char *digest);

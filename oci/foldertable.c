@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns where the metadata of folders that are no container's is kept. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "oci/store.h"
+#include "tracer/base/io.h"
+
+/* Beside the table lies a note of which folder that was. */
+int store_folder_table(const void *ctx, struct store *s, const char *root, char **ret_folder, struct error *err)
+{
+	char digest[DIGEST_ROOM];
+	struct stat st;
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	digest_of(root, strlen(root), digest);
+	char *folder = mem_printf(scratch, "%s/cache/rootfs/%s", store_root(s), digest_hex(digest));
+	char *note_path = mem_printf(scratch, "%s/folder", folder), *note;
+	if (stat(root, &st) < 0)
+		return error_set(err, errno, "cannot open '%s'", root);
+	char *wanted = mem_printf(scratch, "%llu %s\n", (unsigned long long)st.st_ino, root);
+	if (io_read_file(scratch, AT_FDCWD, note_path, 2 * PATH_MAX, &note, NULL, NULL) == 0 && strcmp(note, wanted) != 0)
+		io_remove_tree(AT_FDCWD, folder);
+	int r = io_mkdir_p(AT_FDCWD, folder, 0700);
+	if (r < 0)
+		return error_set(err, -r, "cannot create '%s'", folder);
+	if (access(note_path, F_OK) < 0 &&
+	    io_write_file(AT_FDCWD, note_path, wanted, strlen(wanted), 0600, err) < 0)
+		return -1;
+	*ret_folder = talloc_move(ctx, &folder);
+	return 0;
+}
