@@ -38,6 +38,7 @@ static struct {
 	uint32_t state_count; /* states above were never used */
 	struct base *bases[BASE_BUCKETS];
 	uint32_t last_base, base_count;
+	uint32_t turn; /* of the ways of a prefix */
 	void *memory; /* of the bases */
 } fast;
 
@@ -348,14 +349,20 @@ void fast_publish(const struct tracee *t, enum fast_start from, const char *star
 		return;
 	uint32_t base = from == FROM_CWD ? STATES[state].cwd_base : STATES[state].root_base;
 	uint32_t hash = prefix_hash(typed, length);
-	struct shim_prefix *e = &PREFIXES[prefix_index(base, dir.st_ino, hash)];
 	uint64_t generation = meta_generation(session.meta);
+	struct shim_prefix *set = &PREFIXES[prefix_set(base, dir.st_ino, hash)], *e = NULL;
 	if (!base || length + host_length + 8 > sizeof(e->text))
 		return;
-	if (e->base == base && e->hash == hash && e->key_length == length && e->generation == generation &&
-	    e->dir_ino == dir.st_ino && e->dir_dev == dir.st_dev &&
-	    memcmp(e->text, typed, length) == 0)
-		return;
+	for (unsigned way = 0; way < SHIM_PREFIX_WAYS; way++) {
+		struct shim_prefix *old = set + way;
+		if (old->base == base && old->hash == hash && old->key_length == length && old->generation == generation &&
+		    old->dir_ino == dir.st_ino && old->dir_dev == dir.st_dev && memcmp(old->text, typed, length) == 0)
+			return;
+		if (!old->base || old->generation != generation)
+			e = old;
+	}
+	if (!e)
+		e = set + fast.turn++ % SHIM_PREFIX_WAYS;
 	uint32_t flags = flags_of(at);
 	__atomic_store_n(&e->sequence, e->sequence | 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);

@@ -27,11 +27,11 @@ static inline uint32_t prefix_hash(const char *text, uint32_t length)
 	return hash;
 }
 
-/* Where the prefix of this base (and directory, else 0) and hash is, if it is. */
-static inline uint32_t prefix_index(uint32_t base, uint64_t dir_ino, uint32_t hash)
+/* Where the prefix of this base (and directory, else 0) and hash is, if it is: one of SHIM_PREFIX_WAYS from here on. */
+static inline uint32_t prefix_set(uint32_t base, uint64_t dir_ino, uint32_t hash)
 {
 	uint32_t x = hash ^ base * 0x9e3779b9u ^ (uint32_t)dir_ino * 0x85ebca6bu;
-	return (x ^ x >> 15) % SHIM_PREFIX_COUNT;
+	return (x ^ x >> 15) % (SHIM_PREFIX_COUNT / SHIM_PREFIX_WAYS) * SHIM_PREFIX_WAYS;
 }
 
 /* Is a mount point of this (hashed) last component known? */

@@ -36,6 +36,7 @@
 #define SHIM_FILE_COUNT 1024
 #define SHIM_PREFIXES 0x6f400000 /* struct shim_prefix [SHIM_PREFIX_COUNT] */
 #define SHIM_PREFIX_COUNT 8192
+#define SHIM_PREFIX_WAYS 2 /* places that one may be in: core/prefix.h */
 #define SHIM_ARENA_BYTES (SHIM_PREFIXES + SHIM_PREFIX_COUNT * 512 - SHIM_ARENA)
 
 /* Raw calls, at the gate's begin; the second one is of calls that must not be made twice. */

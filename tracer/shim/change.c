@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fast path of calls that change what a file is: mode, owner, times; and of its extended attributes. */
+#include "tracer/shim/fast.h"
+
+#ifdef __x86_64__
+/*
+ * A path (0: the descriptor alone) of something without an entry, that the container need not copy before it is
+ * changed.  Fills *st; ret_at and ret_path are for the real call.
+ */
+static bool find_own(struct shim_frame *f, long dir_fd, uint64_t path, bool follows, struct kernel_stat *st,
+		     struct place *p)
+{
+	struct meta_entry entry;
+	if (path) {
+		if (!place_find(f, dir_fd, path, STATE_LOOKS_AS_ROOT | STATE_MAKES_AS_ROOT, p) || may_be_read_only(p) ||
+		    place_examine(f, p, follows, st) != 0 || may_be_read_only(p))
+			return false;
+	} else {
+		p->state = state_with(STATE_LOOKS_AS_ROOT | STATE_MAKES_AS_ROOT, &p->number);
+		if (!p->state || raw(NR_FSTAT, dir_fd, (long)st, 0, 0) < 0)
+			return false;
+	}
+	bool is_file = (st->mode & TYPE) == TYPE_FILE;
+	return entry_of(st->dev, st->ino, &entry) == 0 && !(st->mode & SPECIAL_BITS) && (!is_file || (st->mode & ANY_WRITE)) &&
+	       (is_file || (st->mode & TYPE) == TYPE_DIRECTORY || (st->mode & TYPE) == TYPE_LINK);
+}
+
+static enum answer chmod_file(struct shim_frame *f, long dir_fd, uint64_t path, uint32_t mode)
+{
+	struct kernel_stat st;
+	struct place p;
+	if ((mode & SPECIAL_BITS) || (mode & 0600) != 0600 || !find_own(f, dir_fd, path, true, &st, &p))
+		return SLOW;
+	bool is_directory = (st.mode & TYPE) == TYPE_DIRECTORY && (mode & 0700) == 0700;
+	if ((st.mode & TYPE) != TYPE_FILE && !is_directory)
+		return SLOW;
+	long r = path ? raw(NR_FCHMODAT, p.dir_fd, (long)f->path, mode & 0777, 0) : raw(NR_FCHMOD, dir_fd, mode & 0777, 0, 0);
+	return r == 0 ? answer(f, 0) : SLOW;
+}
+
+int fast_chmod(struct shim_frame *f)
+{
+	return f->argument[0] ? chmod_file(f, AT_CWD, f->argument[0], f->argument[1]) : SLOW;
+}
+
+int fast_fchmod(struct shim_frame *f)
+{
+	return chmod_file(f, (int)f->argument[0], 0, f->argument[1]);
+}
+
+int fast_fchmodat(struct shim_frame *f)
+{
+	return f->argument[1] ? chmod_file(f, f->argument[0], f->argument[1], f->argument[2]) : SLOW;
+}
+
+int fast_fchmodat2(struct shim_frame *f)
+{
+	return (uint32_t)f->argument[3] ? SLOW : fast_fchmodat(f);
+}
+
+/* chown to what it is already: a new ctime. */
+static enum answer chown_file(struct shim_frame *f, long dir_fd, uint64_t path, uint32_t uid, uint32_t gid, bool follows)
+{
+	enum { SAME = 0xffffffffu };
+	struct kernel_stat st;
+	struct place p;
+	if (!find_own(f, dir_fd, path, follows, &st, &p))
+		return SLOW;
+	struct meta_sight s = { st.ino, st.nlink, st.rdev, st.mode, st.uid, st.gid };
+	struct meta_owner owner = { SHARED->uid, SHARED->gid, st.dev == SHARED->root_dev };
+	meta_show(META->flags, &owner, 0, &s);
+	if ((uid != SAME && uid != s.uid) || (gid != SAME && gid != s.gid))
+		return SLOW;
+	long r = path ? shim_raw_call(NR_FCHOWNAT, p.dir_fd, (long)f->path, -1, -1, AT_NOFOLLOW, 0) :
+			raw(NR_FCHOWN, dir_fd, -1, -1, 0);
+	return r == 0 ? answer(f, 0) : SLOW;
+}
+
+int fast_chown(struct shim_frame *f)
+{
+	return f->argument[0] ? chown_file(f, AT_CWD, f->argument[0], f->argument[1], f->argument[2], true) : SLOW;
+}
+
+int fast_lchown(struct shim_frame *f)
+{
+	return f->argument[0] ? chown_file(f, AT_CWD, f->argument[0], f->argument[1], f->argument[2], false) : SLOW;
+}
+
+int fast_fchown(struct shim_frame *f)
+{
+	return chown_file(f, (int)f->argument[0], 0, f->argument[1], f->argument[2], false);
+}
+
+int fast_fchownat(struct shim_frame *f)
+{
+	uint32_t flags = f->argument[4];
+	if ((flags & ~(uint32_t)AT_NOFOLLOW) || !f->argument[1])
+		return SLOW;
+	return chown_file(f, f->argument[0], f->argument[1], f->argument[2], f->argument[3], !(flags & AT_NOFOLLOW));
+}
+
+int fast_utimensat(struct shim_frame *f)
+{
+	struct kernel_stat st;
+	struct place p;
+	uint32_t flags = f->argument[3];
+	long dir_fd = (int)f->argument[0], times = f->argument[2];
+	if ((flags & ~(uint32_t)AT_NOFOLLOW) || (!f->argument[1] && (flags || dir_fd == AT_CWD)) ||
+	    !find_own(f, dir_fd, f->argument[1], !flags, &st, &p))
+		return SLOW;
+	/* A container's symlinks may be a layer's own. */
+	if ((st.mode & TYPE) == TYPE_LINK && (META->flags & META_SHARED_LAYERS))
+		return SLOW;
+	long r = f->argument[1] ? raw(NR_UTIMENSAT, p.dir_fd, (long)f->path, times, AT_NOFOLLOW) :
+				  raw(NR_UTIMENSAT, dir_fd, 0, times, 0);
+	return r == 0 ? answer(f, 0) : SLOW;
+}
+
+/* ---- attributes that are not there ---- */
+
+static bool is_text(const char *text, const char *expected, bool is_prefix)
+{
+	for (; *expected; text++, expected++)
+		if (*text != *expected)
+			return false;
+	return is_prefix ? *text : !*text;
+}
+
+/* A file, no symlink, of whom no attribute is in the table. */
+static bool has_no_attributes(struct shim_frame *f, long fd, uint64_t path, bool follows, struct place *p)
+{
+	struct kernel_stat st;
+	struct meta_entry entry;
+	if (path) {
+		if (!place_find(f, AT_CWD, path, STATE_LOOKS_AS_ROOT, p) || place_examine(f, p, follows, &st) != 0)
+			return false;
+	} else {
+		/* One of O_PATH will not do. */
+		long flags = raw(NR_FCNTL, fd, F_GET_FLAGS, 0, 0);
+		if (!state_with(STATE_LOOKS_AS_ROOT, &p->number) || flags < 0 || (flags & O_PATH_ONLY) ||
+		    raw(NR_FSTAT, fd, (long)&st, 0, 0) < 0)
+			return false;
+	}
+	int found = entry_of(st.dev, st.ino, &entry);
+	return (st.mode & TYPE) != TYPE_LINK && found >= 0 && !(found && entry.xattr);
+}
+
+/* The attributes that programs ask for out of habit are kept in the table alone. */
+static enum answer get_attribute(struct shim_frame *f, long fd, uint64_t path, bool follows)
+{
+	char name[64];
+	struct place p;
+	if (!may_be_mapped(f->argument[1]))
+		return SLOW;
+	uint32_t i = 0;
+	while (i < sizeof(name) - 1 && (name[i] = ((const char *)f->argument[1])[i]))
+		i++;
+	name[sizeof(name) - 1] = '\0';
+	if (i == sizeof(name) - 1 || !(is_text(name, "security.", true) || is_text(name, "system.posix_acl_access", false) ||
+				       is_text(name, "system.posix_acl_default", false)))
+		return SLOW;
+	return has_no_attributes(f, fd, path, follows, &p) ? answer(f, NO_DATA) : SLOW;
+}
+
+/* An access ACL that is a mode: cp sets such. */
+static enum answer set_attribute(struct shim_frame *f, long fd, uint64_t path)
+{
+	struct {
+		uint32_t version;
+		struct {
+			uint16_t tag, perm;
+			uint32_t id;
+		} entry[3];
+	} acl;
+	static const uint16_t tags[] = { 1, 4, 0x20 }; /* owner, group, others */
+	uint32_t mode = 0;
+	if (!may_be_mapped(f->argument[1]) || !is_text((const char *)f->argument[1], "system.posix_acl_access", false) ||
+	    f->argument[3] != sizeof(acl) || f->argument[4] || !may_be_mapped(f->argument[2]))
+		return SLOW;
+	__builtin_memcpy(&acl, (const void *)f->argument[2], sizeof(acl));
+	for (unsigned i = 0; i < 3; i++) {
+		if (acl.entry[i].tag != tags[i] || acl.entry[i].perm > 7)
+			return SLOW;
+		mode = mode << 3 | acl.entry[i].perm;
+	}
+	return acl.version == 2 ? chmod_file(f, fd, path, mode) : SLOW;
+}
+
+int fast_setxattr(struct shim_frame *f)
+{
+	return f->argument[0] ? set_attribute(f, AT_CWD, f->argument[0]) : SLOW;
+}
+
+int fast_fsetxattr(struct shim_frame *f)
+{
+	return set_attribute(f, (int)f->argument[0], 0);
+}
+
+int fast_getxattr(struct shim_frame *f)
+{
+	return f->argument[0] ? get_attribute(f, -1, f->argument[0], true) : SLOW;
+}
+
+int fast_lgetxattr(struct shim_frame *f)
+{
+	return f->argument[0] ? get_attribute(f, -1, f->argument[0], false) : SLOW;
+}
+
+int fast_fgetxattr(struct shim_frame *f)
+{
+	return get_attribute(f, (int)f->argument[0], 0, false);
+}
+
+/* None in the table and none of the host's. */
+static enum answer list_attributes(struct shim_frame *f, long fd, uint64_t path, bool follows)
+{
+	struct place p;
+	if (!has_no_attributes(f, fd, path, follows, &p) || (path && p.dir_fd != AT_CWD))
+		return SLOW;
+	long r = path ? raw(NR_LLISTXATTR, (long)f->path, 0, 0, 0) : raw(NR_FLISTXATTR, fd, 0, 0, 0);
+	return r == 0 ? answer(f, 0) : SLOW;
+}
+
+int fast_listxattr(struct shim_frame *f)
+{
+	return f->argument[0] ? list_attributes(f, -1, f->argument[0], true) : SLOW;
+}
+
+int fast_llistxattr(struct shim_frame *f)
+{
+	return f->argument[0] ? list_attributes(f, -1, f->argument[0], false) : SLOW;
+}
+
+int fast_flistxattr(struct shim_frame *f)
+{
+	return list_attributes(f, (int)f->argument[0], 0, false);
+}
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the fast path share: the kernel's numbers and structures, the tables, and where a path
+ * leads.  Freestanding: no lock, no allocation, no library; nothing is written but the frame and what the
+ * call's own arguments point to.
+ */
+#ifndef FAKEBUILD_SHIM_FAST_H
+#define FAKEBUILD_SHIM_FAST_H
+
+#include "tracer/base/meta_format.h"
+#include "tracer/core/prefix.h"
+#include "tracer/shim/abi.h"
+#include "tracer/shim/calls.h"
+
+#ifdef __x86_64__
+enum answer { SLOW = 0, ANSWERED = 1 };
+enum {
+	NR_CLOSE = 3, NR_FSTAT = 5, NR_MMAP = 9, NR_SIGPROCMASK = 14, NR_FCNTL = 72, NR_GETCWD = 79, NR_FCHMOD = 91, NR_FCHOWN = 93,
+	NR_LISTXATTR = 194, NR_FLISTXATTR = 196, NR_LLISTXATTR = 195, NR_OPENAT = 257, NR_MKDIRAT = 258, NR_FCHOWNAT = 260,
+	NR_NEWFSTATAT = 262, NR_UNLINKAT = 263, NR_RENAMEAT = 264, NR_SYMLINKAT = 266, NR_READLINKAT = 267, NR_FCHMODAT = 268,
+	NR_UTIMENSAT = 280, NR_STATX = 332,
+};
+enum { F_GET_FLAGS = 3, O_PATH_ONLY = 010000000 };
+enum { NO_ENTRY = -2, ACCESS = -13, EXISTS = -17, NOT_DIRECTORY = -20, INVALID = -22, LOOP = -40, NO_DATA = -61 };
+enum { AT_CWD = -100, AT_NOFOLLOW = 0x100, AT_EFFECTIVE = 0x200, AT_NO_MOUNT = 0x800, AT_EMPTY = 0x1000, AT_SYNC = 0x6000 };
+enum { TYPE = 0170000, TYPE_LINK = 0120000, TYPE_DIRECTORY = 0040000, TYPE_FILE = 0100000 };
+enum { SPECIAL_BITS = 07000, SETID_BITS = 06000, STICKY = 01000, SETGID = 02000, ANY_WRITE = 0222, ANY_EXECUTE = 0111 };
+enum { PATH_LIMIT = 4096, LINKS_MAX = 8, NAME_LIMIT = 255 };
+
+#define SHARED ((const struct shim_shared *)SHIM_SHARED)
+#define META ((const struct meta_header *)SHIM_META)
+
+long shim_raw_call(long number, long a, long b, long c, long d, long e, long f);
+void shim_act(struct shim_frame *f, long number, long a, long b, long c, long d);
+long shim_ask(struct shim_frame *f);
+long shim_say_new(uint64_t dev, uint64_t ino);
+long shim_say_forget(void);
+
+/* struct stat of x86-64. */
+struct kernel_stat {
+	uint64_t dev, ino, nlink;
+	uint32_t mode, uid, gid, pad;
+	uint64_t rdev;
+	int64_t size, blksize, blocks, atime, atime_nsec, mtime, mtime_nsec, ctime, ctime_nsec, unused[3];
+};
+_Static_assert(sizeof(struct kernel_stat) == 144, "arch/x86/include/uapi/asm/stat.h");
+
+static inline long raw(long number, long a, long b, long c, long d)
+{
+	return shim_raw_call(number, a, b, c, d, 0, 0);
+}
+
+static inline enum answer answer(struct shim_frame *f, int64_t result)
+{
+	f->result = result;
+	return ANSWERED;
+}
+
+/* Addresses that are no process' own fault there; most bad pointers are such, and the tracer knows the errno. */
+static inline bool may_be_mapped(uint64_t address)
+{
+	return address >= 0x10000 && address < 0x7ffffffff000;
+}
+
+static inline uint32_t state_number(void)
+{
+	return *(const volatile uint32_t *)SHIM_STATE;
+}
+
+/* Both have room for whole words. */
+static inline void copy(char *to, const char *from, uint32_t length)
+{
+	for (uint32_t i = 0; i < length; i += 8)
+		__builtin_memcpy(to + i, from + i, 8);
+}
+
+/* The state that the process is in, when it has these flags; 0: none. */
+const struct shim_state *state_with(uint32_t flags, uint32_t *ret_number);
+
+/* Where a path leads: its host path is in the frame. */
+struct place {
+	const struct shim_state *state;
+	uint32_t number; /* of the state: it must be the same when its fields have been read */
+	long dir_fd;
+	uint32_t name_at; /* in frame->path, of the last component */
+	uint32_t flags;   /* enum shim_prefix_flags */
+	uint32_t mount;
+	bool is_relative; /* to a descriptor or the cwd */
+	bool has_flags;   /* false: nothing is known of the directory */
+	bool must_be_directory; /* the path ends in a slash, which is not in frame->path; that it does follows a symlink */
+};
+
+/* Translate the path for a process with these state flags into frame->path.  False: ask the tracer. */
+bool place_find_any(struct shim_frame *f, long dir_fd, uint64_t address, uint32_t flags, struct place *p);
+/* So, but for the caller a path that ends in a slash is the tracer's. */
+bool place_find(struct shim_frame *f, long dir_fd, uint64_t address, uint32_t flags, struct place *p);
+/* The place is a symlink (this one): go where it leads.  False: ask the tracer. */
+bool place_follow(struct shim_frame *f, struct place *p, const struct kernel_stat *st);
+/* The real stat of the place, or of what it leads to; of a directory when it must be one.  0, -ENOENT; 1: ask the tracer. */
+long place_examine(struct shim_frame *f, struct place *p, bool follows, struct kernel_stat *st);
+/* The flags of the directory that the place is in. */
+uint32_t place_directory_flags(const struct place *p);
+
+/* What the table has of an inode: 1 an entry, 0 none, -1: ask the tracer. */
+int entry_of(uint64_t dev, uint64_t ino, struct meta_entry *ret);
+
+/* Could the place be below /proc, where links and files are not what they look like? */
+static inline bool may_be_proc(const struct place *p)
+{
+	return p->is_relative && p->dir_fd != AT_CWD && (SHARED->flags & SHARED_PROC_DESCRIPTORS);
+}
+
+static inline bool may_be_read_only(const struct place *p)
+{
+	return p->is_relative ? SHARED->flags & SHARED_READ_ONLY_TREES : p->flags & PREFIX_READ_ONLY;
+}
+
+#define HANDLER(name, number) int fast_##name(struct shim_frame *f);
+FAST_CALLS(HANDLER)
+#undef HANDLER
+#endif
+
+#endif

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fast path of calls that open, make, remove and rename. */
+#include "tracer/shim/fast.h"
+
+#ifdef __x86_64__
+/* An open file that is not what it looks like: of /proc, or the empty file that stands for a device, or with such in it. */
+static bool is_special(long fd)
+{
+	struct kernel_stat st;
+	struct meta_entry entry;
+	if (raw(NR_FSTAT, fd, (long)&st, 0, 0) < 0)
+		return true;
+	int found = entry_of(st.dev, st.ino, &entry);
+	return found < 0 || (found && ((entry.marks & META_MARK_NODES) ||
+				       ((st.mode & TYPE) == TYPE_FILE && (entry.mode & TYPE) != TYPE_FILE)));
+}
+
+
+/* Is what is made in such a directory root's, of just the mode that is asked for? */
+static bool makes_plainly(uint32_t flags)
+{
+	return (flags & (PREFIX_PLAIN | PREFIX_READ_ONLY | PREFIX_FILE)) == PREFIX_PLAIN;
+}
+
+/* A new inode may have the number of one that the table still knows. */
+static void look_at_made(struct shim_frame *f, long r, const struct kernel_stat *st)
+{
+	struct meta_entry entry;
+	if (r == 0 && entry_of(st->dev, st->ino, &entry) != 0)
+		shim_say_new(st->dev, st->ino);
+	f->makes = MAKES_NOTHING;
+}
+
+static void look_at_descriptor(struct shim_frame *f)
+{
+	struct kernel_stat st;
+	if (META->live)
+		look_at_made(f, raw(NR_FSTAT, f->result, (long)&st, 0, 0), &st);
+}
+
+static void look_at_name(struct shim_frame *f, const struct place *p)
+{
+	struct kernel_stat st;
+	if (META->live)
+		look_at_made(f, raw(NR_NEWFSTATAT, p->dir_fd, (long)f->path, (long)&st, AT_NOFOLLOW), &st);
+}
+
+enum {
+	O_WRITE = 1, O_ACCESS = 3, O_CREATE = 0100, O_EXCLUSIVE = 0200, O_NO_TERMINAL = 0400, O_TRUNCATE = 01000,
+	O_APPENDING = 02000, O_NON_BLOCKING = 04000, O_SYNC_DATA = 010000, O_LARGE = 0100000, O_DIRECTORY = 0200000,
+	O_NO_FOLLOW = 0400000, O_CLOSE_ON_EXEC = 02000000, O_PATH = 010000000, O_SYNC_ALL = 04010000,
+};
+
+/* After a call that has failed nothing has happened. */
+static int64_t failure(struct shim_frame *f)
+{
+	f->phase = PHASE_LOOKING;
+	f->makes = MAKES_NOTHING;
+	return f->result;
+}
+
+/* Open for reading what is there. */
+static enum answer open_to_read(struct shim_frame *f, struct place *p, uint32_t flags)
+{
+	struct kernel_stat st;
+	bool follows = p->must_be_directory || !(flags & O_NO_FOLLOW);
+	for (unsigned links = 0; links <= LINKS_MAX; links++) {
+		uint32_t must = p->must_be_directory ? O_DIRECTORY | O_NO_FOLLOW : O_NO_FOLLOW;
+		shim_act(f, NR_OPENAT, p->dir_fd, (long)f->path, flags | must, 0);
+		if (f->result >= 0) {
+			bool must_look = META->nodes || !(META->flags & META_COUNTS_NODES) || may_be_proc(p);
+			if (!must_look || !is_special(f->result))
+				return ANSWERED;
+			raw(NR_CLOSE, f->result, 0, 0, 0);
+			failure(f);
+			return SLOW;
+		}
+		int64_t result = failure(f);
+		if (result == NO_ENTRY)
+			return answer(f, result);
+		/* What a symlink is not, with O_DIRECTORY, is a directory. */
+		if ((result != LOOP && result != NOT_DIRECTORY) || !follows ||
+		    raw(NR_NEWFSTATAT, p->dir_fd, (long)f->path, (long)&st, AT_NOFOLLOW) < 0 ||
+		    (st.mode & TYPE) != TYPE_LINK || !place_follow(f, p, &st))
+			return SLOW;
+	}
+	return SLOW;
+}
+
+/* Open for writing what is there: a file of the container's own that nothing is lost by writing to. */
+static enum answer open_to_write(struct shim_frame *f, struct place *p, uint32_t flags)
+{
+	struct kernel_stat st;
+	struct meta_entry entry;
+	if (may_be_read_only(p) || may_be_proc(p))
+		return SLOW;
+	long r = place_examine(f, p, !(flags & O_NO_FOLLOW), &st);
+	if (r == NO_ENTRY && !(flags & O_CREATE))
+		return answer(f, r);
+	if (r != 0 || may_be_read_only(p))
+		return SLOW;
+	if ((st.mode & TYPE) == TYPE_FILE) {
+		int found = entry_of(st.dev, st.ino, &entry);
+		if (found < 0 || !(st.mode & ANY_WRITE) || (st.mode & (ANY_EXECUTE | SPECIAL_BITS)) ||
+		    (found && ((entry.mode & TYPE) != TYPE_FILE || (entry.mode & SETID_BITS) || entry.xattr || entry.marks)))
+			return SLOW;
+	} else if (!(p->flags & PREFIX_FILE) || p->is_relative) {
+		return SLOW;
+	}
+	shim_act(f, NR_OPENAT, p->dir_fd, (long)f->path, (flags & ~(uint32_t)(O_CREATE | O_EXCLUSIVE)) | O_NO_FOLLOW, 0);
+	if (f->result >= 0)
+		return ANSWERED;
+	failure(f);
+	return SLOW;
+}
+
+static enum answer open_to_make(struct shim_frame *f, struct place *p, uint32_t flags, uint32_t mode)
+{
+	if (p->flags & PREFIX_FILE && !p->is_relative)
+		return flags & O_EXCLUSIVE ? answer(f, EXISTS) : open_to_write(f, p, flags);
+	uint32_t directory = place_directory_flags(p);
+	if (!makes_plainly(directory) || may_be_proc(p) || (mode & SPECIAL_BITS) ||
+	    (mode & ~p->state->umask & 0600) != 0600)
+		return SLOW;
+	f->makes = MAKES_FILE_AT_RESULT;
+	shim_act(f, NR_OPENAT, p->dir_fd, (long)f->path, flags | O_EXCLUSIVE | O_NO_FOLLOW, mode);
+	if (f->result >= 0) {
+		look_at_descriptor(f);
+		return ANSWERED;
+	}
+	int64_t result = failure(f);
+	if (result == NO_ENTRY || (result == EXISTS && (flags & O_EXCLUSIVE)))
+		return answer(f, result);
+	/* fs.protected_regular and its like are about sticky directories. */
+	if (result != EXISTS || (directory & PREFIX_STICKY))
+		return SLOW;
+	return flags & (O_ACCESS | O_TRUNCATE) ? open_to_write(f, p, flags) : SLOW;
+}
+
+static enum answer open_path(struct shim_frame *f, long dir_fd, uint64_t path, uint32_t flags, uint32_t mode)
+{
+	static const uint32_t reading = O_NO_TERMINAL | O_NON_BLOCKING | O_LARGE | O_DIRECTORY | O_NO_FOLLOW | O_CLOSE_ON_EXEC;
+	static const uint32_t writing = O_ACCESS | O_CREATE | O_EXCLUSIVE | O_TRUNCATE | O_APPENDING | O_SYNC_ALL;
+	static const uint32_t with_path = O_PATH | O_DIRECTORY | O_NO_FOLLOW | O_CLOSE_ON_EXEC;
+	struct place p;
+	if (flags & O_PATH) {
+		/* A symlink itself can be had so: then nothing tells that one was not followed. */
+		if ((flags & ~with_path) || !(flags & (O_NO_FOLLOW | O_DIRECTORY)))
+			return SLOW;
+	} else if ((flags & ~(reading | writing)) || (flags & O_ACCESS) == O_ACCESS ||
+		   ((flags & O_DIRECTORY) && (flags & writing))) {
+		return SLOW;
+	}
+	bool writes = flags & (O_ACCESS | O_CREATE | O_TRUNCATE);
+	uint32_t needed = writes ? STATE_LOOKS_AS_ROOT | STATE_MAKES_AS_ROOT : STATE_LOOKS_AS_ROOT;
+	if (!place_find_any(f, dir_fd, path, needed, &p) || (writes && p.must_be_directory))
+		return SLOW;
+	if (flags & O_CREATE)
+		return open_to_make(f, &p, flags, mode & 07777);
+	return writes ? open_to_write(f, &p, flags) : open_to_read(f, &p, flags);
+}
+
+int fast_open(struct shim_frame *f)
+{
+	return open_path(f, AT_CWD, f->argument[0], f->argument[1], f->argument[2]);
+}
+
+int fast_creat(struct shim_frame *f)
+{
+	return open_path(f, AT_CWD, f->argument[0], O_CREATE | O_WRITE | O_TRUNCATE, f->argument[1]);
+}
+
+int fast_openat(struct shim_frame *f)
+{
+	return open_path(f, f->argument[0], f->argument[1], f->argument[2], f->argument[3]);
+}
+
+/* What may be changed of the names in the place's directory. */
+static bool find_to_change(struct shim_frame *f, long dir_fd, uint64_t path, struct place *p)
+{
+	return place_find(f, dir_fd, path, STATE_LOOKS_AS_ROOT | STATE_MAKES_AS_ROOT, p) && !(p->flags & PREFIX_FILE) &&
+	       !may_be_proc(p) && !may_be_read_only(p);
+}
+
+/* The act is done: whether it worked, and what it made. */
+static enum answer made_name(struct shim_frame *f, const struct place *p)
+{
+	if (f->result == 0) {
+		look_at_name(f, p);
+		return ANSWERED;
+	}
+	int64_t result = failure(f);
+	return result == EXISTS || result == NO_ENTRY ? answer(f, result) : SLOW;
+}
+
+static enum answer mkdir_path(struct shim_frame *f, long dir_fd, uint64_t path, uint32_t mode)
+{
+	struct place p;
+	if ((mode & SPECIAL_BITS) || !find_to_change(f, dir_fd, path, &p) || (mode & ~p.state->umask & 0700) != 0700 ||
+	    !makes_plainly(place_directory_flags(&p)))
+		return SLOW;
+	f->made_at = p.dir_fd;
+	f->makes = MAKES_NAME_AT_PATH;
+	shim_act(f, NR_MKDIRAT, p.dir_fd, (long)f->path, mode & 0777, 0);
+	return made_name(f, &p);
+}
+
+int fast_mkdir(struct shim_frame *f)
+{
+	return mkdir_path(f, AT_CWD, f->argument[0], f->argument[1]);
+}
+
+int fast_mkdirat(struct shim_frame *f)
+{
+	return mkdir_path(f, f->argument[0], f->argument[1], f->argument[2]);
+}
+
+static enum answer symlink_path(struct shim_frame *f, uint64_t target, long dir_fd, uint64_t path)
+{
+	struct place p;
+	if (!may_be_mapped(target) || !*(const char *)target || !find_to_change(f, dir_fd, path, &p) ||
+	    !makes_plainly(place_directory_flags(&p)))
+		return SLOW;
+	f->made_at = p.dir_fd;
+	f->makes = MAKES_NAME_AT_PATH;
+	shim_act(f, NR_SYMLINKAT, target, p.dir_fd, (long)f->path, 0);
+	return made_name(f, &p);
+}
+
+int fast_symlink(struct shim_frame *f)
+{
+	return symlink_path(f, f->argument[0], AT_CWD, f->argument[1]);
+}
+
+int fast_symlinkat(struct shim_frame *f)
+{
+	return symlink_path(f, f->argument[0], f->argument[1], f->argument[2]);
+}
+
+static bool is_walked(const struct kernel_stat *st)
+{
+	return prefix_has_inode(SHARED->walked, sizeof(SHARED->walked) / 8, st->dev, st->ino);
+}
+
+/* A directory or symlink that no prefix rests on, and where nobody is. */
+static bool is_unused(const struct kernel_stat *st)
+{
+	return !is_walked(st) && !prefix_has_inode(SHARED->places, sizeof(SHARED->places) / 8, st->dev, st->ino);
+}
+
+/* Neither a directory nor a symlink, on which translated prefixes may rest. */
+static bool is_leaf(const struct kernel_stat *st)
+{
+	return (st->mode & TYPE) != TYPE_DIRECTORY && (st->mode & TYPE) != TYPE_LINK;
+}
+
+static enum answer remove_path(struct shim_frame *f, long dir_fd, uint64_t path, uint32_t flags)
+{
+	enum { REMOVE_DIRECTORY = 0x200 };
+	struct meta_entry entry;
+	struct place p;
+	struct kernel_stat st;
+	if (!find_to_change(f, dir_fd, path, &p))
+		return SLOW;
+	long r = place_examine(f, &p, false, &st);
+	if (r == NO_ENTRY)
+		return answer(f, r);
+	bool is_directory = (st.mode & TYPE) == TYPE_DIRECTORY;
+	/* What has an entry leaves word there that its name is gone. */
+	if (r != 0 || is_directory != !!(flags & REMOVE_DIRECTORY) || (!is_leaf(&st) && !is_unused(&st)) ||
+	    entry_of(st.dev, st.ino, &entry) != 0)
+		return SLOW;
+	f->makes = is_leaf(&st) ? MAKES_NOTHING : MAKES_PREFIXES_VOID;
+	shim_act(f, NR_UNLINKAT, p.dir_fd, (long)f->path, flags, 0);
+	if (f->result == 0) {
+		/* The tracer may have walked over it meanwhile: it says so before it looks. */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (f->makes && is_walked(&st))
+			shim_say_forget();
+		f->makes = MAKES_NOTHING;
+		return ANSWERED;
+	}
+	int64_t result = failure(f);
+	return result == NO_ENTRY ? answer(f, result) : SLOW;
+}
+
+int fast_unlink(struct shim_frame *f)
+{
+	return remove_path(f, AT_CWD, f->argument[0], 0);
+}
+
+int fast_rmdir(struct shim_frame *f)
+{
+	return remove_path(f, AT_CWD, f->argument[0], 0x200);
+}
+
+int fast_unlinkat(struct shim_frame *f)
+{
+	uint32_t flags = f->argument[2];
+	return flags & ~0x200u ? SLOW : remove_path(f, f->argument[0], f->argument[1], flags);
+}
+
+static enum answer rename_path(struct shim_frame *f, long from_fd, uint64_t from, long to_fd, uint64_t to)
+{
+	enum { SHORT = 1024 };
+	char old[SHORT + 8];
+	struct place p, q;
+	struct kernel_stat st;
+	struct meta_entry entry;
+	if (!find_to_change(f, from_fd, from, &p) || place_examine(f, &p, false, &st) != 0 || !is_leaf(&st) ||
+	    entry_of(st.dev, st.ino, &entry) < 0)
+		return SLOW;
+	/* A device's directory is known for it. */
+	if (META->nodes && (st.mode & TYPE) == TYPE_FILE && entry_of(st.dev, st.ino, &entry) == 1 &&
+	    (entry.mode & TYPE) != TYPE_FILE)
+		return SLOW;
+	uint32_t length = 0;
+	while (length < SHORT && f->path[length])
+		length++;
+	if (length == SHORT)
+		return SLOW;
+	copy(old, f->path, length + 1);
+	if (!find_to_change(f, to_fd, to, &q))
+		return SLOW;
+	bool is_same_mount = p.is_relative ? q.is_relative && p.dir_fd == q.dir_fd : !q.is_relative && p.mount == q.mount;
+	long r = place_examine(f, &q, false, &st);
+	if (!is_same_mount || r == 1 || (r == 0 && (!is_leaf(&st) || entry_of(st.dev, st.ino, &entry) != 0)))
+		return SLOW;
+	shim_act(f, NR_RENAMEAT, p.dir_fd, (long)old, q.dir_fd, (long)f->path);
+	if (f->result == 0)
+		return ANSWERED;
+	failure(f);
+	return SLOW;
+}
+
+int fast_rename(struct shim_frame *f)
+{
+	return rename_path(f, AT_CWD, f->argument[0], AT_CWD, f->argument[1]);
+}
+
+int fast_renameat(struct shim_frame *f)
+{
+	return rename_path(f, f->argument[0], f->argument[1], f->argument[2], f->argument[3]);
+}
+
+int fast_renameat2(struct shim_frame *f)
+{
+	return (uint32_t)f->argument[4] ? SLOW : fast_renameat(f);
+}
+#endif

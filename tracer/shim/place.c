@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a path leads: a directory part that the tracer has told of, or one that it has told of and below it
+ * directories that are looked at one by one.
+ */
+#include "tracer/shim/fast.h"
+
+#ifdef __x86_64__
+const struct shim_state *state_with(uint32_t flags, uint32_t *ret_number)
+{
+	uint32_t number = state_number();
+	const struct shim_state *s = (const struct shim_state *)SHIM_STATES + number;
+	*ret_number = number;
+	if (number == 0 || number >= SHIM_STATE_COUNT || (s->flags & flags) != flags)
+		return 0;
+	/* Tests have some calls fall through for no reason. */
+	if (SHARED->random && (__builtin_ia32_rdtsc() >> 4) % SHARED->random == 0)
+		return 0;
+	return s;
+}
+
+int entry_of(uint64_t dev, uint64_t ino, struct meta_entry *ret)
+{
+	if (dev == SHARED->proc_dev)
+		return -1;
+	return meta_try_read(META, SHIM_META_BYTES, dev == SHARED->root_dev ? 0 : dev, ino, ret);
+}
+
+/* The directory that a path begins at. */
+struct start {
+	uint32_t base; /* 0: nothing is known of it */
+	uint64_t dev, ino;
+};
+
+/* A path as typed, without the slashes that it begins with; in frame->link. */
+enum { PARTS_MAX = 40 };
+struct typed {
+	bool is_absolute;
+	bool must_be_directory;
+	uint32_t length, hash;
+	uint32_t name_at, name_hash;
+	uint32_t count;	    /* of the slashes: a directory part ends with each */
+	uint32_t must_know; /* so many of these parts have to be known by the tracer: no looking will do */
+	uint32_t end[PARTS_MAX], end_hash[PARTS_MAX];
+};
+
+static bool use_entry(struct shim_frame *f, const struct shim_prefix *e, const struct start *start, uint32_t hash,
+		      uint32_t key_length, struct place *p)
+{
+	uint32_t sequence = __atomic_load_n(&e->sequence, __ATOMIC_ACQUIRE);
+	uint64_t generation = __atomic_load_n(&META->generation, __ATOMIC_ACQUIRE);
+	uint32_t host_length = e->host_length;
+	if ((sequence & 1) || e->base != start->base || e->hash != hash || e->key_length != key_length ||
+	    e->generation != generation || e->dir_ino != start->ino || e->dir_dev != start->dev ||
+	    key_length + host_length > sizeof(e->text))
+		return false;
+	for (uint32_t i = 0; i < key_length; i++)
+		if (e->text[i] != f->link[i])
+			return false;
+	copy(f->path, e->text + key_length, host_length);
+	p->flags = e->flags;
+	p->mount = e->mount;
+	p->name_at = host_length;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&e->sequence, __ATOMIC_RELAXED) == sequence;
+}
+
+/* Put the host directory of the first `key_length` bytes of what is typed into frame->path. */
+static bool use_prefix(struct shim_frame *f, const struct start *start, uint32_t hash, uint32_t key_length, struct place *p)
+{
+	const struct shim_prefix *set = (const struct shim_prefix *)SHIM_PREFIXES + prefix_set(start->base, start->ino, hash);
+	for (uint32_t way = 0; start->base && way < SHIM_PREFIX_WAYS; way++)
+		if (use_entry(f, set + way, start, hash, key_length, p))
+			return true;
+	return false;
+}
+
+/* A file that is bound where the path leads. */
+static bool find_bound(struct shim_frame *f, const struct start *start, const struct typed *typed, struct place *p)
+{
+	if (!use_prefix(f, start, typed->hash, typed->length, p) || !(p->flags & PREFIX_FILE) || state_number() != p->number)
+		return false;
+	f->path[p->name_at] = '\0';
+	p->dir_fd = AT_CWD;
+	p->is_relative = false;
+	return true;
+}
+
+static struct start start_of(const struct place *p, bool is_absolute, long dir_fd, bool has_directory)
+{
+	struct start start = { 0, 0, 0 };
+	struct kernel_stat st;
+	if (is_absolute) {
+		start.base = p->state->root_base;
+	} else if (dir_fd == AT_CWD) {
+		start.base = p->state->flags & STATE_HAS_CWD ? p->state->cwd_base : 0;
+	} else if (has_directory && raw(NR_FSTAT, dir_fd, (long)&st, 0, 0) == 0 && st.dev != SHARED->proc_dev) {
+		start.base = p->state->root_base;
+		start.dev = st.dev;
+		start.ino = st.ino;
+	}
+	return start;
+}
+
+/* What is made in such a directory, as the tracer tells it with a prefix. */
+static uint32_t flags_of(const struct kernel_stat *st)
+{
+	struct meta_entry entry;
+	int found = entry_of(st->dev, st->ino, &entry);
+	if (found < 0)
+		return PREFIX_READ_ONLY;
+	uint32_t mode = found ? entry.mode : st->mode;
+	return (mode & STICKY ? PREFIX_STICKY : 0u) | (!(mode & SETGID) && !(found && entry.xattr) ? PREFIX_PLAIN : 0u);
+}
+
+uint32_t place_directory_flags(const struct place *p)
+{
+	struct kernel_stat st;
+	if (p->has_flags)
+		return p->flags;
+	long r = p->dir_fd == AT_CWD ? raw(NR_NEWFSTATAT, AT_CWD, (long)".", (long)&st, 0) :
+				       raw(NR_FSTAT, p->dir_fd, (long)&st, 0, 0);
+	return r < 0 ? PREFIX_READ_ONLY : flags_of(&st) | (SHARED->flags & SHARED_READ_ONLY_TREES ? PREFIX_READ_ONLY : 0u);
+}
+
+/*
+ * Append the directories that are typed from `known` parts on, when each is one: no symlink, no mount.  When one is missing
+ * the rest needs no looking at: the call will find out.
+ */
+static bool look_down(struct shim_frame *f, const struct typed *typed, uint32_t known, struct place *p)
+{
+	struct kernel_stat st;
+	uint32_t inherited = p->flags & PREFIX_READ_ONLY, at = known ? typed->end[known - 1] : 0;
+	bool is_missing = false;
+	p->flags = inherited;
+	for (uint32_t part = known; part < typed->count; at = typed->end[part++]) {
+		uint32_t length = typed->end[part] - at;
+		copy(f->path + p->name_at, f->link + at, length);
+		p->name_at += length;
+		if (length == 1 || is_missing)
+			continue;
+		f->path[p->name_at - 1] = '\0';
+		long r = raw(NR_NEWFSTATAT, p->dir_fd, (long)f->path, (long)&st, AT_NOFOLLOW);
+		f->path[p->name_at - 1] = '/';
+		is_missing = r == NO_ENTRY;
+		if (!is_missing && (r < 0 || (st.mode & TYPE) != TYPE_DIRECTORY || st.dev == SHARED->proc_dev))
+			return false;
+		p->flags = is_missing ? inherited : inherited | flags_of(&st);
+	}
+	p->has_flags = true;
+	return true;
+}
+
+/* The directory part is not known as a whole: begin with what is. */
+static bool walk_down(struct shim_frame *f, const struct start *start, const struct typed *typed, struct place *p)
+{
+	uint32_t known = typed->count;
+	while (known > typed->must_know) {
+		known--;
+		if (known == 0 && !typed->is_absolute) {
+			/* The kernel knows the directory that the path begins at. */
+			p->is_relative = true;
+			p->name_at = 0;
+			p->flags = SHARED->flags & SHARED_READ_ONLY_TREES ? PREFIX_READ_ONLY : 0;
+			break;
+		}
+		p->is_relative = false;
+		if (use_prefix(f, start, known ? typed->end_hash[known - 1] : PREFIX_HASH_START,
+			       known ? typed->end[known - 1] : 0, p))
+			break;
+		if (known == typed->must_know)
+			return false;
+	}
+	/* A look costs some thirtieth of a stop, after which it is known to all: so many are made, on average, before one. */
+	enum { LOOKS_A_STOP = 32 };
+	uint32_t looks = typed->count - known;
+	if (looks == 0 || (p->flags & PREFIX_FILE) || (__builtin_ia32_rdtsc() >> 5) % LOOKS_A_STOP < looks)
+		return false;
+	if (!p->is_relative)
+		p->dir_fd = AT_CWD;
+	return look_down(f, typed, known, p);
+}
+
+/* Copy the path to frame->link.  False: it is one for the tracer. */
+static bool read_typed(struct shim_frame *f, const char *text, struct typed *typed)
+{
+	uint32_t hash = PREFIX_HASH_START, name_hash = hash, length = 0, name_at = 0, count = 0;
+	typed->is_absolute = *text == '/';
+	typed->must_know = 0;
+	while (*text == '/')
+		text++;
+	for (char byte; (byte = text[length]); length++) {
+		if (length == PATH_LIMIT - 1)
+			return false;
+		f->link[length] = byte;
+		hash = prefix_hash_step(hash, byte);
+		if (byte != '/') {
+			name_hash = prefix_hash_step(name_hash, byte);
+			continue;
+		}
+		if (count == PARTS_MAX)
+			return false;
+		if (prefix_is_mount_name(SHARED->mount_names, name_hash) || prefix_is_dot(f->link + name_at, length - name_at))
+			typed->must_know = count + 1;
+		typed->end[count] = length + 1;
+		typed->end_hash[count++] = hash;
+		name_at = length + 1;
+		name_hash = PREFIX_HASH_START;
+	}
+	typed->must_be_directory = length && name_at == length;
+	if (typed->must_be_directory) {
+		/* Its last part is the name; that of a mount or dots is the tracer's. */
+		if (typed->must_know == count--)
+			return false;
+		length--;
+		name_at = count ? typed->end[count - 1] : 0;
+		if (name_at == length)
+			return false;
+	}
+	f->link[length] = '\0';
+	typed->length = length;
+	typed->hash = hash;
+	typed->name_at = name_at;
+	typed->name_hash = name_hash;
+	typed->count = count;
+	uint32_t name_length = length - name_at;
+	return name_length != 0 && name_length <= NAME_LIMIT && !prefix_is_dot(f->link + name_at, name_length);
+}
+
+/* Put the host path of `text` (relative to dir_fd) into frame->path; it is copied to frame->link first. */
+static bool find_text(struct shim_frame *f, long dir_fd, const char *text, struct place *p)
+{
+	struct typed typed;
+	if (!read_typed(f, text, &typed))
+		return false;
+	struct start start = start_of(p, typed.is_absolute, dir_fd, typed.count != 0);
+	p->has_flags = true;
+	p->must_be_directory = typed.must_be_directory;
+	if (!typed.must_be_directory && prefix_is_mount_name(SHARED->mount_names, typed.name_hash))
+		return find_bound(f, &start, &typed, p);
+	if (!typed.is_absolute && dir_fd == AT_CWD && !(p->state->flags & STATE_HAS_CWD))
+		return false;
+	p->dir_fd = dir_fd;
+	if (!typed.is_absolute && typed.count == 0) {
+		p->is_relative = true;
+		p->has_flags = false;
+		p->flags = 0;
+		p->name_at = 0;
+	} else if (use_prefix(f, &start, typed.count ? typed.end_hash[typed.count - 1] : PREFIX_HASH_START, typed.name_at, p)) {
+		p->is_relative = false;
+		p->dir_fd = AT_CWD;
+		if (p->flags & PREFIX_FILE)
+			return false;
+	} else if (!walk_down(f, &start, &typed, p)) {
+		return false;
+	}
+	if (state_number() != p->number)
+		return false;
+	copy(f->path + p->name_at, f->link + typed.name_at, typed.length - typed.name_at + 1);
+	return true;
+}
+
+bool place_find_any(struct shim_frame *f, long dir_fd, uint64_t address, uint32_t flags, struct place *p)
+{
+	p->state = state_with(flags, &p->number);
+	return p->state && may_be_mapped(address) && find_text(f, (int)dir_fd, (const char *)address, p);
+}
+
+bool place_find(struct shim_frame *f, long dir_fd, uint64_t address, uint32_t flags, struct place *p)
+{
+	return place_find_any(f, dir_fd, address, flags, p) && !p->must_be_directory;
+}
+
+/*
+ * Where it leads must be in the same directory, or absolute.  fs.protected_symlinks is about links of others than
+ * root.
+ */
+bool place_follow(struct shim_frame *f, struct place *p, const struct kernel_stat *st)
+{
+	struct meta_entry entry;
+	if (entry_of(st->dev, st->ino, &entry) != 0)
+		return false;
+	long n = raw(NR_READLINKAT, p->dir_fd, (long)f->path, (long)f->link, PATH_LIMIT);
+	if (n <= 0 || n >= PATH_LIMIT - 1)
+		return false;
+	f->link[n] = '\0';
+	if (f->link[0] == '/') {
+		bool must_be_directory = p->must_be_directory;
+		bool is_found = find_text(f, AT_CWD, f->link, p);
+		p->must_be_directory |= must_be_directory;
+		return is_found;
+	}
+	uint32_t hash = PREFIX_HASH_START;
+	for (long i = 0; i < n; i++) {
+		if (f->link[i] == '/')
+			return false;
+		hash = prefix_hash_step(hash, f->link[i]);
+	}
+	if (n > NAME_LIMIT || prefix_is_dot(f->link, n) || prefix_is_mount_name(SHARED->mount_names, hash))
+		return false;
+	copy(f->path + p->name_at, f->link, n + 1);
+	return true;
+}
+
+long place_examine(struct shim_frame *f, struct place *p, bool follows, struct kernel_stat *st)
+{
+	for (unsigned links = 0; links <= LINKS_MAX; links++) {
+		long r = raw(NR_NEWFSTATAT, p->dir_fd, (long)f->path, (long)st, AT_NOFOLLOW);
+		if (r < 0)
+			return r == NO_ENTRY ? r : 1;
+		if ((st->mode & TYPE) != TYPE_LINK || (!follows && !p->must_be_directory))
+			return st->dev == SHARED->proc_dev || (p->must_be_directory && (st->mode & TYPE) != TYPE_DIRECTORY) ? 1 : 0;
+		if (!place_follow(f, p, st))
+			return 1;
+	}
+	return 1;
+}
+#endif
