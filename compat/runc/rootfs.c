@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the mounts of a container and the change of roots; devices.c has /dev. */
+#include "compat/runc/rootfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "compat/runc/devices.h"
+#include "compat/runc/copyup.h"
+#include "tracer/base/compat.h"
+#include "tracer/base/io.h"
+#include "tracer/base/text.h"
+
+enum { LINKS_MAX = 40 }; /* MAXSYMLINKS of the kernel */
+
+/* ---- paths ---- */
+
+/* Take the last component off; false when there is none. */
+static bool go_up(char *resolved, size_t root_length)
+{
+	char *slash = strrchr(resolved + root_length, '/');
+	if (!slash)
+		return false;
+	*slash = '\0';
+	return true;
+}
+
+char *rootfs_resolve(const void *ctx, const char *root, const char *path, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	size_t root_length = strcmp(root, "/") == 0 ? 0 : strlen(root);
+	char *resolved = mem_strndup(ctx, root, root_length);
+	const char *rest = mem_strdup(scratch, path);
+	char target[PATH_MAX];
+	unsigned links = 0;
+	while (*(rest += strspn(rest, "/"))) {
+		size_t length = strcspn(rest, "/");
+		const char *name = mem_strndup(scratch, rest, length);
+		rest += length;
+		if (strcmp(name, ".") == 0)
+			continue;
+		if (strcmp(name, "..") == 0) {
+			/* At the root ".." is the root; a symlink that counts on more means the host's tree. */
+			if (!go_up(resolved, root_length) && links > 0) {
+				talloc_free(resolved);
+				error_set(err, 0, "'%s' leads out of the root '%s' by a symlink", path, root);
+				return NULL;
+			}
+			continue;
+		}
+		resolved = mem_append(resolved, "/%s", name);
+		ssize_t n = readlink(resolved, target, sizeof(target) - 1);
+		if (n < 0)
+			continue;
+		target[n] = '\0';
+		if (++links > LINKS_MAX) {
+			talloc_free(resolved);
+			error_set(err, ELOOP, "cannot look up '%s' in '%s'", path, root);
+			return NULL;
+		}
+		go_up(resolved, root_length);
+		if (target[0] == '/')
+			resolved[root_length] = '\0';
+		rest = mem_printf(scratch, "%s/%s", target, rest);
+	}
+	return *resolved ? resolved : mem_strdup(ctx, "/");
+}
+
+/* A mount needs something to be mounted on, of the same kind. */
+static int make_point(const char *point, bool is_directory, struct error *err)
+{
+	struct stat st;
+	if (stat(point, &st) == 0)
+		return 0;
+	CLEANUP_TALLOC char *parent = mem_strdup(NULL, point);
+	char *slash = strrchr(parent, '/');
+	if (slash && slash > parent)
+		*slash = '\0';
+	int r = io_mkdir_p(AT_FDCWD, is_directory ? point : parent, 0755);
+	if (r == 0 && !is_directory) {
+		CLEANUP_CLOSE int fd = open(point, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0755);
+		r = fd < 0 ? -errno : 0;
+	}
+	return r < 0 ? error_set(err, -r, "cannot make the mount point '%s'", point) : 0;
+}
+
+/* ---- mounts ---- */
+
+static int set_attributes(const char *point, const struct spec_mount *m)
+{
+	struct {
+		uint64_t set, cleared, propagation, user_namespace;
+	} attributes = { 0, 0, 0, 0 };
+	static const struct {
+		unsigned long flag;
+		uint64_t attribute; /* MOUNT_ATTR_* of linux/mount.h */
+	} rows[] = { { MS_RDONLY, 1 }, { MS_NOSUID, 2 }, { MS_NODEV, 4 }, { MS_NOEXEC, 8 }, { MS_NOATIME, 0x10 },
+		     { MS_STRICTATIME, 0x20 }, { MS_NODIRATIME, 0x80 } };
+	enum { SYS_MOUNT_SETATTR = 442, RECURSIVE = AT_RECURSIVE };
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		attributes.set |= m->recursive_flags & rows[i].flag ? rows[i].attribute : 0;
+		attributes.cleared |= m->recursive_cleared & rows[i].flag ? rows[i].attribute : 0;
+	}
+	return syscall(SYS_MOUNT_SETATTR, AT_FDCWD, point, RECURSIVE, &attributes, sizeof(attributes)) < 0 ? -errno : 0;
+}
+
+static int bind(const struct spec_mount *m, const char *point, struct error *err)
+{
+	const unsigned long own = MS_BIND | MS_REC;
+	if (mount(m->source, point, "bind", MS_BIND | (m->flags & MS_REC), NULL) < 0)
+		return error_set(err, errno, "cannot bind '%s' at '%s'", m->source, m->destination);
+	if ((m->flags & ~own) && mount(NULL, point, NULL, m->flags | MS_REMOUNT | MS_BIND, NULL) < 0)
+		return error_set(err, errno, "cannot set the options of the bind at '%s'", m->destination);
+	return 0;
+}
+
+/* What is to be written into before it is read-only. */
+static bool is_read_only_later(const struct spec_mount *m)
+{
+	return (m->flags & MS_RDONLY) && !(m->flags & MS_BIND) && (strcmp(m->destination, "/dev") == 0 || m->copies_up);
+}
+
+static int mount_type(const struct spec_mount *m, const char *point, const char *scratch, struct error *err)
+{
+	struct stat st;
+	unsigned long flags = is_read_only_later(m) ? m->flags & ~(unsigned long)MS_RDONLY : m->flags;
+	const char *source = m->source ? m->source : m->type;
+	CLEANUP_TALLOC char *data = mem_strdup(NULL, m->data ? m->data : "");
+	/* runc: a tmpfs has the mode of what it covers, unless options say another. */
+	if (strcmp(m->type, "tmpfs") == 0 && stat(point, &st) == 0) {
+		char *all = mem_printf(NULL, "mode=%04o%s%s", st.st_mode & 07777, *data ? "," : "", data);
+		talloc_free(data);
+		data = all;
+	}
+	if (mount(source, m->copies_up ? scratch : point, m->type, flags, data) < 0)
+		return error_set(err, errno, "cannot mount a file system of type '%s' at '%s'", m->type, m->destination);
+	if (!m->copies_up)
+		return 0;
+	int r = copyup(point, scratch);
+	if (r < 0)
+		return error_set(err, -r, "cannot copy '%s' to the tmpfs over it", m->destination);
+	if (mount(scratch, point, NULL, MS_MOVE, NULL) < 0)
+		return error_set(err, errno, "cannot move a tmpfs to '%s'", m->destination);
+	return 0;
+}
+
+static int mount_one(const struct spec *spec, const struct spec_mount *m, const char *scratch, struct error *err)
+{
+	struct stat st;
+	bool is_bind = m->flags & MS_BIND, is_directory = true;
+	if (is_bind) {
+		if (!m->source || stat(m->source, &st) < 0)
+			return error_set(err, m->source ? errno : 0, "cannot bind '%s' at '%s'",
+					 m->source ? m->source : "nothing", m->destination);
+		is_directory = S_ISDIR(st.st_mode);
+	}
+	CLEANUP_TALLOC char *point = rootfs_resolve(NULL, spec->root, m->destination, err);
+	if (!point || make_point(point, is_directory, err) < 0)
+		return -1;
+	if ((is_bind ? bind(m, point, err) : mount_type(m, point, scratch, err)) < 0)
+		return -1;
+	if (m->propagation && mount(NULL, point, NULL, m->propagation, NULL) < 0)
+		return error_set(err, errno, "cannot set the propagation of '%s'", m->destination);
+	if (m->recursive_flags || m->recursive_cleared) {
+		int r = set_attributes(point, m);
+		if (r < 0)
+			return error_set(err, -r, "cannot set the recursive options of '%s'", m->destination);
+	}
+	return 0;
+}
+
+int rootfs_prepare(const struct spec *spec, const char *scratch, const char *console, struct error *err)
+{
+	/* pivot_root(2): neither the root nor its parent may be shared, and it must be a mount point. */
+	if (mount(NULL, "/", NULL, spec->rootfs_propagation ? spec->rootfs_propagation : MS_SLAVE | MS_REC, NULL) < 0 ||
+	    mount(NULL, "/", NULL, MS_PRIVATE, NULL) < 0)
+		return error_set(err, errno, "cannot set the propagation of '/'");
+	if (mount(spec->root, spec->root, "bind", MS_BIND | MS_REC, NULL) < 0)
+		return error_set(err, errno, "cannot bind '%s' to itself", spec->root);
+	for (size_t i = 0; i < spec->mount_count; i++)
+		if (mount_one(spec, &spec->mounts[i], scratch, err) < 0)
+			return -1;
+	return devices_make(spec, console, err);
+}
+
+int rootfs_enter(const struct spec *spec, struct error *err)
+{
+	CLEANUP_CLOSE int old_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (old_root < 0 || chdir(spec->root) < 0)
+		return error_set(err, errno, "cannot enter '%s'", spec->root);
+	/* pivot_root(2), "pivot_root(".", ".")": the old root is then mounted over the new one */
+	if (syscall(SYS_pivot_root, ".", ".") < 0)
+		return error_set(err, errno, "cannot make '%s' the root directory", spec->root);
+	if (fchdir(old_root) < 0 || umount2(".", MNT_DETACH) < 0)
+		return error_set(err, errno, "cannot leave the host's root directory");
+	if (chdir("/") < 0)
+		return error_set(err, errno, "cannot enter the container's root directory");
+	if (spec->rootfs_propagation && mount(NULL, "/", NULL, spec->rootfs_propagation, NULL) < 0)
+		return error_set(err, errno, "cannot set the propagation of the container's root");
+	return 0;
+}
+
+/* ---- inside ---- */
+
+static bool is_missing(int number)
+{
+	return number == ENOENT || number == ENOTDIR;
+}
+
+static int make_read_only(const char *path, struct error *err)
+{
+	if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0)
+		return is_missing(errno) ? 0 : error_set(err, errno, "cannot make '%s' read-only", path);
+	if (mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_REC, NULL) < 0)
+		return error_set(err, errno, "cannot make '%s' read-only", path);
+	return 0;
+}
+
+static int mask(const char *path, struct error *err)
+{
+	struct stat st;
+	if (stat(path, &st) < 0)
+		return is_missing(errno) ? 0 : error_set(err, errno, "cannot mask '%s'", path);
+	int r = S_ISDIR(st.st_mode) ? mount("tmpfs", path, "tmpfs", MS_RDONLY, "") :
+				      mount("/dev/null", path, NULL, MS_BIND, NULL);
+	return r < 0 ? error_set(err, errno, "cannot mask '%s'", path) : 0;
+}
+
+int rootfs_finish(const struct spec *spec, struct error *err)
+{
+	for (size_t i = 0; i < spec->mount_count; i++) {
+		const struct spec_mount *m = &spec->mounts[i];
+		if (is_read_only_later(m) && mount(NULL, m->destination, NULL, m->flags | MS_REMOUNT | MS_BIND, NULL) < 0)
+			return error_set(err, errno, "cannot make '%s' read-only", m->destination);
+	}
+	if (spec->is_root_read_only && mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
+		return error_set(err, errno, "cannot make the root read-only");
+	for (size_t i = 0; spec->read_only_paths && i < spec->read_only_paths->count; i++)
+		if (make_read_only(spec->read_only_paths->items[i], err) < 0)
+			return -1;
+	for (size_t i = 0; spec->masked_paths && i < spec->masked_paths->count; i++)
+		if (mask(spec->masked_paths->items[i], err) < 0)
+			return -1;
+	return 0;
+}
