@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the groups' folders and the files of limits in them. */
+#include "compat/runc/cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tracer/base/io.h"
+#include "tracer/base/text.h"
+
+enum { REMOVAL_TRIES = 100, NAP_USEC = 5000, MOUNTINFO_MAX_BYTES = 4 << 20, FILE_MAX_BYTES = 65536 };
+
+/* A hierarchy that is mounted, and where in it we are. */
+struct hierarchy {
+	const char *point;       /* where it is mounted */
+	const char *controllers; /* version 1: its super options, ",rw,memory,"; NULL: version 2 */
+};
+
+struct hierarchies {
+	struct hierarchy *items;
+	size_t count;
+};
+
+/* ---- where ---- */
+
+static void add_hierarchy(struct hierarchies *h, char *line)
+{
+	char *save = NULL, *fields[64], *dash = strstr(line, " - ");
+	size_t count = 0;
+	if (!dash)
+		return;
+	bool is_first = strncmp(dash, " - cgroup ", 10) == 0, is_second = strncmp(dash, " - cgroup2 ", 11) == 0;
+	for (char *field = strtok_r(line, " ", &save); field && count < 64; field = strtok_r(NULL, " ", &save))
+		fields[count++] = field;
+	if ((!is_first && !is_second) || count < 7 || strcmp(fields[3], "/") != 0)
+		return;
+	h->items = mem_grow(h, h->items, struct hierarchy, h->count + 1);
+	h->items[h->count++] = (struct hierarchy){
+		.point = mem_strdup(h, fields[4]),
+		.controllers = is_first ? mem_printf(h, ",%s,", fields[count - 1]) : NULL,
+	};
+}
+
+static struct hierarchies *find_hierarchies(const void *ctx)
+{
+	struct hierarchies *h = mem_new(ctx, struct hierarchies);
+	char *text, *save = NULL;
+	if (io_read_file(h, AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX_BYTES, &text, NULL, NULL) < 0)
+		return h;
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		add_hierarchy(h, line);
+	return h;
+}
+
+static bool has_controller(const struct hierarchy *h, const char *name)
+{
+	CLEANUP_TALLOC char *wanted = mem_printf(NULL, ",%s,", name);
+	return h->controllers && strstr(h->controllers, wanted);
+}
+
+/* systemd.slice(5): "a-b.slice" lies in "a.slice". */
+static char *path_of_slice(const void *ctx, const char *slice)
+{
+	char *path = mem_strdup(ctx, "");
+	size_t length = strlen(slice) - strlen(".slice");
+	for (size_t i = 0; i <= length; i++)
+		if (i == length || slice[i] == '-')
+			path = mem_append(path, "/%.*s.slice", (int)i, slice);
+	return path;
+}
+
+/* The group's path in each hierarchy: with systemd's names ("SLICE:PREFIX:NAME"), where systemd would put it. */
+static char *group_path(const void *ctx, struct json *config)
+{
+	const char *asked = json_get_string(json_get(config, "linux"), "cgroupsPath");
+	if (!asked || !*asked || strstr(asked, ".."))
+		return NULL;
+	const char *first = strchr(asked, ':'), *second = first ? strchr(first + 1, ':') : NULL;
+	if (!second)
+		return mem_printf(ctx, "%s%s", *asked == '/' ? "" : "/", asked);
+	CLEANUP_TALLOC char *slice = first > asked ? mem_strndup(NULL, asked, first - asked) :
+						     mem_strdup(NULL, "system.slice");
+	CLEANUP_TALLOC char *prefix = mem_strndup(NULL, first + 1, second - first - 1);
+	if (!text_ends(slice, ".slice"))
+		return NULL;
+	CLEANUP_TALLOC char *folder = path_of_slice(NULL, slice);
+	return mem_printf(ctx, "%s/%s%s%s%s", folder, prefix, *prefix ? "-" : "", second + 1,
+			  text_ends(second + 1, ".slice") ? "" : ".scope");
+}
+
+/* ---- files ---- */
+
+static int write_text(const char *folder, const char *name, const char *text)
+{
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/%s", folder, name);
+	CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+	return fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
+static char *read_text(const void *ctx, const char *folder, const char *name)
+{
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/%s", folder, name);
+	char *text;
+	if (io_read_file(ctx, AT_FDCWD, path, FILE_MAX_BYTES, &text, NULL, NULL) < 0)
+		return NULL;
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+/* cpusets begin empty, and take no process before they have CPUs and memory. */
+static void inherit_cpuset(const char *parent, const char *folder)
+{
+	static const char *const names[] = { "cpuset.cpus", "cpuset.mems" };
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	for (size_t i = 0; i < 2; i++) {
+		const char *own = read_text(scratch, folder, names[i]), *above = read_text(scratch, parent, names[i]);
+		if (own && !*own && above)
+			write_text(folder, names[i], above);
+	}
+}
+
+static int make_folder(const struct hierarchy *h, const char *path)
+{
+	static const char *const controllers[] = { "+memory", "+cpu", "+cpuset", "+pids", "+io" };
+	CLEANUP_TALLOC char *parent = mem_strdup(NULL, h->point);
+	for (const char *part = path; *part;) {
+		part += strspn(part, "/");
+		size_t length = strcspn(part, "/");
+		CLEANUP_TALLOC char *folder = mem_printf(NULL, "%s/%.*s", parent, (int)length, part);
+		for (size_t i = 0; !h->controllers && i < sizeof(controllers) / sizeof(*controllers); i++)
+			write_text(parent, "cgroup.subtree_control", controllers[i]);
+		if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		if (has_controller(h, "cpuset"))
+			inherit_cpuset(parent, folder);
+		talloc_free(parent);
+		parent = mem_strdup(NULL, folder);
+		part += length;
+	}
+	return 0;
+}
+
+/* ---- limits ---- */
+
+/* config-linux.md to the kernel's files.  `convert` makes version 2's text where it differs. */
+static void swap_limit(int64_t value, char *text, size_t room)
+{
+	if (value < 0)
+		snprintf(text, room, "max");
+	else
+		snprintf(text, room, "%" PRId64, value);
+}
+
+/* 2..262144 to 1..10000, as systemd and runc do. */
+static void weight_of_shares(int64_t value, char *text, size_t room)
+{
+	int64_t shares = value < 2 ? 2 : value > 262144 ? 262144 : value;
+	snprintf(text, room, "%" PRId64, 1 + (shares - 2) * 9999 / 262142);
+}
+
+static const struct limit {
+	const char *part, *key; /* of resources */
+	bool is_text;
+	const char *controller, *first, *second; /* the file in version 1, and in 2 */
+	void (*convert)(int64_t value, char *text, size_t room);
+} limits[] = {
+	{ "memory", "limit", false, "memory", "memory.limit_in_bytes", "memory.max", swap_limit },
+	{ "memory", "swap", false, "memory", "memory.memsw.limit_in_bytes", NULL, NULL },
+	{ "memory", "reservation", false, "memory", "memory.soft_limit_in_bytes", "memory.low", swap_limit },
+	{ "cpu", "shares", false, "cpu", "cpu.shares", "cpu.weight", weight_of_shares },
+	{ "cpu", "period", false, "cpu", "cpu.cfs_period_us", NULL, NULL },
+	{ "cpu", "quota", false, "cpu", "cpu.cfs_quota_us", NULL, NULL },
+	{ "cpu", "cpus", true, "cpuset", "cpuset.cpus", "cpuset.cpus", NULL },
+	{ "cpu", "mems", true, "cpuset", "cpuset.mems", "cpuset.mems", NULL },
+	{ "pids", "limit", false, "pids", "pids.max", "pids.max", swap_limit },
+};
+
+/* Zero means "not said", as Go writes it; nothing is what it would be good for. */
+static bool text_of(const struct limit *l, struct json *resources, bool is_second, char *text, size_t room)
+{
+	struct json *part = json_get(resources, l->part);
+	if (l->is_text) {
+		const char *value = json_get_string(part, l->key);
+		snprintf(text, room, "%s", value ? value : "");
+		return value && *value;
+	}
+	int64_t value = json_get_int(part, l->key, 0);
+	if (value == 0)
+		return false;
+	/* version 1 of pids has the word, too */
+	if (l->convert && (is_second || strcmp(l->controller, "pids") == 0))
+		l->convert(value, text, room);
+	else
+		snprintf(text, room, "%" PRId64, value);
+	return true;
+}
+
+static int set_limit(const char *folder, const char *name, const char *text, struct error *err)
+{
+	int r = write_text(folder, name, text);
+	/* A kernel without it (swap accounting, say) sets none, as runc has it. */
+	return r < 0 && r != -ENOENT ? error_set(err, -r, "cannot write '%s' to '%s/%s'", text, folder, name) : 0;
+}
+
+static int set_limits(const struct hierarchy *h, const char *folder, struct json *resources, struct error *err)
+{
+	char text[4096];
+	struct json *cpu = json_get(resources, "cpu");
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		const struct limit *l = &limits[i];
+		const char *name = h->controllers ? l->first : l->second;
+		if (!name || (h->controllers && !has_controller(h, l->controller)) ||
+		    !text_of(l, resources, !h->controllers, text, sizeof(text)))
+			continue;
+		if (set_limit(folder, name, text, err) < 0)
+			return -1;
+	}
+	int64_t quota = json_get_int(cpu, "quota", 0), period = json_get_int(cpu, "period", 100000);
+	if (h->controllers || quota == 0)
+		return 0;
+	swap_limit(quota, text, 32);
+	snprintf(text + strlen(text), 32, " %" PRId64, period ? period : 100000);
+	return set_limit(folder, "cpu.max", text, err);
+}
+
+/* ---- all hierarchies ---- */
+
+static char *folder_in(const void *ctx, const struct hierarchy *h, const char *path)
+{
+	return mem_printf(ctx, "%s%s", h->point, path);
+}
+
+int cgroup_enter(struct json *config, pid_t pid, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	const char *path = group_path(scratch, config);
+	const struct hierarchies *h = find_hierarchies(scratch);
+	char number[32];
+	snprintf(number, sizeof(number), "%d", pid);
+	for (size_t i = 0; path && geteuid() == 0 && i < h->count; i++) {
+		const char *folder = folder_in(scratch, &h->items[i], path);
+		if (make_folder(&h->items[i], path) < 0)
+			continue;
+		if (set_limits(&h->items[i], folder, json_get(json_get(config, "linux"), "resources"), err) < 0)
+			return -1;
+		write_text(folder, "cgroup.procs", number);
+	}
+	return 0;
+}
+
+void cgroup_join(struct json *config, pid_t pid)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	const char *path = group_path(scratch, config);
+	const struct hierarchies *h = find_hierarchies(scratch);
+	char number[32];
+	snprintf(number, sizeof(number), "%d", pid);
+	for (size_t i = 0; path && geteuid() == 0 && i < h->count; i++)
+		write_text(folder_in(scratch, &h->items[i], path), "cgroup.procs", number);
+}
+
+int cgroup_update(struct json *config, struct json *resources, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	const char *path = group_path(scratch, config);
+	const struct hierarchies *h = find_hierarchies(scratch);
+	size_t found = 0;
+	for (size_t i = 0; path && i < h->count; i++) {
+		const char *folder = folder_in(scratch, &h->items[i], path);
+		if (access(folder, F_OK) < 0)
+			continue;
+		found++;
+		if (set_limits(&h->items[i], folder, resources, err) < 0)
+			return -1;
+	}
+	return found ? 0 : error_set(err, 0, "the container has no control group: those are for real root to make");
+}
+
+void cgroup_remove(struct json *config)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	const char *path = group_path(scratch, config);
+	const struct hierarchies *h = find_hierarchies(scratch);
+	for (size_t i = 0; path && geteuid() == 0 && i < h->count; i++) {
+		const char *folder = folder_in(scratch, &h->items[i], path);
+		/* A process that has been waited for leaves its group a moment later. */
+		for (unsigned n = 0; n < REMOVAL_TRIES && rmdir(folder) < 0 && errno == EBUSY; n++)
+			usleep(NAP_USEC);
+	}
+}
+
+char *cgroup_folder(const void *ctx, struct json *config, const char *controller)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	const char *path = group_path(scratch, config);
+	const struct hierarchies *h = find_hierarchies(scratch);
+	for (unsigned pass = 0; path && pass < 2; pass++) {
+		for (size_t i = 0; i < h->count; i++) {
+			const struct hierarchy *one = &h->items[i];
+			const char *folder = folder_in(scratch, one, path);
+			if ((pass == 0 ? has_controller(one, controller) : !one->controllers) && access(folder, F_OK) == 0)
+				return mem_strdup(ctx, folder);
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Control groups, for who may make them: the group at the spec's cgroupsPath in each hierarchy, with the limits of its
+ * resources.  Who may not has none, and nothing here fails for it.
+ */
+#ifndef FAKEBUILD_COMPAT_RUNC_CGROUP_H
+#define FAKEBUILD_COMPAT_RUNC_CGROUP_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "oci/json.h"
+#include "tracer/base/error.h"
+
+/*
+ * Make the groups of this config.json, and put the process into them.  Fails when a limit that was asked for is refused by
+ * a group that could be made.
+ */
+int cgroup_enter(struct json *config, pid_t pid, struct error *err);
+/* Put another process into them. */
+void cgroup_join(struct json *config, pid_t pid);
+/* Set these resources (config-linux.md, "Control groups") anew: `update`.  Fails when there is no group. */
+int cgroup_update(struct json *config, struct json *resources, struct error *err);
+/* Remove the groups; their processes have ended. */
+void cgroup_remove(struct json *config);
+/* The group's folder in the hierarchy of a version 1 controller, or, else, in version 2's; NULL when there is none. */
+char *cgroup_folder(const void *ctx, struct json *config, const char *controller);
+
+#endif
