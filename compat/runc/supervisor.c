@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the supervisor's life; what it does all the while is tracer_serve's. */
+#include "compat/runc/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "oci/store.h"
+#include "tracer/base/io.h"
+#include "tracer/tracer.h"
+
+enum { PATIENCE_MSEC = 10000, NAP_USEC = 2000 };
+
+/* ---- what it works with ---- */
+
+/* The shim is executed from this folder, and /run is noexec on many hosts. */
+static int make_run_dir(const void *ctx, const struct runc_container *c, char **ret, struct error *err)
+{
+	const char *const folders[] = { c->dir, "/var/tmp", "/tmp", "/dev/shm" };
+	CLEANUP_TALLOC char *link = mem_printf(NULL, "%s/" SUPERVISOR_RUN, c->dir);
+	struct statvfs fs;
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+		CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/fakebuild-XXXXXX", folders[i]);
+		if (statvfs(folders[i], &fs) < 0 || (fs.f_flag & (ST_NOEXEC | ST_RDONLY)) || !mkdtemp(path))
+			continue;
+		if (symlink(path, link) < 0) {
+			rmdir(path);
+			return error_set(err, errno, "cannot make '%s'", link);
+		}
+		*ret = mem_strdup(ctx, path);
+		return 0;
+	}
+	return error_set(err, 0, "'%s' is mounted noexec, and so are /var/tmp, /tmp and /dev/shm", c->dir);
+}
+
+/* umoci's --rootless bundles have their owners in attributes of the files: umoci.json lies beside the root. */
+static bool is_rootless_bundle(const struct spec *spec)
+{
+	CLEANUP_TALLOC char *note = mem_printf(NULL, "%s/umoci.json", spec->bundle);
+	return geteuid() != 0 && access(note, F_OK) == 0;
+}
+
+/* Real root's owners are in the files themselves; others' are kept by the root's path, for the next run. */
+static char *choose_meta(const void *ctx, const struct runc_container *c, const struct spec *spec,
+			 char **ret_code_dir)
+{
+	struct store *store;
+	char *folder;
+	*ret_code_dir = NULL;
+	if (store_open(ctx, NULL, &store, NULL) == 0) {
+		*ret_code_dir = mem_printf(ctx, "%s/cache/code", store_root(store));
+		int r = geteuid() == 0 ? -1 : store_folder_table(ctx, store, spec->root, &folder, NULL);
+		store_let_go(store);
+		if (r == 0)
+			return mem_printf(ctx, "%s/meta", folder);
+	}
+	return mem_printf(ctx, "%s/" CONTAINER_META, c->dir);
+}
+
+/* Nothing of the caller's stays open, but for these. */
+static void close_descriptors(const int *kept, size_t count)
+{
+	long most = sysconf(_SC_OPEN_MAX);
+	for (int fd = 3; fd < (most > 65536 || most < 0 ? 65536 : most); fd++) {
+		bool is_kept = false;
+		for (size_t i = 0; i < count; i++)
+			is_kept |= fd == kept[i];
+		if (!is_kept)
+			close(fd);
+	}
+}
+
+static int detach(struct error *err)
+{
+	setsid();
+	prctl(PR_SET_NAME, "fakebuild-runc");
+	signal(SIGHUP, SIG_IGN);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (null < 0 || dup2(null, fd) < 0)
+			return error_set(err, errno, "cannot open '/dev/null'");
+	close(null);
+	return chdir("/") < 0 ? error_set(err, errno, "cannot enter '/'") : 0;
+}
+
+static int serve(const struct runc_container *c, const struct spec *spec, const int fds[3], struct error *err)
+{
+	static const struct binding proc = { "/proc", "/proc", BINDING_PROC, "proc" };
+	void *ctx = talloc_new(NULL);
+	struct tracer_config config = { .root = "/", .bindings = &proc, .binding_count = 1 };
+	struct error report = ERROR_INIT;
+	struct stat st;
+	char *code_dir, *run_dir = NULL;
+	CLEANUP_TALLOC char *lock = mem_printf(NULL, "%s/" SUPERVISOR_LOCK, c->dir);
+	int r = io_lock(AT_FDCWD, lock, IO_LOCK_EXCLUSIVE);
+	r = r < 0 ? error_set(err, -r, "cannot lock '%s'", lock) : 0;
+	if (r == 0)
+		r = make_run_dir(ctx, c, &run_dir, err);
+	if (r == 0 && stat(spec->root, &st) < 0)
+		r = error_set(err, errno, "cannot open '%s'", spec->root);
+	const char *meta = r == 0 ? choose_meta(ctx, c, spec, &code_dir) : NULL;
+	if (r == 0)
+		r = meta_open(ctx, meta, st.st_dev, 0, &config.meta, err);
+	if (r == 0) {
+		int status;
+		config.run_dir = run_dir;
+		config.code_dir = code_dir;
+		config.emulator_folders = getenv("PATH");
+		config.flags = geteuid() == 0 ? TRACER_WRITE_THROUGH :
+			       is_rootless_bundle(spec) ? TRACER_ROOTLESS_XATTRS : 0u;
+		/* Nothing but an empty report tells that all went well so far. */
+		io_write_all(fds[2], &report, sizeof(report));
+		r = tracer_serve(&config, fds[0], fds[1], &status, err);
+	}
+	if (run_dir)
+		io_remove_tree(AT_FDCWD, run_dir);
+	return r;
+}
+
+static void be_supervisor(const struct runc_container *c, const struct spec *spec, const int fds[3])
+{
+	struct error err = ERROR_INIT;
+	close_descriptors(fds, 3);
+	if (detach(&err) < 0 || serve(c, spec, fds, &err) < 0)
+		io_write_all(fds[2], &err, sizeof(err));
+	_exit(0);
+}
+
+/* ---- its maker's side ---- */
+
+static int listen_at(const struct runc_container *c, struct error *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	CLEANUP_CLOSE int folder = open(c->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	/* The folder's own name may be longer than an address. */
+	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" CONTAINER_SESSION, folder);
+	if (folder < 0 || fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 64) < 0)
+		return error_set(err, errno, "cannot listen at '%s/" CONTAINER_SESSION "'", c->dir);
+	return io_take_fd(&fd);
+}
+
+int supervisor_begin(struct runc_container *c, const struct spec *spec, struct supervisor_start *ret,
+		     struct error *err)
+{
+	int keeper[2], report[2];
+	CLEANUP_CLOSE int listener = listen_at(c, err);
+	if (listener < 0)
+		return -1;
+	if (pipe2(keeper, O_CLOEXEC) < 0)
+		return error_set(err, errno, "cannot make a pipe");
+	CLEANUP_CLOSE int keeper_in = keeper[0], keeper_out = keeper[1];
+	if (pipe2(report, O_CLOEXEC) < 0)
+		return error_set(err, errno, "cannot make a pipe");
+	CLEANUP_CLOSE int report_in = report[0], report_out = report[1];
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid < 0)
+		return error_set(err, errno, "cannot start a process");
+	if (pid == 0)
+		be_supervisor(c, spec, (const int[3]){ listener, keeper_in, report_out });
+	c->supervisor = pid;
+	close(io_take_fd(&report_out));
+	struct error told = ERROR_INIT;
+	if (io_read_all(report_in, &told, sizeof(told)) != sizeof(told))
+		error_set(&told, 0, "the supervisor ended without a word");
+	if (told.text[0]) {
+		waitpid(pid, NULL, 0);
+		*err = told;
+		return -1;
+	}
+	*ret = (struct supervisor_start){ io_take_fd(&keeper_out), io_take_fd(&report_in) };
+	return 0;
+}
+
+void supervisor_explain(const struct supervisor_start *s, struct error *err)
+{
+	struct error told;
+	if (s->report >= 0 && io_read_all(s->report, &told, sizeof(told)) == sizeof(told) && told.text[0])
+		*err = told;
+}
+
+void supervisor_close(struct supervisor_start *s)
+{
+	io_cleanup_close(&s->keeper);
+	io_cleanup_close(&s->report);
+	s->keeper = s->report = -1;
+}
+
+/* Its lock is free. */
+static bool has_ended(const struct runc_container *c)
+{
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/" SUPERVISOR_LOCK, c->dir);
+	if (access(path, F_OK) < 0)
+		return true;
+	CLEANUP_CLOSE int fd = io_lock(AT_FDCWD, path, IO_LOCK_EXCLUSIVE | IO_LOCK_NONBLOCKING);
+	return fd != -EWOULDBLOCK;
+}
+
+void supervisor_end(struct runc_container *c)
+{
+	bool was_killed = false;
+	for (unsigned msec = 0; !has_ended(c); msec += NAP_USEC / 1000) {
+		if (msec >= PATIENCE_MSEC && !was_killed) {
+			/* Its guests die with it; it holds the lock, so that the number is still its own. */
+			kill(c->supervisor, SIGKILL);
+			was_killed = true;
+		}
+		usleep(NAP_USEC);
+	}
+	waitpid(c->supervisor, NULL, WNOHANG);
+	char run_dir[PATH_MAX];
+	CLEANUP_TALLOC char *link = mem_printf(NULL, "%s/" SUPERVISOR_RUN, c->dir);
+	ssize_t n = readlink(link, run_dir, sizeof(run_dir) - 1);
+	run_dir[n < 0 ? 0 : n] = '\0';
+	if (n > 0)
+		io_remove_tree(AT_FDCWD, run_dir);
+	unlink(link);
+}
