@@ -81,7 +81,7 @@ int64_t call_redirect(struct call *c)
 		if (!p->path || o->is_plain)
 			continue;
 		/* "" with AT_EMPTY_PATH names the descriptor, which is the tracee's own. */
-		if (!c->text[i][0])
+		if (!c->text[i][0] && !o->is_tree)
 			continue;
 		int r = call_set_path(c, p->path - 1, o->host);
 		if (r < 0)

@@ -109,6 +109,17 @@ int64_t hook_mount(struct call *c);
 int check_umount2(const struct call *c);
 int64_t hook_umount(struct call *c);
 int64_t hook_pivot_root(struct call *c);
+
+/* treecalls.c, fscontext.c: mounts by descriptors */
+int64_t hook_open_tree(struct call *c);
+int64_t hook_move_mount(struct call *c);
+int64_t hook_mount_setattr(struct call *c);
+int64_t hook_fsopen(struct call *c);
+int64_t hook_fspick(struct call *c);
+int64_t hook_fsconfig(struct call *c);
+int64_t hook_fsmount(struct call *c);
+
+/* mountcalls.c: the host's name */
 int64_t hook_sethostname(struct call *c);
 int64_t hook_uname(struct call *c);
 

@@ -15,7 +15,9 @@
 #include "tracer/base/mem.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/mountcalls.h"
 #include "tracer/propagation.h"
+#include "tracer/trees.h"
 
 enum { HOST_NAME_MAX_BYTES = 64 };
 
@@ -41,11 +43,8 @@ static char *host_of_type(struct call *c, const char *type)
 }
 
 /* tmpfs(5): mode=, uid= and gid= are of the root; other options limit what is the host's to limit. */
-static int read_tmpfs_options(struct call *c, struct meta_entry *root)
+static int read_tmpfs_options(char *text, struct meta_entry *root)
 {
-	char text[PATH_MAX] = "";
-	if (c->argument[4] && memory_read_string(c->t, c->argument[4], text, sizeof(text)) < 0)
-		return -EFAULT;
 	for (char *save = NULL, *option = strtok_r(text, ",", &save); option; option = strtok_r(NULL, ",", &save)) {
 		char *equals = strchr(option, '='), *end;
 		if (!equals)
@@ -67,7 +66,7 @@ static int read_tmpfs_options(struct call *c, struct meta_entry *root)
 	return 0;
 }
 
-static int record_tmpfs(struct call *c, const char *host, const char *type)
+static int record_tmpfs(struct call *c, const char *host, const char *type, char *options)
 {
 	struct meta_entry entry;
 	struct stat st;
@@ -77,7 +76,7 @@ static int record_tmpfs(struct call *c, const char *host, const char *type)
 	entry.uid = c->t->cred.fsuid;
 	entry.gid = c->t->cred.fsgid;
 	entry.mode = S_IFDIR | (strcmp(type, "tmpfs") == 0 ? 01777 : 0755);
-	int r = read_tmpfs_options(c, &entry);
+	int r = read_tmpfs_options(options, &entry);
 	if (r == 0)
 		meta_put(session.meta, &entry);
 	return r;
@@ -89,25 +88,39 @@ static unsigned options_of(uint64_t flags)
 	return (flags & MS_RDONLY ? BINDING_READ_ONLY : 0) | (flags & MS_NOSUID ? MOUNT_NO_SET_ID : 0) |
 	       (flags & MS_NODEV ? MOUNT_NO_DEVICES : 0) | (flags & MS_NOEXEC ? MOUNT_NO_EXEC : 0) |
 	       (flags & MS_NOATIME ? MOUNT_NO_ACCESS_TIME : 0) | (flags & MS_NODIRATIME ? MOUNT_NO_DIR_ACCESS_TIME : 0) |
-	       (flags & MS_STRICTATIME ? MOUNT_STRICT_ACCESS_TIME : 0);
+	       (flags & MS_STRICTATIME ? MOUNT_STRICT_ACCESS_TIME : 0) |
+	       (flags & 256 /* MS_NOSYMFOLLOW */ ? MOUNT_NO_SYMLINKS : 0);
+}
+
+int mount_make(struct call *c, const char *type, char *options, char **ret_host, unsigned *ret_flags)
+{
+	char *host = host_of_type(c, type);
+	if (!host)
+		return -ENODEV;
+	int r = strncmp(host, session.run_dir, strlen(session.run_dir)) == 0 ? record_tmpfs(c, host, type, options) : 0;
+	if (r < 0)
+		TALLOC_FREE(host);
+	*ret_host = host;
+	*ret_flags = strcmp(type, "proc") == 0 ? BINDING_PROC : 0;
+	return r;
 }
 
 static int64_t mount_new(struct call *c, const struct object *o, const char *source, const char *type,
 			 unsigned flags)
 {
-	CLEANUP_TALLOC char *host = host_of_type(c, type);
-	if (!host)
-		return -ENODEV;
-	if (!S_ISDIR(o->real.st_mode))
-		return -ENOTDIR;
-	if (strncmp(host, session.run_dir, strlen(session.run_dir)) == 0) {
-		int r = record_tmpfs(c, host, type);
-		if (r < 0)
-			return r;
-	}
-	mounts_add(c->t->mounts, o->guest, host,
-		   options_of(flags) | (strcmp(type, "proc") == 0 ? BINDING_PROC : 0), type, source);
-	return 0;
+	char options[PATH_MAX] = "", *host;
+	unsigned own_flags;
+	if (c->argument[4] && memory_read_string(c->t, c->argument[4], options, sizeof(options)) < 0)
+		return -EFAULT;
+	int r = mount_make(c, type, options, &host, &own_flags);
+	if (r < 0)
+		return r;
+	if (S_ISDIR(o->real.st_mode))
+		mounts_add(c->t->mounts, o->guest, host, options_of(flags) | own_flags, type, source);
+	else
+		r = -ENOTDIR;
+	talloc_free(host);
+	return r;
 }
 
 /* The file-system parts of all tracees in this namespace, each once. */
@@ -159,44 +172,49 @@ static bool is_below(const char *path, const char *top)
 	return length == 1 || (strncmp(path, top, length) == 0 && (path[length] == '/' || !path[length]));
 }
 
-/* mount(2) of MS_MOVE, from object 1 to object 0. */
-static int64_t mount_move(struct call *c)
+/* do_move_mount of fs/namespace.c */
+int mount_move(struct call *c, const struct object *target, const struct object *from)
 {
-	const struct object *target = &c->object[0], *from = &c->object[1];
-	const struct mount *m = mounts_at(c->t->mounts, from->guest, from->guest_length);
+	struct mounts *mounts = c->t->mounts;
+	struct mount *m = (struct mount *)(uintptr_t)mounts_at(mounts, from->guest, from->guest_length);
+	if (!m || from->guest_length == 1 || S_ISDIR(target->real.st_mode) != S_ISDIR(from->real.st_mode))
+		return -EINVAL;
 	/* "The source mount [...] a parent mount with propagation type MS_SHARED": mount(2) */
-	if (!m || from->guest_length == 1 || propagation_is_on_shared(c->t->mounts, m))
+	bool is_new = trees_is_detached(m);
+	if (!is_new && (mounts_is_nameless(from->guest) || propagation_is_on_shared(mounts, m)))
 		return -EINVAL;
 	if (is_below(target->guest, from->guest))
 		return -ELOOP;
+	const struct mount *on = mounts_of(mounts, target->guest);
 	struct pivot p = { target->guest, from->guest, target->guest };
-	pivot(c->t->mounts, &p);
+	pivot(mounts, &p);
+	m->parent_id = on->id;
+	if (on->peers && !m->peers)
+		m->peers = mounts_new_group();
+	if (is_new)
+		trees_attached(mounts, m);
 	return 0;
 }
 
-static int64_t mount_bind(struct call *c, const char *source, bool is_recursive)
+struct mount *mount_copy(struct mounts *m, const struct object *from, const char *point, const char *source, bool is_recursive)
 {
-	const struct object *target = &c->object[0], *from = &c->object[1];
-	struct mounts *m = c->t->mounts;
-	if (from->mount->is_unbindable)
-		return -EINVAL;
 	/* A recursive bind brings along what is mounted below the source. */
 	CLEANUP_TALLOC const struct mount **below = mem_array(NULL, const struct mount *, m->count);
 	size_t count = 0;
 	for (size_t i = 0; i < m->count && is_recursive; i++)
 		if (!m->list[i]->is_covered && !m->list[i]->is_unbindable && m->list[i]->guest_length > from->guest_length &&
+		    mounts_is_nameless(m->list[i]->guest) == mounts_is_nameless(from->guest) &&
 		    is_below(m->list[i]->guest, from->guest))
 			below[count++] = m->list[i];
-	propagation_clone(mounts_add(m, target->guest, from->host, from->mount->flags, from->mount->fs_type, source),
-			  from->mount);
+	struct mount *top = mounts_add(m, point, from->host, from->mount->flags, from->mount->fs_type, source);
+	propagation_clone(top, from->mount);
 	for (size_t i = 0; i < count; i++) {
 		const char *tail = below[i]->guest + (from->guest_length > 1 ? from->guest_length : 0);
-		CLEANUP_TALLOC char *guest =
-			mem_printf(NULL, "%s%s", target->guest_length > 1 ? target->guest : "", tail);
+		CLEANUP_TALLOC char *guest = mem_printf(NULL, "%s%s", strcmp(point, "/") == 0 ? "" : point, tail);
 		propagation_clone(mounts_add(m, guest, below[i]->host, below[i]->flags, below[i]->fs_type, below[i]->source),
 				  below[i]);
 	}
-	return 0;
+	return top;
 }
 
 int64_t hook_mount(struct call *c)
@@ -227,6 +245,7 @@ int64_t hook_mount(struct call *c)
 		const unsigned own_times = MOUNT_NO_ACCESS_TIME | MOUNT_NO_DIR_ACCESS_TIME | MOUNT_STRICT_ACCESS_TIME;
 		unsigned kept = ~(unsigned)(BINDING_READ_ONLY | MOUNT_OPTIONS) | (flags & times ? 0 : own_times);
 		m->flags = (m->flags & kept) | options_of(flags);
+		mounts_changed(c->t->mounts);
 		return 0;
 	}
 	if (flags & (MS_BIND | MS_MOVE)) {
@@ -235,9 +254,14 @@ int64_t hook_mount(struct call *c)
 			r = path_settle(c->t, &c->object[1]);
 		if (r < 0)
 			return r;
+		if (flags & MS_MOVE)
+			return mount_move(c, target, &c->object[1]);
 		if (S_ISDIR(c->object[1].real.st_mode) != S_ISDIR(target->real.st_mode))
 			return -ENOTDIR;
-		return flags & MS_MOVE ? mount_move(c) : mount_bind(c, source, flags & MS_REC);
+		if (c->object[1].mount->is_unbindable)
+			return -EINVAL;
+		mount_copy(c->t->mounts, &c->object[1], target->guest, source, flags & MS_REC);
+		return 0;
 	}
 	return c->argument[2] ? mount_new(c, target, source, type, flags) : -EINVAL;
 }
@@ -322,7 +346,7 @@ int64_t hook_umount(struct call *c)
 	if (mounts_has_children(c->t->mounts, o->guest) && !is_lazy)
 		return -EBUSY;
 	struct users users = { c->t->mounts, o, is_shown_once(c->t->mounts, m) ? m : NULL };
-	if (!is_lazy && tracee_each(is_user, &users))
+	if (!is_lazy && (tracee_each(is_user, &users) || (m->tree && trees_is_held(m->tree))))
 		return -EBUSY;
 	mounts_remove(c->t->mounts, o->guest);
 	return 0;

@@ -22,7 +22,7 @@ static void cover(struct mounts *m, const struct mount *by, size_t count)
 		m->list[i]->is_covered |= is_at_or_below(m->list[i]->guest, by->guest, by->guest_length);
 }
 
-static void has_changed(struct mounts *m)
+void mounts_changed(struct mounts *m)
 {
 	m->serial = ++last_serial;
 }
@@ -33,7 +33,7 @@ static void cover_again(struct mounts *m)
 		m->list[i]->is_covered = false;
 	for (size_t i = 0; i < m->count; i++)
 		cover(m, m->list[i], i);
-	has_changed(m);
+	mounts_changed(m);
 }
 
 struct mounts *mounts_new(void)
@@ -60,6 +60,8 @@ struct mounts *mounts_copy(const struct mounts *m)
 		added->peers = of->peers;
 		added->master = of->master;
 		added->is_unbindable = of->is_unbindable;
+		added->tree = of->tree;
+		added->is_clone = of->is_clone;
 	}
 	return copy;
 }
@@ -93,7 +95,7 @@ struct mount *mounts_add(struct mounts *m, const char *guest, const char *host, 
 	added->parent_id = below ? below->id : 1;
 	added->peers = below && below->peers ? mounts_new_group() : 0;
 	cover(m, added, m->count++);
-	has_changed(m);
+	mounts_changed(m);
 	return added;
 }
 
@@ -151,12 +153,17 @@ const struct mount *mounts_of(const struct mounts *m, const char *guest)
 	return best;
 }
 
+bool mounts_is_nameless(const char *guest)
+{
+	return strncmp(guest, MOUNTS_NAMELESS, strlen(MOUNTS_NAMELESS)) == 0;
+}
+
 char *mounts_pivot_path(const void *ctx, const struct pivot *p, const char *guest)
 {
 	size_t new_root = strlen(p->new_root), root = strlen(p->root);
 	const char *to = p->root, *tail = guest + (new_root == 1 ? 0 : new_root);
 	if (!is_at_or_below(guest, p->new_root, new_root)) {
-		if (!is_at_or_below(guest, p->root, root))
+		if (!is_at_or_below(guest, p->root, root) || mounts_is_nameless(guest))
 			return mem_strdup(ctx, guest);
 		to = p->put_old;
 		tail = guest + (root == 1 ? 0 : root);
@@ -207,7 +214,7 @@ bool mounts_to_guest(const struct mounts *m, const char *host, char *guest, size
 	const struct mount *best = NULL;
 	for (size_t i = m->count; i-- > 0;) {
 		const struct mount *at = m->list[i];
-		if (!at->is_covered && (!best || at->host_length > best->host_length) &&
+		if (!at->is_covered && !at->is_clone && (!best || at->host_length > best->host_length) &&
 		    is_at_or_below(host, at->host, at->host_length))
 			best = at;
 	}

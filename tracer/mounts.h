@@ -14,7 +14,9 @@ enum mount_flags {
 	MOUNT_NO_ACCESS_TIME = 0x800,
 	MOUNT_NO_DIR_ACCESS_TIME = 0x1000,
 	MOUNT_STRICT_ACCESS_TIME = 0x2000,
-	MOUNT_OPTIONS = 0x3f00,
+	MOUNT_NO_SYMLINKS = 0x4000,
+	MOUNT_OPTIONS = 0x7f00,
+	MOUNT_FILE_SYSTEM_READ_ONLY = 0x8000, /* beside BINDING_READ_ONLY: not the mount alone */
 };
 
 struct mount {
@@ -25,6 +27,8 @@ struct mount {
 	char *fs_type, *source;
 	int id, parent_id;
 	unsigned peers, master; /* mount_namespaces(7): the group it is of, and that it is a slave of; 0: none */
+	unsigned tree; /* its root: the number of trees.h, 0: none */
+	bool is_clone; /* in a tree that is attached nowhere: where else its files show has the names of them */
 	bool is_unbindable;
 	bool is_covered; /* by a later one, at its point or above: no path leads to it */
 };
@@ -60,6 +64,10 @@ struct pivot {
 };
 /* Begins the point of a mount that no name leads to, only descriptors. */
 #define MOUNTS_NAMELESS "/\001"
+/* Is it the point of such a mount, or below one? */
+bool mounts_is_nameless(const char *guest);
+/* Flags of its mounts have been changed. */
+void mounts_changed(struct mounts *m);
 /* Where a guest path of before the pivot is now, on ctx. */
 char *mounts_pivot_path(const void *ctx, const struct pivot *p, const char *guest);
 /* Move the mounts.  MS_MOVE is a pivot, too: of the point it moves to, which stays where it is below. */

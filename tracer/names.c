@@ -426,7 +426,8 @@ int64_t hook_fchdir(struct call *c)
 		return r;
 	bool has_name = path_name_of(c->t, o, guest);
 	fs_set_cwd(c->t->fs, has_name ? guest : c->t->fs->cwd, !has_name);
-	return CALL_PASS;
+	c->t->fs->is_cwd_elsewhere = o->is_tree;
+	return o->is_tree ? 0 : CALL_PASS;
 }
 
 int64_t hook_chroot(struct call *c)

@@ -17,6 +17,7 @@
 #include "tracer/core/prefix.h"
 #include "tracer/fast.h"
 #include "tracer/procfs.h"
+#include "tracer/trees.h"
 
 /* What is left to walk: a path, and what symlinks have put before it. */
 enum { SYMLINK_LIMIT = 40, REST_ROOM = 16 * PATH_MAX };
@@ -186,6 +187,7 @@ struct walk {
 	unsigned links;
 	size_t opaque; /* not 0: the walk began at a descriptor whose name is not known; length of its link */
 	bool has_root;   /* the walk has had to know the root: by an absolute path, by ".." */
+	bool is_from_tree; /* it began at a descriptor of trees.h: the kernel gets nowhere from there */
 	bool is_checked; /* credentials that need a search check in every directory */
 	bool is_cacheable;
 	const struct mount *first; /* LOOKUP_NO_XDEV: the mount that may not be left */
@@ -310,6 +312,9 @@ static int go_up(struct walk *w)
 	struct object *o = w->at;
 	if (w->opaque)
 		return go_up_unnamed(w);
+	/* Above what is attached nowhere there is nothing. */
+	if (mounts_is_nameless(o->guest) && !strchr(o->guest + 1, '/'))
+		return 0;
 	if (strcmp(o->guest, w->root) == 0)
 		return w->flags & LOOKUP_BENEATH ? -EXDEV : 0;
 	char guest[PATH_ROOM];
@@ -447,11 +452,29 @@ static bool leads_to_lost(const char *link, const char *target)
 	return length > tail && strcmp(target + length - tail, deleted) == 0 && stat(link, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* To the root of a tree: by its name, or when its mount is gone by none. */
+static int enter_tree(struct walk *w, unsigned tree)
+{
+	const struct mount *m = trees_mount(w->t, tree);
+	w->is_from_tree = true;
+	if (m)
+		return locate(w, m->guest);
+	set_guest(w->at, "\001");
+	set_host(w->at, trees_host(tree));
+	w->opaque = w->at->host_length;
+	w->at->mount = w->t->mounts->list[0];
+	w->is_cacheable = false;
+	return 0;
+}
+
 /* Go on from the directory behind a magic link of the host's. */
 static int enter_link(struct walk *w, const char *link)
 {
 	char host[PATH_MAX], guest[PATH_ROOM];
 	struct stat st, there;
+	unsigned tree = trees_of_link(link);
+	if (tree)
+		return enter_tree(w, tree);
 	if (stat(link, &st) < 0)
 		return -errno;
 	if (!S_ISDIR(st.st_mode))
@@ -535,6 +558,7 @@ static int step(struct walk *w, bool *ret_done)
 		if (r < 0)
 			return r;
 	}
+	bool is_unfollowed = o->mount->flags & MOUNT_NO_SYMLINKS;
 	enum procfs_link kind = PROCFS_PLAIN;
 	ssize_t n;
 	if (w->is_cacheable)
@@ -552,6 +576,8 @@ static int step(struct walk *w, bool *ret_done)
 	if (n < 0)
 		return -errno;
 	target[n] = '\0';
+	if (is_unfollowed)
+		return -ELOOP;
 	char tail[REST_ROOM];
 	memcpy(tail, must_be_directory ? "/" : after, must_be_directory ? 2 : strlen(after) + 1);
 	*ret_done = false;
@@ -708,7 +734,7 @@ static bool needs_search_checks(const struct cred *c)
 int path_of_directory(struct tracee *t, int dir_fd, struct object *ret)
 {
 	struct walk w = { .t = t, .at = ret, .root = t->fs->root };
-	ret->exists = ret->is_fd = ret->is_magic = ret->had_trailing_slash = ret->is_plain = false;
+	ret->exists = ret->is_fd = ret->is_tree = ret->is_magic = ret->had_trailing_slash = ret->is_plain = false;
 	ret->late_error = 0;
 	int r = start_at_fd(&w, dir_fd);
 	return r < 0 ? r : finish_at_directory(&w);
@@ -717,7 +743,7 @@ int path_of_directory(struct tracee *t, int dir_fd, struct object *ret)
 int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, struct object *ret)
 {
 	size_t length = strlen(path);
-	ret->exists = ret->is_fd = ret->is_magic = ret->had_trailing_slash = ret->is_dot = false;
+	ret->exists = ret->is_fd = ret->is_tree = ret->is_magic = ret->had_trailing_slash = ret->is_dot = false;
 	ret->late_error = 0;
 	ret->is_plain = false;
 	if (length == 0) {
@@ -735,6 +761,7 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 	w.flags = flags;
 	w.links = 0;
 	w.opaque = 0;
+	w.is_from_tree = false;
 	w.has_root = path[0] == '/' || (flags & (LOOKUP_IN_ROOT | LOOKUP_BENEATH));
 	w.is_checked = needs_search_checks(&t->cred);
 	/* A cached walk tells nothing of the way. */
@@ -751,6 +778,9 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 	if (r < 0)
 		return r;
 	w.first = ret->mount;
+	/* The shim would know the directory by its inode, which has other mounts below elsewhere. */
+	if (w.is_from_tree)
+		w.typed = NULL;
 	if (flags & (LOOKUP_IN_ROOT | LOOKUP_BENEATH)) {
 		if (path[0] == '/' && (flags & LOOKUP_BENEATH))
 			return -EXDEV;
@@ -765,18 +795,31 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 	if (r < 0)
 		return r;
 	/* A file that is bound here: its name is known for a mount's, and to be asked about. */
-	if (is_told && w.links == 0 && ret->exists && !S_ISDIR(ret->real.st_mode) && !ret->had_trailing_slash &&
+	if (is_told && !w.is_from_tree && w.links == 0 && ret->exists && !S_ISDIR(ret->real.st_mode) && !ret->had_trailing_slash &&
 	    mounts_at(t->mounts, ret->guest, ret->guest_length))
 		fast_publish(t, w.from, w.start, path + strspn(path, "/"), length - strspn(path, "/"), ret);
-	ret->is_plain = path[0] != '/' && !(dir_fd == AT_FDCWD && t->fs->is_cwd_elsewhere) && w.links == 0 && !ret->is_dot && !strchr(path, '/') &&
+	ret->is_plain = path[0] != '/' && !w.is_from_tree && !(dir_fd == AT_FDCWD && t->fs->is_cwd_elsewhere) && w.links == 0 && !ret->is_dot && !strchr(path, '/') &&
 			!mounts_at(t->mounts, ret->guest, ret->guest_length) &&
 			!(ret->exists && S_ISLNK(ret->real.st_mode));
 	return 0;
 }
 
+/* The object is found by a descriptor of a tree: its root. */
+static int look_at_tree(struct tracee *t, unsigned tree, struct object *ret)
+{
+	struct walk w = { .t = t, .at = ret };
+	ret->is_fd = false;
+	ret->is_tree = ret->is_magic = true;
+	int r = enter_tree(&w, tree);
+	if (r == 0)
+		r = path_lstat(ret->host, &ret->real);
+	ret->exists = r == 0;
+	return r;
+}
+
 int path_of_fd(struct tracee *t, int fd, struct object *ret)
 {
-	ret->is_plain = ret->had_trailing_slash = ret->is_dot = false;
+	ret->is_plain = ret->had_trailing_slash = ret->is_dot = ret->is_tree = false;
 	ret->late_error = 0;
 	ret->is_fd = ret->is_magic = true;
 	ret->guest[0] = '\0';
@@ -785,6 +828,9 @@ int path_of_fd(struct tracee *t, int fd, struct object *ret)
 	ret->mount = t->mounts->list[0];
 	if (fd < 0 || stat(ret->host, &ret->real) < 0)
 		return -EBADF;
+	unsigned tree = trees_of_link(ret->host);
+	if (tree)
+		return look_at_tree(t, tree, ret);
 	ret->exists = true;
 	return 0;
 }
@@ -793,6 +839,8 @@ bool path_is_unopened(const struct object *o)
 {
 	/* tid_fd_update_inode of fs/proc/fd.c: the link's bits are the access that the descriptor has. */
 	struct stat st;
+	if (o->is_tree)
+		return true;
 	if (!o->is_fd || lstat(o->host, &st) < 0 || !S_ISLNK(st.st_mode) || (st.st_mode & 0600))
 		return false;
 	/* open(2): of access mode 3 is open, for ioctl, and neither for reading nor for writing. */
@@ -811,6 +859,10 @@ bool path_to_view(const struct tracee *t, const char *guest, char *ret, size_t r
 	size_t root = strlen(t->fs->root);
 	if (root == 1)
 		root = 0;
+	if (mounts_is_nameless(guest) && !mounts_is_nameless(t->fs->root)) {
+		int n = snprintf(ret, room, "(unreachable)/%s", guest + 1 + strcspn(guest + 1, "/") + (strchr(guest + 1, '/') != NULL));
+		return n < 0;
+	}
 	if (strncmp(guest, t->fs->root, root) != 0 || (guest[root] != '/' && guest[root] != '\0')) {
 		int n = snprintf(ret, room, "(unreachable)%s", guest);
 		return n < 0;

@@ -39,6 +39,7 @@ struct object {
 	struct stat real;      /* as the host has it, when exists */
 	bool exists;
 	bool is_fd;            /* host is a magic link: to be followed, never renamed or removed */
+	bool is_tree;          /* it is the root behind a descriptor of trees.h, which itself is another file */
 	bool is_magic;         /* reached through a /proc magic link */
 	bool is_plain;         /* the kernel gets to the same file by the guest's own arguments */
 	bool had_trailing_slash;

@@ -265,7 +265,7 @@ static void write_auxv(const struct proc_view *v)
 /* A mount as it shows to a process; false when it lies outside its root. */
 static bool visible(const struct tracee *of, const struct mount *m, char view[PATH_ROOM])
 {
-	return strncmp(m->guest, MOUNTS_NAMELESS, strlen(MOUNTS_NAMELESS)) != 0 &&
+	return !mounts_is_nameless(m->guest) &&
 	       path_to_view(of, m->guest, view, PATH_ROOM) && view[0] == '/';
 }
 
@@ -292,7 +292,7 @@ static const char *options_of(const struct mount *m)
 	} options[] = {
 		{ MOUNT_NO_SET_ID, ",nosuid" },	       { MOUNT_NO_DEVICES, ",nodev" },
 		{ MOUNT_NO_EXEC, ",noexec" },	       { MOUNT_NO_ACCESS_TIME, ",noatime" },
-		{ MOUNT_NO_DIR_ACCESS_TIME, ",nodiratime" },
+		{ MOUNT_NO_DIR_ACCESS_TIME, ",nodiratime" }, { MOUNT_NO_SYMLINKS, ",nosymfollow" },
 	};
 	static char text[80];
 	size_t used = snprintf(text, sizeof(text), "%s", m->flags & BINDING_READ_ONLY ? "ro" : "rw");

@@ -14,6 +14,7 @@
 #include "tracer/guest_ptrace.h"
 #include "tracer/namespaces.h"
 #include "tracer/path.h"
+#include "tracer/trees.h"
 
 struct tracee *procfs_subject(const char *host, const char **ret_rest)
 {
@@ -107,6 +108,12 @@ ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t
 			return n;
 		*ret_kind = PROCFS_GUEST;
 		return snprintf(target, room, "%s", guest);
+	}
+	unsigned tree = trees_of_text(target);
+	const struct mount *root = tree ? trees_mount(t, tree) : NULL;
+	if (root) {
+		*ret_kind = PROCFS_GUEST;
+		return snprintf(target, room, "%s", root->guest);
 	}
 	const char *slash = strrchr(host, '/');
 	if (slash && slash - host > 3 && (strncmp(slash - 3, "/fd", 3) == 0 || strncmp(slash - 3, "/ns", 3) == 0))

@@ -62,7 +62,8 @@ int propagation_change(struct mounts *m, const char *guest, uint64_t flags)
 		return -EINVAL;
 	for (size_t i = 0; i < m->count; i++)
 		if (m->list[i] == top ||
-		    ((flags & MS_REC) && !m->list[i]->is_covered && is_at_or_below(m->list[i]->guest, guest)))
+		    ((flags & MS_REC) && !m->list[i]->is_covered && is_at_or_below(m->list[i]->guest, guest) &&
+		     mounts_is_nameless(m->list[i]->guest) == mounts_is_nameless(guest)))
 			change(m->list[i], type);
 	return 0;
 }

@@ -193,9 +193,16 @@ const struct row rows[] = {
 	TRACE(sethostname, hook_sethostname),
 	TRACE(setdomainname, hook_sethostname),
 	TRACE(uname, hook_uname), TRACE(olduname, hook_uname), TRACE(oldolduname, hook_uname),
-	REFUSE_NEW(open_tree, 428, ENOSYS), REFUSE_NEW(move_mount, 429, ENOSYS), REFUSE_NEW(fsopen, 430, ENOSYS),
-	REFUSE_NEW(fsconfig, 431, ENOSYS), REFUSE_NEW(fsmount, 432, ENOSYS), REFUSE_NEW(fspick, 433, ENOSYS),
-	REFUSE_NEW(mount_setattr, 442, ENOSYS),
+	TRACE(open_tree, hook_open_tree, .number = 428, .touches = TOUCHES_MOUNTS),
+	TRACE(open_tree_attr, hook_open_tree, .number = 467, .touches = TOUCHES_MOUNTS),
+	TRACE(move_mount, hook_move_mount, .number = 429, .touches = TOUCHES_MOUNTS),
+	TRACE(fsopen, hook_fsopen, .number = 430),
+	TRACE(fsconfig, hook_fsconfig, .number = 431, .touches = TOUCHES_MOUNTS),
+	TRACE(fsmount, hook_fsmount, .number = 432, .touches = TOUCHES_MOUNTS),
+	TRACE(fspick, hook_fspick, .number = 433),
+	TRACE(mount_setattr, hook_mount_setattr, .number = 442, .touches = TOUCHES_MOUNTS),
+	/* Who asks for these falls back on /proc/self/mountinfo. */
+	REFUSE_NEW(statmount, 457, ENOSYS), REFUSE_NEW(listmount, 458, ENOSYS),
 
 	/* Processes. */
 	TRACE(clone, hook_clone, .trace = { WHEN_ANY_BIT, 0, NEW_NAMESPACES | UNTRACED }),

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "tracer/base/compat.h"
+#include "tracer/base/text.h"
+#include "tracer/fscontext.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/procfs.h"
@@ -246,12 +248,15 @@ int64_t hook_readlink(struct call *c)
 		return c->text[0][0] ? -errno : -ENOENT;
 	target[n] = '\0';
 	const char *text = target;
-	if (kind == PROCFS_DESCRIPTOR && target[0] == '/' &&
+	if (kind == PROCFS_DESCRIPTOR && context_is_text(target))
+		text = "anon_inode:[fscontext]";
+	else if (kind == PROCFS_DESCRIPTOR && target[0] == '/' &&
 	    mounts_to_guest(c->t->mounts, target, guest, sizeof(guest)))
 		text = guest;
 	if (text == guest || kind == PROCFS_GUEST) {
 		path_to_view(c->t, text, view, sizeof(view));
-		text = view;
+		/* d_path of fs/d_path.c does not say so. */
+		text = view + (text_starts(view, "(unreachable)") ? strlen("(unreachable)") : 0);
 	}
 	size_t length = strlen(text);
 	if (length > (size_t)size)

@@ -37,6 +37,8 @@
 #include "tracer/memory.h"
 #include "tracer/path.h"
 #include "tracer/stats.h"
+#include "tracer/fscontext.h"
+#include "tracer/trees.h"
 #include "tracer/ports.h"
 #include "tracer/watch.h"
 
@@ -440,6 +442,8 @@ static void close_session(void)
 	tracee_each(forget_tracee, NULL);
 	namespaces_close();
 	ipc_close();
+	contexts_close();
+	trees_close();
 	if (session.short_dir && strcmp(session.short_dir, session.run_dir) != 0)
 		io_remove_tree(AT_FDCWD, session.short_dir);
 	TALLOC_FREE(session.short_dir);
