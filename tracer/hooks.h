@@ -90,6 +90,8 @@ int64_t hook_socket(struct call *c);
 int64_t hook_bind(struct call *c);
 int64_t hook_connect(struct call *c);
 int64_t hook_getsockname(struct call *c);
+int64_t hook_getpeername(struct call *c);
+int64_t hook_accept(struct call *c);
 int64_t hook_recvfrom(struct call *c);
 int64_t hook_sendto(struct call *c);
 int64_t hook_getsockopt(struct call *c);

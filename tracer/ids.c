@@ -9,6 +9,7 @@
 #include "tracer/hooks.h"
 #include "tracer/join.h"
 #include "tracer/memory.h"
+#include "tracer/share.h"
 
 /* An id as the call returns it: 16-bit calls show larger ids as the overflow id. */
 static int64_t shown_id(const struct call *c, uint32_t id)
@@ -57,6 +58,7 @@ int64_t hook_setuid(struct call *c)
 	struct cred old = c->t->cred;
 	int64_t r = set_id(c);
 	tracee_changed_cred(c->t, &old);
+	share_mark_opened(c->t, &old);
 	return r;
 }
 

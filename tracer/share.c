@@ -2,9 +2,11 @@
 /* Owns link breaking and the metadata of new inodes. */
 #include "tracer/share.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -103,6 +105,27 @@ int share_mark(const struct tracee *t, struct object *o)
 	}
 	meta_set(session.meta, &o->real, &entry);
 	return 0;
+}
+
+void share_mark_opened(struct tracee *t, const struct cred *old)
+{
+	static struct object o;
+	char name[64];
+	struct stat st;
+	if (!cred_has(old, CAPABILITY_FSETID) || cred_has(&t->cred, CAPABILITY_FSETID))
+		return;
+	snprintf(name, sizeof(name), "/proc/%d/fd", t->tid);
+	DIR *dir = opendir(name);
+	for (const struct dirent *e; dir && (e = readdir(dir));) {
+		int fd = strtol(e->d_name, NULL, 10);
+		/* The link's bits are the access that the descriptor has. */
+		bool is_writable = fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
+				   (st.st_mode & 0200);
+		if (is_writable && path_of_fd(t, fd, &o) == 0)
+			share_mark(t, &o);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 void share_touch(struct object *o)

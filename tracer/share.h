@@ -29,6 +29,11 @@ int share_set_mode(const struct tracee *t, struct object *o, struct meta_entry *
  * writes takes set-id bits or file capabilities.  0 or -errno.
  */
 int share_mark(const struct tracee *t, struct object *o);
+/*
+ * The tracee has become another than `old`: when a write by it now takes what one by that did not, mark what it has open
+ * for writing.
+ */
+void share_mark_opened(struct tracee *t, const struct cred *old);
 /* Only the table has changed: the host's inode gets a new ctime for it, unless it is shared. */
 void share_touch(struct object *o);
 /*

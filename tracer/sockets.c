@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
@@ -386,18 +388,71 @@ static uint32_t room_at(const struct call *c, taddr size_at)
 	return memory_read(c->t, size_at, &room, sizeof(room)) < 0 ? 0 : room;
 }
 
+/*
+ * A name did not fit, and what the kernel has cut is the host's: ask again for all of it, by a descriptor of ours for
+ * the socket (pidfd_getfd(2), Linux 5.6).
+ */
+enum whose { OWN, PEERS, OF_ACCEPTED };
+
+static void show_cut(struct call *c, uint32_t room, enum whose whose)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNSPEC };
+	socklen_t size = sizeof(address) - 1;
+	char guest[PATH_ROOM], view[PATH_ROOM];
+	CLEANUP_CLOSE int process = syscall(434 /* pidfd_open */, c->t->process->pid, 0);
+	CLEANUP_CLOSE int fd = process < 0 ? -1 : (int)syscall(438 /* pidfd_getfd */, process,
+							     whose == OF_ACCEPTED ? (int)c->result : call_int(c, 0), 0);
+	if (fd < 0 || (whose == OWN ? getsockname(fd, (struct sockaddr *)&address, &size) :
+				getpeername(fd, (struct sockaddr *)&address, &size)) < 0)
+		return;
+	if (address.sun_family != AF_UNIX || address.sun_path[0] != '/')
+		return;
+	const char *text = find_given(address.sun_path);
+	if (!text && mounts_to_guest(c->t->mounts, address.sun_path, guest, sizeof(guest))) {
+		path_to_view(c->t, guest, view, sizeof(view));
+		text = view;
+	}
+	if (!text || strlen(text) >= sizeof(address.sun_path))
+		return;
+	memcpy(address.sun_path, text, strlen(text) + 1);
+	size = offsetof(struct sockaddr_un, sun_path) + strlen(text) + 1;
+	memory_write(c->t, c->argument[1], &address, size < room ? size : room);
+	memory_write(c->t, c->argument[2], &size, sizeof(size));
+}
+
 static int64_t show_name(struct call *c)
 {
-	if (c->result >= 0)
-		socket_show(c, c->argument[1], c->argument[2], c->t->exit_private);
+	/* exit_private: the room, and above whose name it is. */
+	uint32_t room = c->t->exit_private, size;
+	if (c->result < 0)
+		return c->result;
+	if (memory_read(c->t, c->argument[2], &size, sizeof(size)) == 0 && size > room)
+		show_cut(c, room, c->t->exit_private >> 32);
+	else
+		socket_show(c, c->argument[1], c->argument[2], room);
 	return c->result;
+}
+
+static int64_t wait_for_name(struct call *c, enum whose whose)
+{
+	c->t->exit_private = (uint64_t)whose << 32 | room_at(c, c->argument[2]);
+	c->t->at_exit = show_name;
+	return CALL_PASS_EXIT;
 }
 
 int64_t hook_getsockname(struct call *c)
 {
-	c->t->exit_private = room_at(c, c->argument[2]);
-	c->t->at_exit = show_name;
-	return CALL_PASS_EXIT;
+	return wait_for_name(c, OWN);
+}
+
+int64_t hook_getpeername(struct call *c)
+{
+	return wait_for_name(c, PEERS);
+}
+
+int64_t hook_accept(struct call *c)
+{
+	return wait_for_name(c, OF_ACCEPTED);
 }
 
 static int64_t show_sender(struct call *c)
@@ -457,9 +512,9 @@ int64_t hook_setsockopt(struct call *c)
 /* ---- socketcall(2), i386: the arguments are in memory ---- */
 
 static int64_t (*const by_number[])(struct call *c) = {
-	[1] = hook_socket, [4] = hook_listen, [8] = hook_socketpair,	 [2] = hook_bind,      [3] = hook_connect,  [5] = hook_getsockname,
-	[6] = hook_getsockname, [7] = hook_getsockname, [11] = hook_sendto, [12] = hook_recvfrom,
-	[15] = hook_getsockopt, [16] = hook_sendmsg,	[17] = hook_recvmsg, [18] = hook_getsockname,
+	[1] = hook_socket, [4] = hook_listen, [8] = hook_socketpair,	 [2] = hook_bind,      [3] = hook_connect,  [5] = hook_accept,
+	[6] = hook_getsockname, [7] = hook_getpeername, [11] = hook_sendto, [12] = hook_recvfrom,
+	[15] = hook_getsockopt, [16] = hook_sendmsg,	[17] = hook_recvmsg, [18] = hook_accept,
 	[19] = hook_recvmmsg,	 [20] = hook_sendmmsg,
 };
 

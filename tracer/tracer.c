@@ -383,7 +383,8 @@ static int add_bindings(const struct tracer_config *config, size_t from, struct 
 	for (size_t i = from; i < config->binding_count; i++) {
 		const struct binding *b = &config->bindings[i];
 		int r = path_lookup(t, AT_FDCWD, b->guest_path, LOOKUP_FOLLOW | LOOKUP_CREATE, &o);
-		if (r < 0 && r != -ENOENT)
+		/* debootstrap, when it may not mount, leaves a link /proc that leads to itself. */
+		if (r < 0 && r != -ENOENT && r != -ELOOP)
 			return error_set(err, -r, "cannot bind '%s' at '%s'", b->host_path, b->guest_path);
 		/* What is bound is what a symlink on the host leads to, as for mount(8). */
 		CLEANUP_FREE char *host = realpath(b->host_path, NULL);

@@ -116,6 +116,25 @@ TEST(setgid_needs_the_files_group)
 	}
 }
 
+TEST(set_id_bits_go_by_who_writes_not_by_who_opened)
+{
+	put_file("f", 06755, "x");
+	put_file("g", 06755, "x");
+	int fd = WORKS(open("f", O_RDWR)), reading = WORKS(open("g", O_RDONLY));
+	EQUAL(1, write(fd, "y", 1));
+	EQUAL(06755, mode_of("f"));
+	AS (1000, 1000) {
+		EQUAL(1, write(fd, "z", 1));
+		EQUAL(0755, mode_of("f"));
+		EQUAL(06755, mode_of("g"));
+	}
+	EQUAL(0755, mode_of("f"));
+	WORKS(fchmod(fd, 04755));
+	EQUAL(1, write(fd, "z", 1));
+	EQUAL(04755, mode_of("f"));
+	close(reading);
+}
+
 TEST(root_reads_and_writes_files_of_mode_0)
 {
 	put_file("f", 0, "abc");

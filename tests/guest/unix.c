@@ -230,6 +230,30 @@ TEST(datagrams_by_name_tell_the_sender)
 	}
 }
 
+TEST(a_name_that_does_not_fit_is_cut)
+{
+	char path[100], back[128];
+	/* Short, so that any host's name for it is longer. */
+	snprintf(path, sizeof(path), "/tmp/guest-%d", getpid());
+	unlink(path);
+	int fd = stream();
+	WORKS(bind_to(fd, path));
+	memset(back, '#', sizeof(back));
+	socklen_t size = HEAD + 7;
+	WORKS(getsockname(fd, (struct sockaddr *)back, &size));
+	EQUAL(HEAD + strlen(path) + 1, size);
+	EQUAL(0, memcmp(back + HEAD, "/tmp/gu###", 10));
+	size = HEAD + strlen(path) + 1;
+	WORKS(getsockname(fd, (struct sockaddr *)back, &size));
+	TEXT(path, back + HEAD);
+	size = 0;
+	WORKS(getsockname(fd, (struct sockaddr *)back, &size));
+	EQUAL(HEAD + strlen(path) + 1, size);
+	size = -1;
+	FAILS(EINVAL, getsockname(fd, (struct sockaddr *)back, &size));
+	WORKS(unlink(path));
+}
+
 TEST(abstract_and_automatic_names)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
