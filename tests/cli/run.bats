@@ -344,6 +344,16 @@ terminal() { # LINE: run it in a terminal of script(1), print what is seen
 	[ ! -e "$root/etc/hosts" ]
 	[ ! -e "$root/proc" ]
 }
+@test "a_link_proc_to_itself_is_covered" {
+	root=$BATS_TEST_TMPDIR/root
+	mkdir "$root"
+	tar -C "$root" -xf "$BATS_FILE_TMPDIR/base.tar"
+	rm -rf "$root/proc"
+	ln -s /proc "$root/proc"
+	run -0 fakebuild run --rootfs "$root" -- sh -c 'read -r line </proc/self/status; echo "$line"'
+	[[ $output == Name:* ]]
+	[ "$(readlink "$root/proc")" = /proc ]
+}
 @test "rootfs_has_no_images_options" {
 	run -125 --separate-stderr fakebuild run --rootfs / --commit x true
 	sentence "--commit needs an image, a --rootfs keeps its changes in place"
