@@ -21,7 +21,12 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libbuilder.a $(B)/liboci.a $(FUZZ_MA
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@ $^ $(LIBS)
 .PRECIOUS: $(B)/tests/unit/%.o $(B)/tests/fuzz/%.o
 
-tests: all $(UNIT_TESTS) $(CORPUS_TESTS) $(GUEST_TESTS)
+# Runs a command as under the seccomp profile of a container, or as on an old kernel.
+build/elsewhere: tests/elsewhere.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) -std=gnu11 -O1 -g -D_GNU_SOURCE $(WARN) -o $@ $< $(shell pkg-config --libs libseccomp 2>/dev/null || echo -lseccomp)
+
+tests: all $(UNIT_TESTS) $(CORPUS_TESTS) $(GUEST_TESTS) build/elsewhere
 
 check: tests
 	@tests/run.sh $(B) $(TEST)

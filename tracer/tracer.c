@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -114,8 +115,11 @@ static int explain_ptrace(int number, struct error *err)
 	fd = fd >= 0 ? fd : open("/sys/fs/selinux/booleans/deny_ptrace", O_RDONLY | O_CLOEXEC);
 	if (fd >= 0 && read(fd, &scope, 1) == 1 && scope == '1')
 		return error_set(err, 0, "tracing is forbidden on this host: SELinux' boolean deny_ptrace is on");
-	return error_set(err, number,
-			 "tracing is forbidden here, perhaps by the container's seccomp profile or a debugger that traces us");
+	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == SECCOMP_MODE_FILTER)
+		return error_set(err, number,
+				 "tracing is forbidden here by a seccomp filter around us; Docker's default profile has it on Linux "
+				 "before 4.8, where the container needs --security-opt seccomp=unconfined or --cap-add=SYS_PTRACE");
+	return error_set(err, number, "tracing is forbidden here, perhaps by a security module or a debugger that traces us");
 }
 
 /* ---- the loop ---- */
