@@ -12,7 +12,7 @@
 struct values {
 	const char *name;
 	struct strlist *env;
-	int pull;
+	int pull, count;
 	bool is_tty, is_quiet;
 };
 struct shared {
@@ -23,6 +23,7 @@ static const struct option_row rows[] = {
 	{ "name", 'n', "NAME", "", OPTION_TEXT, offsetof(struct values, name) },
 	{ "env", 'e', "KEY=VALUE", "", OPTION_LIST, offsetof(struct values, env) },
 	{ "pull", 0, "missing|always|never", "", OPTION_CHOICE, offsetof(struct values, pull) },
+	{ "count", 'c', "N", "", OPTION_NUMBER, offsetof(struct values, count) },
 	{ "tty", 't', NULL, "", OPTION_FLAG, offsetof(struct values, is_tty) },
 	{ "quiet", 'q', NULL, "", OPTION_FLAG, offsetof(struct values, is_quiet) },
 	{ "label", 'l', "TEXT", "", OPTION_IGNORED, 0 },
@@ -43,7 +44,7 @@ struct parsed {
 };
 
 /* Words are given as text with blanks between them. */
-static int parse(void **state, struct parsed *p, enum option_style style, const char *line)
+static int parse(void **state, struct parsed *p, unsigned style, const char *line)
 {
 	char *text = mem_strdup(*state, line);
 	int argc = 0;
@@ -113,6 +114,44 @@ static void options_end_at_the_first_word(void **state)
 	assert_false(p.v.is_quiet);
 }
 
+static void options_end_at_the_second_word(void **state)
+{
+	struct parsed p;
+	assert_int_equal(parse(state, &p, OPTIONS_SECOND, "-t id -q --name x ls -l --name y"), 0);
+	assert_int_equal(p.words, 5);
+	assert_string_equal(p.argv[0], "id");
+	assert_string_equal(p.argv[2], "-l");
+	assert_string_equal(p.v.name, "x");
+	assert_true(p.v.is_quiet);
+	assert_int_equal(parse(state, &p, OPTIONS_SECOND, "-- id -q"), 0);
+	assert_int_equal(p.words, 2);
+	assert_false(p.v.is_quiet);
+}
+
+static void names_and_letters_are_those_of_go(void **state)
+{
+	struct parsed p;
+	assert_int_equal(parse(state, &p, OPTIONS_GO, "-name x word --t -e=A=b --e C=d -quiet=false"), 0);
+	assert_string_equal(p.v.name, "x");
+	assert_true(p.v.is_tty);
+	assert_false(p.v.is_quiet);
+	assert_int_equal(p.v.env->count, 2);
+	assert_int_equal(p.words, 1);
+	assert_int_equal(parse(state, &p, OPTIONS_GO, "-tqentirely"), -1);
+	assert_string_equal(p.err.text, "unknown option '--tqentirely'");
+	assert_int_equal(parse(state, &p, OPTIONS_GO | OPTIONS_FIRST, "-t id -q"), 0);
+	assert_int_equal(p.words, 2);
+}
+
+static void numbers_are_read(void **state)
+{
+	struct parsed p;
+	assert_int_equal(parse(state, &p, OPTIONS_ANYWHERE, "-c 3"), 0);
+	assert_int_equal(p.v.count, 3);
+	assert_int_equal(parse(state, &p, OPTIONS_ANYWHERE, "--count=-1"), -1);
+	assert_string_equal(p.err.text, "option '--count' takes a number, not '-1'");
+}
+
 static void choices_are_counted(void **state)
 {
 	struct parsed p;
@@ -170,6 +209,8 @@ int main(void)
 		TEST(forms_of_docker_are_read), TEST(flags_can_be_false_and_the_last_one_counts),
 		TEST(lists_are_never_null),     TEST(words_are_gathered_anywhere),
 		TEST(choices_are_counted),      TEST(options_end_at_the_first_word),
+		TEST(options_end_at_the_second_word), TEST(names_and_letters_are_those_of_go),
+		TEST(numbers_are_read),
 		TEST(failures_are_sentences),   TEST(ignored_options_take_their_value),
 	};
 	return cmocka_run_group_tests_name("options", tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* Owns the reading of command lines by option rows, and the help made of them. */
 #include "tracer/base/options.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "tracer/base/text.h"
@@ -119,6 +120,7 @@ static int store_value(struct found found, const char *value, struct error *err)
 	const struct option_row *row = found.row;
 	char *member = found.members + row->offset;
 	int choice;
+	uint64_t number;
 	switch (row->kind) {
 	case OPTION_FLAG:
 		if (!value) {
@@ -134,6 +136,13 @@ static int store_value(struct found found, const char *value, struct error *err)
 		return 0;
 	case OPTION_LIST:
 		strlist_add(*(struct strlist **)member, value);
+		return 0;
+	case OPTION_NUMBER:
+		if (!text_to_number(value, INT_MAX, &number)) {
+			error_set(err, 0, "option '--%s' takes a number, not '%s'", row->name, value);
+			return error_status(err, EXIT_USAGE);
+		}
+		*(int *)member = (int)number;
 		return 0;
 	case OPTION_CHOICE:
 		choice = find_choice(row->argument, value);
@@ -170,12 +179,14 @@ static int next_value(struct found found, int *at, int argc, char **argv, const 
 	return 0;
 }
 
-static int parse_long(const struct parser *p, const char *word, int *at, int argc, char **argv,
-		      struct error *err)
+static int parse_long(const struct parser *p, unsigned style, const char *word, int *at, int argc,
+		      char **argv, struct error *err)
 {
 	const char *equals = strchr(word, '=');
 	size_t length = equals ? (size_t)(equals - word) : strlen(word);
 	struct found found = find_by_name(p, word, length);
+	if (!found.row && style & OPTIONS_GO && length == 1)
+		found = find_by_letter(p, word[0]);
 	if (!found.row)
 		return fail_unknown(p, word, length, err);
 	const char *value = equals ? equals + 1 : NULL;
@@ -217,7 +228,7 @@ static void make_lists(const void *ctx, const struct option_row *rows, char *opt
 }
 
 int options_parse(const void *ctx, const struct option_row *rows, void *options,
-		  const struct option_row *shared_rows, void *shared, enum option_style style,
+		  const struct option_row *shared_rows, void *shared, unsigned style,
 		  int argc, char **argv, int *ret_words, struct error *err)
 {
 	struct parser p = { rows, options, shared_rows, shared };
@@ -230,7 +241,7 @@ int options_parse(const void *ctx, const struct option_row *rows, void *options,
 		/* A lone "-" is a word: standard input or output. */
 		if (is_ended || word[0] != '-' || word[1] == '\0') {
 			argv[words++] = word;
-			if (style == OPTIONS_FIRST)
+			if ((style & OPTIONS_FIRST) || (style & OPTIONS_SECOND && words >= 2))
 				is_ended = true;
 			continue;
 		}
@@ -238,8 +249,10 @@ int options_parse(const void *ctx, const struct option_row *rows, void *options,
 			is_ended = true;
 			continue;
 		}
-		int r = word[1] == '-' ? parse_long(&p, word + 2, &at, argc, argv, err) :
-					 parse_letters(&p, word + 1, &at, argc, argv, err);
+		bool is_long = word[1] == '-';
+		int r = is_long || style & OPTIONS_GO ?
+				parse_long(&p, style, word + 1 + is_long, &at, argc, argv, err) :
+				parse_letters(&p, word + 1, &at, argc, argv, err);
 		if (r < 0)
 			return -1;
 	}

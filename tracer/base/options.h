@@ -18,6 +18,7 @@ enum option_kind {
 	OPTION_FLAG,    /* bool; --x, --x=true, --x=false */
 	OPTION_TEXT,    /* const char *; the last one given counts, NULL when none was */
 	OPTION_LIST,    /* struct strlist *; each one given is added, never NULL */
+	OPTION_NUMBER,  /* int from 0 */
 	OPTION_CHOICE,  /* int; which of the words of `argument`, "missing|always|never", 0 by
 			   default */
 	OPTION_IGNORED, /* no member: taken as Docker takes it, of no effect here */
@@ -37,15 +38,18 @@ struct option_row {
 enum option_style {
 	OPTIONS_ANYWHERE = 0,
 	OPTIONS_FIRST = 1, /* the first word that is no option ends them: run, exec */
+	OPTIONS_SECOND = 2, /* the second one does: runc exec */
+	/* With one of these: as Go's package flag has it, -name is --name, -n is --n, and -abc is no three letters. */
+	OPTIONS_GO = 4,
 };
 
 /*
  * Parse argv[0..argc) as Docker does: --name=value, --name value, -n value, -nvalue, -abc, "--"
- * ends. `rows` fill *options, `shared_rows` fill *shared.  Words that are no options are moved to
+ * ends. `style` is one enum option_style, perhaps with OPTIONS_GO. `rows` fill *options, `shared_rows` fill *shared.  Words that are no options are moved to
  * the front of argv and counted in *ret_words.  Fails with one sentence and status EXIT_USAGE.
  */
 int options_parse(const void *ctx, const struct option_row *rows, void *options,
-		  const struct option_row *shared_rows, void *shared, enum option_style style,
+		  const struct option_row *shared_rows, void *shared, unsigned style,
 		  int argc, char **argv, int *ret_words, struct error *err);
 
 /* Is there an option with this long name? */
