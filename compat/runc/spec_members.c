@@ -26,7 +26,8 @@ static const struct {
 	[MEMBER_DEVICE_NUMBER] = { 0, (1 << 20) - 1, sizeof(unsigned) },
 };
 
-static void vsay(struct member_reader *r, const char *member, const char *fmt, va_list arguments, char **ret)
+static void __attribute__((format(printf, 3, 0)))
+vsay(struct member_reader *r, const char *member, const char *fmt, va_list arguments, char **ret)
 {
 	CLEANUP_TALLOC char *text = mem_must(talloc_vasprintf(NULL, fmt, arguments));
 	*ret = mem_printf(NULL, "%s: %s%s%s%s%s", r->file, r->where, r->where[0] && member ? "." : "",
