@@ -1,0 +1,445 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The OCI runtime with runc's command line, run by an unprivileged user.
+load store
+setup_file() {
+	use_store
+	make_base_tar || return 0
+	command -v python3 >/dev/null || missing "no python3" || return 0
+}
+teardown_file() { remove_store; }
+setup() {
+	skip_if_missing
+	bundle=$BATS_TEST_TMPDIR/bundle
+	state=$BATS_TEST_TMPDIR/state
+	mkdir -p "$bundle"
+	cp -a "$BATS_FILE_TMPDIR/base" "$bundle/rootfs"
+	fakebuild runc spec -b "$bundle"
+	config 'c["process"]["terminal"] = False; c["root"]["readonly"] = False'
+}
+teardown() {
+	[ -d "${state-}" ] || return 0
+	for id in $(runc list -q); do
+		runc delete -f "$id" || true
+	done
+}
+runc() { fakebuild runc --root "$state" "$@"; }
+# Change config.json by a line of Python.
+config() { # PYTHON...
+	python3 - "$bundle/config.json" "$@" <<'END'
+import json, sys
+c = json.load(open(sys.argv[1]))
+for line in sys.argv[2:]:
+    exec(line)
+json.dump(c, open(sys.argv[1], "w"))
+END
+}
+# What the container runs.
+command_is() { # SHELL-LINE
+	LINE=$1 python3 - "$bundle/config.json" <<'END'
+import json, os, sys
+c = json.load(open(sys.argv[1]))
+c["process"]["args"] = ["sh", "-c", os.environ["LINE"]]
+json.dump(c, open(sys.argv[1], "w"))
+END
+}
+status_of() { # ID
+	runc state "$1" | python3 -c 'import json, sys; print(json.load(sys.stdin)["status"])'
+}
+eventually() { # COMMAND...
+	for _ in $(seq 100); do
+		! "$@" || return 0
+		sleep 0.1
+	done
+	echo "never came true: $*"
+	return 1
+}
+has_status() { [ "$(status_of "$1")" = "$2" ]; }
+wait_for_status() { eventually has_status "$1" "$2"; }
+is_gone() { ! kill -0 "$1" 2>/dev/null; }
+start_sleeper() { # ID
+	command_is 'trap "exit 7" TERM; echo up; while :; do sleep 0.1; done'
+	runc run -d -b "$bundle" "$1" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&-
+	wait_for_status "$1" running
+	eventually test -s "$BATS_TEST_TMPDIR/out"
+}
+# The last line of the log on standard error has this message.
+told() { # MESSAGE
+	# shellcheck disable=SC2154
+	[[ ${stderr_lines[-1]} == 'time="'*'" level=error msg="'"$1"'"' ]] || {
+		printf 'expected: %s\nactual:   %s\n' "$1" "$stderr"
+		return 1
+	}
+}
+
+# ---- run ----
+@test "a_bundle_runs_and_its_status_is_ours" {
+	command_is 'id -u; pwd; echo "$TERM"; hostname; exit 42'
+	run -42 runc run -b "$bundle" a
+	equal "0 / xterm runc" "${lines[*]}"
+	equal "" "$(runc list -q)"
+	command_is 'kill -9 $$'
+	run -137 runc run --bundle="$bundle" a
+}
+@test "the_working_directory_is_the_bundle" {
+	command_is 'echo here'
+	cd "$bundle"
+	run -0 runc run a
+	equal here "$output"
+}
+@test "standard_input_is_passed" {
+	command_is 'cat'
+	run -0 runc run -b "$bundle" a <<<"given"
+	equal given "$output"
+}
+@test "a_process_is_as_asked_for" {
+	config 'c["process"].update(user={"uid": 1000, "gid": 1001, "additionalGids": [50, 60], "umask": 0o027}, cwd="/home/me", env=["A=b", "PATH=/bin"])' \
+		'c["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 100}]'
+	command_is 'id; pwd; echo $A; umask; ulimit -n; grep NoNewPrivs /proc/self/status'
+	run -0 runc run -b "$bundle" a
+	equal "uid=1000(me) gid=1001(mine) groups=50(extra),60(other)" "${lines[0]}"
+	equal "/home/me b 0027 100 NoNewPrivs:	1" "${lines[*]:1}"
+}
+@test "capabilities_are_those_given" {
+	config 'c["process"]["capabilities"] = {k: ["CAP_CHOWN", "CAP_KILL"] for k in ("bounding", "effective", "permitted")}'
+	command_is 'grep Cap /proc/self/status'
+	run -0 runc run -b "$bundle" a
+	equal "CapInh: 0000000000000000 CapPrm: 0000000000000021 CapEff: 0000000000000021 CapBnd: 0000000000000021 CapAmb: 0000000000000000" \
+		"$(tr -s '\t\n' '  ' <<<"$output" | sed 's/ $//')"
+}
+@test "files_of_a_read_only_root_stay" {
+	config 'c["root"]["readonly"] = True'
+	command_is 'touch /x; echo $?; touch /dev/shm/y && ls /dev/shm'
+	run -0 runc run -b "$bundle" a
+	equal "touch: /x: Read-only file system 1 y" "${lines[*]}"
+	[ ! -e "$bundle/rootfs/x" ]
+}
+@test "mounts_are_made" {
+	mkdir "$bundle/volume"
+	echo inside >"$bundle/volume/file"
+	config 'c["mounts"] += [{"destination": "/v", "source": "volume", "options": ["rbind", "ro"]},
+		{"destination": "/etc/file", "source": c["process"]["cwd"] + "etc/passwd", "options": ["bind"]},
+		{"destination": "/new/deep", "type": "tmpfs", "source": "tmpfs", "options": ["size=1m", "mode=1700"]}]'
+	command_is 'cat /v/file; touch /v/x; grep -c root: /etc/file; stat -c %a /new/deep; touch /new/deep/y && ls /new/deep'
+	run -0 runc run -b "$bundle" a
+	equal "inside touch: /v/x: Read-only file system 1 1700 y" "${lines[*]}"
+}
+@test "masked_and_read_only_paths_are_kept_from_the_container" {
+	echo secret >"$bundle/rootfs/etc/secret"
+	mkdir "$bundle/rootfs/hidden"
+	touch "$bundle/rootfs/hidden/x"
+	config 'c["linux"]["maskedPaths"] = ["/etc/secret", "/hidden", "/not/there"]' 'c["linux"]["readonlyPaths"] = ["/etc"]'
+	command_is 'cat /etc/secret; ls /hidden; touch /etc/x'
+	run -1 runc run -b "$bundle" a
+	equal "touch: /etc/x: Read-only file system" "$output"
+}
+@test "a_command_that_is_not_there_is_told" {
+	config 'c["process"]["args"] = ["/no/such"]'
+	run -1 --separate-stderr runc run -b "$bundle" a
+	[[ ${stderr_lines[-1]} == *"runc run failed"*"no such file or directory"* ]]
+	equal "" "$(runc list -q)"
+	config 'c["process"]["args"] = ["nosuch"]'
+	run -1 --separate-stderr runc run -b "$bundle" a
+	[[ ${stderr_lines[-1]} == *"executable file not found in \$PATH"* ]]
+}
+@test "keep_keeps_a_container_that_has_ended" {
+	command_is true
+	runc run --keep -b "$bundle" a
+	equal stopped "$(status_of a)"
+	run -1 --separate-stderr runc run -b "$bundle" a
+	told "runc run failed: container with given ID already exists: 'a'"
+	runc delete a
+	run -1 --separate-stderr runc state a
+	told "container does not exist: 'a'"
+}
+
+# ---- the life of a container ----
+@test "a_container_is_created_started_and_deleted" {
+	command_is 'echo started >/out; exit 5'
+	runc create -b "$bundle" --pid-file "$BATS_TEST_TMPDIR/pid" a 3>&-
+	equal created "$(status_of a)"
+	[ ! -e "$bundle/rootfs/out" ]
+	pid=$(runc state a | python3 -c 'import json, sys; print(json.load(sys.stdin)["pid"])')
+	equal "$pid" "$(cat "$BATS_TEST_TMPDIR/pid")"
+	kill -0 "$pid"
+	runc start a
+	wait_for_status a stopped
+	equal started "$(cat "$bundle/rootfs/out")"
+	run -0 runc state a
+	[[ $output == *'"pid": 0'* && $output == *"\"bundle\": \"$bundle\""* && $output == *"\"rootfs\": \"$bundle/rootfs\""* ]]
+	run -1 --separate-stderr runc start a
+	told "cannot start a container that has stopped"
+	runc delete a
+	[ ! -e "$state/a" ]
+}
+@test "a_created_container_can_be_deleted" {
+	command_is 'touch /out'
+	runc create -b "$bundle" a 3>&-
+	runc delete a
+	equal "" "$(runc list -q)"
+	[ ! -e "$bundle/rootfs/out" ]
+}
+@test "signals_are_sent" {
+	start_sleeper a
+	run -1 --separate-stderr runc start a
+	told "cannot start an already running container"
+	run -1 --separate-stderr runc kill a NOPE
+	told 'unknown signal \"NOPE\"'
+	runc kill a 0
+	runc kill a
+	wait_for_status a stopped
+	run -1 --separate-stderr runc kill a
+	told "container not running"
+	runc kill --all a KILL
+	runc delete a
+	for signal in KILL sigkill 9; do
+		start_sleeper "a$signal"
+		runc kill "a$signal" "$signal"
+		wait_for_status "a$signal" stopped
+		runc delete "a$signal"
+	done
+}
+@test "a_running_container_is_deleted_by_force_only" {
+	start_sleeper a
+	run -1 --separate-stderr runc delete a
+	told "cannot delete container a that is not stopped: running"
+	runc delete --force a
+	run -1 runc state a
+	runc delete -f a
+	run -1 --separate-stderr runc delete a
+	told "container does not exist: 'a'"
+}
+@test "all_of_a_container_ends_with_its_first_process" {
+	command_is '(while :; do sleep 0.1; done) & echo $!; sleep 0.3'
+	run -0 runc run -b "$bundle" a
+	eventually is_gone "$output"
+}
+@test "a_container_is_paused_and_resumed" {
+	command_is 'i=0; while :; do i=$((i+1)); echo $i >/count; sleep 0.05; done'
+	runc run -d -b "$bundle" a 3>&-
+	wait_for_status a running
+	runc pause a
+	equal paused "$(status_of a)"
+	run -255 --separate-stderr runc exec a true
+	told "exec failed: cannot exec in a paused container (use --ignore-paused to override)"
+	before=$(cat "$bundle/rootfs/count")
+	sleep 0.5
+	equal "$before" "$(cat "$bundle/rootfs/count")"
+	runc resume a
+	run -1 --separate-stderr runc resume a
+	told "container not paused"
+	equal running "$(status_of a)"
+	goes_on() { [ "$before" != "$(cat "$bundle/rootfs/count")" ]; }
+	eventually goes_on
+}
+
+# ---- exec ----
+@test "a_command_is_run_in_a_container" {
+	start_sleeper a
+	run -7 runc exec -e A=b --cwd /etc -u 1000:50 a sh -c 'id -u; id -g; pwd; echo $A$TERM -l; exit 7'
+	equal "1000 50 /etc bxterm -l" "${lines[*]}"
+	run -0 runc exec a printf '%s\n' -e --cwd
+	equal "-e --cwd" "${lines[*]}"
+	run -0 runc exec a --cwd /tmp --pid-file "$BATS_TEST_TMPDIR/pid" pwd
+	equal /tmp "$output"
+	[[ $(cat "$BATS_TEST_TMPDIR/pid") =~ ^[0-9]+$ ]]
+	runc exec a sh -c 'echo shared >/shared'
+	equal shared "$(cat "$bundle/rootfs/shared")"
+	run -0 runc exec a cat <<<"input"
+	equal input "$output"
+}
+@test "a_process_is_read_from_a_file" {
+	start_sleeper a
+	echo '{"cwd": "/etc", "args": ["sh", "-c", "pwd; id -u"], "env": ["PATH=/bin"], "user": {"uid": 1000, "gid": 0}}' >"$BATS_TEST_TMPDIR/p"
+	run -0 runc exec --process "$BATS_TEST_TMPDIR/p" a
+	equal "/etc 1000" "${lines[*]}"
+	run -0 runc exec a -p /proc/self/fd/0 <"$BATS_TEST_TMPDIR/p"
+	equal "/etc 1000" "${lines[*]}"
+	echo '{"cwd": "etc", "args": ["sh"]}' >"$BATS_TEST_TMPDIR/p"
+	run -255 --separate-stderr runc exec -p "$BATS_TEST_TMPDIR/p" a
+	told "exec failed: $BATS_TEST_TMPDIR/p: cwd is 'etc', not an absolute path"
+}
+@test "a_detached_command_goes_on" {
+	start_sleeper a
+	runc exec -d --pid-file "$BATS_TEST_TMPDIR/pid" a sh -c 'sleep 0.3; echo done >/done' 3>&-
+	[[ $(cat "$BATS_TEST_TMPDIR/pid") =~ ^[0-9]+$ ]]
+	eventually test -s "$bundle/rootfs/done"
+}
+@test "what_cannot_be_executed_is_told" {
+	run -255 --separate-stderr runc exec none true
+	told "exec failed: container does not exist: 'none'"
+	start_sleeper a
+	run -255 --separate-stderr runc exec a
+	told "exec failed: exec args cannot be empty"
+	run -255 --separate-stderr runc exec a /no/such
+	[[ ${stderr_lines[-1]} == *"no such file or directory"* ]]
+	run -255 --separate-stderr runc exec -u 2147483648 a true
+	told "exec failed: the user of --user '2147483648' is not a number from 0 to 2147483647"
+	run -255 --separate-stderr runc exec -t -d a true
+	told "exec failed: cannot allocate tty if runc will detach without setting console socket"
+	runc kill a KILL
+	wait_for_status a stopped
+	run -255 --separate-stderr runc exec a true
+	told "exec failed: cannot exec in a stopped container"
+}
+
+# ---- what is shown ----
+@test "containers_are_listed" {
+	equal "ID          PID         STATUS      BUNDLE      CREATED     OWNER" "$(runc list)"
+	equal "[]" "$(runc list -f json)"
+	start_sleeper b
+	command_is true
+	runc create -b "$bundle" a 3>&-
+	equal "a b" "$(runc list -q | tr '\n' ' ' | sed 's/ $//')"
+	run -0 runc list
+	[[ ${lines[1]} =~ ^a\ +[0-9]+\ +created\ +$bundle\ +20[^\ ]+Z\ +[^\ ]+$ ]]
+	[[ ${lines[2]} =~ ^b\ +[0-9]+\ +running\ +$bundle\ +20 ]]
+	equal "created running" "$(runc list --format json |
+		python3 -c 'import json, sys; print(" ".join(c["status"] for c in json.load(sys.stdin)))')"
+}
+@test "processes_are_listed" {
+	start_sleeper a
+	pid=$(runc state a | python3 -c 'import json, sys; print(json.load(sys.stdin)["pid"])')
+	[[ $(runc ps -f json a) =~ ^\[([0-9]+,)*$pid(,[0-9]+)*\]$ ]]
+	command -v ps >/dev/null || return 0
+	run -0 runc ps a
+	[[ ${lines[0]} == *PID* && $output == *" $pid "* ]]
+	run -0 runc ps a -o pid,comm
+	[[ ${lines[0]} =~ ^\ *PID\ COMMAND$ ]]
+}
+@test "usage_is_shown" {
+	start_sleeper a
+	runc events --stats a | python3 -c '
+import json, sys
+e = json.load(sys.stdin)
+assert e["type"] == "stats" and e["id"] == "a", e
+assert e["data"]["memory"]["usage"]["usage"] > 0 and e["data"]["pids"]["current"] >= 1, e
+u = e["data"]["cpu"]["usage"]
+assert u["total"] == u["kernel"] + u["user"], e'
+	run -0 runc events --interval 100ms a &
+	sleep 0.5
+	runc kill a KILL
+	wait
+	run -1 --separate-stderr runc events --stats a
+	told "container with id a is not running"
+}
+@test "features_and_version_are_those_callers_parse" {
+	runc features | python3 -c '
+import json, sys
+f = json.load(sys.stdin)
+assert f["ociVersionMin"] == "1.0.0" and f["ociVersionMax"] == "1.2.1"
+assert "rro" in f["mountOptions"] and "idmap" not in f["mountOptions"] and "poststop" in f["hooks"]
+assert f["linux"]["namespaces"] == [] and "CAP_BPF" in f["linux"]["capabilities"]'
+	run -0 runc --version
+	[[ ${lines[0]} == "runc version "* && ${lines[1]} == "commit: "* && ${lines[2]} == "spec: 1.2.1" ]]
+}
+@test "an_example_is_written_but_over_nothing" {
+	run -1 --separate-stderr runc spec -b "$bundle"
+	told "File config.json exists. Remove it first"
+	rm "$bundle/config.json"
+	runc spec --rootless --bundle "$bundle"
+	config 'assert {"type": "user"} in c["linux"]["namespaces"], c'
+}
+@test "limits_are_taken_and_told_of" {
+	start_sleeper a
+	run -0 runc update --memory 1g --pids-limit 5 a
+	[[ $output == *"--memory is taken, but not held to"*"--pids-limit is taken, but not held to"* ]]
+	runc update -r - a <<<'{"memory": {"limit": 5}}'
+	run -1 --separate-stderr runc update -r - a <<<'[]'
+	told "/dev/stdin is no JSON object"
+	run -1 --separate-stderr runc checkpoint a --image-path x
+	[[ $stderr == *"checkpoint is not supported"* ]]
+}
+@test "failures_are_logged" {
+	run -1 --separate-stderr runc --log "$BATS_TEST_TMPDIR/log" --log-format json state none
+	equal "container does not exist: 'none'" "$stderr"
+	python3 - "$BATS_TEST_TMPDIR/log" <<'END'
+import json, sys
+e = json.loads(open(sys.argv[1]).readlines()[-1])
+assert e["level"] == "error" and e["msg"] == "container does not exist: 'none'" and e["time"].endswith("Z"), e
+END
+	config 'c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW"}'
+	command_is true
+	fakebuild runc --root "$state" --log "$BATS_TEST_TMPDIR/log2" run -b "$bundle" a
+	equal 'level=warning msg="linux.seccomp is taken, but not held to"' "$(sed 's/^time="[^"]*" //' "$BATS_TEST_TMPDIR/log2")"
+}
+@test "wrong_words_are_told" {
+	run -1 --separate-stderr runc state
+	told '\"state\" has too few words, usage: fakebuild-runc state [OPTIONS] CONTAINER'
+	run -1 --separate-stderr runc run --nope a
+	told "run: unknown option '--nope'"
+	run -1 --separate-stderr runc nope
+	told "unknown command 'nope', see 'fakebuild-runc --help'"
+	run -1 --separate-stderr fakebuild runc --root / list
+	told "option '--root' cannot be '/'"
+	run -1 --separate-stderr runc run -b "$bundle" 'a/b'
+	told "runc run failed: invalid container ID format: 'a/b'"
+	run -0 runc run --help
+	[[ $output == *"--no-subreaper"* ]]
+}
+
+# ---- descriptors, hooks ----
+@test "descriptors_are_handed_on" {
+	command_is 'cat <&3; ls /proc/self/fd/4 2>/dev/null || echo closed'
+	echo third >"$BATS_TEST_TMPDIR/third"
+	run -0 runc run --preserve-fds 1 -b "$bundle" a 3<"$BATS_TEST_TMPDIR/third" 4</dev/null
+	equal "third closed" "${lines[*]}"
+}
+@test "hooks_run_in_order_and_get_the_state" {
+	out=$BATS_TEST_TMPDIR/hooks
+	OUT=$out config 'import os' \
+		'c["hooks"] = {k: [{"path": "/bin/sh", "args": ["sh", "-c", "(echo " + k + " $K; cat) >>" + (os.environ["OUT"] if k != "startContainer" else "/hooks")], "env": ["K=v", "PATH=/bin:/usr/bin"]}] for k in ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")}'
+	command_is 'echo command; cat /hooks'
+	run -0 runc run -b "$bundle" a
+	[[ ${lines[0]} == command && ${lines[1]} == "startContainer v"* ]]
+	equal "prestart v createRuntime v createContainer v poststart v poststop v" \
+		"$(grep -oE '^[a-zA-Z]+ v|\}[a-zA-Z]+ v' "$out" | tr -d '}' | tr '\n' ' ' | sed 's/ $//')"
+	grep -q '"id": *"a"' "$out"
+	grep -q '"status": *"stopped"' "$out"
+}
+
+# ---- bad bundles ----
+touches_nothing() { # SENTENCE
+	local before after
+	before=$(find "$bundle" | sort)
+	run -1 --separate-stderr runc create -b "$bundle" a
+	told "runc create failed: $1"
+	after=$(find "$bundle" | sort)
+	equal "$before" "$after"
+	[ ! -e "$state" ]
+}
+@test "bad_bundles_are_told_and_touch_nothing" {
+	local file=$bundle/config.json good
+	good=$(cat "$file")
+	config 'c["root"]["path"] = "none"'
+	touches_nothing "$file: root.path is '$bundle/none': it does not exist"
+	ln -s /etc "$bundle/link"
+	config 'c["root"]["path"] = "link"'
+	touches_nothing "$file: root.path is '$bundle/link', which is a symlink or behind one: it leads to '/etc'"
+	rm "$bundle/link"
+	echo "$good" >"$file"
+	config 'c["process"]["user"]["uid"] = -1'
+	touches_nothing "$file: process.user.uid is -1, not a number from 0 to 2147483647"
+	config 'c["process"]["user"]["uid"] = 2**31'
+	touches_nothing "$file: process.user.uid is 2147483648, not a number from 0 to 2147483647"
+	echo "$good" >"$file"
+	config 'c["ociVersion"] = "2.0.0"'
+	touches_nothing "$file: ociVersion is '2.0.0', a version of the runtime-spec that is not known: 1.0.0 to 1.2.1 are"
+	echo "$good" >"$file"
+	config 'c["process"]["args"] = "sh"'
+	touches_nothing "$file: process.args is a string, not an array of strings"
+	truncate -s 17M "$file"
+	touches_nothing "'$file' is larger than 16777216 bytes"
+	rm "$file"
+	touches_nothing "cannot open '$file': No such file or directory"
+	mkfifo "$file"
+	touches_nothing "$file is no regular file"
+}
+@test "a_mount_behind_a_symlink_stays_in_the_root" {
+	ln -s "$BATS_TEST_TMPDIR/outside" "$bundle/rootfs/out"
+	mkdir "$BATS_TEST_TMPDIR/outside" "$bundle/volume"
+	config 'c["mounts"] += [{"destination": "/out/x", "source": "volume", "options": ["rbind"]}]'
+	command_is 'touch /out/x/y'
+	run runc run -b "$bundle" a
+	equal "" "$(ls "$BATS_TEST_TMPDIR/outside")"
+}
