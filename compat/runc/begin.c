@@ -76,6 +76,7 @@ static int step_take_host_settings(struct begin *b, struct error *err)
 		fclose(file);
 	}
 	identity_raise_limits(b->process);
+	b->groups = cgroup_views(NULL, b->container->config);
 	/* Of a process namespace's orphans its first process is the parent. */
 	for (size_t i = 0; b->spec && i < b->spec->namespace_count; i++)
 		if (b->spec->namespaces[i].clone_flag == CLONE_NEWPID)
@@ -143,10 +144,14 @@ static int step_join_namespaces(struct begin *b, struct error *err)
 static int step_prepare_root(struct begin *b, struct error *err)
 {
 	CLEANUP_TALLOC char *scratch = mem_printf(NULL, "%s/mount", b->container->dir);
-	const char *console = b->terminal ? terminal_path(b->terminal) : NULL;
+	const struct rootfs_given given = {
+		.scratch = scratch,
+		.console = b->terminal ? terminal_path(b->terminal) : NULL,
+		.groups = b->groups,
+	};
 	if (mkdir(scratch, 0700) < 0 && errno != EEXIST)
 		return error_set(err, errno, "cannot create '%s'", scratch);
-	return rootfs_prepare(b->spec, scratch, console, err);
+	return rootfs_prepare(b->spec, &given, err);
 }
 
 static int step_run_create_hooks(struct begin *b, struct error *err)

@@ -3,6 +3,7 @@
 #ifndef FAKEBUILD_COMPAT_RUNC_BEGIN_H
 #define FAKEBUILD_COMPAT_RUNC_BEGIN_H
 
+#include "compat/runc/cgroup.h"
 #include "compat/runc/spec.h"
 #include "compat/runc/state.h"
 #include "tracer/base/terminal.h"
@@ -21,6 +22,7 @@ struct begin {
 
 	/* What a step leaves for later ones. */
 	bool has_network;                  /* of its own, by the kernel */
+	struct cgroup_views *groups;       /* to be shown in it */
 	bool enters_later;                 /* the working directory, as its user */
 	const char *program;
 	struct strlist *env;

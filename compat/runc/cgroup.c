@@ -309,3 +309,26 @@ char *cgroup_folder(const void *ctx, struct json *config, const char *controller
 	}
 	return NULL;
 }
+
+struct cgroup_views *cgroup_views(const void *ctx, struct json *config)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct cgroup_views *views = mem_new(ctx, struct cgroup_views);
+	const char *path = group_path(scratch, config);
+	const struct hierarchies *h = find_hierarchies(scratch);
+	bool has_first = false;
+	for (size_t i = 0; i < h->count; i++)
+		has_first |= h->items[i].controllers != NULL;
+	for (size_t i = 0; path && geteuid() == 0 && i < h->count; i++) {
+		const char *folder = folder_in(scratch, &h->items[i], path);
+		/* Beside version 1, version 2's has no controllers; runc shows it to nobody. */
+		if ((has_first && !h->items[i].controllers) || access(folder, F_OK) < 0)
+			continue;
+		views->items = mem_grow(views, views->items, struct cgroup_view, views->count + 1);
+		views->items[views->count++] = (struct cgroup_view){
+			.name = has_first ? mem_strdup(views, strrchr(h->items[i].point, '/') + 1) : "",
+			.folder = mem_strdup(views, folder),
+		};
+	}
+	return views;
+}

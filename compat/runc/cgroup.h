@@ -6,7 +6,7 @@
 #ifndef FAKEBUILD_COMPAT_RUNC_CGROUP_H
 #define FAKEBUILD_COMPAT_RUNC_CGROUP_H
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "oci/json.h"
@@ -23,6 +23,16 @@ void cgroup_join(struct json *config, pid_t pid);
 int cgroup_update(struct json *config, struct json *resources, struct error *err);
 /* Remove the groups; their processes have ended. */
 void cgroup_remove(struct json *config);
+/* What a container sees of its groups: a folder of each hierarchy, or of the only one of version 2, without a name. */
+struct cgroup_view {
+	const char *name, *folder;
+};
+struct cgroup_views {
+	struct cgroup_view *items;
+	size_t count;
+};
+/* On ctx; none when it has no groups.  Goes by the host's mounts, so that no guest can ask. */
+struct cgroup_views *cgroup_views(const void *ctx, struct json *config);
 /* The group's folder in the hierarchy of a version 1 controller, or, else, in version 2's; NULL when there is none. */
 char *cgroup_folder(const void *ctx, struct json *config, const char *controller);
 

@@ -205,9 +205,6 @@ static int create(struct runc_container *c, const struct spec *spec, const struc
 	if (!tracer_is_guest() && supervisor_begin(c, spec, &b->supervisor, err) < 0)
 		return -1;
 	if (make_first(c, spec, o, b, fifo, err) < 0) {
-		kill_newborn(b);
-		io_cleanup_close(&b->supervisor.keeper);
-		b->supervisor.keeper = -1;
 		supervisor_explain(&b->supervisor, err);
 		return -1;
 	}

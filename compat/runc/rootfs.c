@@ -151,7 +151,46 @@ static int mount_type(const struct spec_mount *m, const char *point, const char 
 	return 0;
 }
 
-static int mount_one(const struct spec *spec, const struct spec_mount *m, const char *scratch, struct error *err)
+static int bind_group(const struct cgroup_view *view, const char *point, unsigned long flags)
+{
+	if (mount(view->folder, point, "bind", MS_BIND, NULL) < 0)
+		return -errno;
+	return mount(NULL, point, NULL, flags | MS_REMOUNT | MS_BIND, NULL) < 0 ? -errno : 0;
+}
+
+/* Version 1's "cpu,cpuacct" is known by both names. */
+static void link_controllers(const char *point, const char *name)
+{
+	CLEANUP_TALLOC char *names = mem_strdup(NULL, name);
+	char *save = NULL;
+	for (char *one = strchr(name, ',') ? strtok_r(names, ",", &save) : NULL; one; one = strtok_r(NULL, ",", &save)) {
+		CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/%s", point, one);
+		if (symlink(name, path) < 0)
+			return;
+	}
+}
+
+/* The container's own groups only, as in a namespace of them. */
+static int mount_groups(const struct spec_mount *m, const char *point, const struct cgroup_views *groups,
+			struct error *err)
+{
+	int r = 0;
+	if (!*groups->items[0].name)
+		r = bind_group(&groups->items[0], point, m->flags);
+	else if (mount("tmpfs", point, "tmpfs", m->flags & ~(unsigned long)MS_RDONLY, "mode=755") < 0)
+		r = -errno;
+	for (size_t i = 0; r == 0 && i < groups->count && *groups->items[i].name; i++) {
+		CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/%s", point, groups->items[i].name);
+		r = mkdir(path, 0755) < 0 ? -errno : bind_group(&groups->items[i], path, m->flags);
+		link_controllers(point, groups->items[i].name);
+	}
+	if (r == 0 && (m->flags & MS_RDONLY) && mount(NULL, point, NULL, m->flags | MS_REMOUNT | MS_BIND, NULL) < 0)
+		r = -errno;
+	return r < 0 ? error_set(err, -r, "cannot show the control groups at '%s'", m->destination) : 0;
+}
+
+static int mount_one(const struct spec *spec, const struct spec_mount *m, const struct rootfs_given *given,
+		     struct error *err)
 {
 	struct stat st;
 	bool is_bind = m->flags & MS_BIND, is_directory = true;
@@ -164,7 +203,10 @@ static int mount_one(const struct spec *spec, const struct spec_mount *m, const 
 	CLEANUP_TALLOC char *point = rootfs_resolve(NULL, spec->root, m->destination, err);
 	if (!point || make_point(point, is_directory, err) < 0)
 		return -1;
-	if ((is_bind ? bind(m, point, err) : mount_type(m, point, scratch, err)) < 0)
+	bool is_group = !is_bind && text_starts(m->type, "cgroup") && given->groups->count > 0;
+	if ((is_bind	? bind(m, point, err) :
+	     is_group	? mount_groups(m, point, given->groups, err) :
+			  mount_type(m, point, given->scratch, err)) < 0)
 		return -1;
 	if (m->propagation && mount(NULL, point, NULL, m->propagation, NULL) < 0)
 		return error_set(err, errno, "cannot set the propagation of '%s'", m->destination);
@@ -176,7 +218,7 @@ static int mount_one(const struct spec *spec, const struct spec_mount *m, const 
 	return 0;
 }
 
-int rootfs_prepare(const struct spec *spec, const char *scratch, const char *console, struct error *err)
+int rootfs_prepare(const struct spec *spec, const struct rootfs_given *given, struct error *err)
 {
 	/* pivot_root(2): neither the root nor its parent may be shared, and it must be a mount point. */
 	if (mount(NULL, "/", NULL, spec->rootfs_propagation ? spec->rootfs_propagation : MS_SLAVE | MS_REC, NULL) < 0 ||
@@ -185,9 +227,9 @@ int rootfs_prepare(const struct spec *spec, const char *scratch, const char *con
 	if (mount(spec->root, spec->root, "bind", MS_BIND | MS_REC, NULL) < 0)
 		return error_set(err, errno, "cannot bind '%s' to itself", spec->root);
 	for (size_t i = 0; i < spec->mount_count; i++)
-		if (mount_one(spec, &spec->mounts[i], scratch, err) < 0)
+		if (mount_one(spec, &spec->mounts[i], given, err) < 0)
 			return -1;
-	return devices_make(spec, console, err);
+	return devices_make(spec, given->console, err);
 }
 
 int rootfs_enter(const struct spec *spec, struct error *err)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,7 +190,8 @@ int supervisor_begin(struct runc_container *c, const struct spec *spec, struct s
 void supervisor_explain(const struct supervisor_start *s, struct error *err)
 {
 	struct error told;
-	if (s->report >= 0 && io_read_all(s->report, &told, sizeof(told)) == sizeof(told) && told.text[0])
+	struct pollfd report = { s->report, POLLIN, 0 };
+	if (s->report >= 0 && poll(&report, 1, 0) > 0 && io_read_all(s->report, &told, sizeof(told)) == sizeof(told) && told.text[0])
 		*err = told;
 }
 

@@ -23,7 +23,7 @@ struct supervisor_start {
  * the metadata table cannot be had.
  */
 int supervisor_begin(struct runc_container *c, const struct spec *spec, struct supervisor_start *ret, struct error *err);
-/* Nobody could join: its own reason into *err, when it told one. */
+/* Nobody could join: its own reason into *err, when it has ended for one. */
 void supervisor_explain(const struct supervisor_start *s, struct error *err);
 void supervisor_close(struct supervisor_start *s);
 /* Wait until it has ended, killing it after a while, and remove what it left. */
