@@ -32,9 +32,10 @@ static char *host_of_type(struct call *c, const char *type)
 		{ "cgroup", "/sys/fs/cgroup" }, { "cgroup2", "/sys/fs/cgroup" },
 	};
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++)
-		if (strcmp(type, fixed[i].type) == 0)
+		if (strcmp(type, fixed[i].type) == 0 && access(fixed[i].host, F_OK) == 0)
 			return mem_strdup(c->t, fixed[i].host);
-	if (strcmp(type, "tmpfs") != 0 && strcmp(type, "ramfs") != 0 && strcmp(type, "devtmpfs") != 0)
+	/* Few hosts mount the message queues; those of a namespace of one's own begin empty anyway. */
+	if (strcmp(type, "mqueue") != 0 && strcmp(type, "tmpfs") != 0 && strcmp(type, "ramfs") != 0 && strcmp(type, "devtmpfs") != 0)
 		return NULL;
 	char *path = mem_printf(c->t, "%s/tmpfs-%u", session.run_dir, counter++);
 	if (mkdir(path, 0700) < 0)
@@ -75,7 +76,7 @@ static int record_tmpfs(struct call *c, const char *host, const char *type, char
 	meta_default(session.meta, &st, &entry);
 	entry.uid = c->t->cred.fsuid;
 	entry.gid = c->t->cred.fsgid;
-	entry.mode = S_IFDIR | (strcmp(type, "tmpfs") == 0 ? 01777 : 0755);
+	entry.mode = S_IFDIR | (strcmp(type, "tmpfs") == 0 || strcmp(type, "mqueue") == 0 ? 01777 : 0755);
 	int r = read_tmpfs_options(options, &entry);
 	if (r == 0)
 		meta_put(session.meta, &entry);
