@@ -135,6 +135,60 @@ TEST(set_id_bits_go_by_who_writes_not_by_who_opened)
 	close(reading);
 }
 
+static const char *link_of(int fd)
+{
+	static char link[64];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return link;
+}
+
+TEST(files_are_changed_through_links_of_descriptors)
+{
+	struct stat st;
+	int ends[2];
+	put_file("f", 0600, "x");
+	WORKS(mkdir("d", 0700));
+	WORKS(mknod("n", S_IFCHR | 0600, 0x103));
+	WORKS(symlink("f", "l"));
+	int fd = WORKS(open("f", O_PATH)), dir = WORKS(open("d", O_PATH)), node = WORKS(open("n", O_PATH));
+	WORKS(chmod(link_of(fd), 04711));
+	EQUAL(04711, mode_of("f"));
+	WORKS(chown(link_of(fd), 5, 6));
+	EQUAL(5, look("f").st_uid);
+	EQUAL(0711, mode_of("f"));
+	WORKS(chmod(link_of(dir), 02750));
+	EQUAL(02750, mode_of("d"));
+	WORKS(chmod(link_of(node), 0666));
+	WORKS(chown(link_of(node), 7, 8));
+	EQUAL(S_IFCHR | 0666, look("n").st_mode);
+	EQUAL(7, look("n").st_uid);
+	EQUAL(0x103, look("n").st_rdev);
+	int link = WORKS(open("l", O_PATH | O_NOFOLLOW));
+	FAILS(EOPNOTSUPP, chmod(link_of(link), 0600));
+	WORKS(chown(link_of(link), 9, 9));
+	EQUAL(9, look("l").st_uid);
+	EQUAL(5, look("f").st_uid);
+	WORKS(unlink("f"));
+	WORKS(chmod(link_of(fd), 0640));
+	WORKS(fstat(fd, &st));
+	EQUAL(0640, st.st_mode & 07777);
+	WORKS(rmdir("d"));
+	WORKS(chmod(link_of(dir), 0711));
+	WORKS(fstat(dir, &st));
+	EQUAL(0711, st.st_mode & 07777);
+	WORKS(pipe(ends));
+	WORKS(chmod(link_of(ends[0]), 0640));
+	WORKS(fstat(ends[0], &st));
+	EQUAL(S_IFIFO | 0640, st.st_mode);
+	int deleted = WORKS(open(".", O_TMPFILE | O_RDWR, 0600));
+	WORKS(chmod(link_of(deleted), 04755));
+	WORKS(chown(link_of(deleted), 5, 5));
+	WORKS(fstat(deleted, &st));
+	EQUAL(0755, st.st_mode & 07777);
+	EQUAL(5, st.st_uid);
+	FAILS(ENOENT, chmod("/proc/self/fd/77", 0600));
+}
+
 TEST(root_reads_and_writes_files_of_mode_0)
 {
 	put_file("f", 0, "abc");
