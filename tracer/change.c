@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tracer/fast.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/share.h"
@@ -27,6 +28,8 @@ int64_t hook_chmod(struct call *c)
 	mode_t mode = c->argument[after_path(c)] & 07777;
 	if (is_read_only(o))
 		return -EROFS;
+	if (o->is_magic && c->row->path[0].path && strncmp(c->text[0], SHIM_OWN_DESCRIPTORS, strlen(SHIM_OWN_DESCRIPTORS)) == 0)
+		fast_tell_descriptors(c->t);
 	/* notify_change of fs/attr.c: what a symlink allows is nobody's to change. */
 	if (S_ISLNK(o->real.st_mode))
 		return -EOPNOTSUPP;

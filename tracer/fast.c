@@ -39,6 +39,7 @@ static struct {
 	struct base *bases[BASE_BUCKETS];
 	uint32_t last_base, base_count;
 	uint32_t turn; /* of the ways of a prefix */
+	uint32_t entries_noted;
 	void *memory; /* of the bases */
 } fast;
 
@@ -334,6 +335,53 @@ void fast_walked(const struct stat *st)
 		memset(SHARED->walked, 0, sizeof(SHARED->walked));
 }
 
+/* What is typed, and where that begins. */
+struct key {
+	uint32_t base, hash;
+	uint64_t dir_dev, dir_ino, generation;
+	const char *typed;
+	size_t length;
+};
+
+/* Where to tell of it; NULL: it has been told. */
+static struct shim_prefix *place_for(const struct key *k)
+{
+	struct shim_prefix *set = &PREFIXES[prefix_set(k->base, k->dir_ino, k->hash)], *free_one = NULL;
+	for (unsigned way = 0; way < SHIM_PREFIX_WAYS; way++) {
+		struct shim_prefix *old = set + way;
+		if (!old->base || old->generation != k->generation)
+			free_one = old;
+		else if (old->base == k->base && old->hash == k->hash && old->key_length == k->length &&
+			 old->dir_ino == k->dir_ino && old->dir_dev == k->dir_dev && memcmp(old->text, k->typed, k->length) == 0)
+			return NULL;
+	}
+	return free_one ? free_one : set + fast.turn++ % SHIM_PREFIX_WAYS;
+}
+
+static void tell_prefix(struct shim_prefix *e, const struct key *k, const char *host, size_t host_length, uint32_t flags,
+			uint32_t mount)
+{
+	bool needs_slash = (k->length == 0 || k->typed[k->length - 1] == '/') && host[host_length - 1] != '/';
+	if (k->length + host_length + needs_slash + 8 > sizeof(e->text))
+		return;
+	__atomic_store_n(&e->sequence, e->sequence | 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	e->base = k->base;
+	e->hash = k->hash;
+	e->key_length = k->length;
+	e->host_length = host_length + needs_slash;
+	e->generation = k->generation;
+	e->flags = flags;
+	e->mount = mount;
+	e->dir_dev = k->dir_dev;
+	e->dir_ino = k->dir_ino;
+	memcpy(e->text, k->typed, k->length);
+	memcpy(e->text + k->length, host, host_length);
+	if (needs_slash)
+		e->text[k->length + host_length] = '/';
+	__atomic_store_n(&e->sequence, (e->sequence | 1) + 1, __ATOMIC_RELEASE);
+}
+
 void fast_publish(const struct tracee *t, enum fast_start from, const char *start, const char *typed, size_t length,
 		  const struct object *at)
 {
@@ -342,44 +390,35 @@ void fast_publish(const struct tracee *t, enum fast_start from, const char *star
 	/* What the shim does not ask about a mount: may programs be run, devices be opened? */
 	if (!state || (at->mount->flags & (BINDING_PROC | MOUNT_NO_EXEC | MOUNT_NO_DEVICES | MOUNT_NO_SYMLINKS)))
 		return;
-	bool is_directory = length == 0 || typed[length - 1] == '/';
-	bool needs_slash = is_directory && at->host[at->host_length - 1] != '/';
-	size_t host_length = at->host_length + needs_slash;
 	if (from == FROM_DESCRIPTOR && (start[0] != '/' || lstat(path_short(start), &dir) < 0))
 		return;
-	uint32_t base = from == FROM_CWD ? STATES[state].cwd_base : STATES[state].root_base;
-	uint32_t hash = prefix_hash(typed, length);
-	uint64_t generation = meta_generation(session.meta);
-	struct shim_prefix *set = &PREFIXES[prefix_set(base, dir.st_ino, hash)], *e = NULL;
-	if (!base || length + host_length + 8 > sizeof(e->text))
-		return;
-	for (unsigned way = 0; way < SHIM_PREFIX_WAYS; way++) {
-		struct shim_prefix *old = set + way;
-		if (old->base == base && old->hash == hash && old->key_length == length && old->generation == generation &&
-		    old->dir_ino == dir.st_ino && old->dir_dev == dir.st_dev && memcmp(old->text, typed, length) == 0)
-			return;
-		if (!old->base || old->generation != generation)
-			e = old;
-	}
-	if (!e)
-		e = set + fast.turn++ % SHIM_PREFIX_WAYS;
-	uint32_t flags = flags_of(at);
-	__atomic_store_n(&e->sequence, e->sequence | 1, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	e->base = base;
-	e->hash = hash;
-	e->key_length = length;
-	e->host_length = host_length;
-	e->generation = generation;
-	e->flags = flags;
-	e->mount = at->mount->id;
-	e->dir_dev = dir.st_dev;
-	e->dir_ino = dir.st_ino;
-	memcpy(e->text, typed, length);
-	memcpy(e->text + length, at->host, at->host_length);
-	if (needs_slash)
-		e->text[length + host_length - 1] = '/';
-	__atomic_store_n(&e->sequence, (e->sequence | 1) + 1, __ATOMIC_RELEASE);
+	struct key k = { from == FROM_CWD ? STATES[state].cwd_base : STATES[state].root_base, prefix_hash(typed, length),
+			 dir.st_dev, dir.st_ino, meta_generation(session.meta), typed, length };
+	struct shim_prefix *e = k.base ? place_for(&k) : NULL;
+	if (e)
+		tell_prefix(e, &k, at->host, at->host_length, flags_of(at), at->mount->id);
+}
+
+void fast_tell_descriptors(const struct tracee *t)
+{
+	static const char name[] = SHIM_OWN_DESCRIPTORS;
+	const uint32_t state = fast.is_on ? t->process->mm->state : 0;
+	struct key k = { STATES[state].root_base, prefix_hash(name + 1, sizeof(name) - 2), 0, 0, meta_generation(session.meta),
+			 name + 1, sizeof(name) - 2 };
+	struct shim_prefix *e = state ? place_for(&k) : NULL;
+	if (e)
+		tell_prefix(e, &k, name, sizeof(name) - 1, PREFIX_DESCRIPTORS, 0);
+}
+
+/* A new inode, root's. */
+static void note_new(dev_t dev, ino_t ino, uint32_t mode)
+{
+	struct meta_entry entry = { .dev = dev, .ino = ino, .mode = mode };
+	if (S_ISREG(mode) || S_ISDIR(mode))
+		meta_put(session.meta, &entry);
+	else
+		meta_drop(session.meta, dev, ino);
+	fast_note_entry();
 }
 
 void fast_look_at_made(struct tracee *t, const struct shim_frame *made, taddr path)
@@ -406,7 +445,7 @@ void fast_look_at_made(struct tracee *t, const struct shim_frame *made, taddr pa
 		r = lstat(host, &st);
 	}
 	if (r == 0)
-		meta_drop(session.meta, st.st_dev, st.st_ino);
+		note_new(st.st_dev, st.st_ino, made->made_mode);
 }
 
 int64_t hook_is_new(struct call *c)
@@ -414,7 +453,7 @@ int64_t hook_is_new(struct call *c)
 	/* It is the shim's alone. */
 	if (c->ip < SHIM_HUB || c->ip >= SHIM_HUB + 0x10000)
 		return -ENOSYS;
-	meta_drop(session.meta, c->argument[0], c->argument[1]);
+	note_new(c->argument[0], c->argument[1], rights(&c->t->cred) & STATE_MAKES_AS_ROOT ? c->argument[2] : 0);
 	return 0;
 }
 
@@ -424,6 +463,23 @@ int64_t hook_forget(struct call *c)
 		return -ENOSYS;
 	meta_bump_generation(session.meta);
 	return 0;
+}
+
+void fast_note_entry(void)
+{
+	enum { OFTEN = 3 };
+	if (fast.is_on && ++fast.entries_noted == OFTEN)
+		meta_make_inbox(session.meta);
+}
+
+bool fast_must_leave_inbox(struct tracee *t, const struct cred *before)
+{
+	uint32_t use, unknown = INBOX_UNKNOWN;
+	if (!fast.is_on || !t->has_shim || !(meta_header(session.meta)->flags & META_HAS_INBOX) ||
+	    !(rights(before) & STATE_MAKES_AS_ROOT) || (rights(&t->cred) & STATE_MAKES_AS_ROOT))
+		return false;
+	return memory_read(t, SHIM_INBOX_USE, &use, sizeof(use)) == 0 && use == INBOX_WRITE &&
+	       memory_write(t, SHIM_INBOX_USE, &unknown, sizeof(unknown)) == 0;
 }
 
 void fast_note_proc_directory(void)
@@ -455,6 +511,9 @@ void fast_open(struct tracee *first)
 	SHARED->root_dev = root.st_dev;
 	SHARED->proc_dev = stat("/proc", &proc) == 0 ? proc.st_dev : 0;
 	SHARED->random = session.config->fall_through;
+	int n = snprintf(SHARED->inbox_path, sizeof(SHARED->inbox_path), "%s.inbox", meta_path(session.meta));
+	if (n < 0 || (size_t)n >= sizeof(SHARED->inbox_path))
+		SHARED->inbox_path[0] = '\0';
 	note_mounts(first->mounts);
 	note_places(first);
 	code_open(session.config->code_dir ? session.config->code_dir : session.run_dir);

@@ -44,6 +44,12 @@ void fast_publish(const struct tracee *t, enum fast_start from, const char *star
 void fast_walked(const struct stat *st);
 /* A thread was taken out of the shim after it had made something (the frame tells, its path is in the tracee). */
 void fast_look_at_made(struct tracee *t, const struct shim_frame *made, taddr path);
+/* The path, as typed, is SHIM_OWN_DESCRIPTORS and the number of a descriptor of the tracee's own. */
+void fast_tell_descriptors(const struct tracee *t);
+/* An entry of the table has changed in a stop: when that comes often processes should be able to tell it by themselves. */
+void fast_note_entry(void);
+/* The tracee may no longer change all files, but write the table's inbox; it now forgets that it can.  It has to unmap it. */
+bool fast_must_leave_inbox(struct tracee *t, const struct cred *before);
 /* A directory of /proc is or was open. */
 void fast_note_proc_directory(void);
 

@@ -13,6 +13,7 @@
 
 #include "tracer/base/io.h"
 #include "tracer/core/acl.h"
+#include "tracer/fast.h"
 #include "tracer/listing.h"
 
 mode_t share_real_mode(mode_t shown)
@@ -232,6 +233,7 @@ int share_set_mode(const struct tracee *t, struct object *o, struct meta_entry *
 			return r;
 	}
 	meta_set(session.meta, &o->real, entry);
+	fast_note_entry();
 	/* What is told with a prefix; whether a directory may be searched is nothing to those who cached walks serve. */
 	if (S_ISDIR(o->real.st_mode) && ((old.mode ^ entry->mode) & (S_ISGID | S_ISVTX)))
 		path_forget(o);

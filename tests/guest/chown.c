@@ -213,3 +213,101 @@ TEST(the_16_bit_calls_take_16_bits)
 	OWNER("f", 65535, 70002);
 }
 #endif
+
+/* So many that whoever keeps books of them does not write down each at once. */
+enum { MANY = 3000 };
+
+static const char *numbered(char name[16], unsigned n)
+{
+	snprintf(name, 16, "f%u", n);
+	return name;
+}
+
+TEST(many_owners_are_seen_at_once_by_all)
+{
+	char name[16];
+	for (unsigned i = 0; i < MANY; i++) {
+		close(WORKS(open(numbered(name, i), O_WRONLY | O_CREAT | O_EXCL, 0644)));
+		WORKS(lchown(name, i + 1, i + 2));
+		EQUAL(i + 1, look(name).st_uid);
+	}
+	CHILD
+	{
+		for (unsigned i = 0; i < MANY; i++) {
+			OWNER(numbered(name, i), i + 1, i + 2);
+			WORKS(chown(name, -1, 9));
+		}
+	}
+	for (unsigned i = 0; i < MANY; i++)
+		OWNER(numbered(name, i), i + 1, 9);
+}
+
+TEST(owners_and_modes_change_in_any_order)
+{
+	char name[16];
+	struct stat st;
+	for (unsigned i = 0; i < 64; i++) {
+		int fd = WORKS(open(numbered(name, i), O_RDWR | O_CREAT | O_EXCL, i % 2 ? 0 : 0640));
+		WORKS(fchown(fd, 5, -1));
+		WORKS(fchmod(fd, i % 3 ? 0400 : 04755));
+		WORKS(fstat(fd, &st));
+		EQUAL(S_IFREG | (i % 3 ? 0400 : 04755), st.st_mode);
+		WORKS(fchown(fd, -1, 6));
+		WORKS(fstat(fd, &st));
+		EQUAL(S_IFREG | (i % 3 ? 0400 : 0755), st.st_mode);
+		EQUAL(5, st.st_uid);
+		EQUAL(6, st.st_gid);
+		WORKS(fchown(fd, 0, 0));
+		WORKS(fchmod(fd, 0644));
+		WORKS(close(fd));
+		EQUAL(S_IFREG | 0644, look(name).st_mode);
+		OWNER(name, 0, 0);
+	}
+}
+
+TEST(a_file_that_gets_an_inode_again_is_new)
+{
+	char name[16];
+	for (unsigned i = 0; i < 200; i++) {
+		close(WORKS(open(numbered(name, i), O_WRONLY | O_CREAT | O_EXCL, i % 2 ? 0600 : 0)));
+		EQUAL(S_IFREG | (i % 2 ? 0600 : 0), look(name).st_mode);
+		OWNER(name, 0, 0);
+		WORKS(lchown(name, 33, 34));
+		OWNER(name, 33, 34);
+		WORKS(unlink(name));
+		WORKS(symlink("somewhere", name));
+		OWNER(name, 0, 0);
+		WORKS(lchown(name, 35, 36));
+		OWNER(name, 35, 36);
+		WORKS(unlink(name));
+		WORKS(mkdir(name, 0500));
+		EQUAL(S_IFDIR | 0500, look(name).st_mode);
+		OWNER(name, 0, 0);
+	}
+}
+
+TEST(who_gives_up_root_gives_nothing_away_from_then_on)
+{
+	char name[16];
+	for (unsigned i = 0; i < 16; i++) {
+		put_file(numbered(name, i), 0644, "");
+		WORKS(chown(name, 1000 + i, 1000));
+	}
+	CHILD
+	{
+		WORKS(seteuid(1000));
+		FAILS(EPERM, chown("f0", 0, 0));
+		FAILS(EPERM, chmod("f1", 0600));
+		WORKS(chmod("f0", 0600));
+		WORKS(seteuid(0));
+		WORKS(chown("f1", 7, 7));
+		WORKS(setresuid(1000, 1000, 1000));
+		FAILS(EPERM, chown("f0", 0, 0));
+		FAILS(EPERM, chown("f2", 1000, 1000));
+		OWNER("f1", 7, 7);
+	}
+	WORKS(chown("f2", 8, 8));
+	OWNER("f0", 1000, 1000);
+	OWNER("f2", 8, 8);
+	EQUAL(S_IFREG | 0600, look("f0").st_mode);
+}

@@ -15,6 +15,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "tracer/base/inbox.h"
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 
@@ -25,13 +26,18 @@ struct meta {
 	size_t mapped_bytes;
 	int fd, xattr_fd;
 	char *path; /* NULL: of no name */
+	struct inbox *inbox; /* NULL: there is none, or it was not looked at */
 	dev_t root_dev;
 	uid_t uid; /* of the invoking user: owns what shows as root's */
 	gid_t gid;
 };
 
+static void leave_inbox(struct meta *m);
+static const struct meta_inbox *find_inbox(struct meta *m);
+
 static int meta_close(struct meta *m)
 {
+	leave_inbox(m);
 	munmap(m->header, m->mapped_bytes);
 	close(m->fd);
 	close(m->xattr_fd);
@@ -149,6 +155,7 @@ int meta_open(const void *ctx, const char *path, dev_t root_dev, uint32_t flags,
 		return error_set(err, 0, "'%s' is not a metadata table", path);
 	}
 	follow_growth(m);
+	find_inbox(m);
 	*ret = m;
 	return 0;
 }
@@ -189,28 +196,6 @@ bool meta_has_shared_layers(const struct meta *m)
 static uint64_t key_dev(const struct meta *m, dev_t dev)
 {
 	return dev == m->root_dev ? 0 : dev;
-}
-
-bool meta_get(struct meta *m, dev_t dev, ino_t ino, struct meta_entry *ret)
-{
-	if (!__atomic_load_n(&m->header->live, __ATOMIC_RELAXED))
-		return false;
-	for (unsigned tries = 0;; tries++) {
-		follow_growth(m);
-		uint32_t before = __atomic_load_n(&m->header->sequence, __ATOMIC_ACQUIRE);
-		const struct meta_entry *found = meta_lookup(m->header, key_dev(m, dev), ino);
-		if (found)
-			*ret = *found;
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		uint32_t after = __atomic_load_n(&m->header->sequence, __ATOMIC_ACQUIRE);
-		/* A writer that died left the sequence odd; after a while what is there is all there is. */
-		if ((before == after && !(before & 1)) || tries > 10000) {
-			if (found)
-				ret->dev = dev;
-			return found != NULL;
-		}
-		sched_yield();
-	}
 }
 
 static struct meta_entry *entries_of(struct meta_header *h)
@@ -257,45 +242,252 @@ static bool is_node(const struct meta_entry *entry)
 	return S_ISCHR(entry->mode) || S_ISBLK(entry->mode);
 }
 
-void meta_put(struct meta *m, const struct meta_entry *entry)
+/* Under the lock; `stored` is as it is kept. */
+static void put_entry(struct meta *m, const struct meta_entry *stored)
 {
-	lock_table(m);
-	struct meta_entry stored = *entry;
-	stored.dev = key_dev(m, entry->dev);
-	stored.state = META_LIVE;
-	struct meta_entry *slot =
-		(struct meta_entry *)(uintptr_t)meta_lookup(m->header, stored.dev, stored.ino);
-	m->header->nodes += is_node(&stored) - (slot && is_node(slot));
+	struct meta_entry *slot = (struct meta_entry *)(uintptr_t)meta_lookup(m->header, stored->dev, stored->ino);
+	m->header->nodes += is_node(stored) - (slot && is_node(slot));
 	if (!slot) {
 		make_room(m);
-		slot = free_slot(m->header, stored.dev, stored.ino);
+		slot = free_slot(m->header, stored->dev, stored->ino);
 		m->header->live++;
 		m->header->used += slot->state == META_FREE;
 	}
-	*slot = stored;
+	*slot = *stored;
+}
+
+static void drop_entry(struct meta *m, uint64_t dev, ino_t ino)
+{
+	struct meta_entry *slot = (struct meta_entry *)(uintptr_t)meta_lookup(m->header, dev, ino);
+	if (!slot)
+		return;
+	m->header->nodes -= is_node(slot);
+	slot->state = META_TOMBSTONE;
+	m->header->live--;
+}
+
+/* ---- the inbox ---- */
+
+#ifdef __x86_64__
+static bool remove_request(struct meta_request *at, struct meta_request what)
+{
+	return meta_swap_request(at, what, (struct meta_request){ 0, 0 });
+}
+
+/* Under the lock. */
+static void empty_set(struct meta *m, struct meta_request *set)
+{
+	/* The first of an inode counts: it is put in last, and is there the longest. */
+	for (unsigned way = META_INBOX_WAYS; way-- > 0;) {
+		struct meta_request r = meta_read_request(&set[way]);
+		struct meta_entry entry;
+		if (!r.inode)
+			continue;
+		if (meta_take_request(&r, &entry))
+			put_entry(m, &entry);
+		else
+			drop_entry(m, 0, entry.ino);
+		/* Who looks finds it in the table by now. */
+		way += !remove_request(&set[way], r);
+	}
+}
+
+static bool is_full(const struct meta_request *set)
+{
+	unsigned used = 0;
+	for (unsigned way = 0; way < META_INBOX_WAYS; way++)
+		used += set[way].inode != 0;
+	return used == META_INBOX_WAYS;
+}
+
+/* Under the lock, when the table knows better. */
+static void withdraw_requests(struct meta *m, uint64_t dev, ino_t ino)
+{
+	struct meta_request *set = m->inbox && !dev ? inbox_requests(m->inbox)->request[ino % META_INBOX_SETS] : NULL;
+	for (unsigned way = META_INBOX_WAYS; set && way-- > 0;) {
+		struct meta_request r = meta_read_request(&set[way]);
+		if (r.inode && r.inode >> 16 == ino)
+			way += !remove_request(&set[way], r);
+	}
+}
+
+static void empty_inbox(struct meta *m)
+{
+	struct meta_inbox *requests = inbox_requests(m->inbox);
+	lock_table(m);
+	for (unsigned set = 0; set < META_INBOX_SETS; set++)
+		empty_set(m, requests->request[set]);
+	unlock_table(m);
+}
+
+static void set_has_inbox(struct meta *m, bool has_inbox)
+{
+	if (has_inbox)
+		__atomic_fetch_or(&m->header->flags, META_HAS_INBOX, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(&m->header->flags, ~(uint32_t)META_HAS_INBOX, __ATOMIC_SEQ_CST);
+}
+
+static char *inbox_path(struct meta *m)
+{
+	return mem_printf(NULL, "%s.inbox", m->path);
+}
+
+/* Nobody else uses it: there is none from now on. */
+static void remove_inbox(struct meta *m)
+{
+	CLEANUP_TALLOC char *path = inbox_path(m);
+	empty_inbox(m);
+	set_has_inbox(m, false);
+	unlink(path);
+	TALLOC_FREE(m->inbox);
+}
+
+static void leave_inbox(struct meta *m)
+{
+	if (m->inbox && inbox_claim(m->inbox) && !inbox_is_removed(m->inbox))
+		remove_inbox(m);
+}
+
+static const struct meta_inbox *find_inbox(struct meta *m)
+{
+	bool is_alone = false;
+	if (m->inbox)
+		return inbox_requests(m->inbox);
+	if (!(__atomic_load_n(&m->header->flags, __ATOMIC_ACQUIRE) & META_HAS_INBOX) || !m->path)
+		return NULL;
+	CLEANUP_TALLOC char *path = inbox_path(m);
+	m->inbox = inbox_open(m, path, false, &is_alone);
+	if (m->inbox && inbox_is_removed(m->inbox))
+		TALLOC_FREE(m->inbox);
+	/* Left behind by somebody who was killed. */
+	if (m->inbox && is_alone)
+		remove_inbox(m);
+	return m->inbox ? inbox_requests(m->inbox) : NULL;
+}
+
+bool meta_make_inbox(struct meta *m)
+{
+	bool is_alone = false;
+	if (!m->path || find_inbox(m))
+		return m->path;
+	CLEANUP_TALLOC char *path = inbox_path(m);
+	m->inbox = inbox_open(m, path, true, &is_alone);
+	if (!m->inbox || inbox_is_removed(m->inbox)) {
+		TALLOC_FREE(m->inbox);
+		return false;
+	}
+	if (is_alone) {
+		/* The file may have been another table's. */
+		memset(inbox_requests(m->inbox), 0, sizeof(struct meta_inbox));
+		set_has_inbox(m, true);
+		inbox_share(m->inbox);
+	}
+	return true;
+}
+#else
+static void leave_inbox(struct meta *m)
+{
+	(void)m;
+}
+
+static const struct meta_inbox *find_inbox(struct meta *m)
+{
+	(void)m;
+	return NULL;
+}
+
+static void empty_inbox(struct meta *m)
+{
+	(void)m;
+}
+
+static bool is_full(const struct meta_request *set)
+{
+	(void)set;
+	return false;
+}
+
+static void withdraw_requests(struct meta *m, uint64_t dev, ino_t ino)
+{
+	(void)m, (void)dev, (void)ino;
+}
+
+bool meta_make_inbox(struct meta *m)
+{
+	(void)m;
+	return false;
+}
+#endif
+
+bool meta_get(struct meta *m, dev_t dev, ino_t ino, struct meta_entry *ret)
+{
+	const struct meta_inbox *requests = key_dev(m, dev) ? NULL : find_inbox(m);
+	int asked = requests ? meta_ask_inbox(requests, ino, ret) : -1;
+	if (asked >= 0) {
+		ret->dev = dev;
+		return asked;
+	}
+	if (!__atomic_load_n(&m->header->live, __ATOMIC_RELAXED))
+		return false;
+	for (unsigned tries = 0;; tries++) {
+		follow_growth(m);
+		uint32_t before = __atomic_load_n(&m->header->sequence, __ATOMIC_ACQUIRE);
+		const struct meta_entry *found = meta_lookup(m->header, key_dev(m, dev), ino);
+		if (found)
+			*ret = *found;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		uint32_t after = __atomic_load_n(&m->header->sequence, __ATOMIC_ACQUIRE);
+		/* A writer that died left the sequence odd; after a while what is there is all there is. */
+		if ((before == after && !(before & 1)) || tries > 10000) {
+			if (found)
+				ret->dev = dev;
+			return found != NULL;
+		}
+		sched_yield();
+	}
+}
+
+/* Who leaves requests of this inode would find no room. */
+static bool has_full_set(struct meta *m, uint64_t dev, ino_t ino)
+{
+	const struct meta_inbox *requests = dev ? NULL : find_inbox(m);
+	return requests && is_full(requests->request[ino % META_INBOX_SETS]);
+}
+
+void meta_put(struct meta *m, const struct meta_entry *entry)
+{
+	struct meta_entry stored = *entry;
+	stored.dev = key_dev(m, entry->dev);
+	stored.state = META_LIVE;
+	if (has_full_set(m, stored.dev, stored.ino))
+		empty_inbox(m);
+	lock_table(m);
+	put_entry(m, &stored);
+	withdraw_requests(m, stored.dev, stored.ino);
 	unlock_table(m);
 }
 
 void meta_drop(struct meta *m, dev_t dev, ino_t ino)
 {
-	if (!__atomic_load_n(&m->header->live, __ATOMIC_RELAXED))
-		return;
+	uint64_t key = key_dev(m, dev);
+	struct meta_entry asked;
+	const struct meta_inbox *requests = key ? NULL : find_inbox(m);
+	if (has_full_set(m, key, ino))
+		empty_inbox(m);
 	follow_growth(m);
-	if (!meta_lookup(m->header, key_dev(m, dev), ino))
+	if (!(requests && meta_ask_inbox(requests, ino, &asked) >= 0) && !meta_lookup(m->header, key, ino))
 		return;
 	lock_table(m);
-	struct meta_entry *slot =
-		(struct meta_entry *)(uintptr_t)meta_lookup(m->header, key_dev(m, dev), ino);
-	if (slot) {
-		m->header->nodes -= is_node(slot);
-		slot->state = META_TOMBSTONE;
-		m->header->live--;
-	}
+	drop_entry(m, key, ino);
+	withdraw_requests(m, key, ino);
 	unlock_table(m);
 }
 
 int meta_each(struct meta *m, int (*visit)(const struct meta_entry *entry, void *arg), void *arg)
 {
+	if (find_inbox(m))
+		empty_inbox(m);
 	follow_growth(m);
 	const struct meta_entry *entries = entries_of(m->header);
 	for (uint64_t i = 0; i < m->header->capacity; i++) {

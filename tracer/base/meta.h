@@ -34,6 +34,12 @@ const struct meta_header *meta_header(const struct meta *m);
 const char *meta_path(const struct meta *m);
 bool meta_has_shared_layers(const struct meta *m);
 
+/*
+ * Have an inbox (meta_format.h), in which others may leave what belongs into the table; what is read from the table here
+ * is what they said.  It is there until the last who has the table open closes it.  False: it cannot be.
+ */
+bool meta_make_inbox(struct meta *m);
+
 /* Copy the entry of this inode to *ret; false when there is none.  ret->dev is the real device. */
 bool meta_get(struct meta *m, dev_t dev, ino_t ino, struct meta_entry *ret);
 /* Add or replace the entry of (entry->dev, entry->ino); dev is the real device, state is ignored. */

@@ -22,6 +22,7 @@ enum meta_flags {
 	/* Regular files without a write bit are hard links into shared layers (DESIGN, section 4). */
 	META_SHARED_LAYERS = 1,
 	META_COUNTS_NODES = 2, /* the header's `nodes` is kept; tables made before did not */
+	META_HAS_INBOX = 4,    /* what is in the inbox (below) is newer than the table */
 };
 
 struct meta_header {
@@ -64,6 +65,25 @@ struct meta_entry {
 	uint64_t shown_ino; /* st_ino to show when a copy replaced the file, 0: the real one */
 	uint64_t xattr;     /* offset of the record in the xattr file, 0: none */
 	uint64_t marks;     /* enum meta_marks; of a container's own files, never in a layer's table */
+};
+
+/*
+ * The inbox: a small file beside the table, "<table>.inbox", in which processes that may change anybody's files leave what
+ * a file is from now on; who writes the table empties it.  So it is looked at before the table.  A request is whole
+ * or not there: its sixteen bytes change at once.  One that is in nobody's interest does no harm: it says what root
+ * may say, and only of the device of the root directory.
+ */
+#define META_INBOX_SETS 1024
+#define META_INBOX_WAYS 4
+#define META_INBOX_NUMBER_BITS 48 /* an inode of a larger number has no request */
+
+struct meta_request {
+	uint64_t inode; /* its number << 16 | st_mode; without a file type: it has no entry.  0: no request */
+	uint64_t owner; /* gid << 32 | uid */
+} __attribute__((aligned(16)));
+
+struct meta_inbox {
+	struct meta_request request[META_INBOX_SETS][META_INBOX_WAYS];
 };
 
 static inline uint64_t meta_hash(uint64_t dev, uint64_t ino)
@@ -141,6 +161,74 @@ static inline void meta_show(uint32_t table_flags, const struct meta_owner *owne
 	if (is_shared)
 		s->nlink = 1;
 }
+
+/* Nothing else is to be said of it: so a request can replace it. */
+static inline bool meta_is_simple(const struct meta_entry *entry)
+{
+	return !entry->rdev && !entry->shown_ino && !entry->xattr && !entry->marks;
+}
+
+/* A request as it was at one moment. */
+static inline struct meta_request meta_read_request(const struct meta_request *at)
+{
+	for (;;) {
+		struct meta_request r = { __atomic_load_n(&at->inode, __ATOMIC_ACQUIRE), __atomic_load_n(&at->owner, __ATOMIC_ACQUIRE) };
+		if (__atomic_load_n(&at->inode, __ATOMIC_ACQUIRE) == r.inode && __atomic_load_n(&at->owner, __ATOMIC_ACQUIRE) == r.owner)
+			return r;
+	}
+}
+
+/* The entry that a request makes of its inode; false: none. */
+static inline bool meta_take_request(const struct meta_request *r, struct meta_entry *ret)
+{
+	*ret = (struct meta_entry){ .ino = r->inode >> 16, .state = META_LIVE, .uid = (uint32_t)r->owner,
+				    .gid = r->owner >> 32, .mode = r->inode & 0177777 };
+	uint32_t type = ret->mode & 0170000;
+	return type == 0100000 || type == 0040000 || type == 0120000;
+}
+
+/* What the inbox says of an inode of the root's device: 1 an entry, 0 that it has none, -1 nothing. */
+static inline int meta_ask_inbox(const struct meta_inbox *inbox, uint64_t ino, struct meta_entry *ret)
+{
+	const struct meta_request *set = inbox->request[ino % META_INBOX_SETS];
+	for (unsigned way = 0; way < META_INBOX_WAYS; way++) {
+		if (__atomic_load_n(&set[way].inode, __ATOMIC_ACQUIRE) >> 16 != ino)
+			continue;
+		struct meta_request r = meta_read_request(&set[way]);
+		if (r.inode >> 16 == ino)
+			return meta_take_request(&r, ret);
+	}
+	return -1;
+}
+
+#ifdef __x86_64__
+static inline bool meta_swap_request(struct meta_request *at, struct meta_request from, struct meta_request to)
+{
+	bool is_swapped;
+	__asm__ volatile("lock cmpxchg16b %1\n\tsetz %0"
+			 : "=q"(is_swapped), "+m"(*at), "+a"(from.inode), "+d"(from.owner)
+			 : "b"(to.inode), "c"(to.owner)
+			 : "cc", "memory");
+	return is_swapped;
+}
+
+/* Leave a request; false: there is no room, or somebody else has just left one for this inode. */
+static inline bool meta_leave_request(struct meta_inbox *inbox, struct meta_request wanted)
+{
+	static const struct meta_request none;
+	uint64_t ino = wanted.inode >> 16;
+	struct meta_request *set = inbox->request[ino % META_INBOX_SETS];
+	for (unsigned way = 0; way < META_INBOX_WAYS; way++) {
+		struct meta_request old = meta_read_request(&set[way]);
+		if (old.inode >> 16 == ino)
+			return meta_swap_request(&set[way], old, wanted);
+	}
+	for (unsigned way = 0; way < META_INBOX_WAYS; way++)
+		if (!set[way].inode && meta_swap_request(&set[way], none, wanted))
+			return true;
+	return false;
+}
+#endif
 
 /*
  * Read the entry of (dev, ino) without a lock, in one try: 1 found, 0 none, -1 a writer was at work.

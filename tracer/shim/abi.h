@@ -4,6 +4,7 @@
  * and by assembly, so it has no includes beyond stdint and no functions.  64-bit and 32-bit tracees see
  * the same layout.
  *
+ *   SHIM_INBOX   the table's inbox, mapped when there is one: shared, and writable for who may change all files
  *   SHIM_META    the metadata table's file (base/meta_format.h), mapped shared, read-only
  *   SHIM_ARENA   the arena, one file mapped shared: written by the tracer, read-only in tracees
  *   SHIM_SHARED  its second part, the tables that the fast path reads
@@ -15,6 +16,8 @@
 #ifndef FAKEBUILD_SHIM_ABI_H
 #define FAKEBUILD_SHIM_ABI_H
 
+#define SHIM_INBOX 0x69ff0000
+#define SHIM_INBOX_BYTES 0x10000
 #define SHIM_META 0x6a000000
 #define SHIM_META_BYTES 0x4000000 /* a table that outgrows this turns the fast path off */
 #define SHIM_ARENA 0x6e000000
@@ -50,6 +53,10 @@
 /* The process' own: which state it is in, a lock (u32) for each frame, then the frames. */
 #define SHIM_STATE 0x70050000
 #define SHIM_ANSWERS 0x70050008 /* u64: how many calls were answered; threads may lose some */
+#define SHIM_INBOX_USE 0x70050010 /* u32: INBOX_* */
+#define INBOX_UNKNOWN 0 /* not mapped */
+#define INBOX_READ 1
+#define INBOX_WRITE 2
 #define SHIM_LOCKS 0x70050040
 #define SHIM_FRAMES 0x70051000
 #define SHIM_FRAME_COUNT 32
@@ -75,6 +82,7 @@
 #define FRAME_RSP 112
 #define FRAME_RET 120
 #define FRAME_RESULT 128
+#define FRAME_MADE_MODE 144
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>
@@ -118,7 +126,8 @@ struct shim_frame {
 	uint64_t ret; /* behind the `syscall` */
 	int64_t result;
 	int64_t made_at; /* directory descriptor that path is relative to */
-	uint64_t reserved[14];
+	uint64_t made_mode; /* st_mode of what it makes, when that is not what the host shows; 0: it is */
+	uint64_t reserved[13];
 	char path[4608], link[4096 + 256];
 };
 
@@ -141,12 +150,15 @@ struct shim_state {
 	char cwd_view[1024 - 484]; /* as the process sees it; no NUL is counted in the lengths */
 };
 
+#define SHIM_OWN_DESCRIPTORS "/proc/self/fd/"
+
 /* A directory part of a path, verbatim, and the host directory that it leads to. */
 enum shim_prefix_flags {
 	PREFIX_READ_ONLY = 1,
 	PREFIX_PLAIN = 2, /* what is made in the directory inherits nothing from it */
 	PREFIX_FILE = 4,  /* no directory: a file that is bound there, and the key is its whole path */
 	PREFIX_STICKY = 8,
+	PREFIX_DESCRIPTORS = 16, /* SHIM_OWN_DESCRIPTORS: no name in it is looked up here */
 };
 struct shim_prefix {
 	uint32_t sequence; /* odd while it changes */
@@ -179,6 +191,7 @@ struct shim_shared {
 	uint32_t uid, gid; /* who invoked us: owns what shows as root's */
 	uint32_t random;   /* 0, or one call in so many falls through: for tests */
 	uint64_t root_dev, proc_dev;
+	char inbox_path[1024]; /* host path; empty: it cannot be told */
 	uint64_t mount_names[256]; /* a Bloom filter of the last components of mount points */
 	uint64_t walked[2048];     /* of inodes that prefixes rest on (core/prefix.h): directories and symlinks */
 	uint64_t places[1024];     /* of directories that processes are in */
@@ -187,6 +200,7 @@ struct shim_shared {
 _Static_assert(sizeof(struct shim_slot) == SHIM_SLOT_BYTES, "slot layout");
 _Static_assert(SHIM_STUBS + SHIM_SLOTS * SHIM_STUB_BYTES <= SHIM_GATE + 0x20000, "stubs fit the gate");
 _Static_assert(SHIM_ARENA + SHIM_SLOTS * SHIM_SLOT_BYTES <= SHIM_SHARED, "slots end before the tables");
+_Static_assert(sizeof(struct shim_shared) <= SHIM_STATES - SHIM_SHARED, "shared tables fit");
 _Static_assert(sizeof(struct shim_state) == 1024, "state layout");
 _Static_assert(SHIM_STATES + SHIM_STATE_COUNT * sizeof(struct shim_state) <= SHIM_FILES, "states fit");
 _Static_assert(sizeof(struct shim_file) == 256, "file layout");
@@ -194,6 +208,7 @@ _Static_assert(SHIM_FILES + SHIM_FILE_COUNT * sizeof(struct shim_file) <= SHIM_P
 _Static_assert(sizeof(struct shim_prefix) == 512, "prefix layout");
 _Static_assert(SHIM_ARENA + SHIM_ARENA_BYTES <= SHIM_BASE, "tables end before the shim");
 _Static_assert(__builtin_offsetof(struct shim_frame, result) == FRAME_RESULT, "frame layout");
+_Static_assert(__builtin_offsetof(struct shim_frame, made_mode) == FRAME_MADE_MODE, "frame layout");
 _Static_assert(SHIM_FRAME_AT + sizeof(struct shim_frame) <= SHIM_FRAME_BYTES, "frames fit");
 _Static_assert(SHIM_FRAMES + SHIM_FRAME_COUNT * SHIM_FRAME_BYTES <= SHIM_BASE + SHIM_IMAGE_BYTES, "image size");
 #endif

@@ -58,7 +58,7 @@
 
 /*
  * The shim's own call, which no kernel has: (dev, ino) is a new inode, what the metadata table says of it is of
- * one that had the number before.
+ * one that had the number before.  Its mode is the third argument, when it is not what the host shows; it is root's.
  */
 #define SHIM_CALL_IS_NEW 0x3fbd0001
 /* So has no kernel this: prefixes may rest on what has just been removed. */

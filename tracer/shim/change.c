@@ -3,43 +3,86 @@
 #include "tracer/shim/fast.h"
 
 #ifdef __x86_64__
-/*
- * A path (0: the descriptor alone) of something without an entry, that the container need not copy before it is
- * changed.  Fills *st; ret_at and ret_path are for the real call.
- */
-static bool find_own(struct shim_frame *f, long dir_fd, uint64_t path, bool follows, struct kernel_stat *st,
-		     struct place *p)
+/* What is to be changed, as the host has it and as it is shown. */
+struct own {
+	struct kernel_stat st;
+	struct place place;
+	struct meta_sight shown;
+	bool has_entry;
+	bool is_shared; /* with a layer: its inode is not touched */
+};
+
+/* Can what it becomes be told the tracer, or is it what the host shows? */
+static bool find_out(struct own *own)
 {
+	struct kernel_stat *st = &own->st;
 	struct meta_entry entry;
+	struct meta_owner owner = { SHARED->uid, SHARED->gid, st->dev == SHARED->root_dev };
+	uint32_t type = st->mode & TYPE, needed = type == TYPE_FILE ? 0600 : 0700;
+	int found = entry_of(st->dev, st->ino, &entry);
+	if (found < 0 || (found && (!meta_is_simple(&entry) || !meta_fits(&entry, st->mode, st->nlink))) ||
+	    (type != TYPE_FILE && type != TYPE_DIRECTORY && type != TYPE_LINK) || (st->mode & SPECIAL_BITS))
+		return false;
+	own->has_entry = found;
+	own->is_shared = meta_looks_shared(META->flags, st->mode, owner.is_root_dev);
+	own->shown = (struct meta_sight){ st->ino, st->nlink, st->rdev, st->mode, st->uid, st->gid };
+	meta_show(META->flags, &owner, found ? &entry : 0, &own->shown);
+	/* What the user may not write to the tracer must mend. */
+	return own->is_shared || type == TYPE_LINK || (st->mode & needed) == needed;
+}
+
+/* A path, or 0 for the descriptor alone. */
+static bool find_own(struct shim_frame *f, long dir_fd, uint64_t path, bool follows, struct own *own)
+{
+	struct place *p = &own->place;
 	if (path) {
 		if (!place_find(f, dir_fd, path, STATE_LOOKS_AS_ROOT | STATE_MAKES_AS_ROOT, p) || may_be_read_only(p) ||
-		    place_examine(f, p, follows, st) != 0 || may_be_read_only(p))
+		    place_examine(f, p, follows, &own->st) != 0 || may_be_read_only(p))
 			return false;
 	} else {
 		p->state = state_with(STATE_LOOKS_AS_ROOT | STATE_MAKES_AS_ROOT, &p->number);
-		if (!p->state || raw(NR_FSTAT, dir_fd, (long)st, 0, 0) < 0)
+		if (!p->state || raw(NR_FSTAT, dir_fd, (long)&own->st, 0, 0) < 0)
 			return false;
 	}
-	bool is_file = (st->mode & TYPE) == TYPE_FILE;
-	return entry_of(st->dev, st->ino, &entry) == 0 && !(st->mode & SPECIAL_BITS) && (!is_file || (st->mode & ANY_WRITE)) &&
-	       (is_file || (st->mode & TYPE) == TYPE_DIRECTORY || (st->mode & TYPE) == TYPE_LINK);
+	return find_out(own);
+}
+
+/* `fd`: when it is not found by a path. */
+static enum answer chmod_own(struct shim_frame *f, const struct own *own, bool has_path, long fd, uint32_t mode)
+{
+	uint32_t type = own->st.mode & TYPE, needed = type == TYPE_FILE ? 0600 : 0700;
+	uint32_t wanted = type | (mode & 07777);
+	/* That a directory's group is inherited, and who may remove from it, is told with prefixes. */
+	if (type == TYPE_LINK || (type == TYPE_DIRECTORY && ((own->shown.mode ^ wanted) & (SETGID | STICKY))))
+		return SLOW;
+	bool needs_entry = own->has_entry || own->is_shared || (mode & SPECIAL_BITS) || (mode & needed) != needed;
+	if (needs_entry && !may_tell(own->st.dev, own->st.ino))
+		return SLOW;
+	uint32_t real_mode = (mode & 0777) | needed;
+	long r = own->is_shared ? 0 :
+		 has_path	? raw(NR_FCHMODAT, own->place.dir_fd, (long)f->path, real_mode, 0) :
+				  raw(NR_FCHMOD, fd, real_mode, 0, 0);
+	if (r < 0 || (needs_entry && !tell(own->st.ino, wanted, own->shown.uid, own->shown.gid)))
+		return SLOW;
+	return answer(f, 0);
 }
 
 static enum answer chmod_file(struct shim_frame *f, long dir_fd, uint64_t path, uint32_t mode)
 {
-	struct kernel_stat st;
-	struct place p;
-	if ((mode & SPECIAL_BITS) || (mode & 0600) != 0600 || !find_own(f, dir_fd, path, true, &st, &p))
-		return SLOW;
-	bool is_directory = (st.mode & TYPE) == TYPE_DIRECTORY && (mode & 0700) == 0700;
-	if ((st.mode & TYPE) != TYPE_FILE && !is_directory)
-		return SLOW;
-	long r = path ? raw(NR_FCHMODAT, p.dir_fd, (long)f->path, mode & 0777, 0) : raw(NR_FCHMOD, dir_fd, mode & 0777, 0, 0);
-	return r == 0 ? answer(f, 0) : SLOW;
+	struct own own;
+	return find_own(f, dir_fd, path, true, &own) ? chmod_own(f, &own, path, dir_fd, mode) : SLOW;
 }
 
 int fast_chmod(struct shim_frame *f)
 {
+	struct own own;
+	/* fchmodat(3) without following is done so by glibc, before there was fchmodat2(2). */
+	long fd = place_descriptor(f, f->argument[0], &own.place);
+	if (fd >= 0)
+		return state_with(STATE_MAKES_AS_ROOT, &own.place.number) && raw(NR_FSTAT, fd, (long)&own.st, 0, 0) == 0 &&
+				       find_out(&own) ?
+			       chmod_own(f, &own, true, -1, f->argument[1]) :
+			       SLOW;
 	return f->argument[0] ? chmod_file(f, AT_CWD, f->argument[0], f->argument[1]) : SLOW;
 }
 
@@ -58,22 +101,26 @@ int fast_fchmodat2(struct shim_frame *f)
 	return (uint32_t)f->argument[3] ? SLOW : fast_fchmodat(f);
 }
 
-/* chown to what it is already: a new ctime. */
+/* The inode gets a new ctime, and its new owners are told when they are not those that it shows. */
 static enum answer chown_file(struct shim_frame *f, long dir_fd, uint64_t path, uint32_t uid, uint32_t gid, bool follows)
 {
 	enum { SAME = 0xffffffffu };
-	struct kernel_stat st;
-	struct place p;
-	if (!find_own(f, dir_fd, path, follows, &st, &p))
+	struct own own;
+	if (!find_own(f, dir_fd, path, follows, &own))
 		return SLOW;
-	struct meta_sight s = { st.ino, st.nlink, st.rdev, st.mode, st.uid, st.gid };
-	struct meta_owner owner = { SHARED->uid, SHARED->gid, st.dev == SHARED->root_dev };
-	meta_show(META->flags, &owner, 0, &s);
-	if ((uid != SAME && uid != s.uid) || (gid != SAME && gid != s.gid))
+	const struct meta_sight *shown = &own.shown;
+	uint32_t new_uid = uid == SAME ? shown->uid : uid, new_gid = gid == SAME ? shown->gid : gid;
+	bool is_change = new_uid != shown->uid || new_gid != shown->gid;
+	/* chown(2): set-id bits go, but a directory's. */
+	if (((shown->mode & SETID_BITS) && (shown->mode & TYPE) != TYPE_DIRECTORY) ||
+	    (is_change && !may_tell(own.st.dev, own.st.ino)))
 		return SLOW;
-	long r = path ? shim_raw_call(NR_FCHOWNAT, p.dir_fd, (long)f->path, -1, -1, AT_NOFOLLOW, 0) :
-			raw(NR_FCHOWN, dir_fd, -1, -1, 0);
-	return r == 0 ? answer(f, 0) : SLOW;
+	long r = own.is_shared ? 0 :
+		 path	       ? shim_raw_call(NR_FCHOWNAT, own.place.dir_fd, (long)f->path, -1, -1, AT_NOFOLLOW, 0) :
+				 raw(NR_FCHOWN, dir_fd, -1, -1, 0);
+	if (r < 0 || (is_change && !tell(own.st.ino, shown->mode, new_uid, new_gid)))
+		return SLOW;
+	return answer(f, 0);
 }
 
 int fast_chown(struct shim_frame *f)
@@ -101,17 +148,16 @@ int fast_fchownat(struct shim_frame *f)
 
 int fast_utimensat(struct shim_frame *f)
 {
-	struct kernel_stat st;
-	struct place p;
+	struct own own;
 	uint32_t flags = f->argument[3];
 	long dir_fd = (int)f->argument[0], times = f->argument[2];
 	if ((flags & ~(uint32_t)AT_NOFOLLOW) || (!f->argument[1] && (flags || dir_fd == AT_CWD)) ||
-	    !find_own(f, dir_fd, f->argument[1], !flags, &st, &p))
+	    !find_own(f, dir_fd, f->argument[1], !flags, &own) || own.is_shared)
 		return SLOW;
 	/* A container's symlinks may be a layer's own. */
-	if ((st.mode & TYPE) == TYPE_LINK && (META->flags & META_SHARED_LAYERS))
+	if ((own.st.mode & TYPE) == TYPE_LINK && (META->flags & META_SHARED_LAYERS))
 		return SLOW;
-	long r = f->argument[1] ? raw(NR_UTIMENSAT, p.dir_fd, (long)f->path, times, AT_NOFOLLOW) :
+	long r = f->argument[1] ? raw(NR_UTIMENSAT, own.place.dir_fd, (long)f->path, times, AT_NOFOLLOW) :
 				  raw(NR_UTIMENSAT, dir_fd, 0, times, 0);
 	return r == 0 ? answer(f, 0) : SLOW;
 }

@@ -33,7 +33,7 @@ enum { PATH_LIMIT = 4096, LINKS_MAX = 8, NAME_LIMIT = 255 };
 long shim_raw_call(long number, long a, long b, long c, long d, long e, long f);
 void shim_act(struct shim_frame *f, long number, long a, long b, long c, long d);
 long shim_ask(struct shim_frame *f);
-long shim_say_new(uint64_t dev, uint64_t ino);
+long shim_say_new(uint64_t dev, uint64_t ino, uint64_t mode);
 long shim_say_forget(void);
 
 /* struct stat of x86-64. */
@@ -101,8 +101,15 @@ long place_examine(struct shim_frame *f, struct place *p, bool follows, struct k
 /* The flags of the directory that the place is in. */
 uint32_t place_directory_flags(const struct place *p);
 
+/* The path is of a descriptor of the process' own: which, and its name for the kernel in frame->path.  -1: it is not. */
+long place_descriptor(struct shim_frame *f, uint64_t address, struct place *p);
+
 /* What the table has of an inode: 1 an entry, 0 none, -1: ask the tracer. */
 int entry_of(uint64_t dev, uint64_t ino, struct meta_entry *ret);
+/* May the process say what the inode is, and does the tracer listen? */
+bool may_tell(uint64_t dev, uint64_t ino);
+/* Say it; mode 0: it has no entry.  False: there is no room, or somebody else has just said something. */
+bool tell(uint64_t ino, uint32_t mode, uint32_t uid, uint32_t gid);
 
 /* Could the place be below /proc, where links and files are not what they look like? */
 static inline bool may_be_proc(const struct place *p)

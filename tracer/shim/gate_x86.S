@@ -107,6 +107,7 @@ hub_owned: /* r11: a lock, then its frame */
 	movq %rsp, FRAME_RSP(%r11)
 	movq %rcx, FRAME_RET(%r11)
 	movq $0, FRAME_MAKES(%r11) /* and PHASE_LOOKING */
+	movq $0, FRAME_MADE_MODE(%r11)
 	movq %r11, %rsp
 hub_inside:
 	movq %r11, %rdi
@@ -146,7 +147,7 @@ hub_freed_slow:
 	jmp *%r11
 hub_end:
 	.globl shim_say_new
-shim_say_new:	/* long shim_say_new(uint64_t dev, uint64_t ino) */
+shim_say_new:	/* long shim_say_new(uint64_t dev, uint64_t ino, uint64_t mode) */
 	movl $SHIM_CALL_IS_NEW, %eax
 	syscall
 	ret

@@ -15,33 +15,38 @@ static bool is_special(long fd)
 				       ((st.mode & TYPE) == TYPE_FILE && (entry.mode & TYPE) != TYPE_FILE)));
 }
 
-
 /* Is what is made in such a directory root's, of just the mode that is asked for? */
 static bool makes_plainly(uint32_t flags)
 {
 	return (flags & (PREFIX_PLAIN | PREFIX_READ_ONLY | PREFIX_FILE)) == PREFIX_PLAIN;
 }
 
-/* A new inode may have the number of one that the table still knows. */
+/* A new inode may have the number of one that the table still knows; and its mode may not be what the host shows. */
 static void look_at_made(struct shim_frame *f, long r, const struct kernel_stat *st)
 {
 	struct meta_entry entry;
-	if (r == 0 && entry_of(st->dev, st->ino, &entry) != 0)
-		shim_say_new(st->dev, st->ino);
+	if (r == 0 && (f->made_mode || entry_of(st->dev, st->ino, &entry) != 0) &&
+	    !(may_tell(st->dev, st->ino) && tell(st->ino, f->made_mode, 0, 0)))
+		shim_say_new(st->dev, st->ino, f->made_mode);
 	f->makes = MAKES_NOTHING;
+}
+
+static bool must_look(const struct shim_frame *f)
+{
+	return META->live || (META->flags & META_HAS_INBOX) || f->made_mode;
 }
 
 static void look_at_descriptor(struct shim_frame *f)
 {
 	struct kernel_stat st;
-	if (META->live)
+	if (must_look(f))
 		look_at_made(f, raw(NR_FSTAT, f->result, (long)&st, 0, 0), &st);
 }
 
 static void look_at_name(struct shim_frame *f, const struct place *p)
 {
 	struct kernel_stat st;
-	if (META->live)
+	if (must_look(f))
 		look_at_made(f, raw(NR_NEWFSTATAT, p->dir_fd, (long)f->path, (long)&st, AT_NOFOLLOW), &st);
 }
 
@@ -68,8 +73,8 @@ static enum answer open_to_read(struct shim_frame *f, struct place *p, uint32_t 
 		uint32_t must = p->must_be_directory ? O_DIRECTORY | O_NO_FOLLOW : O_NO_FOLLOW;
 		shim_act(f, NR_OPENAT, p->dir_fd, (long)f->path, flags | must, 0);
 		if (f->result >= 0) {
-			bool must_look = META->nodes || !(META->flags & META_COUNTS_NODES) || may_be_proc(p);
-			if (!must_look || !is_special(f->result))
+			bool may_be_special = META->nodes || !(META->flags & META_COUNTS_NODES) || may_be_proc(p);
+			if (!may_be_special || !is_special(f->result))
 				return ANSWERED;
 			raw(NR_CLOSE, f->result, 0, 0, 0);
 			failure(f);
@@ -114,16 +119,25 @@ static enum answer open_to_write(struct shim_frame *f, struct place *p, uint32_t
 	return SLOW;
 }
 
+/* What is made gets this mode on the host: when that is not what it shall show, may that be told? */
+static bool find_mode(struct shim_frame *f, const struct place *p, uint32_t type, uint32_t mode, uint32_t real_mode)
+{
+	uint32_t umask = p->state->umask, needed = type == TYPE_DIRECTORY ? 0700 : 0600;
+	bool is_shown = (mode & ~umask) == (real_mode & ~umask);
+	f->made_mode = is_shown ? 0 : type | (mode & ~umask);
+	/* The inode is not known yet: its file system is looked at when it is. */
+	return !(umask & needed) && (is_shown || (META->flags & META_HAS_INBOX));
+}
+
 static enum answer open_to_make(struct shim_frame *f, struct place *p, uint32_t flags, uint32_t mode)
 {
 	if (p->flags & PREFIX_FILE && !p->is_relative)
 		return flags & O_EXCLUSIVE ? answer(f, EXISTS) : open_to_write(f, p, flags);
-	uint32_t directory = place_directory_flags(p);
-	if (!makes_plainly(directory) || may_be_proc(p) || (mode & SPECIAL_BITS) ||
-	    (mode & ~p->state->umask & 0600) != 0600)
+	uint32_t directory = place_directory_flags(p), real_mode = (mode & 0777) | 0600;
+	if (!makes_plainly(directory) || may_be_proc(p) || !find_mode(f, p, TYPE_FILE, mode, real_mode))
 		return SLOW;
 	f->makes = MAKES_FILE_AT_RESULT;
-	shim_act(f, NR_OPENAT, p->dir_fd, (long)f->path, flags | O_EXCLUSIVE | O_NO_FOLLOW, mode);
+	shim_act(f, NR_OPENAT, p->dir_fd, (long)f->path, flags | O_EXCLUSIVE | O_NO_FOLLOW, real_mode);
 	if (f->result >= 0) {
 		look_at_descriptor(f);
 		return ANSWERED;
@@ -196,12 +210,12 @@ static enum answer made_name(struct shim_frame *f, const struct place *p)
 static enum answer mkdir_path(struct shim_frame *f, long dir_fd, uint64_t path, uint32_t mode)
 {
 	struct place p;
-	if ((mode & SPECIAL_BITS) || !find_to_change(f, dir_fd, path, &p) || (mode & ~p.state->umask & 0700) != 0700 ||
-	    !makes_plainly(place_directory_flags(&p)))
+	if ((mode & SPECIAL_BITS) || !find_to_change(f, dir_fd, path, &p) || !makes_plainly(place_directory_flags(&p)) ||
+	    !find_mode(f, &p, TYPE_DIRECTORY, mode & 0777, (mode & 0777) | 0700))
 		return SLOW;
 	f->made_at = p.dir_fd;
 	f->makes = MAKES_NAME_AT_PATH;
-	shim_act(f, NR_MKDIRAT, p.dir_fd, (long)f->path, mode & 0777, 0);
+	shim_act(f, NR_MKDIRAT, p.dir_fd, (long)f->path, (mode & 0777) | 0700, 0);
 	return made_name(f, &p);
 }
 

@@ -19,13 +19,6 @@ const struct shim_state *state_with(uint32_t flags, uint32_t *ret_number)
 	return s;
 }
 
-int entry_of(uint64_t dev, uint64_t ino, struct meta_entry *ret)
-{
-	if (dev == SHARED->proc_dev)
-		return -1;
-	return meta_try_read(META, SHIM_META_BYTES, dev == SHARED->root_dev ? 0 : dev, ino, ret);
-}
-
 /* The directory that a path begins at. */
 struct start {
 	uint32_t base; /* 0: nothing is known of it */
@@ -171,10 +164,10 @@ static bool walk_down(struct shim_frame *f, const struct start *start, const str
 		if (known == typed->must_know)
 			return false;
 	}
-	/* A look costs some thirtieth of a stop, after which it is known to all: so many are made, on average, before one. */
-	enum { LOOKS_A_STOP = 32 };
+	/* A look costs some sixtieth of a stop, after which it is known to all: so many are made, on average, before one. */
+	enum { LOOKS_A_STOP = 64 };
 	uint32_t looks = typed->count - known;
-	if (looks == 0 || (p->flags & PREFIX_FILE) || (__builtin_ia32_rdtsc() >> 5) % LOOKS_A_STOP < looks)
+	if (looks == 0 || (p->flags & (PREFIX_FILE | PREFIX_DESCRIPTORS)) || (__builtin_ia32_rdtsc() >> 5) % LOOKS_A_STOP < looks)
 		return false;
 	if (!p->is_relative)
 		p->dir_fd = AT_CWD;
@@ -249,7 +242,7 @@ static bool find_text(struct shim_frame *f, long dir_fd, const char *text, struc
 	} else if (use_prefix(f, &start, typed.count ? typed.end_hash[typed.count - 1] : PREFIX_HASH_START, typed.name_at, p)) {
 		p->is_relative = false;
 		p->dir_fd = AT_CWD;
-		if (p->flags & PREFIX_FILE)
+		if (p->flags & (PREFIX_FILE | PREFIX_DESCRIPTORS))
 			return false;
 	} else if (!walk_down(f, &start, &typed, p)) {
 		return false;
@@ -269,6 +262,35 @@ bool place_find_any(struct shim_frame *f, long dir_fd, uint64_t address, uint32_
 bool place_find(struct shim_frame *f, long dir_fd, uint64_t address, uint32_t flags, struct place *p)
 {
 	return place_find_any(f, dir_fd, address, flags, p) && !p->must_be_directory;
+}
+
+long place_descriptor(struct shim_frame *f, uint64_t address, struct place *p)
+{
+	static const char expected[] = SHIM_OWN_DESCRIPTORS;
+	struct typed typed;
+	p->state = state_with(STATE_LOOKS_AS_ROOT, &p->number);
+	if (!p->state || !may_be_mapped(address))
+		return -1;
+	for (uint32_t i = 0; i < sizeof(expected) - 1; i++)
+		if (((const char *)address)[i] != expected[i])
+			return -1;
+	if (!read_typed(f, (const char *)address, &typed) || typed.must_be_directory)
+		return -1;
+	struct start start = { p->state->root_base, 0, 0 };
+	if (!use_prefix(f, &start, typed.end_hash[typed.count - 1], typed.name_at, p) || !(p->flags & PREFIX_DESCRIPTORS) ||
+	    state_number() != p->number)
+		return -1;
+	long fd = 0;
+	for (uint32_t at = typed.name_at; at < typed.length; at++) {
+		uint32_t digit = (uint8_t)f->link[at] - '0';
+		if (digit > 9 || fd > 99999)
+			return -1;
+		fd = fd * 10 + digit;
+	}
+	copy(f->path + p->name_at, f->link + typed.name_at, typed.length - typed.name_at + 1);
+	p->dir_fd = AT_CWD;
+	p->is_relative = false;
+	return fd;
 }
 
 /*
