@@ -294,22 +294,6 @@ void cgroup_remove(struct json *config)
 	}
 }
 
-char *cgroup_folder(const void *ctx, struct json *config, const char *controller)
-{
-	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	const char *path = group_path(scratch, config);
-	const struct hierarchies *h = find_hierarchies(scratch);
-	for (unsigned pass = 0; path && pass < 2; pass++) {
-		for (size_t i = 0; i < h->count; i++) {
-			const struct hierarchy *one = &h->items[i];
-			const char *folder = folder_in(scratch, one, path);
-			if ((pass == 0 ? has_controller(one, controller) : !one->controllers) && access(folder, F_OK) == 0)
-				return mem_strdup(ctx, folder);
-		}
-	}
-	return NULL;
-}
-
 struct cgroup_views *cgroup_views(const void *ctx, struct json *config)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
@@ -331,4 +315,10 @@ struct cgroup_views *cgroup_views(const void *ctx, struct json *config)
 		};
 	}
 	return views;
+}
+
+bool cgroup_exists(struct json *config)
+{
+	CLEANUP_TALLOC struct cgroup_views *views = cgroup_views(NULL, config);
+	return views->count > 0;
 }

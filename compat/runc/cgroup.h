@@ -6,6 +6,7 @@
 #ifndef FAKEBUILD_COMPAT_RUNC_CGROUP_H
 #define FAKEBUILD_COMPAT_RUNC_CGROUP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -21,6 +22,7 @@ int cgroup_enter(struct json *config, pid_t pid, struct error *err);
 void cgroup_join(struct json *config, pid_t pid);
 /* Set these resources (config-linux.md, "Control groups") anew: `update`.  Fails when there is no group. */
 int cgroup_update(struct json *config, struct json *resources, struct error *err);
+bool cgroup_exists(struct json *config);
 /* Remove the groups; their processes have ended. */
 void cgroup_remove(struct json *config);
 /* What a container sees of its groups: a folder of each hierarchy, or of the only one of version 2, without a name. */
@@ -33,7 +35,5 @@ struct cgroup_views {
 };
 /* On ctx; none when it has no groups.  Goes by the host's mounts, so that no guest can ask. */
 struct cgroup_views *cgroup_views(const void *ctx, struct json *config);
-/* The group's folder in the hierarchy of a version 1 controller, or, else, in version 2's; NULL when there is none. */
-char *cgroup_folder(const void *ctx, struct json *config, const char *controller);
 
 #endif

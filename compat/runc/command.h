@@ -64,8 +64,11 @@ extern const struct option_row runc_first_rows[];
 void runc_print_help(void);
 void runc_print_command_help(const struct runc_command *command);
 
-/* Tell of what a document asks for and does not get. */
-void runc_log_notes(const struct spec_notes *notes);
+/*
+ * Tell of what a document asks for and does not get.  Standard error of a detached container is the container's own:
+ * its log is no place for this.
+ */
+void runc_log_notes(const struct spec_notes *notes, bool is_detached);
 /* The spec of a container, as it was at its creation. */
 int runc_spec_of(const void *ctx, const struct runc_container *c, struct spec **ret, struct error *err);
 /* Detached with a terminal needs a console socket, and nothing else has one. */

@@ -38,6 +38,11 @@ int runc_log_open(const char *path, bool is_json, bool has_debug, struct error *
 	return 0;
 }
 
+bool runc_log_is_shown(void)
+{
+	return !destination.fd;
+}
+
 /* In quotes, as Go's %q has it. */
 static char *quote(const void *ctx, const char *text)
 {

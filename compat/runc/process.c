@@ -18,6 +18,7 @@
 #include "compat/runc/console.h"
 #include "compat/runc/guests.h"
 #include "compat/runc/hooks.h"
+#include "compat/runc/log.h"
 #include "compat/runc/supervisor.h"
 #include "compat/runc/sync.h"
 #include "tracer/base/io.h"
@@ -38,11 +39,6 @@ struct birth {
 
 /* The terminal of the process that process_wait relays. */
 static struct terminal *relayed;
-
-static void warn(const struct error *err)
-{
-	fprintf(stderr, "fakebuild-runc: warning: %s\n", err->text);
-}
 
 /* ---- the parts of a birth ---- */
 
@@ -247,7 +243,7 @@ int process_start(struct runc_container *c, const struct spec *spec, struct erro
 	CLEANUP_TALLOC char *state = hooks_state(NULL, c, STATUS_RUNNING);
 	struct error failure = ERROR_INIT;
 	if (hooks_run(spec, HOOK_POSTSTART, state, &failure) < 0)
-		warn(&failure);
+		runc_log(LOG_WARNING_LEVEL, "%s", failure.text);
 	return 0;
 }
 
@@ -312,7 +308,7 @@ int process_exec(struct runc_container *c, const struct spec_process *process, c
 	if (r < 0) {
 		kill_newborn(&b);
 		end_birth(&b);
-		error_wrap(err, "exec failed: unable to start container process");
+		error_wrap(err, "unable to start container process");
 		return -1;
 	}
 	*ret_status = 0;
@@ -394,6 +390,6 @@ int process_destroy(struct runc_container *c, const struct spec *spec, struct er
 	}
 	CLEANUP_TALLOC char *state = spec ? hooks_state(NULL, c, STATUS_STOPPED) : NULL;
 	if (spec && hooks_run(spec, HOOK_POSTSTOP, state, &ignored) < 0)
-		warn(&ignored);
+		runc_log(LOG_WARNING_LEVEL, "%s", ignored.text);
 	return 0;
 }

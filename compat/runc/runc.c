@@ -17,6 +17,7 @@
 #include "compat/runc/log.h"
 #include "tracer/base/io.h"
 #include "tracer/base/text.h"
+#include "tracer/tracer.h"
 
 const struct runc_command *const runc_commands[] = {
 	&runc_create_command,     &runc_start_command,   &runc_run_command,    &runc_state_command,
@@ -185,12 +186,25 @@ static int run_line(const void *ctx, int argc, char **argv, int *ret_status, str
 	return run_command(ctx, &first, command, words - 1, argv + 2, ret_status, err);
 }
 
-void runc_log_notes(const struct spec_notes *notes)
+/* What real root has: see cgroup.h and network.h. */
+static bool is_had_by_root(const char *member)
 {
+	static const char *const had[] = { "linux.sysctl", "linux.resources.memory", "linux.resources.cpu",
+					   "linux.resources.pids" };
+	for (size_t i = 0; i < sizeof(had) / sizeof(*had); i++)
+		if (text_starts(member, had[i]))
+			return geteuid() == 0 && !tracer_is_guest();
+	return false;
+}
+
+void runc_log_notes(const struct spec_notes *notes, bool is_detached)
+{
+	enum log_level level = is_detached && runc_log_is_shown() ? LOG_DEBUG_LEVEL : LOG_WARNING_LEVEL;
 	for (size_t i = 0; i < notes->warnings->count; i++)
-		runc_log(LOG_WARNING_LEVEL, "%s", notes->warnings->items[i]);
+		runc_log(level, "%s", notes->warnings->items[i]);
 	for (size_t i = 0; i < notes->unsupported->count; i++)
-		runc_log(LOG_WARNING_LEVEL, "%s is taken, but not held to", notes->unsupported->items[i]);
+		if (!is_had_by_root(notes->unsupported->items[i]))
+			runc_log(level, "%s is taken, but not held to", notes->unsupported->items[i]);
 	for (size_t i = 0; i < notes->harmless->count; i++)
 		runc_log(LOG_DEBUG_LEVEL, "%s has no meaning here", notes->harmless->items[i]);
 }

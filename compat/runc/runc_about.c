@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compat/runc/cgroup.h"
 #include "compat/runc/command.h"
 #include "compat/runc/log.h"
 #include "compat/runc/spec_members.h"
@@ -121,7 +122,10 @@ static const struct option_row update_rows[] = {
 	ROWS_END,
 };
 
-/* All limits are of cgroups.  They are read, so that what is no limit is an error, and logged. */
+/*
+ * All limits are of cgroups, which real root's containers have, and their callers give them as JSON.  Others are read, so
+ * that what is no limit is an error, and logged.
+ */
 static int run_update(struct runc_call *call, int *ret_status, struct error *err)
 {
 	enum { MAX_BYTES = 1 << 20 };
@@ -141,6 +145,8 @@ static int run_update(struct runc_call *call, int *ret_status, struct error *err
 			return -1;
 		if (!json_holds_object(document))
 			return error_set(err, 0, "%s is no JSON object", path);
+		if (members_ask(document) && cgroup_exists(c->config))
+			return cgroup_update(c->config, document, err);
 		if (members_ask(document))
 			runc_log(LOG_WARNING_LEVEL, "resources are taken, but not held to: limits need cgroups");
 		return 0;

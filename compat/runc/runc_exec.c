@@ -134,7 +134,7 @@ static int exec_in(struct runc_call *call, struct runc_container *c, int *ret_st
 	if (o->process) {
 		if (spec_read_process(c, o->process, &process, &notes, err) < 0)
 			return -1;
-		runc_log_notes(&notes);
+		runc_log_notes(&notes, o->is_detached);
 	} else if (process_of_options(call, c, &process, err) < 0) {
 		return -1;
 	}

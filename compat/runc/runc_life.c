@@ -84,7 +84,7 @@ static int create(struct runc_call *call, const struct process_options *p, struc
 		talloc_free(spec);
 		return -1;
 	}
-	runc_log_notes(&spec->notes);
+	runc_log_notes(&spec->notes, p->is_detached);
 	c->bundle = spec->bundle;
 	c->root = spec->root;
 	c->oci_version = spec->oci_version;
