@@ -172,6 +172,11 @@ static int statfs_of(const struct call *c, struct statfs *ret)
 	char guest[PATH_ROOM];
 	if (c->object[0].is_fd && path_name_of(c->t, &c->object[0], guest))
 		m = mounts_of(c->t->mounts, guest);
+	/* Of the places where a file shows a descriptor does not tell; a runtime that runs from a tree of its own asks so. */
+	const struct process *p = c->t->process;
+	if (c->object[0].is_fd && c->object[0].real.st_ino == p->exe_ino && c->object[0].real.st_dev == p->exe_dev &&
+	    mounts_is_nameless(p->exe))
+		m = mounts_of(c->t->mounts, p->exe);
 	ret->f_flags |= (m->flags & BINDING_READ_ONLY ? ST_RDONLY : 0) | (m->flags & MOUNT_NO_SET_ID ? ST_NOSUID : 0) |
 			(m->flags & MOUNT_NO_DEVICES ? ST_NODEV : 0) | (m->flags & MOUNT_NO_EXEC ? ST_NOEXEC : 0);
 	/* A folder of the host's stands for it. */

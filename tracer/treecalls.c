@@ -203,10 +203,13 @@ static int64_t open_clone(struct call *c, bool is_recursive, bool closes_on_exec
 	return trees_open(c, tree, S_ISDIR(o->real.st_mode), closes_on_exec);
 }
 
-/* A descriptor of O_PATH, as open(2) makes it. */
+/* A descriptor of O_PATH, as open(2) makes it; at the root of a mount one that tells which. */
 static int64_t open_plain(struct call *c, bool closes_on_exec)
 {
 	struct object *o = &c->object[0];
+	struct mount *m = !o->is_fd && o->guest_length > 1 ? (struct mount *)(uintptr_t)mounts_at(c->t->mounts, o->guest, o->guest_length) : NULL;
+	if (m)
+		return trees_open(c, trees_of_mount(m), S_ISDIR(o->real.st_mode), closes_on_exec);
 	arch_set_number(c->t, arch_call_number(c->abi, "openat"));
 	call_set(c, 0, (uint32_t)AT_FDCWD);
 	int r = call_set_path(c, 1, o->host);

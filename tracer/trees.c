@@ -47,6 +47,17 @@ unsigned trees_new(const char *host, char point[64])
 	return trees.count;
 }
 
+unsigned trees_of_mount(struct mount *m)
+{
+	char point[64];
+	if (!m->tree) {
+		m->tree = trees_new(m->host_length ? m->host : "/", point);
+		get(m->tree)->is_attached = true;
+		trees.detached--;
+	}
+	return m->tree;
+}
+
 void trees_close(void)
 {
 	for (unsigned i = 0; i < trees.count; i++)
@@ -90,6 +101,9 @@ static int holds(struct tracee *t, void *tree)
 	bool is_held = false;
 	if (!t->process || t->tid != t->process->pid)
 		return 0;
+	point_of(*(const unsigned *)tree, name);
+	if (strncmp(t->process->exe, name, strlen(name)) == 0 && !strchr("0123456789", t->process->exe[strlen(name)]))
+		return 1;
 	snprintf(name, sizeof(name), "/proc/%d/fd", t->tid);
 	DIR *dir = opendir(name);
 	for (const struct dirent *e; dir && !is_held && (e = readdir(dir));) {
@@ -148,13 +162,14 @@ static int64_t opened(struct call *c)
 
 int64_t trees_open(struct call *c, unsigned tree, bool is_directory, bool closes_on_exec)
 {
+	static unsigned counter;
 	struct stat st;
 	struct meta_entry entry;
 	get(tree)->is_held = true;
 	if (trees.detached > DETACHED_MAX)
 		sweep(c->t->mounts);
 	talloc_free(c->t->exit_text);
-	char *path = c->t->exit_text = mem_printf(c->t, "%s/tree-%u", session.run_dir, tree);
+	char *path = c->t->exit_text = mem_printf(c->t, "%s/tree-%u-%u", session.run_dir, tree, counter++);
 	int r = is_directory ? mkdir(path, 0) : mknod(path, S_IFREG, 0);
 	if (r < 0 || lstat(path, &st) < 0)
 		return -ENOMEM;

@@ -15,6 +15,8 @@
 
 /* A number for a new tree whose root shows this host path; its point, where its mounts are to be added, into `point`. */
 unsigned trees_new(const char *host, char point[64]);
+/* The number of a mount that is attached, so that a descriptor can tell it from others that show the same files. */
+unsigned trees_of_mount(struct mount *m);
 /* Forget all. */
 void trees_close(void);
 /* Make of this call the opening of a descriptor for the tree: CALL_PASS_EXIT, -errno. */

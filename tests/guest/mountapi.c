@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/statfs.h>
 
 /* Older headers have neither names nor numbers. */
 enum { NR_OPEN_TREE = 428, NR_MOVE_MOUNT, NR_FSOPEN, NR_FSCONFIG, NR_FSMOUNT, NR_FSPICK, NR_SETATTR = 442, NR_TREE_ATTR = 467 };
@@ -265,6 +266,18 @@ TEST(open_tree_without_a_clone_opens_what_is_there)
 	TEXT("", mounted_at("a"));
 	EQUAL(1, *mounted_at("b") != '\0');
 	close(fd);
+	/* Of two that show the same it is the one that was opened. */
+	WORKS(mkdir("c", 0755));
+	WORKS(mount("b", "c", NULL, MS_BIND, NULL));
+	struct attributes read_only = { .set = ATTR_READ_ONLY };
+	fd = WORKS(open_tree_of(AT_FDCWD, "b", 0));
+	WORKS(set_attributes(fd, "", EMPTY, &read_only));
+	FAILS(EROFS, openat(fd, "f", O_WRONLY | O_CREAT, 0644));
+	FAILS(EROFS, open("b/f", O_WRONLY | O_CREAT, 0644));
+	close(WORKS(open("c/f", O_WRONLY | O_CREAT, 0644)));
+	FAILS(EBUSY, umount("b"));
+	close(fd);
+	WORKS(umount("c"));
 	WORKS(move_mount_to(AT_FDCWD, "b", AT_FDCWD, "a", 0));
 	EQUAL(1, *mounted_at("a") != '\0');
 	AS (1000, 1000)
@@ -331,7 +344,7 @@ TEST(a_file_system_is_made_in_steps)
 	FAILS(EINVAL, fs_config(fs, SET_STRING, "source", "again", 0));
 	WORKS(fs_config(fs, SET_STRING, "mode", "0711", 0));
 	WORKS(fs_config(fs, SET_STRING, "uid", "5", 0));
-	WORKS(fs_config(fs, SET_STRING, "size", "1m", 0));
+	WORKS(fs_config(fs, SET_STRING, "size", "8m", 0));
 	FAILS(EINVAL, fs_config(fs, SET_STRING, "mode", "no", 0));
 	FAILS(EINVAL, fs_config(fs, SET_STRING, "nonsense", "x", 0));
 	FAILS(EINVAL, fs_config(fs, SET_FLAG, "nonsense", NULL, 0));
@@ -549,6 +562,38 @@ TEST(a_clone_is_made_with_attributes)
 	FAILS(EINVAL, syscall(NR_TREE_ATTR, AT_FDCWD, "a", TREE_CLONE, &a, 8));
 	FAILS(EINVAL, syscall(NR_TREE_ATTR, AT_FDCWD, "a", 0, &a, sizeof(a)));
 	close(WORKS(syscall(NR_TREE_ATTR, AT_FDCWD, "a", TREE_CLONE, NULL, 0)));
+}
+
+ROLE(where_am_i)
+{
+	char path[PATH_MAX];
+	struct statfs fs;
+	int fd = open("/proc/self/exe", O_RDONLY);
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	printf("%.*s %d", (int)n, path, fstatfs(fd, &fs) == 0 && (fs.f_flags & 1 /* ST_RDONLY */) && statfs("/proc/self/exe", &fs) == 0 &&
+		       (fs.f_flags & 1));
+	return 0;
+}
+
+/* As runtimes do, so that nobody in a container writes into them. */
+TEST(a_program_runs_from_a_read_only_tree)
+{
+	own_mounts();
+	copy_self("program", 0755);
+	int fd = WORKS(open_tree_of(AT_FDCWD, "program", TREE_CLONE));
+	struct attributes a = { .set = ATTR_READ_ONLY };
+	WORKS(set_attributes(fd, "", EMPTY, &a));
+	int ends[2];
+	char text[64] = "";
+	WORKS(pipe(ends));
+	CHILD {
+		char name[] = "program", role[] = "@where_am_i ", *const argv[] = { name, role, NULL };
+		dup2(ends[1], 1);
+		syscall(SYS_execveat, fd, "", argv, NULL, EMPTY);
+	}
+	close(ends[1]);
+	WORKS(read(ends[0], text, sizeof(text) - 1));
+	TEXT("/ 1", text);
 }
 
 TEST(a_tree_moves_into_another_namespace)
