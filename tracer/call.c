@@ -208,6 +208,8 @@ static int64_t serve(struct call *c)
 		r = c->object[0].late_error ? c->object[0].late_error : c->object[1].late_error;
 	if (r < 0)
 		return r;
+	if (session.is_plain && c->row->plain)
+		return c->row->plain(c);
 	return c->row->hook ? c->row->hook(c) : call_redirect(c);
 }
 

@@ -55,6 +55,7 @@ struct row {
 	const char *name; /* the kernel's */
 	enum action action;
 	int64_t (*hook)(struct call *c);
+	int64_t (*plain)(struct call *c); /* in place of the hook when the guest is the invoking user (plain.h) */
 	int (*check)(const struct call *c); /* what the kernel sees before a path: 0, -errno, CHECK_DONE */
 	struct path_argument path[2];
 	int number;  /* where the same on all architectures (424 and up): for libraries that lack the name */

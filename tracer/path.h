@@ -60,6 +60,7 @@ struct session {
 	uint64_t stops;
 	uid_t uid; /* of the invoking user */
 	gid_t gid;
+	bool is_plain; /* the table is META_PLAIN: plain.h */
 };
 extern struct session session;
 

@@ -91,7 +91,7 @@ static int set_real_mode(struct object *o, mode_t mode, struct meta_entry *entry
 int share_mark(const struct tracee *t, struct object *o)
 {
 	struct meta_entry entry;
-	if (!S_ISREG(o->real.st_mode) || meta_is_shared(session.meta, &o->real))
+	if (!S_ISREG(o->real.st_mode) || meta_is_shared(session.meta, &o->real) || session.is_plain)
 		return 0;
 	meta_get_or_default(session.meta, &o->real, &entry);
 	uint64_t marks = marks_of(&t->cred, &entry);

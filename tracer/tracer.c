@@ -460,6 +460,7 @@ static void close_session(void)
 static int explain_exec(const struct tracer_config *config, int status, struct error *err)
 {
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+	session.is_plain = meta_header(config->meta)->flags & META_PLAIN;
 	if (code == 254)
 		return error_set(err, 0, "the kernel refuses our seccomp filter (CONFIG_SECCOMP_FILTER)");
 	if (code == 253)

@@ -28,8 +28,7 @@ struct meta {
 	char *path; /* NULL: of no name */
 	struct inbox *inbox; /* NULL: there is none, or it was not looked at */
 	dev_t root_dev;
-	uid_t uid; /* of the invoking user: owns what shows as root's */
-	gid_t gid;
+	struct meta_owner owner;
 };
 
 static void leave_inbox(struct meta *m);
@@ -116,9 +115,20 @@ static struct meta *meta_alloc(const void *ctx, int fd, int xattr_fd, dev_t root
 	m->fd = fd;
 	m->xattr_fd = xattr_fd;
 	m->root_dev = root_dev;
-	m->uid = getuid();
-	m->gid = getgid();
+	m->owner.uid = m->owner.shown_uid = getuid();
+	m->owner.gid = m->owner.shown_gid = getgid();
 	return m;
+}
+
+void meta_show_own_as(struct meta *m, uid_t uid, gid_t gid)
+{
+	m->owner.shown_uid = uid;
+	m->owner.shown_gid = gid;
+}
+
+void meta_owner_of(const struct meta *m, struct meta_owner *ret)
+{
+	*ret = m->owner;
 }
 
 int meta_open(const void *ctx, const char *path, dev_t root_dev, uint32_t flags, struct meta **ret,
@@ -245,6 +255,8 @@ static bool is_node(const struct meta_entry *entry)
 /* Under the lock; `stored` is as it is kept. */
 static void put_entry(struct meta *m, const struct meta_entry *stored)
 {
+	if (m->header->flags & META_PLAIN)
+		return;
 	struct meta_entry *slot = (struct meta_entry *)(uintptr_t)meta_lookup(m->header, stored->dev, stored->ino);
 	m->header->nodes += is_node(stored) - (slot && is_node(slot));
 	if (!slot) {
@@ -510,7 +522,8 @@ bool meta_is_shared(const struct meta *m, const struct stat *real)
 
 static void show(const struct meta *m, const struct meta_entry *entry, struct stat *st)
 {
-	struct meta_owner owner = { m->uid, m->gid, st->st_dev == m->root_dev };
+	struct meta_owner owner = m->owner;
+	owner.is_root_dev = st->st_dev == m->root_dev;
 	struct meta_sight s = { st->st_ino, st->st_nlink, st->st_rdev, st->st_mode, st->st_uid, st->st_gid };
 	meta_show(m->header->flags, &owner, entry, &s);
 	st->st_ino = s.ino;

@@ -29,6 +29,11 @@ int meta_open(const void *ctx, const char *path, dev_t root_dev, uint32_t flags,
 /* A table that no file backs; for tests and throw-away roots. */
 struct meta *meta_new(const void *ctx, dev_t root_dev, uint32_t flags);
 
+/* In a META_PLAIN table, where nothing can be put: the ids that the invoking user's show as, until then his own. */
+void meta_show_own_as(struct meta *m, uid_t uid, gid_t gid);
+/* is_root_dev is not set. */
+void meta_owner_of(const struct meta *m, struct meta_owner *ret);
+
 const struct meta_header *meta_header(const struct meta *m);
 /* The table's file; NULL when no file backs it. */
 const char *meta_path(const struct meta *m);

@@ -23,6 +23,11 @@ enum meta_flags {
 	META_SHARED_LAYERS = 1,
 	META_COUNTS_NODES = 2, /* the header's `nodes` is kept; tables made before did not */
 	META_HAS_INBOX = 4,    /* what is in the inbox (below) is newer than the table */
+	/*
+	 * Files are what the host has, and the kernel decides who may do what to them; only the invoking user's own ids
+	 * show as others (struct meta_owner).  There are no entries.
+	 */
+	META_PLAIN = 8,
 };
 
 struct meta_header {
@@ -131,6 +136,7 @@ struct meta_sight {
 /* Whose table it is, and where. */
 struct meta_owner {
 	uint32_t uid, gid; /* of the invoking user */
+	uint32_t shown_uid, shown_gid; /* as what they show in a META_PLAIN table */
 	bool is_root_dev;  /* the inode is on the device of the root directory */
 };
 
@@ -141,11 +147,16 @@ static inline bool meta_looks_shared(uint32_t table_flags, uint32_t real_mode, b
 	       is_root_dev;
 }
 
-/* Change a sight by its entry; without one (0) to the default: the invoking user's files are root's. */
+/* Change a sight by its entry; without one (0) to the default: the invoking user's files are root's, but META_PLAIN. */
 static inline void meta_show(uint32_t table_flags, const struct meta_owner *owner, const struct meta_entry *entry,
 			     struct meta_sight *s)
 {
 	bool is_shared = meta_looks_shared(table_flags, s->mode, owner->is_root_dev);
+	if (table_flags & META_PLAIN) {
+		s->uid = s->uid == owner->uid ? owner->shown_uid : s->uid;
+		s->gid = s->gid == owner->gid ? owner->shown_gid : s->gid;
+		return;
+	}
 	if (entry) {
 		s->uid = entry->uid;
 		s->gid = entry->gid;

@@ -138,6 +138,7 @@ struct shim_frame {
 enum shim_state_flags {
 	STATE_LOOKS_AS_ROOT = 1, /* no directory and no file is forbidden to it */
 	STATE_MAKES_AS_ROOT = 2, /* what it makes is root's, and it may change all */
+	STATE_IS_PLAIN = 8,      /* of a META_PLAIN table: neither is so, but the kernel itself decides */
 	STATE_HAS_CWD = 4,       /* cwd is on no special file system and its names are complete */
 };
 struct shim_state {
@@ -188,7 +189,7 @@ enum shim_shared_flags {
 };
 struct shim_shared {
 	uint32_t flags;
-	uint32_t uid, gid; /* who invoked us: owns what shows as root's */
+	uint32_t uid, gid, shown_uid, shown_gid; /* who invoked us (struct meta_owner) */
 	uint32_t random;   /* 0, or one call in so many falls through: for tests */
 	uint64_t root_dev, proc_dev;
 	char inbox_path[1024]; /* host path; empty: it cannot be told */

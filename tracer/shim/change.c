@@ -17,7 +17,7 @@ static bool find_out(struct own *own)
 {
 	struct kernel_stat *st = &own->st;
 	struct meta_entry entry;
-	struct meta_owner owner = { SHARED->uid, SHARED->gid, st->dev == SHARED->root_dev };
+	struct meta_owner owner = owner_on(st->dev);
 	uint32_t type = st->mode & TYPE, needed = type == TYPE_FILE ? 0600 : 0700;
 	int found = entry_of(st->dev, st->ino, &entry);
 	if (found < 0 || (found && (!meta_is_simple(&entry) || !meta_fits(&entry, st->mode, st->nlink))) ||
@@ -113,7 +113,7 @@ static enum answer chown_file(struct shim_frame *f, long dir_fd, uint64_t path, 
 	bool is_change = new_uid != shown->uid || new_gid != shown->gid;
 	/* chown(2): set-id bits go, but a directory's. */
 	if (((shown->mode & SETID_BITS) && (shown->mode & TYPE) != TYPE_DIRECTORY) ||
-	    (is_change && !may_tell(own.st.dev, own.st.ino)))
+	    (is_change && !may_tell(own.st.dev, own.st.ino)) || (META->flags & META_PLAIN))
 		return SLOW;
 	long r = own.is_shared ? 0 :
 		 path	       ? shim_raw_call(NR_FCHOWNAT, own.place.dir_fd, (long)f->path, -1, -1, AT_NOFOLLOW, 0) :
@@ -205,7 +205,16 @@ static enum answer get_attribute(struct shim_frame *f, long fd, uint64_t path, b
 	if (i == sizeof(name) - 1 || !(is_text(name, "security.", true) || is_text(name, "system.posix_acl_access", false) ||
 				       is_text(name, "system.posix_acl_default", false)))
 		return SLOW;
-	return has_no_attributes(f, fd, path, follows, &p) ? answer(f, NO_DATA) : SLOW;
+	if (!has_no_attributes(f, fd, path, follows, &p))
+		return SLOW;
+	if (!(META->flags & META_PLAIN))
+		return answer(f, NO_DATA);
+	/* There they are the host's. */
+	if (path && p.dir_fd != AT_CWD)
+		return SLOW;
+	long r = path ? raw(NR_LGETXATTR, (long)f->path, f->argument[1], f->argument[2], f->argument[3]) :
+			raw(NR_FGETXATTR, fd, f->argument[1], f->argument[2], f->argument[3]);
+	return r == NO_DATA ? answer(f, NO_DATA) : SLOW;
 }
 
 /* An access ACL that is a mode: cp sets such. */
@@ -220,7 +229,8 @@ static enum answer set_attribute(struct shim_frame *f, long fd, uint64_t path)
 	} acl;
 	static const uint16_t tags[] = { 1, 4, 0x20 }; /* owner, group, others */
 	uint32_t mode = 0;
-	if (!may_be_mapped(f->argument[1]) || !is_text((const char *)f->argument[1], "system.posix_acl_access", false) ||
+	if ((META->flags & META_PLAIN) || !may_be_mapped(f->argument[1]) ||
+	    !is_text((const char *)f->argument[1], "system.posix_acl_access", false) ||
 	    f->argument[3] != sizeof(acl) || f->argument[4] || !may_be_mapped(f->argument[2]))
 		return SLOW;
 	__builtin_memcpy(&acl, (const void *)f->argument[2], sizeof(acl));

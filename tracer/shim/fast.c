@@ -16,7 +16,7 @@ static bool show(uint64_t dev, struct meta_sight *s)
 	/* A marked file may have lost its set-id bits to a write, the entry may be of another inode: the table's to mend. */
 	if (found < 0 || (found && ((entry.marks & ~(uint64_t)META_MARK_NODES) || !meta_fits(&entry, s->mode, s->nlink))))
 		return false;
-	struct meta_owner owner = { SHARED->uid, SHARED->gid, dev == SHARED->root_dev };
+	struct meta_owner owner = owner_on(dev);
 	meta_show(META->flags, &owner, found ? &entry : 0, s);
 	return true;
 }
@@ -146,7 +146,7 @@ int fast_statx(struct shim_frame *f)
 			return r == NO_ENTRY ? answer(f, r) : SLOW;
 		if ((flags & AT_NOFOLLOW) || (x->mode & TYPE) != TYPE_LINK)
 			return show_statx(x) ? answer(f, 0) : SLOW;
-		struct kernel_stat link = { .dev = device(x->dev_major, x->dev_minor), .ino = x->ino };
+		struct kernel_stat link = { .dev = device(x->dev_major, x->dev_minor), .ino = x->ino, .uid = x->uid };
 		if (!place_follow(f, &p, &link))
 			return SLOW;
 	}
@@ -166,6 +166,11 @@ static enum answer access_path(struct shim_frame *f, long dir_fd, uint64_t path,
 	long r = stat_place(f, &p, !(flags & AT_NOFOLLOW), &st);
 	if (r != 0)
 		return r == 1 ? SLOW : answer(f, r);
+	if ((p.state->flags & STATE_IS_PLAIN) && mode) {
+		/* The kernel knows; why not, the tracer will say. */
+		bool may = (st.mode & TYPE) != TYPE_LINK && raw(NR_FACCESSAT, p.dir_fd, (long)f->path, mode, 0) == 0;
+		return may && !(p.flags & PREFIX_READ_ONLY) ? answer(f, 0) : SLOW;
+	}
 	/* Executing needs an execute bit for somebody, even for root. */
 	bool is_refused = (mode & MAY_EXECUTE) && (st.mode & TYPE) != TYPE_DIRECTORY && !(st.mode & 0111);
 	/* A link may have led to another file system. */

@@ -16,8 +16,8 @@
 enum answer { SLOW = 0, ANSWERED = 1 };
 enum {
 	NR_CLOSE = 3, NR_FSTAT = 5, NR_MMAP = 9, NR_SIGPROCMASK = 14, NR_FCNTL = 72, NR_GETCWD = 79, NR_FCHMOD = 91, NR_FCHOWN = 93,
-	NR_LISTXATTR = 194, NR_FLISTXATTR = 196, NR_LLISTXATTR = 195, NR_OPENAT = 257, NR_MKDIRAT = 258, NR_FCHOWNAT = 260,
-	NR_NEWFSTATAT = 262, NR_UNLINKAT = 263, NR_RENAMEAT = 264, NR_SYMLINKAT = 266, NR_READLINKAT = 267, NR_FCHMODAT = 268,
+	NR_LGETXATTR = 192, NR_FGETXATTR = 193, NR_LISTXATTR = 194, NR_FLISTXATTR = 196, NR_LLISTXATTR = 195, NR_OPENAT = 257, NR_MKDIRAT = 258, NR_FCHOWNAT = 260,
+	NR_NEWFSTATAT = 262, NR_UNLINKAT = 263, NR_RENAMEAT = 264, NR_SYMLINKAT = 266, NR_READLINKAT = 267, NR_FCHMODAT = 268, NR_FACCESSAT = 269,
 	NR_UTIMENSAT = 280, NR_STATX = 332,
 };
 enum { F_GET_FLAGS = 3, O_PATH_ONLY = 010000000 };
@@ -110,6 +110,11 @@ int entry_of(uint64_t dev, uint64_t ino, struct meta_entry *ret);
 bool may_tell(uint64_t dev, uint64_t ino);
 /* Say it; mode 0: it has no entry.  False: there is no room, or somebody else has just said something. */
 bool tell(uint64_t ino, uint32_t mode, uint32_t uid, uint32_t gid);
+
+static inline struct meta_owner owner_on(uint64_t dev)
+{
+	return (struct meta_owner){ SHARED->uid, SHARED->gid, SHARED->shown_uid, SHARED->shown_gid, dev == SHARED->root_dev };
+}
 
 /* Could the place be below /proc, where links and files are not what they look like? */
 static inline bool may_be_proc(const struct place *p)

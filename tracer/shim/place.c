@@ -300,7 +300,8 @@ long place_descriptor(struct shim_frame *f, uint64_t address, struct place *p)
 bool place_follow(struct shim_frame *f, struct place *p, const struct kernel_stat *st)
 {
 	struct meta_entry entry;
-	if (entry_of(st->dev, st->ino, &entry) != 0)
+	bool is_strangers = (p->state->flags & STATE_IS_PLAIN) && st->uid && st->uid != SHARED->uid;
+	if (is_strangers || entry_of(st->dev, st->ino, &entry) != 0)
 		return false;
 	long n = raw(NR_READLINKAT, p->dir_fd, (long)f->path, (long)f->link, PATH_LIMIT);
 	if (n <= 0 || n >= PATH_LIMIT - 1)
