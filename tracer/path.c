@@ -16,6 +16,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/core/prefix.h"
 #include "tracer/fast.h"
+#include "tracer/modes.h"
 #include "tracer/procfs.h"
 #include "tracer/trees.h"
 
@@ -158,6 +159,7 @@ bool path_repair(const char *host)
 				meta_get_or_default(session.meta, &st, &entry);
 				if (chmod(path_short(part), (st.st_mode & 0777) | need) == 0) {
 					meta_put(session.meta, &entry);
+					modes_owe(part);
 					changed = true;
 				}
 			}

@@ -15,6 +15,7 @@
 #include "tracer/core/acl.h"
 #include "tracer/fast.h"
 #include "tracer/listing.h"
+#include "tracer/modes.h"
 
 mode_t share_real_mode(mode_t shown)
 {
@@ -82,6 +83,8 @@ static int set_real_mode(struct object *o, mode_t mode, struct meta_entry *entry
 	if (chmod(host, mode) < 0)
 		return -errno;
 	o->real.st_mode = (o->real.st_mode & S_IFMT) | mode;
+	if ((mode & 07777) != (entry->mode & 0777))
+		modes_owe(o->host);
 	/* A file system without the bit cannot tell of writes. */
 	bool is_marked = marks && stat(host, &st) == 0 && (st.st_mode & S_ISUID);
 	set_marks(entry, is_marked ? marks : 0);
@@ -302,6 +305,8 @@ int share_record_new(struct tracee *t, struct object *o, mode_t mode, dev_t rdev
 	uint64_t marks = marks_of(&t->cred, &entry);
 	if (marks)
 		set_real_mode(o, o->real.st_mode & 07777, &entry, marks);
+	else if ((o->real.st_mode & 0777) != (entry.mode & 0777) && !S_ISLNK(type))
+		modes_owe(o->host);
 	meta_set(session.meta, &o->real, &entry);
 	return 0;
 }

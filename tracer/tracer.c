@@ -36,6 +36,7 @@
 #include "tracer/mounts.h"
 #include "tracer/namespaces.h"
 #include "tracer/memory.h"
+#include "tracer/modes.h"
 #include "tracer/path.h"
 #include "tracer/stats.h"
 #include "tracer/fscontext.h"
@@ -474,6 +475,7 @@ static int explain_exec(const struct tracer_config *config, int status, struct e
 						    "qemu-%s-static or qemu-%s in '%s'", config->argv[0], foreign_missing(),
 						    foreign_missing(), foreign_missing(),
 						    config->emulator_folders ? config->emulator_folders : ""),
+	modes_pay();
 					  EXIT_CANNOT_EXECUTE));
 	error_set(err, code, "cannot execute '%s'", config->argv[0]);
 	return error_status(err, code == ENOENT || code == ENOTDIR ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE);

@@ -37,6 +37,20 @@ enum tracer_flags {
 	TRACER_ROOTLESS_XATTRS = 32,
 };
 
+	TRACER_AS_CALLED = 64, /* ignored signals and descriptors above 2 are the caller's own, umask is config's, not 022 */
+	TRACER_LEAVE_MODES = 512, /* files have the modes that the guest gave them when the run is over: nothing keeps the table */
+	TRACER_ANY_PORT = 256, /* a port that is bound is one that the kernel chooses, and reached on this machine by the guest's */
+	TRACER_UNTIL_LAST = 128, /* the run ends with its last process, not with the first; the status is still that one's */
+};
+
+/* What uname(2) and /proc say instead of the host's own words; NULL: those. */
+struct kernel_names {
+	const char *sysname, *release, *version, *machine, *domain;
+};
+
+/* A port (1 to 65535) that the guest binds or reaches on this machine is another one there. */
+struct port_pair {
+	unsigned guest, host;
 struct tracer_config {
 	const char *root;    /* absolute host path of the guest's root directory */
 	struct meta *meta;   /* its metadata table */
