@@ -309,14 +309,18 @@ static void lead_by_emulator(struct call *c, const struct program *p, const char
 	const char *argv0 = lead->count ? lead->text[0] : NULL, *path = lead->count ? lead->text[0] : given;
 	if (p->is_by_descriptor && path_to_view(c->t, p->guest, view, sizeof(view)))
 		path = view;
-	const char *const words[] = { mem_printf(c->t->exec, "qemu-%s", p->emulator->machine), "-L", "/", "-0", argv0, "--", path };
+	const char *const words[] = { "-L", "/", "-0", argv0, "--", path };
 	enum { WORDS = sizeof(words) / sizeof(*words) };
-	_Static_assert(WORDS == EMULATOR_WORDS_BEFORE + 1 + EMULATOR_WORDS_BEHIND, "as procfiles.c takes them away");
+	_Static_assert(WORDS == EMULATOR_WORDS_BEFORE + EMULATOR_WORDS_BEHIND, "as procfiles.c takes them away");
+	const unsigned options = foreign_option_count(), added = options + WORDS;
 	if (lead->count == 0)
 		lead->count = 1;
-	memmove(lead->text + WORDS, lead->text + 1, (lead->count - 1) * sizeof(*lead->text));
-	memcpy(lead->text, words, sizeof(words));
-	lead->count += WORDS - 1;
+	memmove(lead->text + 1 + added, lead->text + 1, (lead->count - 1) * sizeof(*lead->text));
+	lead->text[0] = mem_printf(c->t->exec, "qemu-%s", p->emulator->machine);
+	for (unsigned i = 0; i < options; i++)
+		lead->text[1 + i] = session.config->emulator_options[i];
+	memcpy(lead->text + 1 + options, words, sizeof(words));
+	lead->count += added;
 }
 
 static uint32_t put_text(struct call *c, const struct shim_exec *base, const char *text)

@@ -54,6 +54,19 @@ static bool is_usable(const char *path)
 	       elf_interpreter(fd, &e, interpreter) == 0 && !interpreter[0];
 }
 
+bool tracer_is_emulator(const char *host_path)
+{
+	return is_usable(host_path);
+}
+
+unsigned foreign_option_count(void)
+{
+	unsigned count = 0;
+	for (char *const *option = session.config->emulator_options; option && *option && count < EMULATOR_OPTIONS_MAX; option++)
+		count++;
+	return count;
+}
+
 /* The first usable one of the folders; within one, the name that Debian gives static ones comes first. */
 static char *find(const char *folders, const char *machine)
 {
@@ -81,9 +94,9 @@ const struct emulator *foreign_emulator(const struct elf *e)
 		return NULL;
 	struct emulator *found = &emulators[i].found;
 	if (!emulators[i].is_looked_for) {
-		const char *folders = session.config->emulator_folders;
+		const char *folders = session.config->emulator_folders, *given = session.config->emulator;
 		found->machine = machines[i].name;
-		found->path = folders ? find(folders, found->machine) : NULL;
+		found->path = given ? mem_strdup(NULL, given) : folders ? find(folders, found->machine) : NULL;
 		if (found->path && stat(found->path, &found->real) < 0)
 			found->path = NULL;
 		emulators[i].is_looked_for = true;

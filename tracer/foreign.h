@@ -19,9 +19,11 @@ struct emulator {
 
 /*
  * The argument vector of an emulator:
- *	qemu-MACHINE -L / -0 argv[0] -- program argv[1]...
+ *	qemu-MACHINE [emulator_options of the run] -L / -0 argv[0] -- program argv[1]...
  * -L keeps it from folders of its own in the guest.
  */
+enum { EMULATOR_OPTIONS_MAX = 16 };
+unsigned foreign_option_count(void);
 enum { EMULATOR_WORDS_BEFORE = 4, EMULATOR_WORDS_BEHIND = 2 }; /* around argv[0]: not the guest's to see */
 
 /* Forget what was found: another run may look in other folders. */

@@ -403,16 +403,23 @@ int64_t hook_sethostname(struct call *c)
 	return 0;
 }
 
+static void set_name(char *field, size_t room, const char *name)
+{
+	if (name)
+		snprintf(field, room, "%s", name);
+}
+
 int64_t hook_uname(struct call *c)
 {
 	struct utsname u;
+	const struct kernel_names *names = &session.config->kernel;
 	uname(&u);
-	if (c->t->uts->host)
-		snprintf(u.nodename, sizeof(u.nodename), "%s", c->t->uts->host);
-	if (c->t->uts->domain)
-		snprintf(u.domainname, sizeof(u.domainname), "%s", c->t->uts->domain);
-	if (c->t->process->abi == ABI_32)
-		snprintf(u.machine, sizeof(u.machine), "%s", arch_machine[ABI_32]);
+	set_name(u.sysname, sizeof(u.sysname), names->sysname);
+	set_name(u.release, sizeof(u.release), names->release);
+	set_name(u.version, sizeof(u.version), names->version);
+	set_name(u.nodename, sizeof(u.nodename), c->t->uts->host);
+	set_name(u.domainname, sizeof(u.domainname), c->t->uts->domain);
+	set_name(u.machine, sizeof(u.machine), c->t->process->abi == ABI_32 ? arch_machine[ABI_32] : names->machine);
 	if (strcmp(c->row->name, "uname") == 0)
 		return memory_write(c->t, c->argument[0], &u, sizeof(u));
 	/* old: five fields of 65; oldest: five fields of 9 */

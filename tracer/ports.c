@@ -11,16 +11,33 @@
 #include <unistd.h>
 
 #include "tracer/base/io.h"
+#include "tracer/base/mem.h"
 
 enum { PRIVILEGED = 1024, DISTANCE = 8000 /* 80 becomes 8080, 22 becomes 8022 */ };
 
 static uint16_t high[PRIVILEGED]; /* 0: not mapped */
 static bool has_any;
+/* Those that config names, and with TRACER_ANY_PORT those that were bound. */
+static struct port_pair *pairs;
+static size_t pair_count;
 
 void ports_reset(void)
 {
 	memset(high, 0, sizeof(high));
-	has_any = false;
+	TALLOC_FREE(pairs);
+	pair_count = session.config->port_count;
+	pairs = mem_array(NULL, struct port_pair, pair_count);
+	for (size_t i = 0; i < pair_count; i++)
+		pairs[i] = session.config->ports[i];
+	has_any = pair_count > 0;
+}
+
+static struct port_pair *find_pair(unsigned guest)
+{
+	for (size_t i = 0; i < pair_count; i++)
+		if (pairs[i].guest == guest)
+			return &pairs[i];
+	return NULL;
 }
 
 /* ip(7), /proc/sys/net/ipv4/ip_unprivileged_port_start */
@@ -61,6 +78,20 @@ static bool can_bind(struct sockaddr_storage *a, uint16_t port)
 	return can;
 }
 
+/* A port that the kernel chooses is the guest's port from now on; NULL: there is none. */
+static struct port_pair *add_pair(unsigned guest)
+{
+	struct sockaddr_in any = { .sin_family = AF_INET };
+	socklen_t size = sizeof(any);
+	CLEANUP_CLOSE int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&any, size) < 0 || getsockname(fd, (struct sockaddr *)&any, &size) < 0)
+		return NULL;
+	pairs = mem_grow(NULL, pairs, struct port_pair, pair_count + 1);
+	pairs[pair_count] = (struct port_pair){ guest, ntohs(any.sin_port) };
+	has_any = true;
+	return &pairs[pair_count++];
+}
+
 static uint16_t choose(uint16_t port)
 {
 	struct sockaddr_storage any;
@@ -78,6 +109,13 @@ int ports_to_bind(const struct tracee *t, struct sockaddr_storage *a, size_t siz
 	if (!port)
 		return 0;
 	unsigned wanted = ntohs(*port);
+	struct port_pair *pair = find_pair(wanted);
+	if (!pair && wanted && (session.config->flags & TRACER_ANY_PORT))
+		pair = add_pair(wanted);
+	if (pair) {
+		*port = htons(pair->host);
+		return 1;
+	}
 	if (!wanted || wanted >= PRIVILEGED)
 		return 0;
 	if (!cred_has(&t->cred, CAPABILITY_NET_BIND_SERVICE))
@@ -97,6 +135,11 @@ bool ports_to_reach(struct sockaddr_storage *a, size_t size)
 {
 	in_port_t *port = has_any ? port_of(a, size) : NULL;
 	unsigned wanted = port ? ntohs(*port) : 0;
+	const struct port_pair *pair = wanted ? find_pair(wanted) : NULL;
+	if (pair && can_bind(a, 0)) {
+		*port = htons(pair->host);
+		return true;
+	}
 	/* It is on this machine when it can be bound to here. */
 	if (!wanted || wanted >= PRIVILEGED || !high[wanted] || !can_bind(a, 0))
 		return false;
@@ -109,6 +152,12 @@ bool ports_to_show(struct sockaddr_storage *a, size_t size)
 	in_port_t *port = has_any ? port_of(a, size) : NULL;
 	if (!port)
 		return false;
+	for (size_t i = 0; i < pair_count; i++) {
+		if (pairs[i].host == ntohs(*port)) {
+			*port = htons(pairs[i].guest);
+			return true;
+		}
+	}
 	for (unsigned i = 1; i < PRIVILEGED; i++) {
 		if (high[i] && high[i] == ntohs(*port)) {
 			*port = htons(i);

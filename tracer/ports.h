@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guest's privileged ports.  One that it binds is a free high port on the host for the rest of the run;
- * the guest sees the one it asked for, and reaches it by that.
+ * The guest's ports that are others on the host: those that config pairs, and privileged ones.  One of these that it
+ * binds is a free high port for the rest of the run; the guest sees the one it asked for, and reaches it by that.
  */
 #ifndef FAKEBUILD_PORTS_H
 #define FAKEBUILD_PORTS_H

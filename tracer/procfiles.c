@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "tracer/base/mem.h"
@@ -120,10 +121,11 @@ static void write_maps(const struct proc_view *v)
 static void write_cmdline(const struct proc_view *v)
 {
 	const char *at = v->text, *end = v->text + v->text_bytes;
+	const unsigned before = EMULATOR_WORDS_BEFORE + foreign_option_count();
 	for (unsigned i = 0; at < end; i++) {
 		size_t length = strnlen(at, end - at);
 		length += at + length < end;
-		if (i == EMULATOR_WORDS_BEFORE || i > EMULATOR_WORDS_BEFORE + EMULATOR_WORDS_BEHIND)
+		if (i == before || i > before + EMULATOR_WORDS_BEHIND)
 			fwrite(at, 1, length, v->out);
 		at += length;
 	}
@@ -371,16 +373,52 @@ static void write_cgroup(const struct proc_view *v)
 	}
 }
 
+static void write_name(const struct proc_view *v, const char *name)
+{
+	fprintf(v->out, name ? "%s\n" : "%s", name ? name : v->text);
+}
+
 static void write_hostname(const struct proc_view *v)
 {
-	const char *name = v->viewer->uts->host;
-	fprintf(v->out, name ? "%s\n" : "%s", name ? name : v->text);
+	write_name(v, v->viewer->uts->host);
 }
 
 static void write_domainname(const struct proc_view *v)
 {
-	const char *name = v->viewer->uts->domain;
-	fprintf(v->out, name ? "%s\n" : "%s", name ? name : v->text);
+	write_name(v, v->viewer->uts->domain);
+}
+
+static void write_ostype(const struct proc_view *v)
+{
+	write_name(v, session.config->kernel.sysname);
+}
+
+static void write_osrelease(const struct proc_view *v)
+{
+	write_name(v, session.config->kernel.release);
+}
+
+static void write_osversion(const struct proc_view *v)
+{
+	write_name(v, session.config->kernel.version);
+}
+
+/* linux_proc_banner of init/version.c: "SYSNAME version RELEASE (builder) (compiler) VERSION" */
+static void write_version(const struct proc_view *v)
+{
+	const struct kernel_names *names = &session.config->kernel;
+	struct utsname u;
+	uname(&u);
+	CLEANUP_TALLOC char *head = mem_printf(NULL, "%s version %s ", u.sysname, u.release);
+	char *tail = strstr(v->text, u.version);
+	if (!text_starts(v->text, head) || !tail || tail < v->text + strlen(head)) {
+		fputs(v->text, v->out);
+		return;
+	}
+	const char *middle = v->text + strlen(head);
+	fprintf(v->out, "%s version %s %.*s%s\n", names->sysname ? names->sysname : u.sysname,
+		names->release ? names->release : u.release, (int)(tail - middle), middle,
+		names->version ? names->version : u.version);
 }
 
 /* As unshare(2) refuses them: who looks before need not try. */
@@ -418,6 +456,10 @@ static const struct proc_file files[] = {
 	{ "cgroup", write_cgroup, WANTS_TEXT },
 	{ "/sys/kernel/hostname", write_hostname, WANTS_TEXT },
 	{ "/sys/kernel/domainname", write_domainname, WANTS_TEXT },
+	{ "/sys/kernel/ostype", write_ostype, WANTS_TEXT },
+	{ "/sys/kernel/osrelease", write_osrelease, WANTS_TEXT },
+	{ "/sys/kernel/version", write_osversion, WANTS_TEXT },
+	{ "/version", write_version, WANTS_TEXT },
 	{ "/sys/kernel/unprivileged_userns_clone", write_no_namespaces, 0 },
 	{ "/sys/user/max_user_namespaces", write_no_namespaces, 0 },
 };

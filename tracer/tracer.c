@@ -53,14 +53,31 @@ static void close_descriptors(int keep)
 			close(fd);
 }
 
+/* execvp(3): what is no program is one for the shell, when we are called as one. */
+static int try_one(const struct tracer_config *config, char *path)
+{
+	static char shell[] = "/bin/sh";
+	size_t count = 0;
+	execve(path, config->argv, config->env);
+	if (errno != ENOEXEC || !(config->flags & TRACER_AS_CALLED))
+		return errno;
+	while (config->argv[count])
+		count++;
+	CLEANUP_TALLOC char **words = mem_array(NULL, char *, count + 2);
+	words[0] = shell;
+	words[1] = path;
+	for (size_t i = 1; i < count; i++)
+		words[i + 1] = config->argv[i];
+	execve(shell, words, config->env);
+	return ENOEXEC;
+}
+
 /* execvpe over the guest's PATH: each execve below is traced and looks its path up in the guest. */
 static int execute(const struct tracer_config *config)
 {
-	const char *name = config->argv[0];
-	if (strchr(name, '/') || !*name) {
-		execve(name, config->argv, config->env);
-		return errno;
-	}
+	char *name = config->argv[0];
+	if (strchr(name, '/') || !*name)
+		return try_one(config, name);
 	const char *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	for (char *const *e = config->env; *e; e++)
 		if (strncmp(*e, "PATH=", 5) == 0)
@@ -71,9 +88,8 @@ static int execute(const struct tracer_config *config)
 		char candidate[PATH_MAX];
 		if (snprintf(candidate, sizeof(candidate), "%.*s%s%s", (int)length, part, length ? "/" : "", name) <
 		    (int)sizeof(candidate)) {
-			execve(candidate, config->argv, config->env);
 			/* Go on, as execvp(3), and as shells do forget folders that may not even be searched. */
-			int error = errno;
+			int error = try_one(config, candidate);
 			if (error == ENOEXEC || error == ENOMEM || error == E2BIG)
 				return error;
 			if (error != ENOENT && error != ENOTDIR && (error != EACCES || access(candidate, F_OK) == 0))
@@ -84,21 +100,29 @@ static int execute(const struct tracer_config *config)
 	return failure;
 }
 
+static mode_t first_umask(const struct tracer_config *config)
+{
+	return config->flags & TRACER_AS_CALLED ? config->umask : 022;
+}
+
 static void first_process(const struct tracer_config *config, const struct sock_fprog *filter, int gate)
 {
 	struct sigaction by_default = { .sa_handler = SIG_DFL };
 	sigset_t none;
-	for (int signal = 1; signal <= 64; signal++)
+	bool is_as_called = config->flags & TRACER_AS_CALLED;
+	for (int signal = 1; signal <= 64 && !is_as_called; signal++)
 		sigaction(signal, &by_default, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	close_descriptors(gate);
+	/* What is ours is closed by the execve. */
+	if (!is_as_called)
+		close_descriptors(gate);
 	/* The tracer writes when it has seized us; should it die before, the read ends. */
 	char go;
 	if (read(gate, &go, 1) != 1)
 		_exit(EXIT_FAKEBUILD);
 	close(gate);
-	umask(022);
+	umask(first_umask(config));
 	if (filter_install(filter) < 0)
 		_exit(254);
 	if (chdir(config->cwd) < 0)
@@ -316,8 +340,9 @@ static void on_end(pid_t pid, int status)
 		guest_ended(t, status, pid == t->process->pid);
 	if (pid == session.first_pid) {
 		session.first_status = status;
-		session.is_over = true;
-		tracee_each(kill_tracee, NULL);
+		session.is_over = !(session.config->flags & TRACER_UNTIL_LAST);
+		if (session.is_over)
+			tracee_each(kill_tracee, NULL);
 	}
 	if (t)
 		tracee_remove(t);
@@ -387,16 +412,18 @@ static int add_bindings(const struct tracer_config *config, size_t from, struct 
 	static struct object o;
 	for (size_t i = from; i < config->binding_count; i++) {
 		const struct binding *b = &config->bindings[i];
-		int r = path_lookup(t, AT_FDCWD, b->guest_path, LOOKUP_FOLLOW | LOOKUP_CREATE, &o);
+		const unsigned follow = b->flags & BINDING_AT_LINK ? 0 : LOOKUP_FOLLOW;
+		int r = path_lookup(t, AT_FDCWD, b->guest_path, follow | LOOKUP_CREATE, &o);
 		/* debootstrap, when it may not mount, leaves a link /proc that leads to itself. */
 		if (r < 0 && r != -ENOENT && r != -ELOOP)
 			return error_set(err, -r, "cannot bind '%s' at '%s'", b->host_path, b->guest_path);
 		/* What is bound is what a symlink on the host leads to, as for mount(8). */
-		CLEANUP_FREE char *host = realpath(b->host_path, NULL);
+		CLEANUP_FREE char *host = b->flags & BINDING_OF_LINK ? strdup(b->host_path) : realpath(b->host_path, NULL);
 		if (!host)
 			return error_set(err, errno, "cannot bind '%s'", b->host_path);
 		/* A point whose parents are missing as well still works, by its name. */
-		mounts_add(t->mounts, r < 0 ? b->guest_path : o.guest, host, b->flags, b->fs_type, NULL);
+		mounts_add(t->mounts, r < 0 ? b->guest_path : o.guest, host, b->flags & (BINDING_READ_ONLY | BINDING_PROC),
+			   b->fs_type, NULL);
 	}
 	mounts_sort(t->mounts);
 	return 0;
@@ -408,9 +435,9 @@ static struct tracee *make_first(const struct tracer_config *config, pid_t pid, 
 	t->is_known = true;
 	t->process = process_new(pid);
 	process_set_mm(t->process, mm_new());
-	t->fs = fs_new("/", "/", 022);
+	t->fs = fs_new("/", "/", first_umask(config));
 	t->mounts = mounts_new();
-	t->uts = uts_new(config->hostname, NULL);
+	t->uts = uts_new(config->hostname, config->kernel.domain);
 	cred_init(&t->cred, config->uid, config->gid);
 	t->cred.group_count = config->group_count < CRED_GROUPS_MAX ? config->group_count : CRED_GROUPS_MAX;
 	CLEANUP_TALLOC uint32_t *groups = mem_array(NULL, uint32_t, t->cred.group_count);
@@ -431,6 +458,7 @@ static void open_session(const struct tracer_config *config)
 	session.scratch = config->scratch ? config->scratch : config->run_dir;
 	session.uid = getuid();
 	session.gid = getgid();
+	session.is_plain = meta_header(config->meta)->flags & META_PLAIN;
 	ports_reset();
 	foreign_reset();
 	meta_bump_generation(config->meta);
@@ -445,6 +473,7 @@ static int forget_tracee(struct tracee *t, void *arg)
 
 static void close_session(void)
 {
+	modes_pay();
 	tracee_each(forget_tracee, NULL);
 	namespaces_close();
 	ipc_close();
@@ -461,7 +490,6 @@ static void close_session(void)
 static int explain_exec(const struct tracer_config *config, int status, struct error *err)
 {
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-	session.is_plain = meta_header(config->meta)->flags & META_PLAIN;
 	if (code == 254)
 		return error_set(err, 0, "the kernel refuses our seccomp filter (CONFIG_SECCOMP_FILTER)");
 	if (code == 253)
@@ -475,7 +503,6 @@ static int explain_exec(const struct tracer_config *config, int status, struct e
 						    "qemu-%s-static or qemu-%s in '%s'", config->argv[0], foreign_missing(),
 						    foreign_missing(), foreign_missing(),
 						    config->emulator_folders ? config->emulator_folders : ""),
-	modes_pay();
 					  EXIT_CANNOT_EXECUTE));
 	error_set(err, code, "cannot execute '%s'", config->argv[0]);
 	return error_status(err, code == ENOENT || code == ENOTDIR ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE);
@@ -546,8 +573,11 @@ static int run(const struct tracer_config *config, int listener, int keeper, int
 		return -1;
 	}
 	struct sigaction pass = { .sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART }, old[PASSED_ON];
-	for (unsigned i = 0; i < PASSED_ON; i++)
+	for (unsigned i = 0; i < PASSED_ON; i++) {
 		sigaction(passed_on[i], &pass, &old[i]);
+		if ((config->flags & TRACER_AS_CALLED) && old[i].sa_handler == SIG_IGN)
+			sigaction(passed_on[i], &old[i], NULL);
+	}
 	/* Orphans of the guest become ours, not init's. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	int r = listener >= 0 ? start_session(config, keeper, err) : start(config, filter, err);

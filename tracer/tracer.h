@@ -16,6 +16,8 @@
 enum binding_flags {
 	BINDING_READ_ONLY = 1,
 	BINDING_PROC = 2, /* shows the guest's own world where /proc would tell the host's */
+	BINDING_AT_LINK = 4, /* at guest_path itself, when that is a symlink */
+	BINDING_OF_LINK = 8, /* a host_path that is a symlink shows as that */
 };
 
 /* A host file or directory shown at a guest path; the guest path need not exist in the root. */
@@ -35,12 +37,10 @@ enum tracer_flags {
 	TRACER_WRITE_THROUGH = 16,
 	/* Owners are also kept in the files' user.rootlesscontainers attributes, which the guest does not see. */
 	TRACER_ROOTLESS_XATTRS = 32,
-};
-
 	TRACER_AS_CALLED = 64, /* ignored signals and descriptors above 2 are the caller's own, umask is config's, not 022 */
-	TRACER_LEAVE_MODES = 512, /* files have the modes that the guest gave them when the run is over: nothing keeps the table */
-	TRACER_ANY_PORT = 256, /* a port that is bound is one that the kernel chooses, and reached on this machine by the guest's */
 	TRACER_UNTIL_LAST = 128, /* the run ends with its last process, not with the first; the status is still that one's */
+	TRACER_ANY_PORT = 256, /* a port that is bound is one that the kernel chooses, and reached on this machine by the guest's */
+	TRACER_LEAVE_MODES = 512, /* files have the modes that the guest gave them when the run is over: nothing keeps the table */
 };
 
 /* What uname(2) and /proc say instead of the host's own words; NULL: those. */
@@ -51,6 +51,8 @@ struct kernel_names {
 /* A port (1 to 65535) that the guest binds or reaches on this machine is another one there. */
 struct port_pair {
 	unsigned guest, host;
+};
+
 struct tracer_config {
 	const char *root;    /* absolute host path of the guest's root directory */
 	struct meta *meta;   /* its metadata table */
@@ -65,11 +67,17 @@ struct tracer_config {
 	gid_t gid;
 	const gid_t *groups;
 	size_t group_count;
+	mode_t umask;         /* see TRACER_AS_CALLED */
 	const char *hostname; /* NULL: the host's */
+	struct kernel_names kernel;
+	const struct port_pair *ports;
+	size_t port_count;
 	unsigned flags;       /* enum tracer_flags */
 	const char *code_dir; /* private host directory for patched copies of code, shared by runs; NULL: run_dir */
 	/* host folders, colons between them, with static qemu-MACHINE[-static] for programs of other machines; NULL: none */
 	const char *emulator_folders;
+	const char *emulator; /* canonical host path of the one that starts them all; NULL: it is looked for there */
+	char *const *emulator_options; /* before those that we give it, at most 16 count; NULL: none */
 	const char *trace_path; /* a timeline of the stops goes here, NULL: none */
 	unsigned fall_through; /* for tests: one call in so many misses the fast path; 0: none */
 };
@@ -101,6 +109,8 @@ int tracer_session_pids(const void *ctx, const char *socket_path, pid_t **ret, s
 /* Stop all of them so that no guest can tell, or let them go on. */
 int tracer_session_pause(const char *socket_path, bool is_paused, struct error *err);
 int tracer_session_kill(const char *socket_path, int signal, struct error *err);
+/* Can this program be an emulator: is it there, static, and for this machine? */
+bool tracer_is_emulator(const char *host_path);
 /* Is this process itself a guest of fakebuild? */
 bool tracer_is_guest(void);
 

@@ -10,7 +10,7 @@ enum { SCRIPT_DEPTH = 5 }; /* exec_binprm of fs/exec.c */
 
 /* New leading arguments of a script, outermost interpreter first; NULL: what argv[0] was. */
 struct leading {
-	const char *text[2 * SCRIPT_DEPTH + 2 + EMULATOR_WORDS_BEFORE + EMULATOR_WORDS_BEHIND];
+	const char *text[2 * SCRIPT_DEPTH + 2 + EMULATOR_WORDS_BEFORE + EMULATOR_WORDS_BEHIND + EMULATOR_OPTIONS_MAX];
 	unsigned count;
 };
 

@@ -295,7 +295,7 @@ long place_descriptor(struct shim_frame *f, uint64_t address, struct place *p)
 
 /*
  * Where it leads must be in the same directory, or absolute.  fs.protected_symlinks is about links of others than
- * root.
+ * root, and who is the invoking user himself than his.
  */
 bool place_follow(struct shim_frame *f, struct place *p, const struct kernel_stat *st)
 {
