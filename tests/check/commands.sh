@@ -12,7 +12,7 @@ fail() {
 }
 # "-e, --env KEY[=VALUE]" of a line of --help; a help text may stand in the next line.
 help_options() {
-	sed -nE 's/^ +((-[^ ], )?--[a-z0-9-]+( [^ ]+)?)(  .*)?$/\1/p' | sort -u
+	sed -nE 's/^ +((-[^ ], )?--[a-z0-9-]+( [^ ]+)?|-[^ -]( [^ ]+)?)(  .*)?$/\1/p' | sort -u
 }
 # The same of ".It Fl e , Fl -env Ar KEY[=VALUE]".
 man_options() {
@@ -38,7 +38,7 @@ for command in $commands; do
 	[ -e "tests/cli/$command.bats" ] || fail "$command has no tests/cli/$command.bats"
 done
 # Other programs' command lines (program/main.c): `fakebuild help` does not list them.
-faces="runc"
+faces="runc proot"
 face_help() { # FACE: of its commands, too
 	"$fakebuild" "$1" --help
 	for command in $("$fakebuild" "$1" --help | sed -nE 's/^  ([a-z]+) +[A-Z].*/\1/p'); do
