@@ -470,7 +470,7 @@ int64_t hook_forget(struct call *c)
 void fast_note_entry(void)
 {
 	enum { OFTEN = 3 };
-	if (fast.is_on && ++fast.entries_noted == OFTEN)
+	if (fast.is_on && !session.is_plain && ++fast.entries_noted == OFTEN)
 		meta_make_inbox(session.meta);
 }
 
@@ -517,6 +517,7 @@ void fast_open(struct tracee *first)
 	SHARED->root_dev = root.st_dev;
 	SHARED->proc_dev = stat("/proc", &proc) == 0 ? proc.st_dev : 0;
 	SHARED->random = session.config->fall_through;
+	SHARED->flags |= session.config->flags & TRACER_LEAVE_MODES ? SHARED_LEAVES_MODES : 0;
 	int n = snprintf(SHARED->inbox_path, sizeof(SHARED->inbox_path), "%s.inbox", meta_path(session.meta));
 	if (n < 0 || (size_t)n >= sizeof(SHARED->inbox_path))
 		SHARED->inbox_path[0] = '\0';

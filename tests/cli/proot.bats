@@ -140,6 +140,9 @@ $(stat -c %u:%g /etc/passwd)" "$output"
 	equal 0 "$(stat -c %a d/e)"
 	chmod 700 d/e
 	equal "444 0" "$(stat -c %a d/e/f d/e/g | tr '\n' ' ' | sed 's/ $//')"
+	# Also those that processes have told themselves.
+	proot -0 sh -c 'i=0; while [ $i -lt 20 ]; do : >$i; chmod 0400 $i; chown 5:6 $i; i=$((i + 1)); done'
+	equal 400 "$(stat -c %a -- [0-9]* | sort -u)"
 }
 
 @test "other_ids_show_in_place_of_the_users" {

@@ -186,6 +186,7 @@ struct shim_file {
 enum shim_shared_flags {
 	SHARED_READ_ONLY_TREES = 1, /* some directory tree gives EROFS */
 	SHARED_PROC_DESCRIPTORS = 2, /* some process has had a directory of /proc open */
+	SHARED_LEAVES_MODES = 4, /* the tracer must know whom the host gives more than his mode (modes.h) */
 };
 struct shim_shared {
 	uint32_t flags;

@@ -56,7 +56,8 @@ static enum answer chmod_own(struct shim_frame *f, const struct own *own, bool h
 	if (type == TYPE_LINK || (type == TYPE_DIRECTORY && ((own->shown.mode ^ wanted) & (SETGID | STICKY))))
 		return SLOW;
 	bool needs_entry = own->has_entry || own->is_shared || (mode & SPECIAL_BITS) || (mode & needed) != needed;
-	if (needs_entry && !may_tell(own->st.dev, own->st.ino))
+	bool is_owed = (SHARED->flags & SHARED_LEAVES_MODES) && (mode & needed) != needed;
+	if (is_owed || (needs_entry && !may_tell(own->st.dev, own->st.ino)))
 		return SLOW;
 	uint32_t real_mode = (mode & 0777) | needed;
 	long r = own->is_shared ? 0 :

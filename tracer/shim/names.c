@@ -126,7 +126,8 @@ static bool find_mode(struct shim_frame *f, const struct place *p, uint32_t type
 	bool is_shown = (mode & ~umask) == (real_mode & ~umask);
 	f->made_mode = is_shown ? 0 : type | (mode & ~umask);
 	/* The inode is not known yet: its file system is looked at when it is. */
-	return !(umask & needed) && (is_shown || (META->flags & META_HAS_INBOX));
+	bool may_differ = (META->flags & META_HAS_INBOX) && !(SHARED->flags & SHARED_LEAVES_MODES);
+	return !(umask & needed) && (is_shown || may_differ);
 }
 
 static enum answer open_to_make(struct shim_frame *f, struct place *p, uint32_t flags, uint32_t mode)
