@@ -13,6 +13,16 @@ static void expect_owner(int line, const char *name, uid_t uid, gid_t gid)
 }
 #define OWNER(name, uid, gid) expect_owner(__LINE__, name, uid, gid)
 
+TEST(a_device_of_number_0_stays_one)
+{
+	WORKS(mknod("n", S_IFCHR | 0600, 0));
+	WORKS(chmod("n", 0644));
+	EQUAL(S_IFCHR | 0644, look("n").st_mode);
+	WORKS(chown("n", 5, 6));
+	EQUAL(S_IFCHR | 0644, look("n").st_mode);
+	EQUAL(5, look("n").st_uid);
+}
+
 TEST(ids_of_minus_one_stay)
 {
 	put_file("f", 0644, "");

@@ -176,7 +176,10 @@ static inline void meta_show(uint32_t table_flags, const struct meta_owner *owne
 /* Nothing else is to be said of it: so a request can replace it. */
 static inline bool meta_is_simple(const struct meta_entry *entry)
 {
-	return !entry->rdev && !entry->shown_ino && !entry->xattr && !entry->marks;
+	/* A device may have the number 0: so have whiteouts. */
+	uint32_t type = entry->mode & 0170000;
+	return (type == 0100000 || type == 0040000 || type == 0120000) && !entry->rdev && !entry->shown_ino && !entry->xattr &&
+	       !entry->marks;
 }
 
 /* A request as it was at one moment. */
