@@ -151,6 +151,8 @@ static int run_command(const void *ctx, const struct first_options *first, const
 	}
 	if (check_word_count(command, call.word_count, err) < 0 || find_root(ctx, first->root, &call.root, err) < 0)
 		return -1;
+	for (int i = 0; i < call.word_count; i++)
+		runc_log(LOG_DEBUG_LEVEL, "%s: word %d is '%s'", command->name, i + 1, call.words[i]);
 	if (command->run(&call, ret_status, err) == 0)
 		return 0;
 	return error_status(err, command->failure_status ? command->failure_status : RUNC_FAILED);

@@ -68,7 +68,7 @@ static int add_groups(struct spec_process *p, const struct strlist *gids, struct
 	return 0;
 }
 
-/* Ambient ones must be inheritable, so that they are added only where the container has some. */
+/* Ambient ones must be inheritable, so that only those are added. */
 static int add_capabilities(struct spec_process *p, const struct strlist *names, struct error *err)
 {
 	for (size_t i = 0; i < names->count; i++) {
@@ -79,8 +79,7 @@ static int add_capabilities(struct spec_process *p, const struct strlist *names,
 		p->capabilities.bounding |= mask;
 		p->capabilities.effective |= mask;
 		p->capabilities.permitted |= mask;
-		if (p->capabilities.inheritable)
-			p->capabilities.ambient |= mask;
+		p->capabilities.ambient |= mask & p->capabilities.inheritable;
 	}
 	return 0;
 }

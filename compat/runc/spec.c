@@ -244,6 +244,20 @@ static int check_namespaces(struct member_reader *r, struct spec *spec)
 	return 0;
 }
 
+/* Nothing is masked twice. */
+static struct strlist *without_twins(const void *ctx, const struct strlist *paths)
+{
+	struct strlist *list = strlist_new(ctx);
+	for (size_t i = 0; paths && i < paths->count; i++) {
+		size_t j = 0;
+		while (j < list->count && strcmp(list->items[j], paths->items[i]) != 0)
+			j++;
+		if (j == list->count)
+			strlist_add(list, paths->items[i]);
+	}
+	return list;
+}
+
 static int check_linux(struct member_reader *r, struct json *object, void *to)
 {
 	struct spec *spec = to;
@@ -330,10 +344,8 @@ static int check_spec(struct member_reader *r, struct json *object, void *to)
 		return members_fail(r, "hostname", "is longer than %d bytes", MAX_HOSTNAME);
 	if (spec->domainname && strlen(spec->domainname) > MAX_HOSTNAME)
 		return members_fail(r, "domainname", "is longer than %d bytes", MAX_HOSTNAME);
-	if (!spec->masked_paths)
-		spec->masked_paths = strlist_new(r->ctx);
-	if (!spec->read_only_paths)
-		spec->read_only_paths = strlist_new(r->ctx);
+	spec->masked_paths = without_twins(r->ctx, spec->masked_paths);
+	spec->read_only_paths = without_twins(r->ctx, spec->read_only_paths);
 	spec->annotations = json_get(object, "annotations");
 	return check_root(r, spec);
 }

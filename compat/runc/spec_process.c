@@ -47,6 +47,20 @@ static int read_capabilities(struct member_reader *r, struct json *value, void *
 	return 0;
 }
 
+/* capabilities(7): an ambient one must be permitted and inheritable.  runc's words. */
+static int check_ambient(struct member_reader *r, struct json *object, void *to)
+{
+	struct spec_capabilities *sets = to;
+	uint64_t wrong = sets->ambient & ~(sets->permitted & sets->inheritable);
+	(void)object;
+	sets->ambient &= ~wrong;
+	for (int bit = 0; spec_capability_name(bit); bit++)
+		if (wrong >> bit & 1)
+			members_warn(r, "can't raise ambient capability CAP_%s: it is not permitted and inheritable",
+				     spec_capability_name(bit));
+	return 0;
+}
+
 static const struct member_row capability_rows[] = {
 	{ .name = "bounding", .kind = MEMBER_HOOK, MEMBER(spec_capabilities, bounding), .hook = read_capabilities },
 	{ .name = "effective", .kind = MEMBER_HOOK, MEMBER(spec_capabilities, effective), .hook = read_capabilities },
@@ -55,7 +69,8 @@ static const struct member_row capability_rows[] = {
 	{ .name = "ambient", .kind = MEMBER_HOOK, MEMBER(spec_capabilities, ambient), .hook = read_capabilities },
 	{ .name = NULL },
 };
-static const struct member_shape capabilities_shape = { capability_rows, sizeof(struct spec_capabilities), NULL };
+static const struct member_shape capabilities_shape = { capability_rows, sizeof(struct spec_capabilities),
+							check_ambient };
 
 static int read_resource(struct member_reader *r, struct json *value, void *to)
 {

@@ -305,14 +305,13 @@ static int compare_names(const void *a, const void *b)
 int state_ids(const void *ctx, const char *root, struct strlist **ret, struct error *err)
 {
 	DIR *dir = opendir(root);
-	if (!dir && errno != ENOENT)
+	if (!dir)
 		return error_set(err, errno, "cannot read the folder of containers '%s'", root);
 	struct strlist *list = strlist_new(ctx);
-	for (struct dirent *entry; dir && (entry = readdir(dir));)
+	for (struct dirent *entry; (entry = readdir(dir));)
 		if (check_id(entry->d_name, NULL) == 0)
 			strlist_add(list, entry->d_name);
-	if (dir)
-		closedir(dir);
+	closedir(dir);
 	if (list->count)
 		qsort(list->items, list->count, sizeof(*list->items), compare_names);
 	*ret = list;

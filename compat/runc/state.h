@@ -62,7 +62,7 @@ void state_unlock(struct runc_container *c);
 int state_remove(struct runc_container *c, struct error *err);
 /* Remove what a creation that was killed left: a folder without state.json.  0 or -errno. */
 int state_remove_remains(const char *root, const char *id);
-/* All ids below root, sorted; none when there is no such folder. */
+/* All ids below root, sorted.  Fails when there is no such folder. */
 int state_ids(const void *ctx, const char *root, struct strlist **ret, struct error *err);
 
 /* What it is now: looks at the process, and whether it still waits at the fifo.  Zombies have stopped. */

@@ -18,7 +18,7 @@ setup() {
 	config 'c["process"]["terminal"] = False; c["root"]["readonly"] = False'
 }
 teardown() {
-	[ -d "${state-}" ] || return 0
+	[ -d "${state-/none}" ] || return 0
 	for id in $(runc list -q); do
 		runc delete -f "$id" || true
 	done
@@ -78,6 +78,7 @@ told() { # MESSAGE
 	run -42 runc run -b "$bundle" a
 	equal "0 / xterm runc" "${lines[*]}"
 	equal "" "$(runc list -q)"
+	[ -z "$(ls -A "$state")" ]
 	command_is 'kill -9 $$'
 	run -137 runc run --bundle="$bundle" a
 }
@@ -285,6 +286,9 @@ told() { # MESSAGE
 
 # ---- what is shown ----
 @test "containers_are_listed" {
+	run -1 --separate-stderr runc list
+	told "cannot read the folder of containers '$state': No such file or directory"
+	mkdir "$state"
 	equal "ID          PID         STATUS      BUNDLE      CREATED     OWNER" "$(runc list)"
 	equal "[]" "$(runc list -f json)"
 	start_sleeper b

@@ -237,7 +237,8 @@ static void a_process_is_read(void **state)
 	struct spec_process *p = read_text(state, OF_PROCESS(
 		"\"terminal\":true,\"consoleSize\":{\"height\":25,\"width\":80},\"env\":[\"A=b=c\",\"D=\"],"
 		"\"user\":{\"uid\":2147483647,\"gid\":1,\"umask\":63,\"additionalGids\":[5,6]},\"noNewPrivileges\":true,"
-		"\"capabilities\":{\"bounding\":[\"CAP_CHOWN\",\"cap_kill\",\"CAP_NEW\"],\"ambient\":[\"CAP_CHECKPOINT_RESTORE\"]},"
+		"\"capabilities\":{\"bounding\":[\"CAP_CHOWN\",\"cap_kill\",\"CAP_NEW\"],\"permitted\":[\"CAP_BPF\",\"CAP_CHECKPOINT_RESTORE\"],"
+		"\"inheritable\":[\"CAP_CHECKPOINT_RESTORE\"],\"ambient\":[\"CAP_BPF\",\"CAP_CHECKPOINT_RESTORE\"]},"
 		"\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":1024,\"hard\":18446744073709551615}]"))->process;
 	assert_true(p->has_terminal && p->has_no_new_privileges && p->has_capabilities && p->user.has_umask);
 	assert_int_equal(p->rows, 25);

@@ -131,8 +131,7 @@ static void a_container_is_read_as_it_was_saved(void **state)
 		"\"created\":\"%s\",\"annotations\":{\"k\":\"v\"},\"owner\":\"%s\"}",
 		c->created, c->owner);
 	assert_string_equal(text, expected);
-	text = json_dump(read, read->config);
-	assert_string_equal(text, "{\"n\":[1.8446744073709552e19,1]}");
+	assert_string_equal(json_dump(read, read->config), "{\"n\":[1.8446744073709552e19,1]}");
 	must_remove(c);
 }
 
@@ -245,8 +244,10 @@ static void lists_are_sorted(void **state)
 	assert_string_equal(list->items[0], "a");
 	must_remove(a);
 	must_remove(b);
-	assert_int_equal(state_ids(*state, "/no/such/folder", &list, &err), 0);
+	assert_int_equal(state_ids(*state, root, &list, &err), 0);
 	assert_int_equal(list->count, 0);
+	assert_int_equal(state_ids(*state, "/no/such/folder", &list, &err), -1);
+	expect_text(err.text, "cannot read the folder of containers '/no/such/folder'");
 }
 
 static void remains_of_a_killed_creation_can_be_removed(void **state)
