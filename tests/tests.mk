@@ -39,6 +39,10 @@ check-ubsan:
 check-layer: all
 	@tests/run.sh $(B) tests/compare/layer.sh
 
+# fakebuild-runc under podman, buildah, docker and containerd, as root; see the file.
+check-runtimes: all
+	@tests/run.sh $(B) tests/compare/runtimes.sh
+
 # Random calls, compared with real root's, so that it needs root too.  SEEDS=1-200, BUDGET=1800 (seconds), MODE=root, PLAIN=1, SHRINK=1.
 DIFFERENTIAL_SRC := $(wildcard tests/differential/*.c)
 build/differential: $(DIFFERENTIAL_SRC) tests/differential/differential.h
@@ -86,6 +90,7 @@ help:
 	@echo 'check-ubsan  the same with UndefinedBehaviorSanitizer'
 	@echo 'check-oracle the guest tests as real root, whose answers are the right ones; needs root'
 	@echo 'check-differential  random calls, compared with what real root gets; needs root'
+	@echo 'check-runtimes  run and build by podman, buildah, docker, containerd; needs root'
 	@echo 'check-layer  compare a layer with what real root makes; needs root'
 	@echo 'lint         cppcheck, shellcheck, rules of the tree'
 	@echo 'format       clang-format'
@@ -96,4 +101,4 @@ help:
 	@echo 'clean        remove build/'
 	@echo 'Variables: V=1 shows commands, WERROR=1, VARIANT=release|debug|asan|ubsan, CC, CFLAGS, LDFLAGS'
 
-.PHONY: tests check check-asan check-ubsan check-layer fuzz fuzzers lint format bench demo help
+.PHONY: tests check check-asan check-ubsan check-layer check-runtimes fuzz fuzzers lint format bench demo help
