@@ -32,6 +32,7 @@ enum condition {
 	WHEN_NOT_ZERO, /* argument != 0 */
 	WHEN_ANY_BIT,  /* argument & value */
 	WHEN_EQUAL,    /* argument == value */
+	WHEN_MASKED,   /* (argument & value's upper half) == its lower half */
 };
 
 /* What of a process a call changes, that its fast path must know. */

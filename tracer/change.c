@@ -30,6 +30,8 @@ int64_t hook_chmod(struct call *c)
 		return -EROFS;
 	if (o->is_magic && c->row->path[0].path && strncmp(c->text[0], SHIM_OWN_DESCRIPTORS, strlen(SHIM_OWN_DESCRIPTORS)) == 0)
 		fast_tell_descriptors(c->t);
+	if (path_flags(&o->real))
+		return -EPERM;
 	/* notify_change of fs/attr.c: what a symlink allows is nobody's to change. */
 	if (S_ISLNK(o->real.st_mode))
 		return -EOPNOTSUPP;
@@ -79,6 +81,8 @@ int64_t hook_chown(struct call *c)
 	uint32_t uid = call_id(c, after_path(c)), gid = call_id(c, after_path(c) + 1);
 	if (is_read_only(o))
 		return -EROFS;
+	if (path_flags(&o->real))
+		return -EPERM;
 	struct meta_entry entry;
 	meta_get_or_default(session.meta, &o->real, &entry);
 	if (!may_chown(cred, &entry, uid, gid))
@@ -129,6 +133,8 @@ int64_t hook_truncate(struct call *c)
 		return -EROFS;
 	int64_t length = length_argument(c);
 	int r = path_permission(c->t, o, CRED_WRITE);
+	if (r == 0 && path_flags(&o->real))
+		r = -EPERM;
 	if (r == 0 && share_is_running(o))
 		r = -ETXTBSY;
 	if (r == 0)
@@ -146,6 +152,9 @@ static int64_t set_times(struct call *c, const struct timespec times[2])
 	if (is_read_only(o))
 		return -EROFS;
 	bool is_now = !times || (times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW);
+	/* may_setattr of fs/attr.c: what only grows may be touched. */
+	if (path_flags(&o->real) & (is_now ? META_MARK_IMMUTABLE : META_MARKS_OF_FLAGS))
+		return -EPERM;
 	if (path_must_own(c->t, o) < 0) {
 		if (!is_now)
 			return -EPERM;

@@ -321,6 +321,7 @@ static uint32_t flags_of(const struct object *at)
 	meta_get_or_default(session.meta, &st, &entry);
 	if (!S_ISDIR(st.st_mode))
 		return flags | PREFIX_FILE;
+	flags |= entry.marks & META_MARKS_OF_FLAGS ? PREFIX_READ_ONLY : 0u;
 	/* Does what is made in it get nothing from it: no group, no ACL? */
 	return flags | (!(entry.mode & S_ISGID) && !entry.xattr ? PREFIX_PLAIN : 0u) |
 	       (entry.mode & S_ISVTX ? PREFIX_STICKY : 0u);
@@ -484,6 +485,12 @@ bool fast_must_leave_inbox(struct tracee *t, const struct cred *before)
 	       memory_write(t, SHIM_INBOX_USE, &unknown, sizeof(unknown)) == 0;
 }
 
+void fast_note_fixed_directory(void)
+{
+	if (fast.is_on)
+		SHARED->flags |= SHARED_READ_ONLY_TREES;
+}
+
 void fast_note_proc_directory(void)
 {
 	if (fast.is_on)
@@ -518,6 +525,7 @@ void fast_open(struct tracee *first)
 	SHARED->proc_dev = stat("/proc", &proc) == 0 ? proc.st_dev : 0;
 	SHARED->random = session.config->fall_through;
 	SHARED->flags |= session.config->flags & TRACER_LEAVE_MODES ? SHARED_LEAVES_MODES : 0;
+	SHARED->flags |= meta_header(session.meta)->flags & META_HAS_FLAGS ? SHARED_READ_ONLY_TREES : 0;
 	int n = snprintf(SHARED->inbox_path, sizeof(SHARED->inbox_path), "%s.inbox", meta_path(session.meta));
 	if (n < 0 || (size_t)n >= sizeof(SHARED->inbox_path))
 		SHARED->inbox_path[0] = '\0';

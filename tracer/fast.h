@@ -50,6 +50,8 @@ void fast_tell_descriptors(const struct tracee *t);
 void fast_note_entry(void);
 /* The tracee may no longer change all files, but write the table's inbox; it now forgets that it can.  It has to unmap it. */
 bool fast_must_leave_inbox(struct tracee *t, const struct cred *before);
+/* In a directory names may not be changed: what is done by descriptors of directories is the tracer's from now on. */
+void fast_note_fixed_directory(void);
 /* A directory of /proc is or was open. */
 void fast_note_proc_directory(void);
 

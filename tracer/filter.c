@@ -94,6 +94,12 @@ static void emit_leaf(struct builder *b, int number_of_row, enum abi abi)
 		emit(b, BPF_JMP | BPF_JSET | BPF_K, row->trace.value, 1, 0);
 		ret(b, SECCOMP_RET_ALLOW);
 		break;
+	case WHEN_MASKED:
+		load(b, argument);
+		emit(b, BPF_ALU | BPF_AND | BPF_K, row->trace.value >> 16, 0, 0);
+		emit(b, BPF_JMP | BPF_JEQ | BPF_K, row->trace.value & 0xffff, 1, 0);
+		ret(b, SECCOMP_RET_ALLOW);
+		break;
 	case WHEN_EQUAL:
 		load(b, argument);
 		emit(b, BPF_JMP | BPF_JEQ | BPF_K, row->trace.value, 1, 0);

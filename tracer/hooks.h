@@ -42,6 +42,9 @@ int64_t hook_utime(struct call *c);
 int64_t hook_utimes(struct call *c);
 int64_t hook_umask(struct call *c);
 
+/* fileflags.c */
+int64_t hook_ioctl(struct call *c);
+
 /* names.c: making, linking, removing names */
 int64_t hook_mkdir(struct call *c);
 int check_mknod(const struct call *c);

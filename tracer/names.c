@@ -135,6 +135,8 @@ int64_t hook_link(struct call *c)
 	int r = path_may_link(c->t, from);
 	if (r == 0)
 		r = path_may_change_parent(c->t, to);
+	if (r == 0 && path_flags(&from->real))
+		r = -EPERM;
 	if (r < 0)
 		return r;
 	if (S_ISDIR(from->real.st_mode))

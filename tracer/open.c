@@ -122,6 +122,10 @@ static int64_t check_existing(struct call *c, const struct opening *op, const ch
 	r = path_permission(c->t, o, mask);
 	if (r < 0)
 		return r;
+	/* may_open of fs/namei.c */
+	bool may_lose = (access_mode != O_RDONLY && !(op->flags & O_APPEND)) || (op->flags & O_TRUNC);
+	if (may_lose && (path_flags(&o->real) & META_MARK_APPEND))
+		return -EPERM;
 	/* open(2): O_NOATIME is the owner's or CAP_FOWNER's. */
 	if ((op->flags & O_NOATIME) && path_must_own(c->t, o) < 0)
 		return -EPERM;

@@ -98,7 +98,9 @@ int path_may_access(const struct tracee *t, const struct stat *real, unsigned ma
 int path_permission(struct tracee *t, struct object *o, unsigned mask);
 /* Has the object's directory been removed?  Nothing can be made in it. */
 bool path_is_nowhere(struct object *o);
-/* May it add or remove names in the object's directory?  0, -EACCES, -EROFS. */
+/* META_MARK_IMMUTABLE and META_MARK_APPEND of the inode with this real stat. */
+unsigned path_flags(const struct stat *real);
+/* May it add or remove names in the object's directory?  0, -EACCES, -EROFS, -EPERM. */
 int path_may_change_parent(struct tracee *t, struct object *o);
 /* May it remove or replace this entry: the sticky rule.  0, -EPERM. */
 int path_may_remove(struct tracee *t, struct object *o);

@@ -86,6 +86,15 @@ static bool is_kernel_setting(const struct object *o)
 	return false;
 }
 
+unsigned path_flags(const struct stat *real)
+{
+	struct meta_entry entry;
+	if (!(meta_header(session.meta)->flags & META_HAS_FLAGS))
+		return 0;
+	meta_get_or_default(session.meta, real, &entry);
+	return entry.marks & META_MARKS_OF_FLAGS;
+}
+
 int path_permission(struct tracee *t, struct object *o, unsigned mask)
 {
 	struct stat st;
@@ -96,7 +105,9 @@ int path_permission(struct tracee *t, struct object *o, unsigned mask)
 	meta_get_or_default(session.meta, &o->real, &entry);
 	entry.uid = st.st_uid;
 	entry.gid = st.st_gid;
-	int r = may_access_entry(t, &entry, mask);
+	/* inode_permission of fs/namei.c */
+	bool is_writing_fixed = (mask & CRED_WRITE) && (entry.marks & META_MARK_IMMUTABLE);
+	int r = is_writing_fixed && !(o->mount->flags & BINDING_READ_ONLY) ? -EPERM : may_access_entry(t, &entry, mask);
 	/* path_noexec of fs/exec.c */
 	if (r == 0 && (mask & CRED_EXECUTE) && S_ISREG(entry.mode) && (o->mount->flags & MOUNT_NO_EXEC) && !o->is_fd)
 		return -EACCES;
@@ -129,20 +140,27 @@ bool path_is_nowhere(struct object *o)
 
 int path_may_change_parent(struct tracee *t, struct object *o)
 {
+	struct stat st;
+	bool has_flags = meta_header(session.meta)->flags & META_HAS_FLAGS;
 	if (o->mount->flags & BINDING_READ_ONLY)
 		return -EROFS;
+	if (has_flags && path_parent_stat(o, &st) == 0 && (path_flags(&st) & META_MARK_IMMUTABLE))
+		return -EPERM;
 	if (cred_has(&t->cred, CAPABILITY_DAC_OVERRIDE))
 		return 0;
-	struct stat st;
 	int r = path_parent_stat(o, &st);
 	return r < 0 ? r : path_may_access(t, &st, CRED_WRITE | CRED_EXECUTE);
 }
 
 int path_may_remove(struct tracee *t, struct object *o)
 {
+	struct stat parent, st = o->real;
+	/* may_delete of fs/namei.c */
+	bool has_flags = meta_header(session.meta)->flags & META_HAS_FLAGS;
+	if (has_flags && (path_flags(&o->real) || (path_parent_stat(o, &parent) == 0 && path_flags(&parent))))
+		return -EPERM;
 	if (cred_has(&t->cred, CAPABILITY_FOWNER))
 		return 0;
-	struct stat parent, st = o->real;
 	int r = path_parent_stat(o, &parent);
 	if (r < 0)
 		return r;

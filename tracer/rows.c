@@ -105,6 +105,8 @@ const struct row rows[] = {
 	TRACE(removexattr, hook_removexattr, .plain = plain_change, .check = check_xattr_name, .path = { PATH(0, FOLLOW) }),
 	TRACE(lremovexattr, hook_removexattr, .plain = plain_change, .check = check_xattr_name, .path = { PATH(0, 0) }),
 	TRACE(fremovexattr, hook_removexattr, .plain = plain_change, .check = check_xattr_name, .path = { FD_OPENED(0) }),
+	/* FS_IOC_GETFLAGS and FS_IOC_SETFLAGS are of type 'f'. */
+	TRACE(ioctl, hook_ioctl, .trace = { WHEN_MASKED, 1, 0xff006600 }),
 	TRACE(setxattrat, hook_setxattr, .plain = plain_change, .check = check_setxattr, .number = 463, .path = { XATTR_AT }),
 	TRACE(getxattrat, hook_getxattr, .plain = call_redirect, .check = check_getxattrat, .number = 464, .path = { XATTR_AT }),
 	TRACE(listxattrat, hook_listxattr, .plain = call_redirect, .number = 465, .path = { XATTR_AT }),
@@ -267,7 +269,7 @@ const struct row rows[] = {
 	ALLOW(mmap2), ALLOW(mprotect), ALLOW(munmap), ALLOW(brk), ALLOW(rt_sigaction),
 	ALLOW(rt_sigprocmask), ALLOW(rt_sigreturn), ALLOW(sigaction), ALLOW(sigprocmask),
 	ALLOW(sigreturn), ALLOW(sigpending), ALLOW(sigsuspend), ALLOW(signal), ALLOW(sgetmask),
-	ALLOW(ssetmask), ALLOW(ioctl), ALLOW(pread64), ALLOW(pwrite64), ALLOW(readv), ALLOW(writev),
+	ALLOW(ssetmask), ALLOW(pread64), ALLOW(pwrite64), ALLOW(readv), ALLOW(writev),
 	ALLOW(pipe), ALLOW(select), ALLOW(_newselect), ALLOW(sched_yield), ALLOW(mremap),
 	ALLOW(msync), ALLOW(mincore), ALLOW(madvise), ALLOW(shmat),
 	ALLOW(shmdt), ALLOW(dup), ALLOW(dup2), ALLOW(dup3), ALLOW(pause), ALLOW(nanosleep),

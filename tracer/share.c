@@ -169,7 +169,7 @@ static int replace_by_copy(struct object *o, bool keeps_content)
 		entry.shown_ino = entry.shown_ino ? entry.shown_ino : o->real.st_ino;
 		entry.dev = made.st_dev;
 		entry.ino = made.st_ino;
-		entry.marks = 0;
+		entry.marks &= META_MARKS_OF_FLAGS;
 		meta_set(session.meta, &made, &entry);
 		r = put_in_place(o, copy);
 	}

@@ -305,6 +305,8 @@ int64_t hook_setxattr(struct call *c)
 		return r;
 	if (is_read_only(o))
 		return -EROFS;
+	if (path_flags(&o->real))
+		return -EPERM;
 	if (is_acl(name))
 		return set_acl(c, name, value, size);
 	bool is_capability = strcmp(name, "security.capability") == 0;
@@ -384,6 +386,8 @@ int64_t hook_removexattr(struct call *c)
 		return r;
 	if (is_read_only(o))
 		return -EROFS;
+	if (path_flags(&o->real))
+		return -EPERM;
 	if (is_acl(name))
 		return set_acl(c, name, NULL, 0);
 	r = may_use(c, name, true, false);

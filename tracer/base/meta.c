@@ -259,6 +259,8 @@ static void put_entry(struct meta *m, const struct meta_entry *stored)
 		return;
 	struct meta_entry *slot = (struct meta_entry *)(uintptr_t)meta_lookup(m->header, stored->dev, stored->ino);
 	m->header->nodes += is_node(stored) - (slot && is_node(slot));
+	if (stored->marks & META_MARKS_OF_FLAGS)
+		__atomic_fetch_or(&m->header->flags, META_HAS_FLAGS, __ATOMIC_SEQ_CST);
 	if (!slot) {
 		make_room(m);
 		slot = free_slot(m->header, stored->dev, stored->ino);

@@ -28,6 +28,7 @@ enum meta_flags {
 	 * show as others (struct meta_owner).  There are no entries.
 	 */
 	META_PLAIN = 8,
+	META_HAS_FLAGS = 16, /* there are or were entries with META_MARKS_OF_FLAGS */
 };
 
 struct meta_header {
@@ -57,6 +58,10 @@ enum meta_marks {
 	META_MARK_NODES = 8,
 	/* The last name is gone, only descriptors hold the inode: with a name it is another one of the same number. */
 	META_MARK_UNNAMED = 16,
+	/* chattr(1)'s i and a; the header then has META_HAS_FLAGS. */
+	META_MARK_IMMUTABLE = 32,
+	META_MARK_APPEND = 64,
+	META_MARKS_OF_FLAGS = META_MARK_IMMUTABLE | META_MARK_APPEND,
 };
 
 /* What root would see of one inode.  Complete: no field means "as the host has it". */

@@ -326,8 +326,8 @@ static enum answer rename_path(struct shim_frame *f, long from_fd, uint64_t from
 	    entry_of(st.dev, st.ino, &entry) < 0)
 		return SLOW;
 	/* A device's directory is known for it. */
-	if (META->nodes && (st.mode & TYPE) == TYPE_FILE && entry_of(st.dev, st.ino, &entry) == 1 &&
-	    (entry.mode & TYPE) != TYPE_FILE)
+	if ((META->nodes || (META->flags & META_HAS_FLAGS)) && (st.mode & TYPE) == TYPE_FILE && entry_of(st.dev, st.ino, &entry) == 1 &&
+	    ((entry.mode & TYPE) != TYPE_FILE || (entry.marks & META_MARKS_OF_FLAGS)))
 		return SLOW;
 	uint32_t length = 0;
 	while (length < SHORT && f->path[length])
