@@ -312,6 +312,9 @@ static int go_up_unnamed(struct walk *w)
 static int go_up(struct walk *w)
 {
 	struct object *o = w->at;
+	/* The directory that it began at, which has no name, is the root. */
+	if (w->opaque && o->host_length <= w->opaque && (w->flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT)))
+		return w->flags & LOOKUP_BENEATH ? -EXDEV : 0;
 	if (w->opaque)
 		return go_up_unnamed(w);
 	/* Above what is attached nowhere there is nothing. */

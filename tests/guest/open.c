@@ -153,6 +153,22 @@ TEST(unnamed_files_may_get_a_name)
 		FAILS(EACCES, open("locked", O_TMPFILE | O_RDWR, 0600));
 }
 
+TEST(openat2_stays_in_a_directory_that_is_gone)
+{
+	need_openat2();
+	WORKS(mkdir("d", 0755));
+	int fd = WORKS(open("d", O_RDONLY | O_DIRECTORY));
+	WORKS(chdir("d"));
+	WORKS(rmdir("../d"));
+	FAILS(EXDEV, openat2_(AT_FDCWD, "..", O_PATH, 0, RESOLVE_BENEATH));
+	FAILS(EXDEV, openat2_(fd, "..", O_PATH, 0, RESOLVE_BENEATH));
+	struct stat st, there;
+	int stays = WORKS(openat2_(fd, "..", O_PATH, 0, RESOLVE_IN_ROOT));
+	WORKS(fstat(fd, &there));
+	WORKS(fstat(stays, &st));
+	EQUAL(there.st_ino, st.st_ino);
+}
+
 TEST(openat2_checks_its_structure)
 {
 	need_openat2();
