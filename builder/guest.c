@@ -36,18 +36,20 @@ struct guest {
 /* The shim is executed from this folder; a store on a noexec file system is no place for it. */
 static int make_run_dir(struct guest *g, struct store *store, struct error *err)
 {
-	static const char *const others[] = { "/tmp", "/var/tmp", "/dev/shm" };
+	const char *others[] = { getenv("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm" };
 	struct statvfs fs;
 	if (statvfs(store_root(store), &fs) < 0 || !(fs.f_flag & ST_NOEXEC))
 		return store_make_tmp(g, store, &g->run_dir, err);
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		if (!others[i] || others[i][0] != '/')
+			continue;
 		char *path = mem_printf(g, "%s/fakebuild-XXXXXX", others[i]);
 		if (statvfs(others[i], &fs) == 0 && !(fs.f_flag & ST_NOEXEC) && mkdtemp(path)) {
 			g->run_dir = path;
 			return 0;
 		}
 	}
-	return error_set(err, 0, "'%s' is mounted noexec, and so are /tmp, /var/tmp and /dev/shm",
+	return error_set(err, 0, "'%s' is mounted noexec, and none of $TMPDIR, /tmp, /var/tmp and /dev/shm can take its place",
 			 store_root(store));
 }
 
@@ -226,6 +228,9 @@ static int open_meta(struct guest *g, const struct guest_request *request, struc
 		return error_set(err, errno, "cannot open '%s'", request->root);
 	if (!S_ISDIR(st.st_mode))
 		return error_set(err, ENOTDIR, "cannot open '%s'", request->root);
+	struct statvfs fs;
+	if (request->place != GUEST_OF_HOST && statvfs(request->root, &fs) == 0 && (fs.f_flag & ST_NOEXEC))
+		return error_set(err, 0, "'%s' is mounted noexec: no program in it can be executed", request->root);
 	char *own = mem_printf(g, "%s/meta", g->run_dir);
 	return meta_open(g, request->meta_path ? request->meta_path : own, st.st_dev,
 			 request->meta_flags, &g->config.meta, err);

@@ -135,7 +135,7 @@ static int make_folders(struct store *s, struct error *err)
 					      "cache/partial", "tmp" };
 	int r = io_mkdir_p(AT_FDCWD, s->root, 0700);
 	if (r < 0)
-		return error_set(err, -r, "cannot make the store '%s'", s->root);
+		return error_set(err, -r, "cannot make the store '%s' (--root or $FAKEBUILD_ROOT choose another place)", s->root);
 	for (size_t i = 0; i < sizeof(folder) / sizeof(*folder); i++) {
 		CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/%s", s->root, folder[i]);
 		r = io_mkdir_p(AT_FDCWD, path, 0700);

@@ -18,6 +18,7 @@
 #include "tracer/base/compat.h"
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
+#include "tracer/confined.h"
 #include "tracer/fast.h"
 #include "tracer/filter.h"
 #include "tracer/guest_ptrace.h"
@@ -175,7 +176,11 @@ static void drop_generated(struct tracee *t)
 static void pass(struct call *c, bool wants_exit)
 {
 	struct tracee *t = c->t;
-	if (c->changed && t->has_shim && !wants_exit) {
+	if (c->is_trapped && (!c->changed || !t->has_shim || wants_exit)) {
+		/* Filters around us refuse it. */
+		arch_answer(t, -confined_refusal(c->abi, c->row_data & 0x7fff));
+		wants_exit = false;
+	} else if (c->changed && t->has_shim && !wants_exit) {
 		if (t->slot < 0)
 			t->slot = arena_claim();
 		if (t->slot < 0)
@@ -259,16 +264,9 @@ static void tell_fast_path(struct tracee *t, enum touches touches, const struct 
 	}
 }
 
-void call_serve(struct tracee *t)
+static void serve_stop(struct call *c)
 {
-	struct call *c = &current;
-	if (t->is_injecting) {
-		t->is_injecting = false;
-		ptrace(PTRACE_SYSCALL, t->tid, NULL, NULL);
-		return;
-	}
-	if (guest_stop_before_call(t))
-		return;
+	struct tracee *t = c->t;
 	/* seccomp(2): in strict mode other calls than four "result in the termination of the calling thread". */
 	if (t->seccomp_mode == SECCOMP_STRICT_MODE) {
 		kill(t->tid, SIGKILL);
@@ -280,15 +278,14 @@ void call_serve(struct tracee *t)
 	tracee_drop_slots(t);
 	drop_generated(t);
 	TALLOC_FREE(t->exec);
-	c->t = t;
 	c->changed = 0;
 	c->room_used = 0;
 	c->at_flags = 0;
-	if (arch_read_call(t, c, false) < 0) {
+	if ((c->is_trapped ? arch_read_trapped(t, c) : arch_read_call(t, c, false)) < 0) {
 		guest_resume(t, 0);
 		return;
 	}
-	if (c->row_data & GUEST_TRACE) {
+	if (!c->is_trapped && c->row_data & GUEST_TRACE) {
 		if (guest_filter_stops(c))
 			return;
 		c->row = filter_find_row(c);
@@ -322,7 +319,7 @@ void call_serve(struct tracee *t)
 		return;
 	}
 	t->at_exit = NULL;
-	if (t->ptraced) {
+	if (t->ptraced && !c->is_trapped) {
 		t->ptraced->is_answered = true;
 		t->ptraced->has_entry_due = false; /* a call that is skipped has none */
 		t->ptraced->number = c->number;
@@ -331,11 +328,34 @@ void call_serve(struct tracee *t)
 	guest_resume(t, 0);
 }
 
+void call_serve(struct tracee *t)
+{
+	if (t->is_injecting) {
+		t->is_injecting = false;
+		ptrace(PTRACE_SYSCALL, t->tid, NULL, NULL);
+		return;
+	}
+	if (guest_stop_before_call(t))
+		return;
+	current.t = t;
+	current.is_trapped = false;
+	serve_stop(&current);
+}
+
+void call_serve_trapped(struct tracee *t, unsigned row_data)
+{
+	current.t = t;
+	current.is_trapped = true;
+	current.row_data = row_data;
+	serve_stop(&current);
+}
+
 void call_watch(struct tracee *t)
 {
 	struct call *c = &current;
 	tracee_drop_slots(t);
 	c->t = t;
+	c->is_trapped = false;
 	c->changed = 0;
 	c->room_used = 0;
 	if (arch_read_call(t, c, true) < 0)
@@ -358,6 +378,7 @@ void call_serve_exit(struct tracee *t)
 	c->abi = t->process->abi;
 	c->changed = 0;
 	c->is_again = false;
+	c->is_trapped = false;
 	memcpy(c->argument, t->exit_argument, sizeof(c->argument));
 	memcpy(c->original, t->exit_argument, sizeof(c->original));
 	if (arch_read_result(t, &c->result) == 0) {

@@ -79,6 +79,7 @@ struct call {
 	int64_t number;
 	uint64_t argument[6];
 	uint64_t ip, sp;
+	bool is_trapped; /* at the stop of a trap (confined.h): the kernel has left the call, and makes it no more */
 	int64_t result; /* at the exit stop */
 	bool is_again;  /* the exit hook has sent the tracee back to make the call again */
 	unsigned changed; /* bit n: argument n was replaced */
@@ -115,6 +116,8 @@ int64_t call_redirect(struct call *c);
 
 /* Serve the call that the tracee is stopped in, and resume it. */
 void call_serve(struct tracee *t);
+/* The same for a call whose trap has brought it to us (confined.h), with the filter's row_data. */
+void call_serve_trapped(struct tracee *t, unsigned row_data);
 /* At the entry of a call: make another one first, which adds the second filter (watch.h). */
 void call_watch(struct tracee *t);
 /* The exit stop of a call whose hook asked for it. */

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "tracer/arch/arch.h"
@@ -74,7 +75,14 @@ static int open_program(struct object *o)
 	int fd = open(path_short(o->host), O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == EACCES && path_repair(o->host))
 		fd = open(path_short(o->host), O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	/* path_noexec of fs/exec.c, of the host's mounts: nobody could map it as code. */
+	struct statvfs fs;
+	if (fstatvfs(fd, &fs) < 0 || !(fs.f_flag & ST_NOEXEC))
+		return fd;
+	close(fd);
+	return -EACCES;
 }
 
 /* A read lease is given only while nobody has the file open for writing: fcntl(2), as deny_write_access asks. */

@@ -20,6 +20,7 @@
 #include "tracer/base/compat.h"
 #include "tracer/base/mem.h"
 #include "tracer/call.h"
+#include "tracer/confined.h"
 #include "tracer/core/cred.h"
 #include "tracer/shim/abi.h"
 
@@ -107,7 +108,8 @@ static void emit_leaf(struct builder *b, int number_of_row, enum abi abi)
 		break;
 	}
 	/* The answer waits in X while the shared tail looks at the caller's address. */
-	emit(b, BPF_LDX | BPF_W | BPF_IMM, SECCOMP_RET_TRACE | number_of_row | (abi == ABI_32 ? 0x8000 : 0), 0, 0);
+	uint32_t asking = confined_refusal(abi, number_of_row) ? SECCOMP_RET_TRAP : SECCOMP_RET_TRACE;
+	emit(b, BPF_LDX | BPF_W | BPF_IMM, asking | number_of_row | (abi == ABI_32 ? 0x8000 : 0), 0, 0);
 	if (b->code && b->check_count < INSTRUCTIONS_MAX / 4)
 		b->check[b->check_count++] = b->length;
 	emit(b, BPF_JMP | BPF_JA, 0, 0, 0);
@@ -173,14 +175,18 @@ const struct row *filter_find_row(const struct call *c)
 	return is_meant ? row : NULL;
 }
 
+int filter_number(enum abi abi, unsigned row)
+{
+	int number = arch_call_number(abi, rows[row].name);
+	return number < 0 && rows[row].number ? rows[row].number : number;
+}
+
 /* The rows of an ABI by number, gaps filled with "no row", equal neighbours joined. */
 static unsigned resolve(enum abi abi, struct segment *segments, struct segment *scratch)
 {
 	unsigned count = 0, joined = 0;
 	for (unsigned i = 0; i < row_count; i++) {
-		int number = arch_call_number(abi, rows[i].name);
-		if (number < 0 && rows[i].number)
-			number = rows[i].number;
+		int number = filter_number(abi, i);
 		if (number >= 0)
 			scratch[count++] = (struct segment){ number, i };
 		if (number >= 0 && number < NUMBERS)
@@ -208,6 +214,7 @@ struct sock_fprog *filter_make(const void *ctx, struct error *err)
 	CLEANUP_TALLOC struct builder *b = mem_new(NULL, struct builder);
 	CLEANUP_TALLOC struct segment *segments = mem_array(NULL, struct segment, 2 * row_count + 1);
 	CLEANUP_TALLOC struct segment *scratch = mem_array(NULL, struct segment, row_count);
+	confined_find();
 	b->code = mem_array(program, struct sock_filter, INSTRUCTIONS_MAX);
 	load(b, offsetof(struct seccomp_data, arch));
 	for (enum abi abi = 0; abi < ABI_COUNT; abi++) {

@@ -12,6 +12,8 @@
 struct sock_fprog *filter_make(const void *ctx, struct error *err);
 /* The program of the rows with ACTION_LATER (watch.h); it allows all else. */
 struct sock_fprog *filter_make_later(const void *ctx);
+/* The number of a row's call in an ABI; -1 when it has none. */
+int filter_number(enum abi abi, unsigned row);
 /*
  * The row of a call that the filter would send to us, with these arguments; NULL when it lets it through.
  * For calls that a guest's own filter has sent.

@@ -101,6 +101,19 @@ static void unshare_fs(struct tracee *t)
 	t->fs = copy;
 }
 
+/*
+ * What is left of unshare(2) without namespaces, where filters around us refuse the call: nothing is to be done for
+ * who shares nothing.
+ */
+static int unshare_alone(const struct tracee *t, uint64_t flags)
+{
+	const uint64_t of_threads = CLONE_THREAD | CLONE_SIGHAND | CLONE_VM;
+	bool has_threads = t->process->users > 1;
+	if ((flags & ~(of_threads | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM)) || (has_threads && (flags & of_threads)))
+		return -EINVAL;
+	return has_threads || ((flags & CLONE_FS) && t->fs->users > 1) ? -EPERM : 0;
+}
+
 int64_t hook_unshare(struct call *c)
 {
 	uint64_t flags = c->argument[0];
@@ -109,6 +122,10 @@ int64_t hook_unshare(struct call *c)
 		return -ENOSPC;
 	if ((flags & NAMESPACES_ALL) && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
+	uint64_t rest = flags & ~(uint64_t)NAMESPACES_ALL;
+	int r = rest && c->is_trapped ? unshare_alone(c->t, rest) : 0;
+	if (r < 0)
+		return r;
 	if (flags & (CLONE_FS | CLONE_NEWNS))
 		unshare_fs(c->t);
 	if (flags & CLONE_NEWNS) {
@@ -123,8 +140,7 @@ int64_t hook_unshare(struct call *c)
 	}
 	c->t->has_own_network |= !!(flags & CLONE_NEWNET);
 	namespaces_renew(c->t, flags);
-	uint64_t rest = flags & ~(uint64_t)NAMESPACES_ALL;
-	if (!rest)
+	if (!rest || c->is_trapped)
 		return 0;
 	call_set(c, 0, rest);
 	return CALL_PASS;

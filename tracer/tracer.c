@@ -25,6 +25,7 @@
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 #include "tracer/call.h"
+#include "tracer/confined.h"
 #include "tracer/exec.h"
 #include "tracer/fast.h"
 #include "tracer/filter.h"
@@ -239,6 +240,11 @@ static void on_group_stop(struct tracee *t, int signal)
 /* A signal is about to be delivered. */
 static void on_signal(struct tracee *t, int signal)
 {
+	unsigned row_data;
+	if (confined_is_trap(t, signal, &row_data)) {
+		call_serve_trapped(t, row_data);
+		return;
+	}
 	if (show_own_state(t, signal)) {
 		guest_resume(t, 0);
 		return;

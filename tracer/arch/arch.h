@@ -26,6 +26,10 @@ int arch_call_number(enum abi abi, const char *name);
  * -ESRCH when the tracee is gone.
  */
 int arch_read_call(struct tracee *t, struct call *c, bool is_entry);
+/* The same at the stop before the signal of SECCOMP_RET_TRAP, for which the caller knows row_data. */
+int arch_read_trapped(struct tracee *t, struct call *c);
+/* Make a call here, in our own process, that takes no pointers; the result, or -errno. */
+int64_t arch_raw_call(enum abi abi, int64_t number, const uint64_t argument[6]);
 /* Skip the call and give this result. */
 int arch_answer(struct tracee *t, int64_t result);
 /* Execute the call with the changed arguments and come back through the slot's stub. */

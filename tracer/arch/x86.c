@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/user.h>
+#include <unistd.h>
 
 #include "tracer/arena.h"
 #include "tracer/base/compat.h"
@@ -71,6 +72,18 @@ struct syscall_info {
 
 static bool has_no_syscall_info;
 
+static void take_registers(struct call *c, const struct user_regs_struct *r)
+{
+	c->number = r->orig_rax;
+	for (unsigned i = 0; i < 6; i++)
+		memcpy(&c->argument[i], (const char *)r + argument_register[c->abi][i], 8);
+	if (c->abi == ABI_32)
+		for (unsigned i = 0; i < 6; i++)
+			c->argument[i] &= 0xffffffff;
+	c->ip = r->rip;
+	c->sp = r->rsp;
+}
+
 int arch_read_call(struct tracee *t, struct call *c, bool is_entry)
 {
 	if (!has_no_syscall_info) {
@@ -94,15 +107,31 @@ int arch_read_call(struct tracee *t, struct call *c, bool is_entry)
 		return -errno;
 	c->row_data = message;
 	c->abi = (is_entry || message & GUEST_TRACE ? r.cs == 0x23 : message & 0x8000) ? ABI_32 : ABI_64;
-	c->number = r.orig_rax;
-	for (unsigned i = 0; i < 6; i++)
-		memcpy(&c->argument[i], (const char *)&r + argument_register[c->abi][i], 8);
-	if (c->abi == ABI_32)
-		for (unsigned i = 0; i < 6; i++)
-			c->argument[i] &= 0xffffffff;
-	c->ip = r.rip;
-	c->sp = r.rsp;
+	take_registers(c, &r);
 	return 0;
+}
+
+int arch_read_trapped(struct tracee *t, struct call *c)
+{
+	struct user_regs_struct r;
+	if (ptrace(PTRACE_GETREGS, t->tid, NULL, &r) < 0)
+		return -errno;
+	c->abi = c->row_data & 0x8000 ? ABI_32 : ABI_64;
+	take_registers(c, &r);
+	return 0;
+}
+
+int64_t arch_raw_call(enum abi abi, int64_t number, const uint64_t argument[6])
+{
+	if (abi == ABI_64) {
+		int64_t result = syscall(number, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]);
+		return result < 0 ? -errno : result;
+	}
+	int64_t r = number;
+	/* Kernels before 4.4 leave no upper registers as they were. */
+	__asm__ volatile("int $0x80" : "+a"(r) : "b"(argument[0]), "c"(argument[1]), "d"(argument[2]), "S"(argument[3]),
+			 "D"(argument[4]) : "memory", "cc", "r8", "r9", "r10", "r11");
+	return (int32_t)r;
 }
 
 int arch_answer(struct tracee *t, int64_t result)
@@ -129,8 +158,11 @@ int arch_redirect(struct tracee *t, struct call *c, int slot)
 	memcpy(s->argument, c->original, sizeof(s->argument));
 	s->return_ip = c->ip;
 	int r = arch_set_arguments(t, c);
+	/* The trap has rolled the call back: the stub makes it, and this one is not to be restarted. */
+	if (r == 0 && c->is_trapped)
+		r = poke(t, REG(orig_rax), (uint64_t)-1);
 	/* Both `syscall` and `int $0x80` are two bytes long. */
-	return r < 0 ? r : poke(t, REG(rip), SHIM_STUBS + slot * SHIM_STUB_BYTES + 2);
+	return r < 0 ? r : poke(t, REG(rip), SHIM_STUBS + slot * SHIM_STUB_BYTES + (c->is_trapped ? 0 : 2));
 }
 
 int arch_restore(struct tracee *t, enum abi abi, const uint64_t argument[6])

@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "tracer/base/compat.h"
 #include "tracer/base/inbox.h"
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
@@ -170,10 +172,14 @@ int meta_open(const void *ctx, const char *path, dev_t root_dev, uint32_t flags,
 	return 0;
 }
 
+/* In memory, where no folder may be writable; Linux before 3.17 knows files only. */
 static int anonymous_file(void)
 {
 	char path[] = "/tmp/fakebuild-meta-XXXXXX";
-	int fd = mkostemp(path, O_CLOEXEC);
+	int fd = syscall(SYS_memfd_create, "fakebuild-meta", 1u /* MFD_CLOEXEC */);
+	if (fd >= 0)
+		return fd;
+	fd = mkostemp(path, O_CLOEXEC);
 	if (fd >= 0)
 		unlink(path);
 	return fd;
