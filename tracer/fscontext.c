@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Owns fsopen, fspick, fsconfig and fsmount: vfs_fsconfig_locked of fs/fsopen.c.  A context's descriptor is one of
- * O_PATH of a file without name, so that reading messages from it fails.
+ * O_PATH of a file without name.  The process that has it gets a filter that sends its reads to us; where the
+ * descriptor has another number they fail with EBADF.
  */
 #include "tracer/fscontext.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tracer/arch/arch.h"
+#include "tracer/arena.h"
+#include "tracer/base/compat.h"
 #include "tracer/base/mem.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
@@ -26,7 +32,7 @@ enum {
 	FS_CREATE_EXCLUSIVE,
 };
 enum { CLOSE_ON_EXEC = 1, PICK_NO_FOLLOW = 2, PICK_NO_AUTOMOUNT = 4, PICK_EMPTY_PATH = 8 };
-enum { TEXT_MAX = 256, BLOB_MAX = 1024 * 1024 };
+enum { TEXT_MAX = 256, BLOB_MAX = 1024 * 1024, MESSAGES = 8 };
 
 enum phase { MAKING, MADE, CHANGING, FAILED };
 
@@ -37,6 +43,8 @@ struct context {
 	struct mounts *mounts; /* where the mount is that it is about, by this id */
 	int mount_id;
 	bool is_mounted; /* by fsmount */
+	char *messages[MESSAGES]; /* what went wrong, as read(2) tells it: the oldest first */
+	unsigned message_count;
 };
 
 static struct context *contexts; /* the first is number 1 */
@@ -49,6 +57,8 @@ void contexts_close(void)
 		talloc_free(contexts[i].type);
 		talloc_free(contexts[i].source);
 		talloc_free(contexts[i].options);
+		for (unsigned k = 0; k < contexts[i].message_count; k++)
+			talloc_free(contexts[i].messages[k]);
 	}
 	TALLOC_FREE(contexts);
 	count = 0;
@@ -82,12 +92,108 @@ static int context_of(const struct call *c, int fd, struct context **ret)
 	return 0;
 }
 
+/* ---- messages ---- */
+
+static void drop_message(struct context *x)
+{
+	talloc_free(x->messages[0]);
+	memmove(x->messages, x->messages + 1, --x->message_count * sizeof(*x->messages));
+}
+
+/* logfc of fs/fs_context.c: of too many the oldest goes. */
+static int fail(struct context *x, const char *what, const char *key)
+{
+	if (x->message_count == MESSAGES)
+		drop_message(x);
+	x->messages[x->message_count++] = mem_printf(NULL, "e %s: %s '%s'\n", x->type, what, key);
+	return -EINVAL;
+}
+
+/* fscontext_read of fs/fsopen.c */
+int64_t hook_read(struct call *c)
+{
+	struct context *x;
+	if (context_of(c, call_int(c, 0), &x) < 0)
+		return CALL_PASS;
+	size_t length = x->message_count ? strlen(x->messages[0]) : 0;
+	if (!length)
+		return -ENODATA;
+	if (length > c->argument[2])
+		return -EMSGSIZE;
+	if (memory_write(c->t, c->argument[1], x->messages[0], length) < 0)
+		return -EFAULT;
+	drop_message(x);
+	return length;
+}
+
+static int64_t filtered(struct call *c)
+{
+	return c->t->exit_private;
+}
+
+static unsigned row_of_read(void)
+{
+	unsigned i = 0;
+	while (rows[i].hook != hook_read)
+		i++;
+	return i;
+}
+
+/* The descriptor is there: make of the call, which has come again, one that sends reads from it to us. */
+static int64_t add_filter(struct call *c, int fd)
+{
+	const struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch_audit[c->abi], 0, 5),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)arch_call_number(c->abi, "read"), 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)fd, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE | row_of_read() | (c->abi == ABI_32 ? 0x8000 : 0)),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	char *filter = call_room(c, sizeof(program)), *head = call_room(c, sizeof(struct sock_fprog));
+	if (!filter || !head)
+		return fd;
+	memcpy(filter, program, sizeof(program));
+	/* struct sock_fprog: a length, and a pointer as wide as the caller's. */
+	const unsigned short length = sizeof(program) / sizeof(*program);
+	uint64_t address = arena_address(filter);
+	size_t width = c->abi == ABI_32 ? 4 : 8;
+	memset(head, 0, sizeof(struct sock_fprog));
+	memcpy(head, &length, sizeof(length));
+	memcpy(head + width, &address, width);
+	arch_set_number(c->t, arch_seccomp_number[c->abi]);
+	call_set(c, 0, SECCOMP_SET_MODE_FILTER);
+	call_set(c, 1, 1 /* SECCOMP_FILTER_FLAG_TSYNC */ | SECCOMP_FILTER_FLAG_SPEC_ALLOW);
+	call_set(c, 2, arena_address(head));
+	c->t->exit_private = fd;
+	c->t->at_exit = filtered;
+	return CALL_PASS_EXIT;
+}
+
+/* exit_private: the number of the guest's call, which comes again. */
 static int64_t opened(struct call *c)
 {
 	unlink(c->t->exit_text);
 	TALLOC_FREE(c->t->exit_text);
+	if (c->result < 0)
+		return c->result;
+	c->t->context_fd = c->result + 1;
+	arch_rewind(c->t, c->t->exit_private);
+	c->is_again = true;
 	return c->result;
 }
+
+/* Has the call come again with its descriptor made?  Its number; -1. */
+static int take_opened(struct tracee *t)
+{
+	int fd = t->context_fd - 1;
+	t->context_fd = 0;
+	return fd;
+}
+
+/* ---- contexts ---- */
 
 static struct context *new_context(enum phase phase, const char *type)
 {
@@ -110,6 +216,7 @@ static int64_t open_context(struct call *c, bool closes_on_exec)
 	if (r < 0)
 		return r;
 	call_set(c, 2, O_PATH | (closes_on_exec ? O_CLOEXEC : 0));
+	c->t->exit_private = c->number;
 	c->t->at_exit = opened;
 	return CALL_PASS_EXIT;
 }
@@ -176,13 +283,15 @@ static int set_parameter(struct context *x, const char *key, const char *value)
 		if (!p->name || strcmp(p->type, x->type) != 0 || strcmp(p->name, key) != 0)
 			continue;
 		if (!fits(p->kind, value))
-			return -EINVAL;
+			return fail(x, p->kind == A_FLAG ? "Unexpected value for" : "Bad value for", key);
 		char *more = mem_printf(NULL, "%s%s%s%s%s", x->options, *x->options ? "," : "", key, value ? "=" : "", value ? value : "");
 		talloc_free(x->options);
 		x->options = more;
 		return 0;
 	}
-	if (strcmp(key, "source") != 0 || !value || x->source)
+	if (strcmp(key, "source") != 0)
+		return fail(x, "Unknown parameter", key);
+	if (!value || x->source)
 		return -EINVAL;
 	x->source = mem_strdup(NULL, value);
 	return 0;
@@ -202,6 +311,9 @@ int64_t hook_fsopen(struct call *c)
 		return r == -ENAMETOOLONG ? -EINVAL : r;
 	if (!is_type_known(type))
 		return -ENODEV;
+	int fd = take_opened(c->t);
+	if (fd >= 0)
+		return add_filter(c, fd);
 	new_context(MAKING, type);
 	return open_context(c, c->argument[1] & CLOSE_ON_EXEC);
 }
@@ -225,6 +337,9 @@ int64_t hook_fspick(struct call *c)
 	const struct mount *m = mounts_at(c->t->mounts, o->guest, o->guest_length);
 	if (!m)
 		return -EINVAL;
+	int fd = take_opened(c->t);
+	if (fd >= 0)
+		return add_filter(c, fd);
 	struct context *x = new_context(CHANGING, m->fs_type);
 	x->mounts = mounts_get(c->t->mounts);
 	x->mount_id = m->id;

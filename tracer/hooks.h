@@ -123,6 +123,8 @@ int64_t hook_fsopen(struct call *c);
 int64_t hook_fspick(struct call *c);
 int64_t hook_fsconfig(struct call *c);
 int64_t hook_fsmount(struct call *c);
+/* Of who has a context (fscontext.c). */
+int64_t hook_read(struct call *c);
 
 /* mountcalls.c: the host's name */
 int64_t hook_sethostname(struct call *c);

@@ -265,7 +265,7 @@ const struct row rows[] = {
 	REFUSE_NEW(io_uring_register, 427, ENOSYS),
 
 	/* Harmless: no path, no identity, nothing a tracer would answer otherwise. */
-	ALLOW(read), ALLOW(write), ALLOW(close), ALLOW(poll), ALLOW(lseek), ALLOW(_llseek),
+	{ .name = "read", .action = ACTION_ALLOW, .hook = hook_read }, ALLOW(write), ALLOW(close), ALLOW(poll), ALLOW(lseek), ALLOW(_llseek),
 	ALLOW(mmap2), ALLOW(mprotect), ALLOW(munmap), ALLOW(brk), ALLOW(rt_sigaction),
 	ALLOW(rt_sigprocmask), ALLOW(rt_sigreturn), ALLOW(sigaction), ALLOW(sigprocmask),
 	ALLOW(sigreturn), ALLOW(sigpending), ALLOW(sigsuspend), ALLOW(signal), ALLOW(sgetmask),

@@ -128,6 +128,7 @@ struct tracee {
 	uint64_t exit_private;
 	exit_hook exit_inner; /* of a call inside socketcall */
 	char *exit_text;      /* a path that the exit hook wants */
+	int context_fd;       /* of fscontext.c, plus 1: the descriptor that the call has made before it comes again; 0: none */
 	struct { /* restored at the exit stop when there was no gate */
 		bool is_needed;
 		enum abi abi;

@@ -369,19 +369,46 @@ TEST(a_file_system_is_made_in_steps)
 	WORKS(umount("m"));
 }
 
+static const char *message_of(int fs)
+{
+	static char text[4096];
+	ssize_t n = read(fs, text, sizeof(text) - 1);
+	text[n < 0 ? 0 : n] = '\0';
+	return text;
+}
+
 TEST(the_context_tells_nothing_but_failures)
 {
 	char text[4096];
 	own_mounts();
 	int fs = WORKS(fs_open("tmpfs", 0));
 	EQUAL(0, fcntl(fs, F_GETFD));
-	EQUAL(-1, read(fs, text, sizeof(text)));
+	FAILS(ENODATA, read(fs, text, sizeof(text)));
 	EQUAL(-1, write(fs, text, 1));
+	FAILS(EINVAL, fs_config(fs, SET_STRING, "nonsense", "x", 0));
+	FAILS(EINVAL, fs_config(fs, SET_FLAG, "more", NULL, 0));
+	FAILS(EINVAL, fs_config(fs, SET_STRING, "mode", "no", 0));
+	FAILS(EINVAL, fs_config(fs, SET_STRING, "inode64", "1", 0));
+	FAILS(EMSGSIZE, read(fs, text, 5));
+	TEXT("e tmpfs: Unknown parameter 'nonsense'\n", message_of(fs));
+	TEXT("e tmpfs: Unknown parameter 'more'\n", message_of(fs));
+	TEXT("e tmpfs: Bad value for 'mode'\n", message_of(fs));
+	TEXT("e tmpfs: Unexpected value for 'inode64'\n", message_of(fs));
+	FAILS(ENODATA, read(fs, text, sizeof(text)));
+	for (unsigned i = 0; i < 10; i++) {
+		snprintf(text, sizeof(text), "k%u", i);
+		FAILS(EINVAL, fs_config(fs, SET_STRING, text, "x", 0));
+	}
+	TEXT("e tmpfs: Unknown parameter 'k2'\n", message_of(fs));
 	CHILD
 		WORKS(fs_config(fs, SET_STRING, "mode", "0700", 0));
 	int copy = WORKS(dup(fs));
 	close(fs);
 	WORKS(fs_config(copy, CREATE, NULL, NULL, 0));
+	/* What has the number afterwards is what it is. */
+	int again = WORKS(open("/dev/zero", O_RDONLY));
+	EQUAL(fs, again);
+	EQUAL(3, read(again, text, 3));
 	char link[64];
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", copy);
 	ssize_t n = WORKS(readlink(link, text, sizeof(text) - 1));
