@@ -14,6 +14,7 @@
 #include "tracer/base/compat.h"
 #include "tracer/base/mem.h"
 #include "tracer/fast.h"
+#include "tracer/follow.h"
 #include "tracer/hooks.h"
 #include "tracer/stats.h"
 #include "tracer/watch.h"
@@ -82,7 +83,9 @@ void guest_resume(struct tracee *t, int signal)
 	long mode = t->ptraced ? t->ptraced->mode : PTRACE_CONT;
 	if (watch_is_due(t) && !is_by_call(mode))
 		mode = PTRACE_SYSCALL;
+	follow_before(t->tid, session.is_event);
 	ptrace(mode, t->tid, NULL, (void *)(long)signal);
+	follow_behind(t->tid);
 }
 
 /* ---- stops ---- */

@@ -58,6 +58,7 @@ struct session {
 	bool has_started; /* the first execve worked */
 	bool is_over;
 	uint64_t stops;
+	bool is_event; /* the present stop is no call of the tracee's */
 	uid_t uid; /* of the invoking user */
 	gid_t gid;
 	bool is_plain; /* the table is META_PLAIN: plain.h */

@@ -29,6 +29,7 @@
 #include "tracer/exec.h"
 #include "tracer/fast.h"
 #include "tracer/filter.h"
+#include "tracer/follow.h"
 #include "tracer/foreign.h"
 #include "tracer/groups.h"
 #include "tracer/guest_ptrace.h"
@@ -205,7 +206,9 @@ static void on_exec(pid_t pid)
 		guest_exec_from_thread(message, t);
 	exec_commit(t);
 	/* The loader runs unseen. */
+	follow_before(pid, true);
 	ptrace(PTRACE_CONT, pid, NULL, NULL);
+	follow_behind(pid);
 }
 
 static bool stops_group(int signal)
@@ -286,6 +289,7 @@ static void on_stop(pid_t pid, int status)
 {
 	int signal = WSTOPSIG(status), event = status >> 16;
 	struct tracee *t = tracee_find(pid);
+	session.is_event = event != PTRACE_EVENT_SECCOMP;
 	if (event == PTRACE_EVENT_EXEC) {
 		on_exec(pid);
 		return;
@@ -480,6 +484,7 @@ static int forget_tracee(struct tracee *t, void *arg)
 static void close_session(void)
 {
 	modes_pay();
+	follow_close();
 	tracee_each(forget_tracee, NULL);
 	namespaces_close();
 	ipc_close();
@@ -521,6 +526,7 @@ static int start(const struct tracer_config *config, const struct sock_fprog *fi
 		return error_set(err, errno, "cannot make a pipe");
 	pid_t pid = fork();
 	if (pid == 0) {
+		follow_leave();
 		close(gate[1]);
 		first_process(config, filter, gate[0]);
 	}
@@ -584,6 +590,7 @@ static int run(const struct tracer_config *config, int listener, int keeper, int
 		if ((config->flags & TRACER_AS_CALLED) && old[i].sa_handler == SIG_IGN)
 			sigaction(passed_on[i], &old[i], NULL);
 	}
+	follow_open();
 	/* Orphans of the guest become ours, not init's. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	int r = listener >= 0 ? start_session(config, keeper, err) : start(config, filter, err);
