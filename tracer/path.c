@@ -745,6 +745,28 @@ int path_of_directory(struct tracee *t, int dir_fd, struct object *ret)
 	return r < 0 ? r : finish_at_directory(&w);
 }
 
+/* A directory is missing: the shim can say so once it knows the one where it would be. */
+static void tell_above(struct tracee *t, int dir_fd, const char *path, size_t length)
+{
+	enum { PARTS_MAX = 4 };
+	static struct object above;
+	static bool is_inside;
+	char shorter[PATH_MAX];
+	if (!fast_is_on() || is_inside)
+		return;
+	is_inside = true;
+	memcpy(shorter, path, length + 1);
+	for (unsigned part = 0; part < PARTS_MAX; part++) {
+		length = dir_part(shorter);
+		while (length && shorter[length - 1] == '/')
+			length--;
+		shorter[length] = '\0';
+		if (!strchr(shorter, '/') || path_lookup(t, dir_fd, shorter, LOOKUP_CREATE, &above) != -ENOENT)
+			break;
+	}
+	is_inside = false;
+}
+
 int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, struct object *ret)
 {
 	size_t length = strlen(path);
@@ -797,6 +819,8 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 	if (w.typed_length == 0 && w.from == FROM_ROOT)
 		tell_shim(&w);
 	r = walk_rest(&w);
+	if (r == -ENOENT && is_told && w.typed && dir_part(w.typed))
+		tell_above(t, dir_fd, path, length);
 	if (r < 0)
 		return r;
 	/* A file that is bound here: its name is known for a mount's, and to be asked about. */

@@ -166,7 +166,8 @@ const struct row rows[] = {
 	IDENTITY(prctl, hook_prctl),
 
 	/* Sockets. */
-	TRACE(socket, hook_socket),
+	/* Those of AF_UNIX are nobody's matter until they get a name. */
+	TRACE(socket, hook_socket, .trace = { WHEN_ANY_BIT, 0, ~(uint32_t)AF_UNIX }),
 	TRACE(bind, hook_bind),
 	TRACE(connect, hook_connect),
 	TRACE(listen, hook_listen),

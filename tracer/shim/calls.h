@@ -13,6 +13,7 @@
 	X(lstat, 6)                                                                                \
 	X(mmap, 9)                                                                                 \
 	X(access, 21)                                                                              \
+	X(connect, 42)                                                                             \
 	X(getcwd, 79)                                                                              \
 	X(rename, 82)                                                                              \
 	X(mkdir, 83)                                                                               \
