@@ -71,7 +71,7 @@ FROM $BASE
 RUN echo said; exit 42
 END
 built="stat -c '%a %u:%g %F' /file /node /sticky /home/joe/own"
-as_built=$'4711 5:6 regular file\n*character special file\n1777 0:0 directory\n644 1000:1000 regular file'
+as_built=$'4711 5:6 regular file\n*character special file\n1777 0:0 directory\n644 1000:1000 regular empty file'
 sleeper='trap "echo told; exit 3" TERM; echo begun; while :; do sleep 0.1; done'
 
 # What docker and podman have in common: words of the two are the same.  $1 is the name, then the program.
