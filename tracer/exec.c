@@ -23,6 +23,7 @@
 #include "tracer/foreign.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/hooks.h"
+#include "tracer/keeper.h"
 #include "tracer/memory.h"
 #include "tracer/stats.h"
 #include "tracer/vectors.h"
@@ -108,33 +109,26 @@ static void name_of(struct call *c, const struct object *o, char ret[PATH_ROOM])
 }
 
 /*
- * A program that is given by descriptor must have a name when the loader opens it: the descriptor may be
- * closed by then.  Its own when it still has one, else a copy's.
+ * A program that is given by descriptor must have a name when the loader opens it, and for /proc/PID/exe: the
+ * descriptor may be closed by then.  Its own when it still has one.
  */
 static int give_name(struct call *c, struct object *o, int fd)
 {
-	static unsigned counter;
 	char name[PATH_ROOM];
 	struct stat st;
 	ssize_t n = readlink(o->host, name, sizeof(name) - 1);
-	if (n > 0 && name[0] == '/') {
-		name[n] = '\0';
-		if (stat(name, &st) == 0 && st.st_dev == o->real.st_dev && st.st_ino == o->real.st_ino) {
-			memcpy(o->host, name, n + 1);
-			o->host_length = n;
-			return 0;
-		}
+	name[n < 0 ? 0 : n] = '\0';
+	if (name[0] != '/' || stat(name, &st) < 0 || st.st_dev != o->real.st_dev || st.st_ino != o->real.st_ino) {
+		struct kept *kept = keeper_keep(fd);
+		if (!kept)
+			return -ENOMEM;
+		keeper_put(c->t->exec->exe_kept);
+		c->t->exec->exe_kept = kept;
+		n = snprintf(name, sizeof(name), "%s", kept->path);
 	}
-	char *copy = mem_printf(c->t, "%s/program-%u", session.run_dir, counter++);
-	/* An emulator asks whether it may be executed. */
-	CLEANUP_CLOSE int to = open(copy, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
-	if (to < 0)
-		return -errno;
-	c->t->remove_later = copy;
-	int r = io_copy_bytes(fd, to);
-	o->host_length = strlen(copy);
-	memcpy(o->host, copy, o->host_length + 1);
-	return r;
+	memcpy(o->host, name, n + 1);
+	o->host_length = n;
+	return 0;
 }
 
 /* binfmt_script: "#!" blanks interpreter [blanks one argument] end of line. */
@@ -387,6 +381,7 @@ static bool is_closed_on_exec(const struct tracee *t, int fd)
 static int drop_plan(struct exec_plan *plan)
 {
 	fast_put(plan->state);
+	keeper_put(plan->exe_kept);
 	return 0;
 }
 
@@ -446,6 +441,7 @@ int64_t hook_execve(struct call *c)
 	c->t->exec->exe_ino = program.real.st_ino;
 	c->t->exec->is_readable = program.is_readable;
 	c->t->exec->exe = mem_strdup(c->t->exec, program.guest);
+	c->t->exec->exe_host = mem_strdup(c->t->exec, program.host);
 	/* check_unsafe_exec of fs/exec.c */
 	bool is_fs_shared = c->t->fs->users > c->t->process->users;
 	/* bprm->unsafe of fs/exec.c, and ptracer_capable of kernel/ptrace.c */
@@ -492,6 +488,11 @@ void exec_commit(struct tracee *t)
 	/* A vfork child has a process of its own already; CLONE_FS is undone by nothing. */
 	TALLOC_FREE(t->process->exe);
 	t->process->exe = mem_strdup(t->process, plan->exe);
+	TALLOC_FREE(t->process->exe_host);
+	t->process->exe_host = talloc_steal(t->process, plan->exe_host);
+	keeper_put(t->process->exe_kept);
+	t->process->exe_kept = plan->exe_kept;
+	plan->exe_kept = NULL;
 	t->process->exe_dev = plan->exe_dev;
 	t->process->exe_ino = plan->exe_ino;
 	t->process->abi = plan->abi;

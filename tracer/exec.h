@@ -9,6 +9,8 @@ struct exec_plan {
 	struct cred cred;
 	enum abi abi;
 	char *exe; /* guest path of the ELF program */
+	char *exe_host;
+	struct kept *exe_kept; /* keeper.h */
 	dev_t exe_dev;
 	ino_t exe_ino;
 	bool is_emulated; /* foreign.h */

@@ -502,6 +502,23 @@ static int enter_link(struct walk *w, const char *link)
 	return 0;
 }
 
+/* The last component was the link to a process' program, whose name may lead elsewhere by now, or nowhere. */
+static int enter_program(struct walk *w, const struct process *program)
+{
+	struct object *o = w->at;
+	struct stat named = { 0 };
+	bool is_named = path_lstat(o->host, &named) == 0;
+	if (program->exe_host && *program->exe_host &&
+	    !(is_named && named.st_dev == program->exe_dev && named.st_ino == program->exe_ino)) {
+		set_host(o, program->exe_host);
+		o->is_fd = program->exe_kept != NULL;
+		is_named = stat(path_short(o->host), &named) == 0;
+	}
+	o->exists = o->is_magic = is_named;
+	o->real = named;
+	return is_named ? 0 : -ENOENT;
+}
+
 /* One component that is no dot.  *ret_done when it was the last. */
 static int step(struct walk *w, bool *ret_done)
 {
@@ -565,6 +582,7 @@ static int step(struct walk *w, bool *ret_done)
 	}
 	bool is_unfollowed = o->mount->flags & MOUNT_NO_SYMLINKS;
 	enum procfs_link kind = PROCFS_PLAIN;
+	const struct process *program = o->mount->flags & BINDING_PROC ? procfs_program(o->host) : NULL;
 	ssize_t n;
 	if (w->is_cacheable)
 		filter_add(o->host);
@@ -607,6 +625,8 @@ static int step(struct walk *w, bool *ret_done)
 		memcpy(w->rest, tail, strlen(tail) + 1);
 		if (!*tail) {
 			*ret_done = true;
+			if (program)
+				return enter_program(w, program);
 			r = path_lstat(o->host, &o->real);
 			o->exists = r == 0;
 			o->is_magic = true;

@@ -121,6 +121,13 @@ ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t
 	return n;
 }
 
+const struct process *procfs_program(const char *host)
+{
+	const char *rest;
+	const struct tracee *of = procfs_subject(host, &rest);
+	return of && strcmp(rest, "exe") == 0 ? of->process : NULL;
+}
+
 /* State and parent of /proc/PID as the host has them. */
 static bool read_stat(pid_t pid, char *ret_state, pid_t *ret_parent)
 {

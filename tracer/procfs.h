@@ -40,5 +40,7 @@ ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t
 char *procfs_generate(struct tracee *t, const struct object *o);
 /* Parent of a process as the guest knows it: 0 of the first, as in a pid namespace; 1 of orphans. */
 pid_t procfs_parent(const struct process *p);
+/* The process whose program the link at this host path leads to: /proc/PID/exe.  NULL: it is another link. */
+const struct process *procfs_program(const char *host);
 
 #endif

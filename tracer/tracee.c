@@ -11,6 +11,7 @@
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 #include "tracer/fast.h"
+#include "tracer/keeper.h"
 #include "tracer/mounts.h"
 #include "tracer/stats.h"
 #include "tracer/namespaces.h"
@@ -165,6 +166,7 @@ void process_put(struct process *p)
 	if (!p || --p->users)
 		return;
 	struct mm *mm = p->mm;
+	keeper_put(p->exe_kept);
 	talloc_free(p);
 	if (mm)
 		mm_put(mm);
@@ -213,6 +215,8 @@ void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t 
 	} else {
 		child->process = process_new(child->tid);
 		child->process->exe = mem_strdup(child->process, parent->process->exe ? parent->process->exe : "");
+		child->process->exe_host = mem_strdup(child->process, parent->process->exe_host ? parent->process->exe_host : "");
+		child->process->exe_kept = keeper_get(parent->process->exe_kept);
 		child->process->exe_dev = parent->process->exe_dev;
 		child->process->exe_ino = parent->process->exe_ino;
 		child->process->is_dumpable = parent->process->is_dumpable;

@@ -23,6 +23,7 @@ enum { NAMESPACE_KINDS = 8 };
 enum abi { ABI_64, ABI_32, ABI_COUNT };
 
 struct call;
+struct kept;
 struct mounts;
 struct ptraced;
 
@@ -68,6 +69,8 @@ struct process {
 	pid_t pid;
 	pid_t parent, parent_tid; /* process and thread that made it; 0: none of the guest */
 	char *exe;          /* guest path of the program */
+	char *exe_host;     /* where it really is; NULL, "": not known */
+	struct kept *exe_kept; /* when no name leads there (keeper.h); else NULL */
 	bool is_peer;       /* it has connected, listened or made a pair */
 	struct ucred peer;  /* as what, the last time */
 	bool has_claim;     /* it has sent credentials that it named itself */

@@ -35,6 +35,7 @@
 #include "tracer/guest_ptrace.h"
 #include "tracer/ipc.h"
 #include "tracer/join.h"
+#include "tracer/keeper.h"
 #include "tracer/mounts.h"
 #include "tracer/namespaces.h"
 #include "tracer/memory.h"
@@ -356,6 +357,8 @@ static void on_end(pid_t pid, int status)
 	}
 	if (t)
 		tracee_remove(t);
+	if (session.is_over || tracee_count() == 0)
+		keeper_close();
 }
 
 static void tell_stats(pid_t tid)

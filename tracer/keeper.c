@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the process that shares our table of descriptors, and may be looked at. */
+#include "tracer/keeper.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tracer/base/mem.h"
+
+static pid_t keeper; /* 0: none yet */
+
+static void keep(pid_t tracer)
+{
+	sigset_t all;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_DUMPABLE, 1);
+	while (getppid() == tracer)
+		pause();
+	_exit(0);
+}
+
+/* Its memory is a copy, and so is whether that may be looked at; its descriptors are ours. */
+static pid_t start(void)
+{
+	pid_t tracer = getpid();
+	/* No signal when it ends: nothing of ours waits for it but the loop of stops, which knows it not. */
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, NULL);
+	if (pid == 0)
+		keep(tracer);
+	return pid;
+}
+
+struct kept *keeper_keep(int fd)
+{
+	if (!keeper) {
+		pid_t pid = start();
+		if (pid < 0)
+			return NULL;
+		keeper = pid;
+	}
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (own < 0)
+		return NULL;
+	struct kept *kept = mem_new(NULL, struct kept);
+	kept->users = 1;
+	kept->fd = own;
+	snprintf(kept->path, sizeof(kept->path), "/proc/%d/fd/%d", keeper, own);
+	return kept;
+}
+
+struct kept *keeper_get(struct kept *kept)
+{
+	if (kept)
+		kept->users++;
+	return kept;
+}
+
+void keeper_put(struct kept *kept)
+{
+	if (!kept || --kept->users)
+		return;
+	close(kept->fd);
+	talloc_free(kept);
+}
+
+void keeper_close(void)
+{
+	if (keeper)
+		kill(keeper, SIGKILL);
+	keeper = 0;
+}
