@@ -234,8 +234,7 @@ int64_t hook_mount(struct call *c)
 		return -EFAULT;
 	if ((flags & 0xffff0000u) == 0xc0ed0000u) /* MS_MGC_VAL */
 		flags &= 0xffff;
-	if (flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE))
-		return propagation_change(c->t->mounts, target->guest, flags);
+	/* In path_mount's order: runtimes bind with MS_PRIVATE as well, which says nothing there. */
 	if (flags & MS_REMOUNT) {
 		struct mount *m = (struct mount *)(uintptr_t)mounts_at(c->t->mounts, target->guest,
 								       target->guest_length);
@@ -249,13 +248,15 @@ int64_t hook_mount(struct call *c)
 		mounts_changed(c->t->mounts);
 		return 0;
 	}
+	if (!(flags & MS_BIND) && (flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)))
+		return propagation_change(c->t->mounts, target->guest, flags);
 	if (flags & (MS_BIND | MS_MOVE)) {
 		r = path_lookup(c->t, AT_FDCWD, source, LOOKUP_FOLLOW, &c->object[1]);
 		if (r == 0)
 			r = path_settle(c->t, &c->object[1]);
 		if (r < 0)
 			return r;
-		if (flags & MS_MOVE)
+		if (!(flags & MS_BIND))
 			return mount_move(c, target, &c->object[1]);
 		if (S_ISDIR(c->object[1].real.st_mode) != S_ISDIR(target->real.st_mode))
 			return -ENOTDIR;

@@ -6,8 +6,10 @@
 #include <elf.h>
 #include <linux/capability.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <sys/auxv.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/xattr.h>
 
@@ -296,6 +298,80 @@ TEST(from_memory)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", to);
 	snprintf(block, sizeof(block), "[%s][@arguments]\n", path);
 	TEXT(block, OUTPUT(path, "@arguments"));
+}
+
+/* Of the program that runs: its inode, seals and link, and what comes of executing it again. */
+ROLE(itself)
+{
+	char link[PATH_MAX] = "", again[] = "@again", name[] = "again";
+	struct stat st = { 0 };
+	stat("/proc/self/exe", &st);
+	int fd = open("/proc/self/exe", O_RDONLY);
+	if (readlink("/proc/self/exe", link, sizeof(link) - 1) < 0)
+		return 1;
+	printf("%d %#x %d %s ", st.st_ino == strtoul(argv[2], NULL, 10), fcntl(fd, F_GET_SEALS), (int)st.st_nlink, link);
+	fflush(stdout);
+	if (chroot("d") < 0 || chdir("/") < 0)
+		return 1;
+	char *const words[] = { name, again, NULL };
+	execv("/proc/self/exe", words);
+	printf("%s", strerrorname_np(errno));
+	return 0;
+}
+
+ROLE(again)
+{
+	printf("again %d", access("/proc", F_OK));
+	return 0;
+}
+
+/* Runtimes run a sealed copy of themselves in memory, and start the next of them by /proc/self/exe. */
+TEST(exe_leads_to_a_program_without_a_name)
+{
+	char block[65536], number[32], text[512] = "";
+	int ends[2], from = WORKS(open("/proc/self/exe", O_RDONLY));
+	int to = WORKS(memfd_create("m", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+	for (ssize_t n; (n = read(from, block, sizeof(block))) > 0;)
+		EQUAL(n, write(to, block, n));
+	WORKS(fcntl(to, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE));
+	WORKS(mkdir("d", 0755));
+	WORKS(mkdir("d/proc", 0755));
+	WORKS(unshare(CLONE_NEWNS));
+	WORKS(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	WORKS(mount("proc", "d/proc", "proc", 0, NULL));
+	struct stat st;
+	WORKS(fstat(to, &st));
+	snprintf(number, sizeof(number), "%lu", (unsigned long)st.st_ino);
+	WORKS(pipe(ends));
+	if (fork() == 0) {
+		char *const words[] = { (char *)"argv0", (char *)"@itself", number, NULL };
+		dup2(ends[1], 1);
+		syscall(SYS_execveat, to, "", words, environ, AT_EMPTY_PATH);
+		_exit(1);
+	}
+	close(ends[1]);
+	close(to);
+	for (ssize_t n, used = 0; (n = read(ends[0], text + used, sizeof(text) - 1 - used)) > 0;)
+		used += n;
+	TEXT("1 0xf 0 /memfd:m (deleted) again 0", text);
+}
+
+/* After pivot_root the name of the program that runs is another's, or nobody's. */
+TEST(exe_leads_out_of_a_new_root)
+{
+	copy_self("p", 0755);
+	struct stat st;
+	char number[32];
+	WORKS(mkdir("d", 0755));
+	WORKS(mkdir("d/proc", 0755));
+	WORKS(unshare(CLONE_NEWNS));
+	WORKS(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	WORKS(mount("proc", "d/proc", "proc", 0, NULL));
+	WORKS(stat("p", &st));
+	snprintf(number, sizeof(number), "%lu", (unsigned long)st.st_ino);
+	char *text = OUTPUT("./p", "@itself", number);
+	EQUAL(0, strncmp(text, "1 ", 2));
+	TEXT(" again 0", strlen(text) > 8 ? text + strlen(text) - 8 : text);
 }
 
 /* A program that has nothing but an interpreter. */

@@ -521,3 +521,17 @@ TEST(mount_options_count_and_show)
 	WORKS(access("d/program", X_OK));
 	FAILS(EROFS, open("d/new", O_WRONLY | O_CREAT, 0600));
 }
+
+TEST(a_bind_may_come_with_propagation_flags)
+{
+	WORKS(unshare(CLONE_NEWNS));
+	WORKS(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	WORKS(mkdir("a", 0755));
+	WORKS(mkdir("b", 0755));
+	put_file("a/f", 0644, "bound");
+	WORKS(mount("a", "b", NULL, MS_BIND | MS_REC | MS_PRIVATE, NULL));
+	TEXT("bound", file_text("b/f"));
+	EQUAL(1, is_mounted("b"));
+	WORKS(mount("none", "b", NULL, MS_REMOUNT | MS_BIND | MS_PRIVATE | MS_RDONLY, NULL));
+	FAILS(EROFS, open("b/f", O_WRONLY));
+}
