@@ -191,7 +191,9 @@ void supervisor_explain(const struct supervisor_start *s, struct error *err)
 {
 	struct error told;
 	struct pollfd report = { s->report, POLLIN, 0 };
-	if (s->report >= 0 && poll(&report, 1, 0) > 0 && io_read_all(s->report, &told, sizeof(told)) == sizeof(told) && told.text[0])
+	if (s->report < 0 || poll(&report, 1, 0) <= 0)
+		return;
+	if (io_read_all(s->report, &told, sizeof(told)) == sizeof(told) && told.text[0])
 		*err = told;
 }
 

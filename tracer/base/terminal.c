@@ -190,7 +190,16 @@ static bool take_signal(const struct terminal *t, int signal_fd, pid_t child, in
 		copy_size(t);
 	else if (info.ssi_signo != SIGCHLD)
 		kill(child, info.ssi_signo);
-	return info.ssi_signo == SIGCHLD && waitpid(child, ret_status, WNOHANG) == child;
+	/* A subreaper has children that it never made; one signal may tell of several. */
+	bool has_ended = false;
+	int status;
+	for (pid_t pid; info.ssi_signo == SIGCHLD && (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+		if (pid != child)
+			continue;
+		*ret_status = status;
+		has_ended = true;
+	}
+	return has_ended;
 }
 
 /* What the guest wrote last is still in the pty. */
