@@ -199,7 +199,7 @@ static struct context *new_context(enum phase phase, const char *type)
 {
 	contexts = mem_grow(NULL, contexts, struct context, count + 1);
 	struct context *x = &contexts[count++];
-	*x = (struct context){ .phase = phase, .type = mem_strdup(NULL, type), .source = NULL, .options = mem_strdup(NULL, "") };
+	*x = (struct context){ .phase = phase, .type = mem_strdup(NULL, type), .options = mem_strdup(NULL, "") };
 	return x;
 }
 
@@ -284,7 +284,8 @@ static int set_parameter(struct context *x, const char *key, const char *value)
 			continue;
 		if (!fits(p->kind, value))
 			return fail(x, p->kind == A_FLAG ? "Unexpected value for" : "Bad value for", key);
-		char *more = mem_printf(NULL, "%s%s%s%s%s", x->options, *x->options ? "," : "", key, value ? "=" : "", value ? value : "");
+		char *more = mem_printf(NULL, "%s%s%s%s%s", x->options, *x->options ? "," : "", key, value ? "=" : "",
+					value ? value : "");
 		talloc_free(x->options);
 		x->options = more;
 		return 0;

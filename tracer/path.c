@@ -909,7 +909,8 @@ bool path_to_view(const struct tracee *t, const char *guest, char *ret, size_t r
 	if (root == 1)
 		root = 0;
 	if (mounts_is_nameless(guest) && !mounts_is_nameless(t->fs->root)) {
-		int n = snprintf(ret, room, "(unreachable)/%s", guest + 1 + strcspn(guest + 1, "/") + (strchr(guest + 1, '/') != NULL));
+		const char *below = strchr(guest + 1, '/');
+		int n = snprintf(ret, room, "(unreachable)%s", below ? below : "/");
 		return n < 0;
 	}
 	if (strncmp(guest, t->fs->root, root) != 0 || (guest[root] != '/' && guest[root] != '\0')) {

@@ -19,8 +19,8 @@
 enum { TREE_CLONE = 1 };
 enum { F_SYMLINKS = 1, F_EMPTY_PATH = 4, T_SYMLINKS = 0x10, T_EMPTY_PATH = 0x40, MOVE_KNOWN = 0x77 };
 enum {
-	ATTR_READ_ONLY = 1, ATTR_NO_SET_ID = 2, ATTR_NO_DEVICES = 4, ATTR_NO_EXEC = 8, ATTR_TIMES = 0x70, ATTR_NO_ACCESS_TIME = 0x10,
-	ATTR_STRICT_ACCESS_TIME = 0x20, ATTR_NO_DIR_ACCESS_TIME = 0x80, ATTR_ID_MAP = 0x100000, ATTR_NO_SYMLINKS = 0x200000,
+	ATTR_READ_ONLY = 1, ATTR_NO_SET_ID = 2, ATTR_NO_DEVICES = 4, ATTR_NO_EXEC = 8, ATTR_TIMES = 0x70,
+	ATTR_NO_ACCESS_TIME = 0x10, ATTR_STRICT_ACCESS_TIME = 0x20, ATTR_NO_DIR_ACCESS_TIME = 0x80, ATTR_ID_MAP = 0x100000, ATTR_NO_SYMLINKS = 0x200000,
 };
 #define TIMES (MOUNT_NO_ACCESS_TIME | MOUNT_STRICT_ACCESS_TIME)
 
@@ -207,8 +207,9 @@ static int64_t open_clone(struct call *c, bool is_recursive, bool closes_on_exec
 static int64_t open_plain(struct call *c, bool closes_on_exec)
 {
 	struct object *o = &c->object[0];
-	struct mount *m = !o->is_fd && o->guest_length > 1 ? (struct mount *)(uintptr_t)mounts_at(c->t->mounts, o->guest, o->guest_length) : NULL;
-	if (m)
+	const struct mount *at = o->is_fd ? NULL : mounts_at(c->t->mounts, o->guest, o->guest_length);
+	struct mount *m = (struct mount *)(uintptr_t)at;
+	if (m && o->guest_length > 1)
 		return trees_open(c, trees_of_mount(m), S_ISDIR(o->real.st_mode), closes_on_exec);
 	arch_set_number(c->t, arch_call_number(c->abi, "openat"));
 	call_set(c, 0, (uint32_t)AT_FDCWD);
@@ -228,8 +229,8 @@ int64_t hook_open_tree(struct call *c)
 	int wants = 0;
 	if (has_attributes && !c->argument[3] && c->argument[4])
 		return -EINVAL;
-	if ((flags & ~(unsigned)(AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | TREE_CLONE | O_CLOEXEC)) ||
-	    (flags & (AT_RECURSIVE | TREE_CLONE)) == AT_RECURSIVE)
+	const unsigned known_flags = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | TREE_CLONE | O_CLOEXEC;
+	if ((flags & ~known_flags) || (flags & (AT_RECURSIVE | TREE_CLONE)) == AT_RECURSIVE)
 		return -EINVAL;
 	if ((flags & TREE_CLONE) && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
 		return -EPERM;

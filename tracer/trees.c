@@ -219,7 +219,8 @@ static struct mount *graft(struct mounts *to, const struct mounts *from, unsigne
 	for (size_t i = 0; i < from->count; i++) {
 		const struct mount *of = from->list[i];
 		size_t length = root->guest_length;
-		if (of->is_covered || strncmp(of->guest, root->guest, length) != 0 || (of->guest[length] != '/' && of->guest[length]))
+		bool is_in = strncmp(of->guest, root->guest, length) == 0 && (of->guest[length] == '/' || !of->guest[length]);
+		if (of->is_covered || !is_in)
 			continue;
 		CLEANUP_TALLOC char *guest = mem_printf(NULL, "%s%s", point, of->guest + length);
 		struct mount *added = mounts_add(to, guest, of->host, of->flags, of->fs_type, of->source);

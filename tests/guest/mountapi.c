@@ -13,7 +13,10 @@ enum { NR_OPEN_TREE = 428, NR_MOVE_MOUNT, NR_FSOPEN, NR_FSCONFIG, NR_FSMOUNT, NR
 enum { TREE_CLONE = 1, RECURSIVE = 0x8000, EMPTY = 0x1000, NO_FOLLOW = 0x100 };
 enum { F_FOLLOW = 1, F_EMPTY = 4, T_FOLLOW = 0x10, T_EMPTY = 0x40 };
 enum { SET_FLAG, SET_STRING, SET_BINARY, SET_PATH, SET_PATH_EMPTY, SET_FD, CREATE, RECONFIGURE };
-enum { ATTR_READ_ONLY = 1, ATTR_NO_SUID = 2, ATTR_NO_DEV = 4, ATTR_NO_EXEC = 8, ATTR_TIMES = 0x70, ATTR_NO_ATIME = 0x10, ATTR_NO_SYMLINKS = 0x200000 };
+enum {
+	ATTR_READ_ONLY = 1, ATTR_NO_SUID = 2, ATTR_NO_DEV = 4, ATTR_NO_EXEC = 8, ATTR_TIMES = 0x70, ATTR_NO_ATIME = 0x10,
+	ATTR_NO_SYMLINKS = 0x200000,
+};
 
 struct attributes {
 	uint64_t set, clear, propagation, user_namespace;
@@ -597,8 +600,10 @@ ROLE(where_am_i)
 	struct statfs fs;
 	int fd = open("/proc/self/exe", O_RDONLY);
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	printf("%.*s %d", (int)n, path, fstatfs(fd, &fs) == 0 && (fs.f_flags & 1 /* ST_RDONLY */) && statfs("/proc/self/exe", &fs) == 0 &&
-		       (fs.f_flags & 1));
+	const unsigned read_only = 1; /* ST_RDONLY */
+	bool is_read_only = fstatfs(fd, &fs) == 0 && (fs.f_flags & read_only) && statfs("/proc/self/exe", &fs) == 0 &&
+			    (fs.f_flags & read_only);
+	printf("%.*s %d", (int)n, path, is_read_only);
 	return 0;
 }
 
