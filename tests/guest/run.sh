@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # run.sh BUILD-FOLDER [PROGRAM...]: the programs of tests/guest/ under fakebuild, in an image, in a directory
 # (of both ABIs, with and without the fast path) and, with the host's libc, on the host's own tree; with "native"
-# for the folder, as real root in a chroot.
+# for the folder, as real root in a chroot.  FAKEBUILD_TEST_OLD_KERNEL=1: without the calls that came after Linux 3.10.
 # Speaks TAP; a test's name has the way and the program in front.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -52,13 +52,14 @@ make_fixed() {
 # Number on, and say which way and program; a program that printed fewer results than it has tests has failed.
 number=0
 tell() { # WAY PROGRAM COMMAND...
-	local name="$1 $2" line plan=-1 seen=0
+	local name="$1 $2" of=${2%.32} line plan=-1 seen=0
 	shift 2
 	while IFS= read -r line; do
 		case $line in
 		1..*) plan=${line#1..} ;;
 		'ok '* | 'not ok '*)
 			seen=$((seen + 1)) number=$((number + 1))
+			[[ " ${newer[*]-} " != *" $of:${line#*ok * } "* ]] || line="ok $number ${line#*ok * } # skip its calls are newer"
 			printf '%s %d %s: %s\n' "${line%%ok *}ok" $number "$name" "${line#*ok * }"
 			;;
 		*) printf '%s\n' "$line" ;;
@@ -90,13 +91,24 @@ if [ "$way_or_build" = native ]; then
 fi
 
 fakebuild=$(realpath "$way_or_build/fakebuild")
+# As on a kernel without the calls that came after 3.10; tests of these calls are left out.
+under=() newer=()
+if [ -n "${FAKEBUILD_TEST_OLD_KERNEL-}" ]; then
+	under=("$(realpath build/old_kernel)")
+	newer=(access:errors chmod:fchmodat2_has_flags exec:execveat_by_directory_and_by_descriptor exec:from_memory
+		exec:set_id_programs i386:sockets_by_numbers_of_their_own i386:several_messages_at_once
+		process:the_first_process_is_number_1 process:filters_are_told_as_set process:strict_mode_leaves_four_calls
+		process:children_made_by_clone_are_waited_for_as_asked)
+fi
 export FAKEBUILD_ROOT=$here/store
 make_root "$here/root"
 make_fixed "$here/root"
 tar --numeric-owner --owner=0 --group=0 -C "$here/root" -cf "$here/root.tar" .
 "$fakebuild" import "$here/root.tar" guest:1 >/dev/null || exit 1
 for program in "${programs[@]}"; do
-	tell image "$program" "$fakebuild" run -w /work guest:1 -- "/bin/$program"
+	# The one is of calls that are all newer; without PTRACE_GET_SYSCALL_INFO tracers in the guest miss stops: not mended yet.
+	[[ ${#under[@]} -eq 0 || ($program != mountapi && $program != ptrace) ]] || continue
+	tell image "$program" "${under[@]}" "$fakebuild" run -w /work guest:1 -- "/bin/$program"
 	for path in build/guest/"$program"{,.32}; do
 		[ -e "$path" ] || continue
 		for way in rootfs slow; do
@@ -107,10 +119,10 @@ for program in "${programs[@]}"; do
 			[ "$program" != layers ] || make_fixed "$here/root"
 			options=(-w /work --rootfs "$here/root")
 			[ $way = rootfs ] || options+=(--no-fast-path)
-			tell $way "${path##*/}" "$fakebuild" run "${options[@]}" -- "/bin/${path##*/}"
+			tell $way "${path##*/}" "${under[@]}" "$fakebuild" run "${options[@]}" -- "/bin/${path##*/}"
 		done
 	done
 	[ "$program" != layers ] || continue
 	mkdir "$here/$program"
-	tell root "$program" env -C "$here/$program" "$fakebuild" root -- "$PWD/build/guest/$program.dynamic"
+	tell root "$program" env -C "$here/$program" "${under[@]}" "$fakebuild" root -- "$PWD/build/guest/$program.dynamic"
 done
