@@ -61,12 +61,18 @@ static int make_run_dir(struct proot *p, struct error *err)
 
 /* ---- what files show ---- */
 
+/* Is the guest root, by -0 or because its caller is? */
+static bool is_guest_root(const struct proot_options *o)
+{
+	return (o->has_ids ? o->uid : getuid()) == 0;
+}
+
 static int open_table(struct proot *p, struct error *err)
 {
 	struct stat st;
 	char *folder = NULL, *path = mem_printf(p, "%s/meta", p->run_dir);
 	const struct proot_options *o = p->options;
-	bool is_host = strcmp(p->config.root, "/") == 0, is_root = (o->has_ids && o->uid == 0) || getuid() == 0;
+	bool is_host = strcmp(p->config.root, "/") == 0, is_root = is_guest_root(o);
 	if (stat(p->config.root, &st) < 0)
 		return error_set(err, errno, "cannot open '%s'", p->config.root);
 	/* Of the host's own tree nothing is kept, as `fakebuild root` does. */
@@ -83,9 +89,9 @@ static int choose_ids(struct proot *p, struct error *err)
 	p->config.uid = o->has_ids ? o->uid : getuid();
 	p->config.gid = o->has_ids ? o->gid : getgid();
 	/* What real root is, and gives to files, is so. */
-	if (getuid() == 0)
+	if (getuid() == 0 && is_guest_root(o))
 		p->config.flags |= TRACER_WRITE_THROUGH;
-	if (o->has_ids && (o->uid == 0 || getuid() == 0))
+	if (o->has_ids && is_guest_root(o))
 		return 0;
 	meta_show_own_as(p->config.meta, p->config.uid, p->config.gid);
 	int count = getgroups(0, NULL);
@@ -174,7 +180,7 @@ static char *without_dots(const void *ctx, const char *path)
 static void choose_cwd(struct proot *p)
 {
 	CLEANUP_FREE char *here = getcwd(NULL, 0);
-	const char *asked = p->options->cwd ? p->options->cwd : ".";
+	const char *asked = p->options->cwd ? p->options->cwd : here ? here : "/";
 	char *path = *asked == '/' ? mem_strdup(p, asked) : mem_printf(p, "%s/%s", here ? here : "", asked);
 	if (is_directory(p, path)) {
 		p->config.cwd = path;
