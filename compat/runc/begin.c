@@ -42,7 +42,10 @@ static int step_detach(struct begin *b, struct error *err)
 	return sync_wait(b->sync, SYNC_GO, err);
 }
 
-/* Descriptors of the caller's that the command is not meant to have. */
+/*
+ * Descriptors of the caller's that the command is not meant to have: closed now, for whoever waits for their end is not
+ * to wait for `start`.
+ */
 static int step_seal_descriptors(struct begin *b, struct error *err)
 {
 	int first = STDERR_FILENO + 1 + b->listen_fds + b->preserve_fds;
@@ -52,8 +55,12 @@ static int step_seal_descriptors(struct begin *b, struct error *err)
 		if (flags < 0 || (flags & FD_CLOEXEC))
 			return error_set(err, 0, "descriptor %d is to be preserved, and is not open", fd);
 	}
+	const int master = b->terminal ? terminal_master(b->terminal) : -1;
 	for (int fd = first; fd < (most > 65536 || most < 0 ? 65536 : most); fd++)
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
+		if (fd != b->sync && fd != b->fifo && fd != master)
+			close(fd);
+		else
+			fcntl(fd, F_SETFD, FD_CLOEXEC);
 	return 0;
 }
 
@@ -234,6 +241,11 @@ static int step_wait_for_start(struct begin *b, struct error *err)
 static int step_run_start_hooks(struct begin *b, struct error *err)
 {
 	CLEANUP_TALLOC char *state = hooks_state(NULL, b->container, STATUS_CREATED);
+	const struct spec_hooks *hooks = &b->spec->hooks[HOOK_START_CONTAINER];
+	/* Those that say nothing of it have the container's environment, as runc has it. */
+	for (size_t i = 0; i < hooks->count; i++)
+		if (!hooks->items[i].env)
+			hooks->items[i].env = b->env;
 	return hooks_run(b->spec, HOOK_START_CONTAINER, state, err);
 }
 

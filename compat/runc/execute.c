@@ -72,12 +72,26 @@ char *execute_find(const void *ctx, const struct spec_process *p, struct error *
 	return NULL;
 }
 
+static bool is_last_of_name(const struct strlist *env, size_t index)
+{
+	size_t length = strcspn(env->items[index], "=");
+	for (size_t i = index + 1; i < env->count; i++)
+		if (strncmp(env->items[i], env->items[index], length) == 0 && env->items[i][length] == '=')
+			return false;
+	return true;
+}
+
 struct strlist *execute_environment(const void *ctx, const struct spec_process *p, int listen_fds)
 {
 	struct strlist *env = strlist_new(ctx);
-	for (size_t i = 0; p->env && i < p->env->count; i++)
-		strlist_add(env, p->env->items[i]);
-	if (!value_of(env, "HOME")) {
+	const char *own_home = value_of(p->env, "HOME");
+	bool has_home = own_home && *own_home;
+	for (size_t i = 0; p->env && i < p->env->count; i++) {
+		const char *item = p->env->items[i];
+		if (is_last_of_name(p->env, i) && (has_home || !text_starts(item, "HOME=")))
+			strlist_add(env, item);
+	}
+	if (!has_home) {
 		CLEANUP_TALLOC char *home = identity_home(NULL, p->user.uid);
 		strlist_addf(env, "HOME=%s", home);
 	}

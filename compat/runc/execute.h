@@ -10,7 +10,7 @@
  * Go's exec.LookPath does ("exec: "x": executable file not found in $PATH"), with err->status 126 or 127.
  */
 char *execute_find(const void *ctx, const struct spec_process *p, struct error *err);
-/* The environment: the process' own, HOME when it has none, and LISTEN_FDS for listen_fds > 0 of them. */
+/* The environment: the process' own, the last of each name; HOME when it has none or an empty one; and LISTEN_FDS for listen_fds > 0 of them. */
 struct strlist *execute_environment(const void *ctx, const struct spec_process *p, int listen_fds);
 /* Enter the working directory.  *ret_is_later: it needs the user's own rights, try again as him. */
 int execute_enter(const char *cwd, bool *ret_is_later, struct error *err);

@@ -56,6 +56,9 @@ static int open_terminal(struct birth *b, const struct spec_process *p, const st
 	if (p->rows && p->columns)
 		terminal_resize(b->terminal, p->rows, p->columns);
 	b->is_relayed = !o->console_socket;
+	/* As runc does, so that what a container prints is the same with and without a terminal. */
+	if (b->is_relayed)
+		terminal_leave_newlines(b->terminal);
 	return o->console_socket ? console_send(b->terminal, o->console_socket, err) : 0;
 }
 

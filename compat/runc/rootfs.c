@@ -201,7 +201,17 @@ static int mount_one(const struct spec *spec, const struct spec_mount *m, const 
 		is_directory = S_ISDIR(st.st_mode);
 	}
 	CLEANUP_TALLOC char *point = rootfs_resolve(NULL, spec->root, m->destination, err);
-	if (!point || make_point(point, is_directory, err) < 0)
+	if (!point)
+		return -1;
+	/* A symlink there is nothing that an image has for good reason; runc's words. */
+	if (!is_bind && (strcmp(m->type, "proc") == 0 || strcmp(m->type, "sysfs") == 0)) {
+		CLEANUP_TALLOC char *plain = mem_printf(NULL, "%s/%s", spec->root, m->destination);
+		text_clean_path(plain);
+		if (strcmp(plain, point) != 0)
+			return error_set(err, 0, "filesystem \"%s\" must be mounted on ordinary directory, which '%s' is not",
+					 m->type, m->destination);
+	}
+	if (make_point(point, is_directory, err) < 0)
 		return -1;
 	bool is_group = !is_bind && text_starts(m->type, "cgroup") && given->groups->count > 0;
 	if ((is_bind	? bind(m, point, err) :

@@ -58,19 +58,19 @@ static const struct option_row shared_rows[] = {
 
 void runc_print_help(void)
 {
-	puts("Usage: fakebuild-runc [OPTIONS] COMMAND ...\n\n"
-	     "Run containers from OCI bundles, with runc's command line, without root and user namespaces.\n\nCommands:");
+	puts("NAME:\n   fakebuild-runc - run containers from OCI bundles with runc's command line, without root\n\n"
+	     "USAGE:\n   fakebuild-runc [OPTIONS] COMMAND ...\n\nCOMMANDS:");
 	for (const struct runc_command *const *c = runc_commands; *c; c++)
 		printf("  %-10s  %s\n", (*c)->name, (*c)->summary);
-	puts("\nOptions:");
+	puts("\nOPTIONS:");
 	options_print_help(stdout, runc_first_rows);
 	puts("\n'fakebuild-runc COMMAND --help' tells more of a command.");
 }
 
 void runc_print_command_help(const struct runc_command *command)
 {
-	printf("Usage: fakebuild-runc %s [OPTIONS]%s%s\n\n%s\n\nOptions:\n", command->name, command->usage[0] ? " " : "",
-	       command->usage, command->summary);
+	printf("NAME:\n   fakebuild-runc %s - %s\n\nUSAGE:\n   fakebuild-runc %s [OPTIONS]%s%s\n\nOPTIONS:\n", command->name,
+	       command->summary, command->name, command->usage[0] ? " " : "", command->usage);
 	options_print_help(stdout, command->options);
 	options_print_help(stdout, shared_rows);
 }
@@ -180,7 +180,7 @@ static int run_line(const void *ctx, int argc, char **argv, int *ret_status, str
 	const char *name = argv[asks_for_help ? 2 : 1];
 	const struct runc_command *command = find_command(name);
 	if (!command)
-		return error_set(err, 0, "unknown command '%s', see 'fakebuild-runc --help'", name);
+		return error_set(err, 0, "No help topic for '%s': it is no command, see 'fakebuild-runc --help'", name);
 	if (asks_for_help) {
 		runc_print_command_help(command);
 		return 0;

@@ -110,7 +110,11 @@ char *spec_example(const void *ctx, bool is_rootless)
 		add_resources(linux_members);
 	}
 	for (size_t i = 0; i < sizeof(namespaces) / sizeof(*namespaces); i++) {
+		bool is_of_version_2 = strcmp(namespaces[i].name, "cgroup") == 0;
 		if (namespaces[i].variant != OF_ALL && namespaces[i].variant != variant)
+			continue;
+		/* As runc has it: a group's namespace is asked for where there is one hierarchy only. */
+		if (is_of_version_2 && access("/sys/fs/cgroup/cgroup.controllers", F_OK) < 0)
 			continue;
 		CLEANUP_TALLOC struct json *item = json_new_object(NULL);
 		json_set_string(item, "type", namespaces[i].name);

@@ -38,6 +38,27 @@ teardown_file() { remove_store; }
 	equal "uid=1000(me) gid=1001(mine) groups=50(extra),60(other)" "${lines[0]}"
 	equal "/home/me b 0027 100 NoNewPrivs:	1" "${lines[*]:1}"
 }
+@test "of_a_variable_the_last_counts_and_home_is_never_empty" {
+	config 'c["process"]["env"] = ["ONE=two", "HOME=", "PATH=/bin", "ONE="]; c["process"]["args"] = ["env"]'
+	run -0 runc run -b "$bundle" a
+	equal "HOME=/root ONE= PATH=/bin" "$(printf '%s\n' "${lines[@]}" | sort | tr '\n' ' ' | sed 's/ $//')"
+}
+@test "a_terminal_adds_no_returns" {
+	config 'c["process"]["terminal"] = True'
+	command_is 'test -t 1 && echo one; echo two'
+	runc run -b "$bundle" a </dev/null >"$BATS_TEST_TMPDIR/out"
+	equal "one two" "$(tr '\n' ' ' <"$BATS_TEST_TMPDIR/out" | sed 's/ $//')"
+}
+@test "who_waits_for_a_creation_does_not_wait_for_the_container" {
+	command_is 'sleep 60'
+	run -0 timeout 20 bash -c 'fakebuild runc --root "$1" create -b "$2" c 7>&1 >/dev/null 2>&1 </dev/null | cat' _ "$state" "$bundle"
+	equal created "$(status_of c)"
+}
+@test "proc_behind_a_symlink_is_refused" {
+	ln -s etc "$bundle/rootfs/proc"
+	run -1 --separate-stderr runc run -b "$bundle" a
+	[[ ${stderr_lines[-1]} == *'must be mounted on ordinary directory'* ]]
+}
 @test "capabilities_are_those_given" {
 	config 'c["process"]["capabilities"] = {k: ["CAP_CHOWN", "CAP_KILL"] for k in ("bounding", "effective", "permitted")}'
 	command_is 'grep Cap /proc/self/status'
@@ -310,7 +331,7 @@ END
 	run -1 --separate-stderr runc run --nope a
 	told "run: unknown option '--nope'"
 	run -1 --separate-stderr runc nope
-	told "unknown command 'nope', see 'fakebuild-runc --help'"
+	told "No help topic for 'nope': it is no command, see 'fakebuild-runc --help'"
 	run -1 --separate-stderr fakebuild runc --root / list
 	told "option '--root' cannot be '/'"
 	run -1 --separate-stderr runc run -b "$bundle" 'a/b'
@@ -337,6 +358,14 @@ END
 		"$(grep -oE '^[a-zA-Z]+ v|\}[a-zA-Z]+ v' "$out" | tr -d '}' | tr '\n' ' ' | sed 's/ $//')"
 	grep -q '"id": *"a"' "$out"
 	grep -q '"status": *"stopped"' "$out"
+}
+
+@test "a_start_hook_that_says_none_has_the_containers_environment" {
+	config 'c["process"]["env"] += ["ONE=two"]' \
+		'c["hooks"] = {"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "echo $ONE >/hook"]}]}'
+	command_is 'cat /hook'
+	run -0 runc run -b "$bundle" a
+	equal two "$output"
 }
 
 # ---- bad bundles ----

@@ -22,6 +22,7 @@
 struct terminal {
 	int master;
 	char *path;
+	bool leaves_newlines;
 };
 
 /* What the child tells at its end, through a pipe. */
@@ -41,7 +42,7 @@ static void restore_mode(void)
 	saved_fd = -1;
 }
 
-static void make_raw(int fd)
+static void make_raw(int fd, bool has_cooked_output)
 {
 	static bool is_registered;
 	if (tcgetattr(fd, &saved_mode) < 0)
@@ -51,6 +52,8 @@ static void make_raw(int fd)
 	is_registered = true;
 	struct termios raw = saved_mode;
 	cfmakeraw(&raw);
+	if (has_cooked_output)
+		raw.c_oflag |= OPOST;
 	saved_fd = fd;
 	tcsetattr(fd, TCSADRAIN, &raw);
 }
@@ -98,6 +101,15 @@ const char *terminal_path(const struct terminal *t)
 int terminal_master(const struct terminal *t)
 {
 	return t->master;
+}
+
+void terminal_leave_newlines(struct terminal *t)
+{
+	struct termios mode;
+	if (tcgetattr(t->master, &mode) < 0)
+		return;
+	mode.c_oflag &= ~(tcflag_t)ONLCR;
+	t->leaves_newlines = tcsetattr(t->master, TCSANOW, &mode) == 0;
 }
 
 void terminal_resize(struct terminal *t, unsigned short rows, unsigned short columns)
@@ -275,7 +287,7 @@ int terminal_run(struct terminal *t, bool is_interactive,
 		run_child(t, parent, &old_mask, report_out, body, arg);
 	close(io_take_fd(&report_out));
 	if (is_interactive && isatty(STDIN_FILENO))
-		make_raw(STDIN_FILENO);
+		make_raw(STDIN_FILENO, false);
 	int status = 0;
 	relay(t, signal_fd, child, is_interactive, &status);
 	restore_mode();
@@ -315,7 +327,7 @@ int terminal_relay(struct terminal *t, pid_t child, int *ret_status, struct erro
 	CLEANUP_CLOSE int signal_fd = signalfd(-1, &mask, SFD_CLOEXEC);
 	int r = signal_fd < 0 ? error_set(err, errno, "cannot wait for signals") : 0, status = 0;
 	if (r == 0 && t && isatty(STDIN_FILENO))
-		make_raw(STDIN_FILENO);
+		make_raw(STDIN_FILENO, t->leaves_newlines);
 	/* It may have ended before its signal was held. */
 	pid_t ended = r == 0 ? waitpid(child, &status, WNOHANG) : 0;
 	if (r == 0 && ended == 0) {

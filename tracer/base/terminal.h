@@ -30,6 +30,8 @@ int terminal_run(struct terminal *t, bool is_interactive,
 /* Its master's end, for who hands it on. */
 int terminal_master(const struct terminal *t);
 void terminal_resize(struct terminal *t, unsigned short rows, unsigned short columns);
+/* Let newlines come out as they are: the person's terminal, whose output terminal_relay then leaves cooked, adds the returns. */
+void terminal_leave_newlines(struct terminal *t);
 /*
  * In a child: begin a session whose controlling terminal, and descriptors 0, 1 and 2, are the pseudo-terminal; the
  * master's end is closed.
