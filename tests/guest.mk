@@ -18,12 +18,6 @@ build/guest/%.dynamic: tests/guest/%.c tests/guest/guest.h
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(GUEST_FLAGS) -o $@ $< -lpthread
 
-# Runs a command without the calls that came after Linux 3.10: see FAKEBUILD_TEST_OLD_KERNEL in tests/guest/run.sh.
-build/old_kernel: tests/old_kernel.c
-	@mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) -std=gnu11 -O1 -D_GNU_SOURCE $(WARN) -o $@ $<
-GUEST_TESTS += build/old_kernel
-
 # The kernel's own answers: the same programs as real root.
 check-oracle: all $(GUEST_TESTS)
 	@tests/run.sh $(B) native
