@@ -46,7 +46,9 @@ check-runtimes: all
 # The examples in containers of a Docker daemon, and on a cluster of one node; as root, see the files.
 check-pods: all
 	@tests/run.sh $(B) tests/compare/pods.sh
-.PHONY: check-pods
+check-slurm: all
+	@tests/run.sh $(B) tests/compare/slurm.sh
+.PHONY: check-pods check-slurm
 
 # Random calls, compared with real root's, so that it needs root too.  SEEDS=1-200, BUDGET=1800 (seconds), MODE=root, PLAIN=1, SHRINK=1.
 DIFFERENTIAL_SRC := $(wildcard tests/differential/*.c)
@@ -98,6 +100,7 @@ help:
 	@echo 'check-runtimes  run and build by podman, buildah, docker, containerd; needs root'
 	@echo 'check-layer  compare a layer with what real root makes; needs root'
 	@echo 'check-pods   run the examples in containers of Docker; needs root'
+	@echo 'check-slurm  run the example of Slurm on a cluster of one node; needs root'
 	@echo 'lint         cppcheck, shellcheck, rules of the tree'
 	@echo 'format       clang-format'
 	@echo 'fuzz         a minute of each fuzzer, with clang'
