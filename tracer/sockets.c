@@ -39,9 +39,15 @@ static const char *short_dir(void)
 {
 	if (session.short_dir)
 		return session.short_dir;
-	char path[] = "/tmp/fb-XXXXXX";
-	session.short_dir = mem_strdup(NULL, mkdtemp(path) ? path : session.run_dir);
-	return session.short_dir;
+	/* Any of them may be missing or read-only in a container. */
+	static const char *const places[] = { "/tmp", "/dev/shm", "/var/tmp" };
+	for (unsigned i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		char path[32];
+		snprintf(path, sizeof(path), "%s/fb-XXXXXX", places[i]);
+		if (mkdtemp(path))
+			return session.short_dir = mem_strdup(NULL, path);
+	}
+	return session.short_dir = mem_strdup(NULL, session.run_dir);
 }
 
 static uint64_t hash_of(const char *text)
