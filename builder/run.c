@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "builder/bindings.h"
 #include "builder/command.h"
+#include "builder/copyup.h"
 #include "builder/guest.h"
 #include "builder/progress.h"
 #include "oci/container.h"
@@ -321,7 +323,8 @@ const struct command command_exec = {
 
 struct root_options {
 	struct guest_options guest;
-	const char *state;
+	const char *state, *state_dir;
+	struct strlist *copy_up;
 };
 
 static const struct option_row root_rows[] = {
@@ -330,26 +333,61 @@ static const struct option_row root_rows[] = {
 	GUEST_ROWS_MOUNTS,
 	{ "network", 0, "host|none", "none: no network but Unix sockets", OPTION_CHOICE,
 	  GUEST_MEMBER(network) },
+	{ "copy-up", 0, "DIR", "Let the command change a private copy of DIR", OPTION_LIST,
+	  offsetof(struct root_options, copy_up) },
 	{ "state", 0, "FILE", "Keep owners and modes in FILE, for later runs", OPTION_TEXT,
 	  offsetof(struct root_options, state) },
+	{ "state-dir", 0, "DIR", "Keep owners, modes and the copies of --copy-up in DIR", OPTION_TEXT,
+	  offsetof(struct root_options, state_dir) },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
+
+/* Where --state and --state-dir have it; NULL: nowhere. */
+static int open_state(struct invocation *inv, const struct root_options *o, char **ret_meta_path, char **ret_copies_dir,
+		      struct error *err)
+{
+	*ret_meta_path = o->state ? mem_strdup(inv, o->state) : NULL;
+	*ret_copies_dir = NULL;
+	if (!o->state_dir)
+		return 0;
+	*ret_meta_path = mem_printf(inv, "%s/meta", o->state_dir);
+	*ret_copies_dir = mem_printf(inv, "%s/copy-up", o->state_dir);
+	int r = io_mkdir_p(AT_FDCWD, *ret_copies_dir, 0700);
+	return r < 0 ? error_set(err, -r, "cannot create '%s'", *ret_copies_dir) : 0;
+}
 
 static int run_root(struct invocation *inv, int *ret_status, struct error *err)
 {
 	const struct root_options *o = inv->options;
 	struct store *store;
-	if (invocation_store(inv, &store, err) < 0)
+	struct volume_list *copies;
+	char *meta_path, *copies_dir, *passing = NULL;
+	if (o->state && o->state_dir)
+		return error_set(err, 0, "--state and --state-dir exclude each other");
+	if (invocation_store(inv, &store, err) < 0 || open_state(inv, o, &meta_path, &copies_dir, err) < 0)
 		return -1;
-	struct guest_request request = {
-		.place = GUEST_OF_HOST,
-		.options = &o->guest,
-		.store = store,
-		.root = "/",
-		.meta_path = o->state,
-		.words = inv->args,
-	};
-	return run_guest(inv, &request, ret_status, err);
+	if (!copies_dir && o->copy_up->count) {
+		if (store_make_tmp(inv, store, &passing, err) < 0)
+			return -1;
+		copies_dir = passing;
+	}
+	int r = copyup_prepare(inv, o->copy_up, copies_dir, &copies, err);
+	if (r == 0) {
+		struct guest_request request = {
+			.place = GUEST_OF_HOST,
+			.options = &o->guest,
+			.store = store,
+			.root = "/",
+			.meta_path = meta_path,
+			.words = inv->args,
+			.binds = copies->items,
+			.bind_count = copies->count,
+		};
+		r = run_guest(inv, &request, ret_status, err);
+	}
+	if (passing)
+		io_remove_tree(AT_FDCWD, passing);
+	return r;
 }
 
 const struct command command_root = {

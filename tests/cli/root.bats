@@ -54,3 +54,54 @@ teardown_file() { remove_store; }
 	run -125 --separate-stderr fakebuild root -- fakebuild root true
 	sentence "cannot run inside another fakebuild: its pages are where ours have to be"
 }
+
+@test "a_state_dir_keeps_owners_and_copies" {
+	cd "$BATS_TEST_TMPDIR"
+	mkdir host
+	echo host >host/f
+	mkdir host/d
+	echo below >host/d/g
+	ln -s f host/l
+	touch g
+	fakebuild root --state-dir s --copy-up "$PWD/host" sh -c 'chown 5:6 g; echo mine >host/f; echo new >host/n; rm host/l'
+	equal host "$(cat host/f)"
+	[ ! -e host/n ]
+	[ -L host/l ]
+	run -0 fakebuild root --state-dir s --copy-up "$PWD/host" sh -c 'stat -c %u:%g g; cat host/f host/n host/d/g; ls host'
+	equal "5:6 mine new below d f n" "${lines[*]}"
+}
+
+@test "a_copied_folder_is_forgotten_without_a_state_dir" {
+	cd "$BATS_TEST_TMPDIR"
+	mkdir host
+	run -0 fakebuild root --copy-up "$PWD/host" sh -c 'touch host/x; ls host'
+	equal x "$output"
+	run -0 fakebuild root --copy-up "$PWD/host" ls host
+	equal "" "$output"
+	equal "" "$(ls host)"
+	# Nothing is left in the store either.
+	equal "" "$(ls "$FAKEBUILD_ROOT/tmp")"
+}
+
+@test "a_folder_to_copy_is_absolute_and_there" {
+	run -125 --separate-stderr fakebuild root --copy-up etc true
+	sentence "invalid --copy-up 'etc': an absolute path of a folder below / is wanted"
+	run -125 --separate-stderr fakebuild root --copy-up / true
+	sentence "invalid --copy-up '/': an absolute path of a folder below / is wanted"
+	run -125 --separate-stderr fakebuild root --copy-up /no/such true
+	sentence "cannot open '/no/such' for --copy-up: No such file or directory"
+	run -125 --separate-stderr fakebuild root --state a --state-dir b true
+	sentence "--state and --state-dir exclude each other"
+}
+
+@test "the_hosts_etc_can_be_changed_in_a_copy" {
+	run -0 fakebuild root --copy-up /etc sh -c 'echo "9.9.9.9 nine" >>/etc/hosts && tail -n 1 /etc/hosts && echo x:x:5:5::/:/bin/sh >>/etc/passwd && id -u x'
+	equal "9.9.9.9 nine 5" "${lines[*]}"
+}
+
+@test "podmans_kin_keep_to_the_users_folders" {
+	run -0 fakebuild root sh -c 'echo $_CONTAINERS_ROOTLESS_UID $_CONTAINERS_USERNS_CONFIGURED'
+	[ "$(id -u)" -eq 0 ] || equal "$(id -u) done" "$output"
+	_CONTAINERS_ROOTLESS_UID=7 run -0 fakebuild root sh -c 'echo $_CONTAINERS_ROOTLESS_UID'
+	equal 7 "$output"
+}
