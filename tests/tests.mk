@@ -50,6 +50,10 @@ check-slurm: all
 	@tests/run.sh $(B) tests/compare/slurm.sh
 .PHONY: check-pods check-slurm
 
+# podman and buildah under `fakebuild root`, as a user; see the file.
+check-builders: all
+	@tests/run.sh $(B) tests/compare/builders.sh
+
 # Random calls, compared with real root's, so that it needs root too.  SEEDS=1-200, BUDGET=1800 (seconds), MODE=root, PLAIN=1, SHRINK=1.
 DIFFERENTIAL_SRC := $(wildcard tests/differential/*.c)
 build/differential: $(DIFFERENTIAL_SRC) tests/differential/differential.h
@@ -98,6 +102,7 @@ help:
 	@echo 'check-oracle the guest tests as real root, whose answers are the right ones; needs root'
 	@echo 'check-differential  random calls, compared with what real root gets; needs root'
 	@echo 'check-runtimes  run and build by podman, buildah, docker, containerd; needs root'
+	@echo 'check-builders  build by podman and buildah under fakebuild root'
 	@echo 'check-layer  compare a layer with what real root makes; needs root'
 	@echo 'check-pods   run the examples in containers of Docker; needs root'
 	@echo 'check-slurm  run the example of Slurm on a cluster of one node; needs root'
@@ -110,4 +115,4 @@ help:
 	@echo 'clean        remove build/'
 	@echo 'Variables: V=1 shows commands, WERROR=1, VARIANT=release|debug|asan|ubsan, CC, CFLAGS, LDFLAGS'
 
-.PHONY: tests check check-asan check-ubsan check-layer check-runtimes fuzz fuzzers lint format bench demo help
+.PHONY: tests check check-asan check-ubsan check-layer check-runtimes check-builders fuzz fuzzers lint format bench demo help

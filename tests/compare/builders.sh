@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Whole builders under `fakebuild root`, unprivileged, as far as they are installed.
+# Speaks TAP.
+set -u
+fakebuild=$(realpath "${FAKEBUILD:-build/release/fakebuild}")
+here=$(mktemp -d "${TMPDIR:-/var/tmp}/fakebuild-builders-XXXXXX")
+clean() {
+	chmod -R u+rwX "$here" 2>/dev/null
+	rm -rf "$here"
+}
+trap clean EXIT
+export FAKEBUILD_ROOT=$here/store HOME=$here/home XDG_DATA_HOME=$here/home/data XDG_RUNTIME_DIR=$here/runtime
+export TMPDIR=$here/tmp
+mkdir -p "$HOME" "$TMPDIR" "$here/context" "$here/root/bin"
+mkdir -m 700 "$XDG_RUNTIME_DIR"
+number=0
+check() { # NAME COMMAND...
+	local name=$1 output
+	shift
+	if output=$("$@" 2>&1 </dev/null); then
+		echo "ok $((++number)) $name"
+	else
+		echo "not ok $((++number)) $name"
+		printf '%s\n' "$output" | tail -n 20 | sed 's/^/# /'
+	fi
+}
+has() { # NAME PROGRAM
+	command -v "$2" >/dev/null && return
+	echo "ok $((++number)) $1 # skip $2 is not installed"
+	return 1
+}
+as_root() {
+	timeout 60 "$fakebuild" root --state-dir "$here/state" -- "$@"
+}
+
+if ! busybox=$(command -v busybox); then
+	echo "ok 1 builders # skip busybox is not installed"
+	echo 1..1
+	exit
+fi
+cp "$busybox" "$here/root/bin/busybox"
+for name in sh cat id chown stat mkdir; do ln -s busybox "$here/root/bin/$name"; done
+tar --numeric-owner --owner=0 --group=0 -C "$here/root" -cf "$here/context/base.tar" .
+cat >"$here/context/Dockerfile" <<'END'
+FROM scratch
+ADD base.tar /
+RUN echo first >/file && chown 5:6 /file && mkdir /d && chown 33:34 /d
+RUN test "$(stat -c %u:%g /file)" = 5:6 && test "$(id -u)" = 0 && chmod 4755 /file
+END
+printf '{"default":[{"type":"insecureAcceptAnything"}]}\n' >"$here/policy.json"
+
+# The layers of an OCI layout: what real root's would have.
+layers_are_roots() { # LAYOUT
+	local blob list=""
+	for blob in "$1"/blobs/sha256/*; do
+		list+=$(tar --numeric-owner -tvf "$blob" 2>/dev/null)$'\n'
+	done
+	grep -Eq '^-rwsr-xr-x 5/6 .* file$' <<<"$list" && grep -Eq '^drwxr-xr-x 33/34 .* d/$' <<<"$list" && return
+	printf '%s\n' "$list"
+	return 1
+}
+name="buildah bud, isolated by chroot"
+if has "$name" buildah; then
+	check "$name" as_root buildah --storage-driver vfs bud --isolation chroot --layers \
+		--signature-policy "$here/policy.json" -t one "$here/context"
+	check "buildah push in a later run" as_root buildah --storage-driver vfs push \
+		--signature-policy "$here/policy.json" one "oci:$here/buildah"
+	check "its layers are real root's" layers_are_roots "$here/buildah"
+fi
+name="podman build, isolated by chroot"
+if has "$name" podman; then
+	check "$name" as_root podman --storage-driver vfs build --isolation chroot --no-cache \
+		--signature-policy "$here/policy.json" -t two "$here/context"
+	check "podman save in a later run" as_root podman --storage-driver vfs save --format oci-dir -o "$here/podman" two
+	check "and its layers are real root's" layers_are_roots "$here/podman"
+fi
+echo "1..$number"
