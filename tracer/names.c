@@ -195,9 +195,12 @@ static int64_t remove_directory(struct call *c)
 	int r = may_delete(c, o, true);
 	if (r < 0)
 		return r;
-	if (rmdir(path_short(o->host)) < 0)
-		return -errno;
-	share_unnamed(o);
+	share_unname(o);
+	if (rmdir(path_short(o->host)) < 0) {
+		r = -errno;
+		share_not_unnamed(o);
+		return r;
+	}
 	path_forget(o);
 	tracee_each(lose_directory, o);
 	return 0;
@@ -228,9 +231,12 @@ int64_t hook_unlink(struct call *c)
 	int r = may_delete(c, o, false);
 	if (r < 0)
 		return r;
-	if (unlink(path_short(o->host)) < 0)
-		return -errno;
-	share_unnamed(o);
+	share_unname(o);
+	if (unlink(path_short(o->host)) < 0) {
+		r = -errno;
+		share_not_unnamed(o);
+		return r;
+	}
 	path_forget(o);
 	return 0;
 }
@@ -363,17 +369,22 @@ int64_t hook_rename(struct call *c)
 		return r;
 	const char *a = path_short(from->host), *b = path_short(to->host);
 	unsigned kernel_flags = flags & ~(unsigned)RENAME_WHITEOUT;
+	bool is_replaced = to->exists && !(flags & (RENAME_EXCHANGE | RENAME_NOREPLACE));
+	if (is_replaced)
+		share_unname(to);
 	if (kernel_flags)
 		r = syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, kernel_flags);
 	else
 		r = rename(a, b);
-	if (r < 0)
-		return -errno;
+	if (r < 0) {
+		r = -errno;
+		if (is_replaced)
+			share_not_unnamed(to);
+		return r;
+	}
 	path_forget(from);
 	if (to->exists)
 		path_forget(to);
-	if (to->exists && !(flags & RENAME_EXCHANGE))
-		share_unnamed(to);
 	if (!(flags & RENAME_EXCHANGE) && to->exists && S_ISDIR(to->real.st_mode))
 		tracee_each(lose_directory, to);
 	/* Processes inside a renamed directory are where it now is. */

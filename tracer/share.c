@@ -322,9 +322,20 @@ void share_named(struct object *o)
 		note_node(&parent);
 }
 
-void share_unnamed(const struct object *o)
+/* A directory has no second name. */
+static bool is_last_name(const struct object *o)
 {
-	/* A directory has no second name. */
-	if (S_ISDIR(o->real.st_mode) || o->real.st_nlink == 1)
+	return S_ISDIR(o->real.st_mode) || o->real.st_nlink == 1;
+}
+
+void share_unname(const struct object *o)
+{
+	if (is_last_name(o))
 		meta_unname(session.meta, &o->real);
+}
+
+void share_not_unnamed(const struct object *o)
+{
+	if (is_last_name(o))
+		meta_name(session.meta, &o->real);
 }

@@ -49,7 +49,11 @@ void share_init_owner(const struct tracee *t, const struct stat *parent, struct 
 int share_record_new(struct tracee *t, struct object *o, mode_t mode, dev_t rdev);
 /* The object, whose real stat is known, has got this name by a link or rename: notes where device nodes are. */
 void share_named(struct object *o);
-/* The object, whose real stat before that is known, has lost this name. */
-void share_unnamed(const struct object *o);
+/*
+ * The object, whose real stat is known, is about to lose this name; it has not, after all.  Before it does: its number may be
+ * another's at once, made by a process that needs no stop for it.
+ */
+void share_unname(const struct object *o);
+void share_not_unnamed(const struct object *o);
 
 #endif
