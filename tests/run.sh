@@ -60,7 +60,7 @@ for test in "${tests[@]}"; do
 	tests/fuzz/corpus/*) count "$test" "$build/tests/fuzz/${test##*/}" "$test" ;;
 	native) count "guest programs as real root" tests/guest/run.sh native ;;
 	tests/compare/*.sh) count "$test" "$test" ;;
-	tests/guest/run.sh | tests/build/run.sh) count "$test" "$test" "$build" ;;
+	tests/guest/run.sh | tests/build/run.sh | tests/stress/run.sh) count "$test" "$test" "$build" ;;
 	*.sh) count "$test" one "$test" ;;
 	*) count "$test" env CMOCKA_MESSAGE_OUTPUT=TAP "$test" ;;
 	esac

@@ -35,6 +35,14 @@ check-asan:
 check-ubsan:
 	@$(MAKE) --no-print-directory VARIANT=ubsan check
 
+# Signals, threads, processes and builds without a wrong result.  SECONDS_EACH=300
+build/stress/storm: tests/stress/storm.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) -std=gnu11 -O1 -g -D_GNU_SOURCE $(WARN) -static -o $@ $< -lpthread -lrt
+stress: all build/stress/storm
+	@SECONDS_EACH=$(or $(SECONDS_EACH),60) tests/run.sh $(B) tests/stress/run.sh
+.PHONY: stress
+
 # With real root as the oracle, so that it needs root; see the file.
 check-layer: all
 	@tests/run.sh $(B) tests/compare/layer.sh
