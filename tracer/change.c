@@ -10,6 +10,7 @@
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/share.h"
+#include "tracer/through.h"
 
 static unsigned after_path(const struct call *c)
 {
@@ -93,15 +94,15 @@ int64_t hook_chown(struct call *c)
 		return -EPERM;
 	entry.mode = mode;
 	/* cap_inode_need_killpriv of security/commoncap.c: not empty ones */
-	if (!S_ISDIR(mode) && entry.xattr && meta_xattr_get(session.meta, &entry, "security.capability", NULL, 0) > 0)
-		meta_xattr_set(session.meta, &entry, "security.capability", NULL, 0, 0);
+	if (!S_ISDIR(mode) && through_xattr_get(path_short(o->host), o->is_fd, &entry, "security.capability", NULL, 0) > 0)
+		through_xattr_remove(o, &entry, "security.capability");
 	if (uid != (uint32_t)-1)
 		entry.uid = uid;
 	if (gid != (uint32_t)-1)
 		entry.gid = gid;
 	if (!S_ISLNK(o->real.st_mode))
 		return share_set_mode(c->t, o, &entry);
-	meta_set(session.meta, &o->real, &entry);
+	share_store(o, &entry);
 	share_touch(o);
 	return 0;
 }

@@ -26,6 +26,7 @@
 #include "tracer/keeper.h"
 #include "tracer/memory.h"
 #include "tracer/stats.h"
+#include "tracer/through.h"
 #include "tracer/vectors.h"
 
 enum { HEAD_BYTES = 256 };
@@ -43,10 +44,10 @@ struct program {
 };
 
 /* include/uapi/linux/capability.h: struct vfs_cap_data and vfs_ns_cap_data, little endian. */
-static int read_file_caps(const struct meta_entry *entry, struct exec_file *ret)
+static int read_file_caps(const struct object *o, const struct meta_entry *entry, struct exec_file *ret)
 {
 	uint32_t data[6] = { 0 };
-	ssize_t n = entry->xattr ? meta_xattr_get(session.meta, entry, "security.capability", data, sizeof(data)) : -1;
+	ssize_t n = through_xattr_get(path_short(o->host), o->is_fd, entry, "security.capability", data, sizeof(data));
 	uint32_t revision = data[0] & 0xff000000;
 	/* get_vfs_caps_from_disk of security/commoncap.c: those of another namespace's root are none here. */
 	if (n < 0 || (n == 24 && revision == 0x03000000 && data[5] != 0))
@@ -261,7 +262,7 @@ static int find_program(struct call *c, const char *given, bool is_lost, struct 
 			p->file = (struct exec_file){ .uid = entry.uid, .gid = entry.gid,
 						      .mode = has_set_id ? entry.mode : entry.mode & ~06000 };
 			if (has_set_id)
-				r = read_file_caps(&entry, &p->file);
+				r = read_file_caps(o, &entry, &p->file);
 			if (r < 0)
 				return r;
 			p->real = o->real;

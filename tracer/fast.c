@@ -471,7 +471,8 @@ int64_t hook_forget(struct call *c)
 void fast_note_entry(void)
 {
 	enum { OFTEN = 3 };
-	if (fast.is_on && !session.is_plain && ++fast.entries_noted == OFTEN)
+	bool is_told = !session.is_plain && !session.writes_through && !session.keeps_rootless;
+	if (fast.is_on && is_told && ++fast.entries_noted == OFTEN)
 		meta_make_inbox(session.meta);
 }
 
@@ -529,6 +530,8 @@ void fast_open(struct tracee *first)
 	int n = snprintf(SHARED->inbox_path, sizeof(SHARED->inbox_path), "%s.inbox", meta_path(session.meta));
 	if (n < 0 || (size_t)n >= sizeof(SHARED->inbox_path))
 		SHARED->inbox_path[0] = '\0';
+	SHARED->flags |= (session.writes_through ? SHARED_WRITES_THROUGH : 0u) |
+			 (session.writes_through || session.keeps_rootless ? SHARED_GIVES : 0u);
 	note_mounts(first->mounts);
 	note_places(first);
 	code_open(session.config->code_dir ? session.config->code_dir : session.run_dir);

@@ -13,6 +13,7 @@
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/share.h"
+#include "tracer/through.h"
 
 /* The argument behind the (last) path of the row. */
 static unsigned after_path(const struct call *c)
@@ -76,24 +77,18 @@ int64_t hook_mknod(struct call *c)
 	mode_t mode = asked & 07777, real = share_real_mode(mode & ~c->t->fs->umask & 0777);
 	dev_t rdev = 0;
 	const char *host = path_short(o->host);
-	if (S_ISCHR(asked) || S_ISBLK(asked)) {
+	bool is_device = S_ISCHR(asked) || S_ISBLK(asked);
+	if (is_device) {
 		uint32_t number = c->argument[at + 1];
 		if (!cred_has(&c->t->cred, CAPABILITY_MKNOD) && !(S_ISCHR(asked) && number == 0))
 			return -EPERM;
-		/* An empty file stands for the device; new_decode_dev of the argument is what stat shows. */
+		/* new_decode_dev of the argument is what stat shows. */
 		rdev = number;
 		mode |= type;
-		asked = S_IFREG;
 	}
-	if (S_ISFIFO(asked) || S_ISSOCK(asked)) {
-		r = mknod(host, type | real, 0);
-	} else {
-		r = open(host, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, real);
-		if (r >= 0)
-			close(r);
-	}
+	r = is_device ? through_make_node(host, type, real, rdev) : mknod(host, type | real, 0) < 0 ? -errno : 0;
 	if (r < 0)
-		return -errno;
+		return r;
 	return share_record_new(c->t, o, mode, rdev);
 }
 
@@ -399,11 +394,8 @@ int64_t hook_rename(struct call *c)
 		share_named(from);
 	}
 	if (flags & RENAME_WHITEOUT) {
-		int fd = open(a, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		if (fd >= 0) {
-			close(fd);
+		if (through_make_node(a, S_IFCHR, 0600, 0) == 0)
 			share_record_new(c->t, from, S_IFCHR, 0);
-		}
 	}
 	return 0;
 }

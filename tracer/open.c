@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "tracer/arch/arch.h"
 #include "tracer/base/compat.h"
 #include "tracer/base/mem.h"
 #include "tracer/fast.h"
@@ -18,6 +19,7 @@
 #include "tracer/plain.h"
 #include "tracer/procfs.h"
 #include "tracer/share.h"
+#include "tracer/through.h"
 #include "tracer/watch.h"
 
 #define O_PATH_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
@@ -89,12 +91,25 @@ static int create(struct call *c, struct opening *op)
 		return -errno;
 	close(fd);
 	/* What has just been made is neither in the way nor to be cut. */
-	op->dropped |= O_EXCL | O_TRUNC;
+	op->dropped |= (session.writes_through ? O_CREAT : 0) | O_EXCL | O_TRUNC;
 	return share_record_new(c->t, o, op->mode & 07777, 0);
 }
 
+/* A real device node in the guest's root. */
+static int open_own_node(const struct object *o, const struct opening *op, const char **ret_instead)
+{
+	struct meta_entry entry = { .mode = o->real.st_mode, .rdev = o->real.st_rdev };
+	*ret_instead = host_device(&entry);
+	/* Whoever is about to set its owner by descriptor means the node itself. */
+	if (entry.rdev == makedev(1, 3) && (op->flags & O_NOFOLLOW))
+		*ret_instead = NULL;
+	else if (!*ret_instead)
+		return -ENXIO;
+	return 0;
+}
+
 /* The rules for a file that is there. */
-static int64_t check_existing(struct call *c, const struct opening *op, const char **ret_instead)
+static int64_t check_existing(struct call *c, struct opening *op, const char **ret_instead)
 {
 	struct object *o = &c->object[0];
 	unsigned access_mode = op->flags & O_ACCMODE;
@@ -129,6 +144,10 @@ static int64_t check_existing(struct call *c, const struct opening *op, const ch
 	/* open(2): O_NOATIME is the owner's or CAP_FOWNER's. */
 	if ((op->flags & O_NOATIME) && path_must_own(c->t, o) < 0)
 		return -EPERM;
+	/* The kernel would ask again, as whom the tracee really is, whether it may be in a sticky directory. */
+	op->dropped |= session.writes_through ? O_CREAT : 0;
+	if (through_is_own_node(o))
+		return open_own_node(o, op, ret_instead);
 	struct meta_entry entry;
 	if (S_ISREG(o->real.st_mode) && meta_get(session.meta, o->real.st_dev, o->real.st_ino, &entry) &&
 	    !S_ISREG(entry.mode)) {
@@ -172,8 +191,8 @@ static int64_t record_unnamed(struct call *c)
 	entry.mode = S_IFREG | (c->t->exit_private & 07777);
 	ssize_t n = readlink(o->host, named->host, sizeof(named->host) - 1);
 	named->host[n < 0 ? 0 : n] = '\0';
-	if (n > 0 && path_parent_stat(named, &parent) == 0)
-		share_init_owner(c->t, &parent, &entry);
+	if (n > 0)
+		share_init_owner(c->t, named, &entry, &parent);
 	/* Whatever the umask left of the mode, the invoking user can always work on it. */
 	share_set_mode(c->t, o, &entry);
 	meta_unname(session.meta, &o->real);
@@ -242,6 +261,18 @@ static int64_t open_common(struct call *c, struct opening *op)
 	return result;
 }
 
+/*
+ * Go on without O_CREAT, which creat(2) cannot be told.  Of a regular file only: that wait is not interrupted, so that
+ * nothing is made again under the other number.
+ */
+static void become_open(struct call *c, uint64_t flags)
+{
+	if (!S_ISREG(c->object[0].real.st_mode) || arch_set_number(c->t, arch_call_number(c->abi, "open")) < 0)
+		return;
+	call_set(c, 1, flags);
+	call_set(c, 2, 0);
+}
+
 int64_t hook_open(struct call *c)
 {
 	bool has_dir = strcmp(c->row->name, "openat") == 0, is_creat = strcmp(c->row->name, "creat") == 0;
@@ -260,7 +291,9 @@ int64_t hook_open(struct call *c)
 	int64_t r = open_common(c, &op);
 	if ((r != CALL_PASS && r != CALL_PASS_EXIT) || op.is_put_off)
 		return r;
-	if ((flags & op.dropped) && !is_creat)
+	if (is_creat && session.writes_through && c->t->cred.fsuid)
+		become_open(c, flags & ~op.dropped);
+	else if ((flags & op.dropped) && !is_creat)
 		call_set(c, at + 1, flags & ~op.dropped);
 	if (op.mode != mode)
 		call_set(c, at + 2, op.mode);
@@ -330,8 +363,8 @@ int64_t hook_openat2(struct call *c)
 	/* The path is resolved already; its host form would not pass the guest's restrictions. */
 	*changed = how;
 	changed->resolve = 0;
-	changed->mode = how.flags & (O_CREAT | TMPFILE_BIT) ? op.mode : 0;
 	changed->flags &= ~op.dropped;
+	changed->mode = changed->flags & (O_CREAT | TMPFILE_BIT) ? op.mode : 0;
 	call_set(c, 2, (uintptr_t)changed);
 	call_set(c, 3, sizeof(*changed));
 	return r;

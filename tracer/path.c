@@ -143,7 +143,7 @@ bool path_repair(const char *host)
 	bool changed = false;
 	char part[PATH_ROOM];
 	size_t length = strlen(host);
-	if (length >= sizeof(part) || session.is_plain)
+	if (length >= sizeof(part) || session.is_plain || session.writes_through)
 		return false;
 	memcpy(part, host, length + 1);
 	for (size_t i = 1; i <= length; i++) {
@@ -354,7 +354,7 @@ static int must_search(struct walk *w)
 		return -ENOTDIR;
 	if ((w->at->mount->flags & BINDING_PROC) && procfs_owner(w->at->host, w->t, &st))
 		return cred_permission(&w->t->cred, st.st_uid, st.st_gid, st.st_mode, NULL, 0, CRED_EXECUTE);
-	return path_may_access(w->t, &st, CRED_EXECUTE);
+	return path_may_access(w->t, w->at->host, &st, CRED_EXECUTE);
 }
 
 static int prepend(struct walk *w, const char *target, const char *rest)

@@ -62,6 +62,10 @@ struct session {
 	uid_t uid; /* of the invoking user */
 	gid_t gid;
 	bool is_plain; /* the table is META_PLAIN: plain.h */
+	dev_t root_dev;      /* of config->root */
+	bool writes_through; /* through.h */
+	bool keeps_rootless;
+	bool has_fsetid; /* the kernel takes no set-id bits from what tracees write */
 };
 extern struct session session;
 
@@ -93,8 +97,8 @@ bool path_to_view(const struct tracee *t, const char *guest, char *ret, size_t r
  * socket or memfd, belongs to who asks: natively to its maker, who nearly always is the one.
  */
 bool path_shown(const struct tracee *t, const struct object *o, struct stat *ret);
-/* May the tracee do this (CRED_*) to the inode with this real stat, by what the table says of it?  0, -EACCES. */
-int path_may_access(const struct tracee *t, const struct stat *real, unsigned mask);
+/* May the tracee do this (CRED_*) to the file at `host`, with this real stat, by what the table says of it?  0, -EACCES. */
+int path_may_access(const struct tracee *t, const char *host, const struct stat *real, unsigned mask);
 /* May the tracee's credentials do this (CRED_*) to the object? 0, -EACCES, -EROFS for writing. */
 int path_permission(struct tracee *t, struct object *o, unsigned mask);
 /* Has the object's directory been removed?  Nothing can be made in it. */
@@ -113,6 +117,8 @@ int path_may_open_in_sticky(struct tracee *t, struct object *o);
 int path_may_follow(struct tracee *t, struct object *o);
 /* The real stat of the directory that holds the object. */
 int path_parent_stat(struct object *o, struct stat *ret);
+/* The host path of that directory, with a slash at its end: `directory`. */
+const char *path_parent(const struct object *o, char directory[PATH_ROOM]);
 /* Is it the owner, or has it CAP_FOWNER?  0 or -EPERM. */
 int path_must_own(struct tracee *t, const struct object *o);
 
@@ -121,7 +127,7 @@ int path_must_own(struct tracee *t, const struct object *o);
  * directory nor symlink, would have gone wrong behind it.
  */
 void path_forget(const struct object *o);
-/* Give the invoking user the access that root has by nature, keeping the shown mode in the table. */
+/* Give the invoking user the access that root has by nature, keeping the shown mode in the table; real root has it. */
 bool path_repair(const char *host);
 /* lstat(2), by path_short and path_repair when needed; 0 or -errno. */
 int path_lstat(const char *host, struct stat *ret);

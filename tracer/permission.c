@@ -17,25 +17,28 @@
 #include "tracer/path.h"
 #include "tracer/plain.h"
 #include "tracer/procfs.h"
+#include "tracer/through.h"
 
-static int may_access_entry(const struct tracee *t, const struct meta_entry *entry, unsigned mask)
+/* `follows`: the host path is the magic link of a descriptor. */
+static int may_access_entry(const struct tracee *t, const char *host, bool follows, const struct meta_entry *entry,
+			    unsigned mask)
 {
 	char acl[ACL_BYTES_MAX];
 	ssize_t n = 0;
 	/* Capabilities ask no ACL. */
-	if (entry->xattr && !cred_has(&t->cred, CAPABILITY_DAC_OVERRIDE))
-		n = meta_xattr_get(session.meta, entry, "system.posix_acl_access", acl, sizeof(acl));
+	if ((entry->xattr || session.writes_through) && !cred_has(&t->cred, CAPABILITY_DAC_OVERRIDE))
+		n = through_xattr_get(path_short(host), follows, entry, "system.posix_acl_access", acl, sizeof(acl));
 	return cred_permission(&t->cred, entry->uid, entry->gid, entry->mode, acl, n > 0 ? n : 0, mask);
 }
 
-int path_may_access(const struct tracee *t, const struct stat *real, unsigned mask)
+int path_may_access(const struct tracee *t, const char *host, const struct stat *real, unsigned mask)
 {
 	struct meta_entry entry;
 	/* It asks the kernel, which says so itself in the call. */
 	if (session.is_plain)
 		return 0;
 	meta_get_or_default(session.meta, real, &entry);
-	return may_access_entry(t, &entry, mask);
+	return may_access_entry(t, host, false, &entry, mask);
 }
 
 /* The file systems inside the kernel that pipes, sockets and memfds live on. */
@@ -107,7 +110,9 @@ int path_permission(struct tracee *t, struct object *o, unsigned mask)
 	entry.gid = st.st_gid;
 	/* inode_permission of fs/namei.c */
 	bool is_writing_fixed = (mask & CRED_WRITE) && (entry.marks & META_MARK_IMMUTABLE);
-	int r = is_writing_fixed && !(o->mount->flags & BINDING_READ_ONLY) ? -EPERM : may_access_entry(t, &entry, mask);
+	int r = is_writing_fixed && !(o->mount->flags & BINDING_READ_ONLY) ?
+			-EPERM :
+			may_access_entry(t, o->host, o->is_fd, &entry, mask);
 	/* path_noexec of fs/exec.c */
 	if (r == 0 && (mask & CRED_EXECUTE) && S_ISREG(entry.mode) && (o->mount->flags & MOUNT_NO_EXEC) && !o->is_fd)
 		return -EACCES;
@@ -131,6 +136,14 @@ int path_parent_stat(struct object *o, struct stat *ret)
 	return r;
 }
 
+const char *path_parent(const struct object *o, char directory[PATH_ROOM])
+{
+	size_t length = strrchr(o->host, '/') + 1 - o->host;
+	memcpy(directory, o->host, length);
+	directory[length] = '\0';
+	return directory;
+}
+
 bool path_is_nowhere(struct object *o)
 {
 	struct stat st;
@@ -148,8 +161,9 @@ int path_may_change_parent(struct tracee *t, struct object *o)
 		return -EPERM;
 	if (cred_has(&t->cred, CAPABILITY_DAC_OVERRIDE))
 		return 0;
+	char directory[PATH_ROOM];
 	int r = path_parent_stat(o, &st);
-	return r < 0 ? r : path_may_access(t, &st, CRED_WRITE | CRED_EXECUTE);
+	return r < 0 ? r : path_may_access(t, path_parent(o, directory), &st, CRED_WRITE | CRED_EXECUTE);
 }
 
 int path_may_remove(struct tracee *t, struct object *o)

@@ -16,6 +16,7 @@
 #include "tracer/fast.h"
 #include "tracer/listing.h"
 #include "tracer/modes.h"
+#include "tracer/through.h"
 
 mode_t share_real_mode(mode_t shown)
 {
@@ -73,6 +74,12 @@ static void set_marks(struct meta_entry *entry, uint64_t marks)
 	entry->marks = (entry->marks & ~(uint64_t)META_MARKS_OF_WRITES) | marks;
 }
 
+/* With which of them the host's file is marked, where that works. */
+static uint64_t marks_for(const struct cred *cred, const struct meta_entry *entry, const struct stat *real)
+{
+	return S_ISREG(real->st_mode) && !session.has_fsetid ? marks_of(cred, entry) : 0;
+}
+
 /* Give the host's file these permission bits, and the mark when there is what it stands for. */
 static int set_real_mode(struct object *o, mode_t mode, struct meta_entry *entry, uint64_t marks)
 {
@@ -91,6 +98,25 @@ static int set_real_mode(struct object *o, mode_t mode, struct meta_entry *entry
 	return 0;
 }
 
+void share_store(struct object *o, struct meta_entry *entry)
+{
+	through_give(o, entry);
+	meta_set(session.meta, &o->real, entry);
+}
+
+/* From real root's file the kernel does not take what a write takes, so the opening does. */
+static void take_marked(struct object *o, struct meta_entry *entry, uint64_t marks)
+{
+	if (marks & META_MARK_SUID)
+		entry->mode &= ~(uint32_t)S_ISUID;
+	if (marks & META_MARK_SGID)
+		entry->mode &= ~(uint32_t)S_ISGID;
+	if (marks & META_MARK_CAPS)
+		meta_xattr_set(session.meta, entry, "security.capability", NULL, 0, 0);
+	set_marks(entry, 0);
+	share_store(o, entry);
+}
+
 int share_mark(const struct tracee *t, struct object *o)
 {
 	struct meta_entry entry;
@@ -98,6 +124,10 @@ int share_mark(const struct tracee *t, struct object *o)
 		return 0;
 	meta_get_or_default(session.meta, &o->real, &entry);
 	uint64_t marks = marks_of(&t->cred, &entry);
+	if (session.has_fsetid && (marks || (entry.marks & META_MARKS_OF_WRITES))) {
+		take_marked(o, &entry, marks);
+		return 0;
+	}
 	if (marks == (entry.marks & META_MARKS_OF_WRITES))
 		return 0;
 	if (marks && !(o->real.st_mode & S_ISUID)) {
@@ -229,13 +259,13 @@ int share_set_mode(const struct tracee *t, struct object *o, struct meta_entry *
 	struct meta_entry old;
 	meta_get_or_default(session.meta, &o->real, &old);
 	set_marks(entry, 0);
-	if (!meta_is_shared(session.meta, &o->real)) {
+	if (!meta_is_shared(session.meta, &o->real) && !session.writes_through) {
 		mode_t real = share_real_mode((o->real.st_mode & S_IFMT) | (entry->mode & 07777));
-		int r = set_real_mode(o, real, entry, S_ISREG(o->real.st_mode) ? marks_of(&t->cred, entry) : 0);
+		int r = set_real_mode(o, real, entry, marks_for(&t->cred, entry, &o->real));
 		if (r < 0 && r != -EPERM && r != -EROFS)
 			return r;
 	}
-	meta_set(session.meta, &o->real, entry);
+	share_store(o, entry);
 	fast_note_entry();
 	/* What is told with a prefix; whether a directory may be searched is nothing to those who cached walks serve. */
 	if (S_ISDIR(o->real.st_mode) && ((old.mode ^ entry->mode) & (S_ISGID | S_ISVTX)))
@@ -244,11 +274,14 @@ int share_set_mode(const struct tracee *t, struct object *o, struct meta_entry *
 }
 
 /* posix_acl_create of fs/posix_acl.c: the directory's default ACL, or else the umask. */
-static void inherit_acl(const struct tracee *t, const struct meta_entry *parent, struct meta_entry *entry)
+static void inherit_acl(const struct tracee *t, const struct object *o, const struct meta_entry *parent,
+			struct meta_entry *entry)
 {
 	static const char by_default[] = "system.posix_acl_default", of_access[] = "system.posix_acl_access";
-	char acl[ACL_BYTES_MAX];
-	ssize_t n = parent->xattr ? meta_xattr_get(session.meta, parent, by_default, acl, sizeof(acl)) : -1;
+	char acl[ACL_BYTES_MAX], directory[PATH_ROOM];
+	ssize_t n = 0;
+	if (parent->xattr || session.writes_through)
+		n = through_xattr_get(path_short(path_parent(o, directory)), true, parent, by_default, acl, sizeof(acl));
 	if (n <= 0) {
 		entry->mode &= ~t->fs->umask;
 		return;
@@ -259,10 +292,13 @@ static void inherit_acl(const struct tracee *t, const struct meta_entry *parent,
 		meta_xattr_set(session.meta, entry, of_access, acl, n, 0);
 }
 
-void share_init_owner(const struct tracee *t, const struct stat *parent, struct meta_entry *entry)
+int share_init_owner(const struct tracee *t, struct object *o, struct meta_entry *entry, struct stat *ret_parent)
 {
 	struct meta_entry above;
-	meta_get_or_default(session.meta, parent, &above);
+	int r = path_parent_stat(o, ret_parent);
+	if (r < 0)
+		return r;
+	meta_get_or_default(session.meta, ret_parent, &above);
 	entry->uid = t->cred.fsuid;
 	entry->gid = t->cred.fsgid;
 	/* mode_strip_sgid and inode_init_owner of fs/inode.c: by the mode as asked for */
@@ -275,7 +311,8 @@ void share_init_owner(const struct tracee *t, const struct stat *parent, struct 
 			entry->mode &= ~(uint32_t)S_ISGID;
 	}
 	if (!S_ISLNK(entry->mode))
-		inherit_acl(t, &above, entry);
+		inherit_acl(t, o, &above, entry);
+	return 0;
 }
 
 static void note_node(const struct stat *directory)
@@ -297,17 +334,15 @@ int share_record_new(struct tracee *t, struct object *o, mode_t mode, dev_t rdev
 		.mode = type | (mode & 07777),
 		.rdev = rdev,
 	};
-	if (path_parent_stat(o, &parent) == 0) {
-		share_init_owner(t, &parent, &entry);
-		if (S_ISCHR(type) || S_ISBLK(type))
-			note_node(&parent);
-	}
-	uint64_t marks = marks_of(&t->cred, &entry);
+	bool is_stand_in = S_ISREG(o->real.st_mode) && !S_ISREG(type);
+	if (share_init_owner(t, o, &entry, &parent) == 0 && is_stand_in)
+		note_node(&parent);
+	uint64_t marks = marks_for(&t->cred, &entry, &o->real);
 	if (marks)
 		set_real_mode(o, o->real.st_mode & 07777, &entry, marks);
-	else if ((o->real.st_mode & 0777) != (entry.mode & 0777) && !S_ISLNK(type))
+	else if (!session.writes_through && (o->real.st_mode & 0777) != (entry.mode & 0777) && !S_ISLNK(type))
 		modes_owe(o->host);
-	meta_set(session.meta, &o->real, &entry);
+	share_store(o, &entry);
 	return 0;
 }
 

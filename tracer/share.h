@@ -20,13 +20,18 @@ int share_make_private(struct object *o, bool keeps_content);
 /* The real permission bits that a file of this shown mode gets: the invoking user can always work on it. */
 mode_t share_real_mode(mode_t shown);
 /*
+ * Store what the object is to the guest, the one place where that is done: in the file itself as far as through.h
+ * has it, the rest in the table.  o->real and *entry are then what is so.
+ */
+void share_store(struct object *o, struct meta_entry *entry);
+/*
  * Give the object the mode in *entry: the real file gets it as far as sharing allows, and so a new ctime; the
  * table keeps what that does not show; a stored access ACL follows.  0 or -errno.
  */
 int share_set_mode(const struct tracee *t, struct object *o, struct meta_entry *entry);
 /*
  * The tracee opens the object for writing, or truncates it: mark the file (enum meta_marks) when what it then
- * writes takes set-id bits or file capabilities.  0 or -errno.
+ * writes takes set-id bits or file capabilities.  With CAP_FSETID they are taken now.  0 or -errno.
  */
 int share_mark(const struct tracee *t, struct object *o);
 /*
@@ -37,10 +42,10 @@ void share_mark_opened(struct tracee *t, const struct cred *old);
 /* Only the table has changed: the host's inode gets a new ctime for it, unless it is shared. */
 void share_touch(struct object *o);
 /*
- * Owner, group and mode of a new inode, whose type and mode as asked for are in *entry, by its directory:
- * set-group-ID, default ACL, the umask when there is none.
+ * Owner, group and mode of a new inode, whose type and mode as asked for are in *entry, by the object's directory:
+ * set-group-ID, default ACL, the umask when there is none.  *ret_parent is the directory's real stat.  0 or -errno.
  */
-void share_init_owner(const struct tracee *t, const struct stat *parent, struct meta_entry *entry);
+int share_init_owner(const struct tracee *t, struct object *o, struct meta_entry *entry, struct stat *ret_parent);
 /*
  * The object has just been made: look at its inode and record the tracee's ownership and `mode`, as asked for
  * (permission and special bits; the type too for device nodes), by share_init_owner.  `rdev` for device

@@ -45,6 +45,7 @@
 #include "tracer/fscontext.h"
 #include "tracer/trees.h"
 #include "tracer/ports.h"
+#include "tracer/through.h"
 #include "tracer/watch.h"
 
 /* ---- the first process ---- */
@@ -464,6 +465,7 @@ static struct tracee *make_first(const struct tracer_config *config, pid_t pid, 
 
 static void open_session(const struct tracer_config *config)
 {
+	struct stat root;
 	memset(&session, 0, sizeof(session));
 	session.config = config;
 	session.meta = config->meta;
@@ -472,6 +474,8 @@ static void open_session(const struct tracer_config *config)
 	session.uid = getuid();
 	session.gid = getgid();
 	session.is_plain = meta_header(config->meta)->flags & META_PLAIN;
+	session.root_dev = stat(config->root, &root) == 0 ? root.st_dev : 0;
+	through_open(config);
 	ports_reset();
 	foreign_reset();
 	meta_bump_generation(config->meta);

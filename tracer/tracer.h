@@ -33,9 +33,16 @@ enum tracer_flags {
 	TRACER_READ_ONLY = 2,  /* the root itself gives EROFS */
 	TRACER_NO_FAST_PATH = 4, /* all calls come to the tracer */
 	TRACER_STATS = 8,        /* count stops and print the counts to standard error at the end */
-	/* Owners, modes, nodes and attributes are given to the files themselves where the host lets us: for real root. */
+	/*
+	 * Owners, modes, nodes and attributes are given to the files themselves where the host lets us, and the table
+	 * keeps the rest: for root 0:0 with CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER and CAP_FSETID; nothing happens
+	 * without them, so that whoever may be real root asks for it always.  Not for tables of META_SHARED_LAYERS.
+	 */
 	TRACER_WRITE_THROUGH = 16,
-	/* Owners are also kept in the files' user.rootlesscontainers attributes, which the guest does not see. */
+	/*
+	 * Owners are also kept in the files' user.rootlesscontainers attributes, which the guest does not see, and
+	 * user.* attributes on the files.  What is there before the run is rootless_import's to read into the table.
+	 */
 	TRACER_ROOTLESS_XATTRS = 32,
 	TRACER_AS_CALLED = 64, /* ignored signals and descriptors above 2 are the caller's own, umask is config's, not 022 */
 	TRACER_UNTIL_LAST = 128, /* the run ends with its last process, not with the first; the status is still that one's */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Owns the extended attribute calls.  All attributes that the guest sets live in the metadata table, so
- * that they work on every host file system and never touch a shared file; user.* of host files that are
- * bound in are shown as they are.
+ * Owns the extended attribute calls.  The attributes that the guest sets live in the metadata table, so
+ * that they work on every host file system and never touch a shared file, except those that the file itself is
+ * given (through.h); user.* of host files that are bound in are shown as they are.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/share.h"
+#include "tracer/through.h"
 
 enum { NAME_ROOM = 256, VALUE_MAX = 65536, LIST_MAX = 65536 };
 
@@ -58,12 +59,6 @@ static int read_value(const struct call *c, struct value *ret)
 		return -EFAULT;
 	*ret = (struct value){ args.value, args.size, args.flags };
 	return 0;
-}
-
-/* The host's own bookkeeping of rootless tools is not the guest's. */
-static bool is_hidden(const char *name)
-{
-	return strncmp(name, "user.", 5) != 0 || strcmp(name, "user.rootlesscontainers") == 0;
 }
 
 static int read_name(const struct call *c, char name[NAME_ROOM])
@@ -135,13 +130,10 @@ static bool is_read_only(const struct object *o)
 	return (o->mount->flags & BINDING_READ_ONLY) && !o->is_fd;
 }
 
-static ssize_t host_get(const struct object *o, const char *name, void *value, size_t size)
+/* The attribute of the object, the table's or the host's. */
+static ssize_t get_of(const struct object *o, const struct meta_entry *entry, const char *name, void *value, size_t size)
 {
-	if (is_hidden(name))
-		return -ENODATA;
-	const char *host = path_short(o->host);
-	ssize_t n = o->is_fd ? getxattr(host, name, value, size) : lgetxattr(host, name, value, size);
-	return n >= 0 ? n : errno == EOPNOTSUPP || errno == EPERM ? -ENODATA : -errno;
+	return through_xattr_get(path_short(o->host), o->is_fd, entry, name, value, size);
 }
 
 int check_xattr_name(const struct call *c)
@@ -205,9 +197,7 @@ static ssize_t get_value(struct call *c, const char *name, char *value)
 	const struct object *o = &c->object[0];
 	struct meta_entry entry;
 	meta_get_or_default(session.meta, &o->real, &entry);
-	ssize_t n = meta_xattr_get(session.meta, &entry, name, value, VALUE_MAX);
-	if (n == -ENODATA)
-		n = host_get(o, name, value, VALUE_MAX);
+	ssize_t n = get_of(o, &entry, name, value, VALUE_MAX);
 	return strcmp(name, "security.capability") == 0 ? show_capabilities(value, n) : n;
 }
 
@@ -237,10 +227,11 @@ int64_t hook_getxattr(struct call *c)
 }
 
 /* Nothing is changed, not even ctime, by a value that is there already (ext4_xattr_value_same). */
-static bool has_value(const struct meta_entry *entry, const char *name, const char *value, size_t size)
+static bool has_value(const struct object *o, const struct meta_entry *entry, const char *name, const char *value,
+		      size_t size)
 {
 	CLEANUP_TALLOC char *now = mem_array(NULL, char, VALUE_MAX);
-	ssize_t n = entry->xattr ? meta_xattr_get(session.meta, entry, name, now, VALUE_MAX) : -1;
+	ssize_t n = get_of(o, entry, name, now, VALUE_MAX);
 	return n >= 0 && (size_t)n == size && memcmp(now, value, size) == 0;
 }
 
@@ -270,16 +261,19 @@ static int set_acl(struct call *c, const char *name, const char *acl, size_t siz
 		if (!cred_in_group(&c->t->cred, entry.gid) && !cred_has(&c->t->cred, CAPABILITY_FSETID))
 			entry.mode &= ~(uint32_t)S_ISGID;
 	}
-	if (!is_gone && entry.mode == mode && has_value(&entry, name, acl, size))
+	if (!is_gone && entry.mode == mode && has_value(o, &entry, name, acl, size))
 		return 0;
-	r = meta_xattr_set(session.meta, &entry, name, is_gone ? NULL : acl, size, 0);
+	if (is_gone)
+		r = through_xattr_remove(o, &entry, name);
+	else
+		r = meta_xattr_set(session.meta, &entry, name, acl, size, 0);
 	if (is_gone && r == -ENODATA && entry.mode == mode)
 		return 0;
 	if (r < 0 && !(is_gone && r == -ENODATA))
 		return r;
 	if (!is_default)
 		return share_set_mode(c->t, o, &entry);
-	meta_set(session.meta, &o->real, &entry);
+	share_store(o, &entry);
 	share_touch(o);
 	/* What is made in it inherits. */
 	path_forget(o);
@@ -317,17 +311,28 @@ int64_t hook_setxattr(struct call *c)
 		return r;
 	struct meta_entry entry;
 	meta_get_or_default(session.meta, &o->real, &entry);
-	if (!(v.flags & XATTR_CREATE) && has_value(&entry, name, value, size))
+	bool is_there = get_of(o, &entry, name, NULL, 0) >= 0;
+	if (is_there && (v.flags & XATTR_CREATE))
+		return -EEXIST;
+	if (!is_there && (v.flags & XATTR_REPLACE))
+		return -ENODATA;
+	if (is_there && has_value(o, &entry, name, value, size))
 		return 0;
-	r = meta_xattr_set(session.meta, &entry, name, value, size, v.flags);
+	r = meta_xattr_set(session.meta, &entry, name, value, size, 0);
 	if (r < 0)
 		return r;
 	/* A write takes capabilities: the file gets its mark with its mode. */
 	if (is_capability && S_ISREG(o->real.st_mode))
 		return share_set_mode(c->t, o, &entry);
-	meta_set(session.meta, &o->real, &entry);
+	share_store(o, &entry);
 	share_touch(o);
 	return 0;
+}
+
+/* listxattr(2): trusted.* is for CAP_SYS_ADMIN only. */
+static bool is_unlisted(const struct tracee *t, const char *name)
+{
+	return starts(name, "trusted.") && !cred_has(&t->cred, CAPABILITY_SYS_ADMIN);
 }
 
 int64_t hook_listxattr(struct call *c)
@@ -345,11 +350,10 @@ int64_t hook_listxattr(struct call *c)
 		ssize_t n = meta_xattr_list(session.meta, &entry, names, LIST_MAX);
 		if (n < 0)
 			return n;
-		/* listxattr(2): trusted.* is for CAP_SYS_ADMIN only. */
 		size_t length;
 		for (ssize_t i = 0; i < n; i += length) {
 			length = strlen(names + i) + 1;
-			if (starts(names + i, "trusted.") && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+			if (is_unlisted(c->t, names + i))
 				continue;
 			memmove(names + used, names + i, length);
 			used += length;
@@ -359,7 +363,7 @@ int64_t hook_listxattr(struct call *c)
 	ssize_t n = o->is_fd ? listxattr(host, host_names, LIST_MAX) : llistxattr(host, host_names, LIST_MAX);
 	for (ssize_t i = 0; i < n; i += strlen(host_names + i) + 1) {
 		size_t length = strlen(host_names + i) + 1;
-		bool is_known = is_hidden(host_names + i);
+		bool is_known = through_hides(host_names + i) || is_unlisted(c->t, host_names + i);
 		for (size_t j = 0; j < used && !is_known; j += strlen(names + j) + 1)
 			is_known = strcmp(names + j, host_names + i) == 0;
 		if (is_known || used + length > 2 * LIST_MAX)
@@ -395,17 +399,10 @@ int64_t hook_removexattr(struct call *c)
 		return r;
 	struct meta_entry entry;
 	meta_get_or_default(session.meta, &o->real, &entry);
-	r = meta_xattr_set(session.meta, &entry, name, NULL, 0, 0);
-	if (r == 0) {
-		meta_set(session.meta, &o->real, &entry);
-		share_touch(o);
-		return 0;
-	}
-	if (r == -ENODATA && !is_hidden(name) && !meta_is_shared(session.meta, &o->real)) {
-		const char *host = path_short(o->host);
-		if ((o->is_fd ? removexattr(host, name) : lremovexattr(host, name)) < 0)
-			return errno == EOPNOTSUPP ? -ENODATA : -errno;
-		return 0;
-	}
-	return r;
+	r = through_xattr_remove(o, &entry, name);
+	if (r < 0)
+		return r;
+	share_store(o, &entry);
+	share_touch(o);
+	return 0;
 }

@@ -169,7 +169,9 @@ static inline void meta_show(uint32_t table_flags, const struct meta_owner *owne
 		s->rdev = entry->rdev;
 		s->ino = entry->shown_ino ? entry->shown_ino : s->ino;
 	} else {
-		s->gid = s->gid == owner->gid || s->uid == owner->uid ? 0 : s->gid;
+		/* A real root has files of other groups; in a container's tree the group is what the folder it is in made it. */
+		bool is_own = s->uid == owner->uid && (owner->uid || (table_flags & META_SHARED_LAYERS));
+		s->gid = s->gid == owner->gid || is_own ? 0 : s->gid;
 		s->uid = s->uid == owner->uid ? 0 : s->uid;
 		/* A shared file lost its write bits to sharing; an owner's write bit is what nearly all had. */
 		s->mode |= is_shared ? 0200 : 0;

@@ -187,6 +187,8 @@ enum shim_shared_flags {
 	SHARED_READ_ONLY_TREES = 1, /* some directory tree gives EROFS */
 	SHARED_PROC_DESCRIPTORS = 2, /* some process has had a directory of /proc open */
 	SHARED_LEAVES_MODES = 4, /* the tracer must know whom the host gives more than his mode (modes.h) */
+	SHARED_GIVES = 8, /* what files become their inodes are given by the tracer (through.h): it is not told in the inbox */
+	SHARED_WRITES_THROUGH = 16, /* all that, attributes too, and the guest's root has device nodes */
 };
 struct shim_shared {
 	uint32_t flags;

@@ -208,7 +208,7 @@ static enum answer get_attribute(struct shim_frame *f, long fd, uint64_t path, b
 		return SLOW;
 	if (!has_no_attributes(f, fd, path, follows, &p))
 		return SLOW;
-	if (!(META->flags & META_PLAIN))
+	if (!(META->flags & META_PLAIN) && !(SHARED->flags & SHARED_WRITES_THROUGH))
 		return answer(f, NO_DATA);
 	/* There they are the host's. */
 	if (path && p.dir_fd != AT_CWD)
@@ -230,7 +230,8 @@ static enum answer set_attribute(struct shim_frame *f, long fd, uint64_t path)
 	} acl;
 	static const uint16_t tags[] = { 1, 4, 0x20 }; /* owner, group, others */
 	uint32_t mode = 0;
-	if ((META->flags & META_PLAIN) || !may_be_mapped(f->argument[1]) ||
+	/* A file that has a list really is left one by chmod(2). */
+	if ((META->flags & META_PLAIN) || (SHARED->flags & SHARED_WRITES_THROUGH) || !may_be_mapped(f->argument[1]) ||
 	    !is_text((const char *)f->argument[1], "system.posix_acl_access", false) ||
 	    f->argument[3] != sizeof(acl) || f->argument[4] || !may_be_mapped(f->argument[2]))
 		return SLOW;

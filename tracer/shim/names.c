@@ -4,11 +4,15 @@
 
 #ifdef __x86_64__
 /* An open file that is not what it looks like: of /proc, or the empty file that stands for a device, or with such in it. */
-static bool is_special(long fd)
+static bool is_special(long fd, bool is_relative)
 {
 	struct kernel_stat st;
 	struct meta_entry entry;
 	if (raw(NR_FSTAT, fd, (long)&st, 0, 0) < 0)
+		return true;
+	/* What of its own devices works is the tracer's to say, and which mount a directory is of. */
+	bool is_device = (st.mode & TYPE) == TYPE_CHARACTER || (st.mode & TYPE) == TYPE_BLOCK;
+	if (is_device && (st.dev == SHARED->root_dev || is_relative) && (SHARED->flags & SHARED_WRITES_THROUGH))
 		return true;
 	int found = entry_of(st.dev, st.ino, &entry);
 	return found < 0 || (found && ((entry.marks & META_MARK_NODES) ||
@@ -73,8 +77,9 @@ static enum answer open_to_read(struct shim_frame *f, struct place *p, uint32_t 
 		uint32_t must = p->must_be_directory ? O_DIRECTORY | O_NO_FOLLOW : O_NO_FOLLOW;
 		shim_act(f, NR_OPENAT, p->dir_fd, (long)f->path, flags | must, 0);
 		if (f->result >= 0) {
-			bool may_be_special = META->nodes || !(META->flags & META_COUNTS_NODES) || may_be_proc(p);
-			if (!may_be_special || !is_special(f->result))
+			bool may_be_special = META->nodes || !(META->flags & META_COUNTS_NODES) || may_be_proc(p) ||
+					      (SHARED->flags & SHARED_WRITES_THROUGH);
+			if (!may_be_special || !is_special(f->result, p->is_relative))
 				return ANSWERED;
 			raw(NR_CLOSE, f->result, 0, 0, 0);
 			failure(f);
@@ -126,7 +131,7 @@ static bool find_mode(struct shim_frame *f, const struct place *p, uint32_t type
 	bool is_shown = (mode & ~umask) == (real_mode & ~umask);
 	f->made_mode = is_shown ? 0 : type | (mode & ~umask);
 	/* The inode is not known yet: its file system is looked at when it is. */
-	bool may_differ = (META->flags & META_HAS_INBOX) && !(SHARED->flags & SHARED_LEAVES_MODES);
+	bool may_differ = (META->flags & META_HAS_INBOX) && !(SHARED->flags & (SHARED_LEAVES_MODES | SHARED_GIVES));
 	return !(umask & needed) && (is_shown || may_differ);
 }
 

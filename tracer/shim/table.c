@@ -46,7 +46,8 @@ int entry_of(uint64_t dev, uint64_t ino, struct meta_entry *ret)
 
 bool may_tell(uint64_t dev, uint64_t ino)
 {
-	if (dev != SHARED->root_dev || ino >> META_INBOX_NUMBER_BITS || !(META->flags & META_HAS_INBOX))
+	if (dev != SHARED->root_dev || ino >> META_INBOX_NUMBER_BITS || !(META->flags & META_HAS_INBOX) ||
+	    (SHARED->flags & SHARED_GIVES))
 		return false;
 	if (*INBOX_USE != INBOX_WRITE)
 		map_inbox();
