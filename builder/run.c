@@ -17,6 +17,7 @@
 #include "oci/transport.h"
 #include "tracer/base/io.h"
 #include "tracer/base/text.h"
+#include "tracer/tracer.h"
 
 struct run_options {
 	struct guest_options guest;
@@ -243,6 +244,7 @@ static int run_folder(struct invocation *inv, const struct run_options *o, int *
 		.store = store,
 		.root = root,
 		.meta_path = mem_printf(inv, "%s/meta", folder),
+		.tracer_flags = TRACER_WRITE_THROUGH,
 		.stubs_path = mem_printf(inv, "%s/stubs", folder),
 		.words = inv->args,
 	};
@@ -379,6 +381,8 @@ static int run_root(struct invocation *inv, int *ret_status, struct error *err)
 			.store = store,
 			.root = "/",
 			.meta_path = meta_path,
+			/* A file that is asked to keep them is where they go. */
+			.tracer_flags = meta_path ? 0 : TRACER_WRITE_THROUGH,
 			.words = inv->args,
 			.binds = copies->items,
 			.bind_count = copies->count,

@@ -62,6 +62,11 @@ check-slurm: all
 check-builders: all
 	@tests/run.sh $(B) tests/compare/builders.sh
 
+# Of real root's run --rootfs, in the same way.
+check-through: all
+	@tests/run.sh $(B) tests/compare/through.sh
+.PHONY: check-through
+
 # Random calls, compared with real root's, so that it needs root too.  SEEDS=1-200, BUDGET=1800 (seconds), MODE=root, PLAIN=1, SHRINK=1.
 DIFFERENTIAL_SRC := $(wildcard tests/differential/*.c)
 build/differential: $(DIFFERENTIAL_SRC) tests/differential/differential.h
@@ -114,6 +119,7 @@ help:
 	@echo 'check-layer  compare a layer with what real root makes; needs root'
 	@echo 'check-pods   run the examples in containers of Docker; needs root'
 	@echo 'check-slurm  run the example of Slurm on a cluster of one node; needs root'
+	@echo "check-through  the same of what real root's run --rootfs leaves"
 	@echo 'lint         cppcheck, shellcheck, rules of the tree'
 	@echo 'format       clang-format'
 	@echo 'fuzz         a minute of each fuzzer, with clang'

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""entries.py BASE.tar NATIVE-ROOT NATIVE-START SAVED.tar OUR-START
+"""entries.py BASE.tar NATIVE-ROOT NATIVE-START SAVED.tar|OUR-ROOT OUR-START
 
 Compare what real root made of BASE.tar in NATIVE-ROOT with the last layer of SAVED.tar (docker save's form), entry
 by entry: type, mode, owner, device number, attributes, link target, links, size, content; mtime where it was set,
-that is where it lies before the start of the commands. List every difference, and every entry of the layer that is
+that is where it lies before the start of the commands. Or with all that is in the folder OUR-ROOT. List every difference, and every entry of the layer that is
 unchanged: but for directories of others and for files, which may have been opened for writing, there are none (an
 overlay has copied those up, too). Exit status 1 when there are any but those allowed below.
 """
@@ -193,6 +193,13 @@ def main():
     with tarfile.open(base_tar) as tar:
         base, _ = apply_layer(tar, {})
     native = from_root(native_root)
+    if os.path.isdir(saved):
+        ours = from_root(saved)
+        differences = compare(native, int(native_start), ours, int(our_start))
+        for line in differences:
+            print(line)
+        print(f"# {len(native)} entries, {len(differences)} differences")
+        return 1 if differences else 0
     with tarfile.open(saved) as outer:
         manifest = json.load(outer.extractfile("manifest.json"))[0]
         with tarfile.open(fileobj=outer.extractfile(manifest["Layers"][-1])) as tar:
