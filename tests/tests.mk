@@ -119,7 +119,7 @@ help:
 	@echo 'check-layer  compare a layer with what real root makes; needs root'
 	@echo 'check-pods   run the examples in containers of Docker; needs root'
 	@echo 'check-slurm  run the example of Slurm on a cluster of one node; needs root'
-	@echo "check-through  the same of what real root's run --rootfs leaves"
+	@echo 'check-through  the same of what run --rootfs of real root leaves'
 	@echo 'lint         cppcheck, shellcheck, rules of the tree'
 	@echo 'format       clang-format'
 	@echo 'fuzz         a minute of each fuzzer, with clang'

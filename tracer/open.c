@@ -146,6 +146,9 @@ static int64_t check_existing(struct call *c, struct opening *op, const char **r
 		return -EPERM;
 	/* The kernel would ask again, as whom the tracee really is, whether it may be in a sticky directory. */
 	op->dropped |= session.writes_through ? O_CREAT : 0;
+	bool is_device = S_ISCHR(o->real.st_mode) || S_ISBLK(o->real.st_mode);
+	if (is_device && (o->mount->flags & MOUNT_NO_DEVICES) && !o->is_fd)
+		return -EACCES;
 	if (through_is_own_node(o))
 		return open_own_node(o, op, ret_instead);
 	struct meta_entry entry;
