@@ -5,6 +5,7 @@
  * name, and nice values are remembered.
  */
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -132,6 +133,15 @@ static int64_t forgive(struct call *c)
 	return c->result == -EPERM || c->result == -EACCES ? 0 : c->result;
 }
 
+/* user_check_sched_setscheduler of kernel/sched/syscalls.c, which asks real root's tracee for nothing. */
+static bool is_beyond_limit(const struct call *c)
+{
+	struct rlimit limit;
+	int policy = call_int(c, 1) & ~SCHED_RESET_ON_FORK;
+	return strcmp(c->row->name, "sched_setscheduler") == 0 && (policy == SCHED_FIFO || policy == SCHED_RR) &&
+	       prlimit(c->t->tid, RLIMIT_RTPRIO, NULL, &limit) == 0 && limit.rlim_cur == 0;
+}
+
 /* sched_set*: a task of the guest's, by its owner or CAP_SYS_NICE. */
 int64_t hook_sched_set(struct call *c)
 {
@@ -141,7 +151,7 @@ int64_t hook_sched_set(struct call *c)
 		return -EINVAL;
 	if (!t)
 		return -ESRCH;
-	if (!is_capable && !is_owner(&c->t->cred, &t->cred))
+	if (!is_capable && (!is_owner(&c->t->cred, &t->cred) || is_beyond_limit(c)))
 		return -EPERM;
 	if (!is_capable || strcmp(c->row->name, "sched_setaffinity") == 0)
 		return CALL_PASS;
