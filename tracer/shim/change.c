@@ -273,7 +273,8 @@ int fast_fgetxattr(struct shim_frame *f)
 static enum answer list_attributes(struct shim_frame *f, long fd, uint64_t path, bool follows)
 {
 	struct place p;
-	if (!has_no_attributes(f, fd, path, follows, &p) || (path && p.dir_fd != AT_CWD))
+	/* The kernel lists trusted.* only for capabilities that the tracee has given up. */
+	if (!has_no_attributes(f, fd, path, follows, &p) || (path && p.dir_fd != AT_CWD) || (SHARED->flags & SHARED_WRITES_THROUGH))
 		return SLOW;
 	long r = path ? raw(NR_LLISTXATTR, (long)f->path, 0, 0, 0) : raw(NR_FLISTXATTR, fd, 0, 0, 0);
 	return r == 0 ? answer(f, 0) : SLOW;
