@@ -162,3 +162,32 @@ END
 	run -1 --separate-stderr runc run --preserve-fds 2 -b "$bundle" b 3<"$BATS_TEST_TMPDIR/third" 4<&-
 	[[ $stderr == *"descriptor 4 is to be preserved, and is not open"* ]]
 }
+
+# ---- umoci ----
+@test "a_bundle_of_umoci_is_run_and_repacked" {
+	command -v umoci >/dev/null || skip "no umoci"
+	cd "$BATS_TEST_TMPDIR"
+	umoci init --layout image
+	umoci new --image image:0
+	umoci unpack --rootless --image image:0 unpacked
+	cp -a "$BATS_FILE_TMPDIR/base/." unpacked/rootfs
+	umoci repack --image image:1 unpacked
+	rm -rf unpacked
+	umoci unpack --rootless --image image:1 unpacked
+	bundle=$PWD/unpacked
+	config 'c["process"]["terminal"] = False' \
+		'c["process"]["capabilities"] = {k: ["CAP_CHOWN", "CAP_FOWNER", "CAP_DAC_OVERRIDE", "CAP_MKNOD"] for k in ("bounding", "effective", "permitted")}'
+	command_is 'echo x >/file && chown 5:6 /file && chmod 640 /file && mkdir /dir && chown 7:8 /dir'
+	runc run -b "$bundle" a
+	umoci repack --image image:2 unpacked
+	equal "dir 0o755 7:8 file 0o640 5:6" "$(python3 - image <<'END'
+import json, tarfile
+def blob(digest):
+    return "image/blobs/sha256/" + digest[7:]
+index = json.load(open("image/index.json"))
+entry = [m for m in index["manifests"] if m["annotations"]["org.opencontainers.image.ref.name"] == "2"][0]
+layer = json.load(open(blob(entry["digest"])))["layers"][-1]["digest"]
+print(*(f"{t.name} {oct(t.mode)} {t.uid}:{t.gid}" for t in tarfile.open(blob(layer)) if t.name in ("dir", "file")))
+END
+)"
+}
