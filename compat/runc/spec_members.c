@@ -122,12 +122,14 @@ static int read_number(struct member_reader *r, enum member_kind kind, struct js
 /* Numbers from 2^63 on come as reals; what matters of those is RLIM_INFINITY, 2^64-1, which as a real is 2^64. */
 static int read_limit(struct member_reader *r, struct json *value, uint64_t *ret)
 {
-	const double end = 18446744073709551616.0;
+	const double half = 9223372036854775808.0;
 	double real = json_as_real(value);
 	if (json_kind(value) == JSON_KIND_INTEGER && json_as_int(value) >= 0)
 		*ret = (uint64_t)json_as_int(value);
-	else if (json_kind(value) == JSON_KIND_REAL && real >= end / 2 && real <= end)
-		*ret = real == end ? UINT64_MAX : (uint64_t)real;
+	else if (json_kind(value) == JSON_KIND_REAL && real >= half && real < 2 * half)
+		*ret = (uint64_t)(real - half) + (UINT64_C(1) << 63);
+	else if (json_kind(value) == JSON_KIND_REAL && real >= half && real <= 2 * half)
+		*ret = UINT64_MAX;
 	else if (json_kind(value) == JSON_KIND_INTEGER || json_kind(value) == JSON_KIND_REAL)
 		return members_fail(r, NULL, "is not a whole number from 0 to 18446744073709551615");
 	else
