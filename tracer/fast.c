@@ -492,6 +492,12 @@ void fast_note_fixed_directory(void)
 		SHARED->flags |= SHARED_READ_ONLY_TREES;
 }
 
+void fast_note_tree(void)
+{
+	if (fast.is_on && geteuid() == 0)
+		SHARED->flags |= SHARED_SEARCHES_ALL;
+}
+
 void fast_note_proc_directory(void)
 {
 	if (fast.is_on)

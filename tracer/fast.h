@@ -54,5 +54,7 @@ bool fast_must_leave_inbox(struct tracee *t, const struct cred *before);
 void fast_note_fixed_directory(void);
 /* A directory of /proc is or was open. */
 void fast_note_proc_directory(void);
+/* A descriptor of a tree (trees.h) is about to be made. */
+void fast_note_tree(void);
 
 #endif

@@ -268,11 +268,7 @@ struct sock_fprog *filter_make_later(const void *ctx)
 	return program;
 }
 
-/*
- * What a guest of real root keeps of his capabilities: those over files, which passed calls need, and over its own
- * sockets.  All else is the tracer's to do, or nobody's.
- */
-static void drop_capabilities(void)
+void filter_drop_capabilities(void)
 {
 	const uint64_t kept = 1u << CAPABILITY_CHOWN | 1u << CAPABILITY_DAC_OVERRIDE | 1u << CAPABILITY_DAC_READ_SEARCH |
 			      1u << CAPABILITY_FOWNER | 1u << CAPABILITY_FSETID | 1u << CAPABILITY_NET_BIND_SERVICE |
@@ -294,7 +290,7 @@ static void drop_capabilities(void)
 
 int filter_install(const struct sock_fprog *program)
 {
-	drop_capabilities();
+	filter_drop_capabilities();
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, program) == 0)

@@ -20,6 +20,11 @@ int filter_number(enum abi abi, unsigned row);
  */
 const struct row *filter_find_row(const struct call *c);
 /*
+ * Leave real root what a guest of his keeps of his capabilities: those over files, which passed calls need, and over
+ * its own sockets.  All else is the tracer's to do, or nobody's.
+ */
+void filter_drop_capabilities(void);
+/*
  * Put it on this thread, without speculation mitigations where the kernel lets choose, after real root has given up
  * all but the capabilities over files and sockets.  0 or -errno.
  */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tracer/base/mem.h"
+#include "tracer/filter.h"
 
 static pid_t keeper; /* 0: none yet */
 
@@ -25,6 +26,8 @@ static void keep(pid_t tracer, int ready)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Who looks at it may have no capability that it has not: cap_ptrace_access_check of security/commoncap.c. */
+	filter_drop_capabilities();
 	prctl(PR_SET_DUMPABLE, 1);
 	if (write(ready, "", 1) != 1)
 		_exit(1);

@@ -12,6 +12,7 @@
 
 #include "tracer/arch/arch.h"
 #include "tracer/base/mem.h"
+#include "tracer/fast.h"
 #include "tracer/propagation.h"
 
 /* Above that many which are attached nowhere, those that nobody has a descriptor for are looked for. */
@@ -177,6 +178,7 @@ int64_t trees_open(struct call *c, unsigned tree, bool is_directory, bool closes
 	meta_default(session.meta, &st, &entry);
 	entry.marks = META_MARK_UNNAMED;
 	meta_put(session.meta, &entry);
+	fast_note_tree();
 	arch_set_number(c->t, arch_call_number(c->abi, "openat"));
 	call_set(c, 0, (uint32_t)AT_FDCWD);
 	r = call_set_path(c, 1, path);

@@ -189,6 +189,7 @@ enum shim_shared_flags {
 	SHARED_LEAVES_MODES = 4, /* the tracer must know whom the host gives more than his mode (modes.h) */
 	SHARED_GIVES = 8, /* what files become their inodes are given by the tracer (through.h): it is not told in the inbox */
 	SHARED_WRITES_THROUGH = 16, /* all that, attributes too, and the guest's root has device nodes */
+	SHARED_SEARCHES_ALL = 32, /* real root looks even into what stands for a tree of mounts (trees.h), and finds nothing there */
 };
 struct shim_shared {
 	uint32_t flags;
