@@ -16,14 +16,14 @@ extern const struct command command_run, command_root, command_exec, command_bui
 extern const struct command command_pull, command_push, command_login, command_logout;
 extern const struct command command_images, command_tag, command_rmi, command_history,
 	command_inspect;
-extern const struct command command_save, command_load, command_import, command_export;
+extern const struct command command_save, command_load, command_import, command_export, command_bundle;
 extern const struct command command_commit, command_diff, command_ps, command_rm;
 extern const struct command command_gc, command_df, command_version, command_help, command_completion;
 
 const struct command *const commands[] = {
 	&command_run,    &command_exec,    &command_root,    &command_pull,       &command_push,
 	&command_build,  &command_images, &command_inspect, &command_history, &command_tag,        &command_rmi,
-	&command_save,   &command_load,    &command_import,  &command_login,      &command_logout,
+	&command_save, &command_bundle,   &command_load,    &command_import,  &command_login,      &command_logout,
 	&command_ps,     &command_rm,      &command_diff,    &command_commit,     &command_export,
 	&command_gc, &command_df,     &command_version, &command_help,    &command_completion, NULL,
 };

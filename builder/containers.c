@@ -9,6 +9,7 @@
 
 #include "builder/command.h"
 #include "builder/listing.h"
+#include "oci/bundle.h"
 #include "oci/container.h"
 #include "oci/json.h"
 #include "oci/prune.h"
@@ -243,12 +244,14 @@ const struct command command_diff = {
 
 struct commit_options {
 	struct strlist *change;
-	const char *message, *author;
+	const char *message, *author, *bundle;
 };
 
 #define COMMIT_MEMBER(member) offsetof(struct commit_options, member)
 static const struct option_row commit_rows[] = {
 	{ "author", 'a', "TEXT", "Who made it", OPTION_TEXT, COMMIT_MEMBER(author) },
+	{ "bundle", 0, "DIR", "Of a bundle (fakebuild bundle, umoci unpack) instead of a container", OPTION_TEXT,
+	  COMMIT_MEMBER(bundle) },
 	{ "change", 'c', "INSTRUCTION", "Apply a Dockerfile instruction (CMD, ENV, ...)",
 	  OPTION_LIST, COMMIT_MEMBER(change) },
 	{ "message", 'm', "TEXT", "The comment in the history", OPTION_TEXT,
@@ -261,21 +264,30 @@ static int run_commit(struct invocation *inv, int *ret_status, struct error *err
 {
 	const struct commit_options *o = inv->options;
 	(void)ret_status;
-	struct container *c;
+	struct container *c = NULL;
 	struct reference *reference = NULL;
 	struct image *image;
-	if (inv->args[1] && reference_parse(inv, inv->args[1], &reference, err) < 0)
+	struct store *store;
+	int words = inv->arg_count + (o->bundle != NULL);
+	if (words < 1 || words > 2) {
+		error_set(err, 0, "commit: a container or --bundle DIR is needed, and at most one name");
+		return error_status(err, EXIT_USAGE);
+	}
+	const char *name = inv->args[o->bundle ? 0 : 1];
+	if (name && reference_parse(inv, name, &reference, err) < 0)
 		return -1;
-	if (invocation_container(inv, inv->args[0], &c, err) < 0)
+	if (o->bundle ? invocation_store(inv, &store, err) < 0 : invocation_container(inv, inv->args[0], &c, err) < 0)
 		return -1;
 	struct image_changes changes = {
-		.created_by = c->command,
+		.created_by = c ? c->command : mem_printf(inv, "fakebuild commit --bundle %s", o->bundle),
 		.comment = o->message,
 		.author = o->author,
 		.change = o->change,
 	};
-	if (container_commit(inv, inv->store, c, reference ? reference->name : NULL, &changes,
-			     &image, err) < 0)
+	const char *full_name = reference ? reference->name : NULL;
+	int r = c ? container_commit(inv, inv->store, c, full_name, &changes, &image, err) :
+		    bundle_commit(inv, inv->store, o->bundle, full_name, &changes, &image, err);
+	if (r < 0)
 		return -1;
 	puts(image->config.digest);
 	return 0;
@@ -283,13 +295,13 @@ static int run_commit(struct invocation *inv, int *ret_status, struct error *err
 
 const struct command command_commit = {
 	.name = "commit",
-	.usage = "[OPTIONS] CONTAINER [NAME[:TAG]]",
+	.usage = "[OPTIONS] CONTAINER [NAME[:TAG]]\n[OPTIONS] --bundle DIR [NAME[:TAG]]",
 	.summary = "Make an image of a container",
 	.group = GROUP_CONTAINERS,
 	.words = WORDS_CONTAINERS,
 	.options = commit_rows,
 	.options_bytes = sizeof(struct commit_options),
-	.min_args = 1,
+	.min_args = 0,
 	.max_args = 2,
 	.run = run_commit,
 };

@@ -19,6 +19,7 @@
 #include "tracer/base/terminal.h"
 #include "builder/user.h"
 #include "tracer/base/io.h"
+#include "tracer/base/rootless.h"
 #include "tracer/base/text.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -248,8 +249,9 @@ static int open_meta(struct guest *g, const struct guest_request *request, struc
 	if (request->place != GUEST_OF_HOST && statvfs(request->root, &fs) == 0 && (fs.f_flag & ST_NOEXEC))
 		return error_set(err, 0, "'%s' is mounted noexec: no program in it can be executed", request->root);
 	char *own = mem_printf(g, "%s/meta", g->run_dir);
-	return meta_open(g, request->meta_path ? request->meta_path : own, st.st_dev,
-			 request->meta_flags, &g->config.meta, err);
+	if (meta_open(g, request->meta_path ? request->meta_path : own, st.st_dev, request->meta_flags, &g->config.meta, err) < 0)
+		return -1;
+	return request->tracer_flags & TRACER_ROOTLESS_XATTRS ? rootless_import(g->config.meta, request->root, err) : 0;
 }
 
 /* Patched copies are executed too; where the store may not be, they last as long as the run. */

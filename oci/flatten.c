@@ -10,16 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "oci/diff.h"
 #include "oci/tarball.h"
 #include "oci/workspace.h"
 #include "tracer/base/io.h"
+#include "tracer/base/rootless.h"
+#include "tracer/base/text.h"
 
-/* A root directory of the chain, for as long as ctx. */
-static int make_root(const void *ctx, struct store *s, const struct chain *chain, struct diff_root *ret,
-		     struct error *err)
+int flatten_make_root(const void *ctx, struct store *s, const struct chain *chain, struct diff_root *ret, struct error *err)
 {
 	struct workspace *w;
 	struct workspace_root root;
@@ -39,7 +40,7 @@ int flatten_to_archive(struct store *s, const struct chain *chain, const char *p
 	struct diff_root root;
 	struct change *changes;
 	unsigned count;
-	if (make_root(scratch, s, chain, &root, err) < 0 || diff_root(scratch, &root, &changes, &count, err) < 0)
+	if (flatten_make_root(scratch, s, chain, &root, err) < 0 || diff_root(scratch, &root, &changes, &count, err) < 0)
 		return -1;
 	CLEANUP_CLOSE int fd = open(root.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
@@ -61,9 +62,10 @@ struct first_name {
 };
 
 struct copier {
-	const struct diff_root *root;
+	struct diff_root root;
 	const struct flatten_times *times;
 	bool deletes;
+	bool keeps_root; /* owners, all modes, attributes */
 	int to_root;
 	/* First names of inodes that have several. */
 	struct first_name *names;
@@ -94,6 +96,76 @@ static int replace(int to_fd, const char *name, const char *path, struct error *
 	return renameat(to_fd, beside, to_fd, name) < 0 ? fail("make", path, err) : 0;
 }
 
+/* ---- what only root's view has ---- */
+
+static int give_owner(int to_fd, const char *name, const char *to, const struct meta_entry *entry, const char *path,
+		      struct error *err)
+{
+	if (geteuid() == 0)
+		return fchownat(to_fd, name, entry->uid, entry->gid, AT_SYMLINK_NOFOLLOW) < 0 ? fail("give", path, err) : 0;
+	if (!S_ISREG(entry->mode) && !S_ISDIR(entry->mode) && !S_ISCHR(entry->mode) && !S_ISBLK(entry->mode))
+		return 0;
+	int r = rootless_set(to, false, entry->uid, entry->gid);
+	return r < 0 ? error_set(err, -r, "cannot note the owner of '%s'", path) : 0;
+}
+
+static int give_attribute(const char *to, const char *name, const void *value, size_t size, const char *path,
+			  struct error *err)
+{
+	bool is_denied = lsetxattr(to, name, value, size, 0) < 0 && geteuid() != 0 && (errno == EPERM || errno == EOPNOTSUPP);
+	return lgetxattr(to, name, NULL, 0) < 0 && !is_denied ? error_set(err, errno, "cannot set %s of '%s'", name, path) : 0;
+}
+
+enum { NAMES_BYTES = 65536, VALUE_BYTES = 65536 };
+
+/* Those that the host's file has itself, and those of the table. */
+static int give_attributes(const struct copier *c, const char *from, const char *to, const struct meta_entry *entry,
+			   const char *path, struct error *err)
+{
+	CLEANUP_TALLOC char *names = mem_array(NULL, char, NAMES_BYTES), *value = mem_array(NULL, char, VALUE_BYTES);
+	ssize_t n = llistxattr(from, names, NAMES_BYTES);
+	for (ssize_t at = 0; at < n; at += strlen(names + at) + 1) {
+		ssize_t size = text_starts(names + at, "user.") ? lgetxattr(from, names + at, value, VALUE_BYTES) : -1;
+		if (size >= 0 && give_attribute(to, names + at, value, size, path, err) < 0)
+			return -1;
+	}
+	n = entry->xattr ? meta_xattr_list(c->root.meta, entry, names, NAMES_BYTES) : 0;
+	for (ssize_t at = 0; at < n; at += strlen(names + at) + 1) {
+		ssize_t size = meta_xattr_get(c->root.meta, entry, names + at, value, VALUE_BYTES);
+		if (size >= 0 && give_attribute(to, names + at, value, size, path, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Of an entry that is there; its time is set later. */
+static int give_root(const struct copier *c, int from_fd, const char *from_name, int to_fd, const char *name,
+		     const struct meta_entry *entry, const char *path, struct error *err)
+{
+	CLEANUP_TALLOC char *from = mem_printf(NULL, "/proc/self/fd/%d/%s", from_fd, from_name);
+	CLEANUP_TALLOC char *to = mem_printf(NULL, "/proc/self/fd/%d/%s", to_fd, name);
+	if (!c->keeps_root)
+		return 0;
+	if (give_attributes(c, from, to, entry, path, err) < 0 || give_owner(to_fd, name, to, entry, path, err) < 0)
+		return -1;
+	if (!S_ISLNK(entry->mode) && fchmodat(to_fd, name, entry->mode & 07777, 0) < 0)
+		return fail("change the mode of", path, err);
+	return 0;
+}
+
+static int make_node(const struct copier *c, int to_fd, const char *path, const struct meta_entry *entry, bool *ret_is_made,
+		     struct error *err)
+{
+	bool is_fifo = S_ISFIFO(entry->mode), is_device = S_ISCHR(entry->mode) || S_ISBLK(entry->mode);
+	*ret_is_made = is_fifo || (is_device && c->keeps_root);
+	if (!*ret_is_made)
+		return 0;
+	if (is_fifo)
+		return mkfifoat(to_fd, beside, entry->mode & 0777) < 0 ? fail("make", path, err) : 0;
+	mode_t mode = geteuid() == 0 ? entry->mode & (S_IFMT | 0777) : S_IFREG | (entry->mode & 0777);
+	return mknodat(to_fd, beside, mode, entry->rdev) < 0 ? fail("make", path, err) : 0;
+}
+
 static int copy_file(int from_fd, const char *name, int to_fd, const char *path, mode_t mode, struct error *err)
 {
 	CLEANUP_CLOSE int from = openat(from_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -109,7 +181,7 @@ static int copy_file(int from_fd, const char *name, int to_fd, const char *path,
 /* The earlier name of an inode in the folder; NULL: this is the first. */
 static const char *earlier_name(struct copier *c, const struct stat *st, const char *path)
 {
-	if (st->st_nlink < 2 || meta_is_shared(c->root->meta, st))
+	if (st->st_nlink < 2 || meta_is_shared(c->root.meta, st))
 		return NULL;
 	for (unsigned i = 0; i < c->name_count; i++)
 		if (c->names[i].ino == st->st_ino)
@@ -136,14 +208,17 @@ static int copy_entry(struct copier *c, int from_fd, int to_fd, const char *name
 		target[n] = '\0';
 		if (symlinkat(target, to_fd, beside) < 0)
 			return fail("make", path, err);
-	} else if (S_ISFIFO(entry->mode)) {
-		if (mkfifoat(to_fd, beside, entry->mode & 0777) < 0)
-			return fail("make", path, err);
 	} else if (!S_ISREG(entry->mode)) {
-		return 0;
+		bool is_made;
+		if (make_node(c, to_fd, path, entry, &is_made, err) < 0)
+			return -1;
+		if (!is_made)
+			return 0;
 	} else if (copy_file(from_fd, name, to_fd, path, entry->mode, err) < 0) {
 		return -1;
 	}
+	if (!earlier && give_root(c, from_fd, name, to_fd, beside, entry, path, err) < 0)
+		return -1;
 	if (!earlier)
 		set_time(c, to_fd, beside, st);
 	return replace(to_fd, name, path, err);
@@ -213,7 +288,7 @@ static int copy_folder(struct copier *c, int from_fd, int to_fd, const char *pat
 		struct stat st;
 		if (fstatat(from_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return fail("examine", one, err);
-		meta_get_or_default(c->root->meta, &st, &entry);
+		meta_get_or_default(c->root.meta, &st, &entry);
 		if (!S_ISDIR(entry.mode)) {
 			if (copy_entry(c, from_fd, to_fd, name, one, &st, &entry, err) < 0)
 				return -1;
@@ -223,29 +298,61 @@ static int copy_folder(struct copier *c, int from_fd, int to_fd, const char *pat
 		CLEANUP_CLOSE int to = from < 0 ? fail("open", one, err) : open_folder(to_fd, name, one, err);
 		if (to < 0 || copy_folder(c, from, to, one, err) < 0)
 			return -1;
-		if (fchmod(to, (entry.mode & 01777) | 0700) < 0)
+		if (!c->keeps_root && fchmod(to, (entry.mode & 01777) | 0700) < 0)
 			return fail("make", one, err);
+		if (give_root(c, from_fd, name, to_fd, name, &entry, one, err) < 0)
+			return -1;
 		set_time(c, to_fd, name, &st);
 	}
 	return 0;
 }
 
-int flatten_to_folder(struct store *s, const struct chain *chain, const char *folder,
-		      const struct flatten_times *times, bool deletes, struct error *err)
+/* The root itself, whose name in itself is ".". */
+static int finish_root(const struct copier *c, int from, int to, struct error *err)
+{
+	struct meta_entry entry;
+	struct stat st;
+	if (fstat(from, &st) < 0)
+		return fail("examine", "/", err);
+	meta_get_or_default(c->root.meta, &st, &entry);
+	int r = give_root(c, from, ".", to, ".", &entry, "/", err);
+	set_time(c, to, ".", &st);
+	return r;
+}
+
+static int flatten(struct store *s, const struct chain *chain, const char *folder, struct copier *c, struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct diff_root root;
 	int r = io_mkdir_p(AT_FDCWD, folder, 0755);
 	if (r < 0)
 		return error_set(err, -r, "cannot make '%s'", folder);
-	if (make_root(scratch, s, chain, &root, err) < 0)
+	if (flatten_make_root(scratch, s, chain, &root, err) < 0)
 		return -1;
 	CLEANUP_CLOSE int to = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	CLEANUP_CLOSE int from = open(root.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (to < 0 || from < 0)
 		return error_set(err, errno, "cannot open '%s'", to < 0 ? folder : root.root);
-	struct copier c = { &root, times, deletes, to, mem_array(NULL, struct first_name, 0), 0 };
-	r = copy_folder(&c, from, to, "", err);
-	talloc_free(c.names);
+	c->root = root;
+	c->to_root = to;
+	c->names = mem_array(NULL, struct first_name, 0);
+	r = copy_folder(c, from, to, "", err);
+	if (r == 0 && c->keeps_root)
+		r = finish_root(c, from, to, err);
+	talloc_free(c->names);
 	return r < 0 ? error_wrap(err, "'%s'", folder) : 0;
+}
+
+int flatten_to_folder(struct store *s, const struct chain *chain, const char *folder,
+		      const struct flatten_times *times, bool deletes, struct error *err)
+{
+	struct copier c = { .times = times, .deletes = deletes };
+	return flatten(s, chain, folder, &c, err);
+}
+
+int flatten_to_root(struct store *s, const struct chain *chain, const char *folder, struct error *err)
+{
+	const struct flatten_times as_they_are = { .is_set = false };
+	struct copier c = { .times = &as_they_are, .keeps_root = true };
+	return flatten(s, chain, folder, &c, err);
 }

@@ -9,7 +9,22 @@
 #include "oci/store.h"
 #include "tracer/base/io.h"
 
-/* Beside the table lies a note of which folder that was. */
+/* When the folder was made, in nanoseconds; 0 where the kernel (before 4.11) or the file system does not tell. */
+static unsigned long long birth_of(const char *path)
+{
+#ifdef STATX_BTIME
+	struct statx sx;
+	if (statx(AT_FDCWD, path, 0, STATX_BTIME, &sx) == 0 && (sx.stx_mask & STATX_BTIME))
+		return sx.stx_btime.tv_sec * 1000000000ull + sx.stx_btime.tv_nsec;
+#endif
+	(void)path;
+	return 0;
+}
+
+/*
+ * Beside the table lies a note of which folder that was: one that is made again may get the number of the old one.
+ * Notes of earlier versions had no time.
+ */
 int store_folder_table(const void *ctx, struct store *s, const char *root, char **ret_folder, struct error *err)
 {
 	char digest[DIGEST_ROOM];
@@ -20,8 +35,10 @@ int store_folder_table(const void *ctx, struct store *s, const char *root, char 
 	char *note_path = mem_printf(scratch, "%s/folder", folder), *note;
 	if (stat(root, &st) < 0)
 		return error_set(err, errno, "cannot open '%s'", root);
-	char *wanted = mem_printf(scratch, "%llu %s\n", (unsigned long long)st.st_ino, root);
-	if (io_read_file(scratch, AT_FDCWD, note_path, 2 * PATH_MAX, &note, NULL, NULL) == 0 && strcmp(note, wanted) != 0)
+	char *wanted = mem_printf(scratch, "%llu %llu %s\n", (unsigned long long)st.st_ino, birth_of(root), root);
+	char *timeless = mem_printf(scratch, "%llu %s\n", (unsigned long long)st.st_ino, root);
+	if (io_read_file(scratch, AT_FDCWD, note_path, 2 * PATH_MAX, &note, NULL, NULL) == 0 && strcmp(note, wanted) != 0 &&
+	    (strcmp(note, timeless) != 0 || birth_of(root) > birth_of(note_path)))
 		io_remove_tree(AT_FDCWD, folder);
 	int r = io_mkdir_p(AT_FDCWD, folder, 0700);
 	if (r < 0)

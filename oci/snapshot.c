@@ -54,11 +54,11 @@ static const char *open_parent(struct taker *t, const char *path, struct error *
 	for (char *part = t->parent; fd >= 0 && *part;) {
 		char *end = part + strcspn(part, "/"), kept = *end;
 		*end = '\0';
-		int child = openat(fd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), number = errno;
+		int child = io_open_own(fd, part, O_DIRECTORY);
 		*end = kept;
 		close(fd);
 		fd = child;
-		errno = number;
+		errno = child < 0 ? -child : 0;
 		part = kept ? end + 1 : end;
 	}
 	if (fd < 0) {
@@ -90,10 +90,10 @@ static int add_file(struct taker *t, const char *path, const char *name, const s
 		return 0;
 	}
 	/* O_NONBLOCK: should a fifo be there now, opening it must not wait for a writer. */
-	CLEANUP_CLOSE int fd = openat(t->parent_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	CLEANUP_CLOSE int fd = io_open_own(t->parent_fd, name, O_NONBLOCK);
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail(errno, "read", path, err);
+		return fail(fd < 0 ? -fd : errno, "read", path, err);
 	if (st.st_ino != examined->st_ino || st.st_dev != examined->st_dev)
 		return error_set(err, 0, "'/%s' in the root changes while it is read", path);
 	return layerdir_file(t->layer, path, a, fd, err);

@@ -12,6 +12,17 @@
 static char **owed;
 static size_t owed_count;
 
+/* Set-id bits are for others only where they take the files as root's: umoci's bundles. */
+static mode_t bits(void)
+{
+	return session.config->flags & TRACER_ROOTLESS_XATTRS ? 07777 : 0777;
+}
+
+bool modes_differ(mode_t real, mode_t shown)
+{
+	return (real & 07777) != (shown & bits());
+}
+
 void modes_owe(const char *host)
 {
 	if (!(session.config->flags & TRACER_LEAVE_MODES) || (owed_count && strcmp(owed[owed_count - 1], host) == 0))
@@ -39,7 +50,7 @@ void modes_pay(void)
 		if (lstat(host, &st) < 0 || st.st_uid != session.uid || S_ISLNK(st.st_mode))
 			continue;
 		meta_get_or_default(session.meta, &st, &entry);
-		mode_t wanted = entry.mode & 0777;
+		mode_t wanted = entry.mode & bits();
 		/* There is nobody to tell that it cannot be. */
 		if ((st.st_mode & 07777) != wanted && chmod(host, wanted) < 0)
 			continue;

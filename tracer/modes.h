@@ -6,8 +6,13 @@
 #ifndef FAKEBUILD_MODES_H
 #define FAKEBUILD_MODES_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 /* The file at this host path is owed its mode. */
 void modes_owe(const char *host);
+/* Does a file of this real mode owe something to the mode that it shows? */
+bool modes_differ(mode_t real, mode_t shown);
 /* Give all the permission bits that the table has of them, where they still are; forgets them. */
 void modes_pay(void);
 

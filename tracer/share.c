@@ -90,7 +90,7 @@ static int set_real_mode(struct object *o, mode_t mode, struct meta_entry *entry
 	if (chmod(host, mode) < 0)
 		return -errno;
 	o->real.st_mode = (o->real.st_mode & S_IFMT) | mode;
-	if ((mode & 07777) != (entry->mode & 0777))
+	if (modes_differ(mode, entry->mode))
 		modes_owe(o->host);
 	/* A file system without the bit cannot tell of writes. */
 	bool is_marked = marks && stat(host, &st) == 0 && (st.st_mode & S_ISUID);
@@ -340,7 +340,7 @@ int share_record_new(struct tracee *t, struct object *o, mode_t mode, dev_t rdev
 	uint64_t marks = marks_for(&t->cred, &entry, &o->real);
 	if (marks)
 		set_real_mode(o, o->real.st_mode & 07777, &entry, marks);
-	else if (!session.writes_through && (o->real.st_mode & 0777) != (entry.mode & 0777) && !S_ISLNK(type))
+	else if (!session.writes_through && modes_differ(o->real.st_mode, entry.mode) && !S_ISLNK(type))
 		modes_owe(o->host);
 	share_store(o, &entry);
 	return 0;

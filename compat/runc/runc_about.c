@@ -10,6 +10,7 @@
 #include "compat/runc/command.h"
 #include "compat/runc/log.h"
 #include "compat/runc/spec_members.h"
+#include "oci/runtimespec.h"
 #include "tracer/base/io.h"
 
 #define ROWS_END { NULL, 0, NULL, NULL, OPTION_FLAG, 0 }
@@ -28,7 +29,8 @@ static const struct option_row spec_rows[] = {
 static int run_spec(struct runc_call *call, int *ret_status, struct error *err)
 {
 	const struct spec_options *o = call->options;
-	CLEANUP_TALLOC char *text = spec_example(NULL, o->is_rootless);
+	CLEANUP_TALLOC struct json *document = runtimespec_example(NULL, o->is_rootless);
+	char *text = json_dump_indented(document, document);
 	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/config.json", o->bundle ? o->bundle : ".");
 	(void)ret_status;
 	text = mem_append(text, "\n");

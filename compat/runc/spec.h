@@ -128,8 +128,6 @@ int spec_of_document(const void *ctx, const char *bundle, const char *file, cons
 /* A process document alone, as of `exec --process`.  ret_notes may be NULL. */
 int spec_read_process(const void *ctx, const char *path, struct spec_process **ret, struct spec_notes *ret_notes,
 		      struct error *err);
-/* The document that `runc spec` writes. */
-char *spec_example(const void *ctx, bool is_rootless);
 /* The bit of a capability's name ("CAP_CHOWN", any case, with or without CAP_); -1: unknown. */
 int spec_capability(const char *name);
 /* Its name without CAP_ by the bit; NULL: there is none. */

@@ -21,6 +21,7 @@
 
 #include "oci/store.h"
 #include "tracer/base/io.h"
+#include "tracer/base/rootless.h"
 #include "tracer/tracer.h"
 
 enum { PATIENCE_MSEC = 10000, NAP_USEC = 2000 };
@@ -115,13 +116,15 @@ static int serve(const struct runc_container *c, const struct spec *spec, const 
 	const char *meta = r == 0 ? choose_meta(ctx, c, spec, &code_dir) : NULL;
 	if (r == 0)
 		r = meta_open(ctx, meta, st.st_dev, 0, &config.meta, err);
+	if (r == 0 && is_rootless_bundle(spec))
+		r = rootless_import(config.meta, spec->root, err);
 	if (r == 0) {
 		int status;
 		config.run_dir = run_dir;
 		config.code_dir = code_dir;
 		config.emulator_folders = getenv("PATH");
 		config.flags = geteuid() == 0 ? TRACER_WRITE_THROUGH :
-			       is_rootless_bundle(spec) ? TRACER_ROOTLESS_XATTRS : 0u;
+			       is_rootless_bundle(spec) ? TRACER_ROOTLESS_XATTRS | TRACER_LEAVE_MODES : 0u;
 		/* Nothing but an empty report tells that all went well so far. */
 		io_write_all(fds[2], &report, sizeof(report));
 		r = tracer_serve(&config, fds[0], fds[1], &status, err);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "compat/runc/spec.h"
+#include "oci/runtimespec.h"
 #include "tracer/base/io.h"
 
 static char bundle[64]; /* a folder with an empty "rootfs" */
@@ -372,11 +373,11 @@ static void a_document_can_be_read_again_without_its_files(void **state)
 
 static void examples_are_valid(void **state)
 {
-	struct spec *spec = read_text(state, spec_example(*state, false));
+	struct spec *spec = read_text(state, json_dump_indented(*state, runtimespec_example(*state, false)));
 	assert_true(spec->is_root_read_only && spec->process->has_terminal);
 	assert_int_equal(spec->mount_count, 7);
 	expect_list(spec->notes.unsupported, "");
-	spec = read_text(state, spec_example(*state, true));
+	spec = read_text(state, json_dump_indented(*state, runtimespec_example(*state, true)));
 	assert_string_equal(spec->mounts[5].type, "bind");
 	expect_list(spec->notes.harmless, "linux.uidMappings linux.gidMappings");
 }

@@ -118,6 +118,28 @@ int io_write_file(int dir_fd, const char *path, const void *bytes, size_t size, 
 	return 0;
 }
 
+int io_open_own(int dir_fd, const char *name, int flags)
+{
+	struct stat st;
+	flags |= O_RDONLY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(dir_fd, name, flags);
+	if (fd >= 0 || errno != EACCES)
+		return fd < 0 ? -errno : fd;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	mode_t opened = (st.st_mode & 07777) | (S_ISDIR(st.st_mode) ? 0500 : 0400);
+	if (S_ISLNK(st.st_mode) || fchmodat(dir_fd, name, opened, 0) < 0)
+		return -EACCES;
+	fd = openat(dir_fd, name, flags);
+	int number = errno;
+	if (fchmodat(dir_fd, name, st.st_mode & 07777, 0) < 0 && fd >= 0) {
+		number = errno;
+		close(fd);
+		fd = -1;
+	}
+	return fd < 0 ? -number : fd;
+}
+
 int io_mkdir_p(int dir_fd, const char *path, mode_t mode)
 {
 	char part[PATH_MAX];

@@ -34,6 +34,12 @@ int io_read_file(const void *ctx, int dir_fd, const char *path, size_t max_bytes
 int io_write_file(int dir_fd, const char *path, const void *bytes, size_t size, mode_t mode,
 		  struct error *err);
 
+/*
+ * Open a file or directory of ours for reading, which may not let its owner: then it does for the moment.  `flags` of
+ * open(2), O_RDONLY and O_NOFOLLOW are added.  Returns the descriptor or -errno.
+ */
+int io_open_own(int dir_fd, const char *name, int flags);
+
 /* mkdir -p below dir_fd (or absolute); 0 or -errno. */
 int io_mkdir_p(int dir_fd, const char *path, mode_t mode);
 /*
