@@ -12,6 +12,8 @@ teardown_file() { remove_store; }
 setup() {
 	skip_if_missing
 	b=$BATS_TEST_TMPDIR/bundle
+	rootless=()
+	[ "$(id -u)" -eq 0 ] || rootless=(--rootless)
 }
 needs() { command -v "$1" >/dev/null || skip "no $1"; }
 
@@ -55,7 +57,7 @@ END
 	equal 2 "$(layers docker.io/library/same:1)"
 	umoci repack --image "$FAKEBUILD_ROOT:umoci-same" "$b"
 	equal 2 "$(layers umoci-same)"
-	umoci unpack ${UID:+--rootless} --image "$FAKEBUILD_ROOT:docker.io/library/owned:1" "$b.umoci"
+	umoci unpack "${rootless[@]}" --image "$FAKEBUILD_ROOT:docker.io/library/owned:1" "$b.umoci"
 	fakebuild commit --bundle "$b.umoci" same:2
 	equal 2 "$(layers docker.io/library/same:2)"
 }
@@ -70,7 +72,7 @@ END
 		if [ $made_by = ours ]; then
 			fakebuild bundle owned:1 "$b"
 		else
-			umoci unpack --rootless --image "$FAKEBUILD_ROOT:docker.io/library/owned:1" "$b"
+			umoci unpack "${rootless[@]}" --image "$FAKEBUILD_ROOT:docker.io/library/owned:1" "$b"
 		fi
 		run -0 fakebuild run --rootfs "$b/rootfs" sh -c "$change"
 		fakebuild commit --bundle "$b" "changed:$made_by"
