@@ -16,6 +16,7 @@
 #include "oci/reference.h"
 #include "oci/transport.h"
 #include "tracer/base/io.h"
+#include "tracer/base/rootless.h"
 #include "tracer/base/text.h"
 #include "tracer/tracer.h"
 
@@ -223,12 +224,6 @@ static int run_image(struct invocation *inv, const struct run_options *o, int *r
 	return r;
 }
 
-/* The rootfs of a bundle that was unpacked without root: its owners are in attributes (oci/bundle.h). */
-static bool is_rootless_bundle(const void *ctx, const char *root)
-{
-	return geteuid() != 0 && access(mem_printf(ctx, "%s/../umoci.json", root), F_OK) == 0;
-}
-
 static int run_folder(struct invocation *inv, const struct run_options *o, int *ret_status,
 		      struct error *err)
 {
@@ -250,7 +245,7 @@ static int run_folder(struct invocation *inv, const struct run_options *o, int *
 		.store = store,
 		.root = root,
 		.meta_path = mem_printf(inv, "%s/meta", folder),
-		.tracer_flags = is_rootless_bundle(inv, root) ? TRACER_ROOTLESS_XATTRS | TRACER_LEAVE_MODES : TRACER_WRITE_THROUGH,
+		.tracer_flags = rootless_is_bundle(mem_printf(inv, "%s/..", root)) ? TRACER_ROOTLESS_XATTRS | TRACER_LEAVE_MODES : TRACER_WRITE_THROUGH,
 		.stubs_path = mem_printf(inv, "%s/stubs", folder),
 		.words = inv->args,
 	};

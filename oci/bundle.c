@@ -206,12 +206,10 @@ static int open_root(const void *ctx, struct store *s, const char *dir, struct d
 static int make_layer(const void *ctx, struct store *s, const struct image *base, const char *dir, struct descriptor *ret,
 		      char **ret_diff_id, bool *ret_is_empty, struct error *err)
 {
-	static const struct layer_format plain = { .compression = COMPRESSION_NONE };
 	struct diff_root was, now;
-	struct descriptor *layers;
 	struct change *changes;
 	struct chain *chain;
-	char *id, **diff_ids;
+	char *id;
 	unsigned count;
 	if (chain_of_image(ctx, s, base, &chain, err) < 0 || flatten_make_root(ctx, s, chain, &was, err) < 0 ||
 	    open_root(ctx, s, dir, &now, err) < 0 || bundle_changes(ctx, &was, &now, &changes, &count, err) < 0)
@@ -221,13 +219,7 @@ static int make_layer(const void *ctx, struct store *s, const struct image *base
 		return 0;
 	if (snapshot_make(ctx, s, &now, changes, count, SNAPSHOT_COPIES, &id, err) < 0)
 		return -1;
-	chain = mem_new(ctx, struct chain);
-	chain_push(chain, id);
-	if (chain_export(ctx, s, chain, &plain, &layers, &diff_ids, err) < 0)
-		return -1;
-	*ret = layers[0];
-	*ret_diff_id = diff_ids[0];
-	return 0;
+	return chain_export_snapshot(ctx, s, id, ret, ret_diff_id, err);
 }
 
 int bundle_commit(const void *ctx, struct store *s, const char *dir, const char *name, const struct image_changes *changes,
@@ -235,15 +227,11 @@ int bundle_commit(const void *ctx, struct store *s, const char *dir, const char 
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct descriptor layer = { .digest = NULL };
-	char *digest = NULL, *diff_id = NULL, *config;
+	char *digest = NULL, *diff_id = NULL;
 	struct image *base;
 	bool is_empty;
 	if (read_notes(scratch, dir, &digest, err) < 0 || load_base(scratch, s, digest, &base, err) < 0 ||
-	    make_layer(scratch, s, base, dir, &layer, &diff_id, &is_empty, err) < 0 ||
-	    image_derive(scratch, base, is_empty ? NULL : &layer, diff_id, changes, &config, err) < 0)
+	    make_layer(scratch, s, base, dir, &layer, &diff_id, &is_empty, err) < 0)
 		return -1;
-	struct descriptor *layers = mem_array(scratch, struct descriptor, base->layer_count + 1);
-	memcpy(layers, base->layers, base->layer_count * sizeof(*layers));
-	layers[base->layer_count] = layer;
-	return store_add_image(ctx, s, config, layers, base->layer_count + !is_empty, name, ret, err);
+	return store_add_on_top(ctx, s, base, is_empty ? NULL : &layer, diff_id, changes, name, ret, err);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the comparison of two roots entry by entry: nobody was there to note what changed, and times can be set. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -168,27 +167,6 @@ static int is_same(struct comparison *c, const struct side *base, const struct s
 	return S_ISREG(a->mode) ? has_same_bytes(c, base, now, path, err) : 1;
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Add the names in this folder; none when there is no folder. */
-static int list_names(struct strlist *names, int fd)
-{
-	int copy = fd < 0 ? -1 : openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
-	if (fd >= 0 && !dir)
-		return -1;
-	while (dir && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			strlist_add(names, entry->d_name);
-	if (dir)
-		closedir(dir);
-	return 0;
-}
-
 static int compare_folders(struct comparison *c, int base_fd, int now_fd, const char *path, struct error *err);
 
 static int compare(struct comparison *c, int base_fd, int now_fd, const char *name, const char *path, struct error *err)
@@ -220,9 +198,12 @@ static int compare(struct comparison *c, int base_fd, int now_fd, const char *na
 static int compare_folders(struct comparison *c, int base_fd, int now_fd, const char *path, struct error *err)
 {
 	CLEANUP_TALLOC struct strlist *names = strlist_new(NULL);
-	if (list_names(names, now_fd) < 0 || list_names(names, base_fd) < 0)
-		return fail(*path ? path : "/", err);
-	qsort(names->items, names->count, sizeof(char *), by_text);
+	int r = io_list_names(now_fd, names);
+	if (r == 0 && base_fd >= 0)
+		r = io_list_names(base_fd, names);
+	if (r < 0)
+		return error_set(err, -r, "cannot read '%s'", *path ? path : "/");
+	strlist_sort(names);
 	for (size_t i = 0; i < names->count; i++) {
 		if (i && strcmp(names->items[i - 1], names->items[i]) == 0)
 			continue;

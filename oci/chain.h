@@ -43,6 +43,9 @@ struct layer_format {
  */
 int chain_export(const void *ctx, struct store *s, struct chain *chain, const struct layer_format *format,
 		 struct descriptor **ret_layers, char ***ret_diff_ids, struct error *err);
+/* One snapshot alone, as a plain tar in the store. */
+int chain_export_snapshot(const void *ctx, struct store *s, const char *snapshot_id, struct descriptor *ret,
+			  char **ret_diff_id, struct error *err);
 /* Note that this blob, which the store has, is what the layer's tar is when compressed. */
 int layer_remember_blob(struct store *s, const char *diff_id, const struct descriptor *blob, struct error *err);
 /* The media type of a layer of this form; for another one's type what it would be by Docker's or OCI's names. */

@@ -348,11 +348,9 @@ int container_make_layer(const void *ctx, struct store *s, const struct containe
 			 char **ret_diff_id, bool *ret_is_empty, struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	static const struct layer_format plain = { .compression = COMPRESSION_NONE };
 	struct diff_root root = { .root = c->root };
-	struct descriptor *layers;
 	struct change *changes;
-	char *id, **diff_ids;
+	char *id;
 	unsigned count;
 	if (container_open_meta(scratch, c, &root.meta, err) < 0 ||
 	    diff_container(scratch, c, root.meta, &changes, &count, err) < 0)
@@ -363,14 +361,7 @@ int container_make_layer(const void *ctx, struct store *s, const struct containe
 	/* It may go on running, and go on being compared with what it was made from. */
 	if (snapshot_make(scratch, s, &root, changes, count, SNAPSHOT_COPIES, &id, err) < 0)
 		return -1;
-	struct chain *chain = mem_new(scratch, struct chain);
-	chain_push(chain, id);
-	if (chain_export(scratch, s, chain, &plain, &layers, &diff_ids, err) < 0)
-		return -1;
-	*ret = (struct descriptor){ .media_type = mem_strdup(ctx, layers->media_type),
-				    .digest = mem_strdup(ctx, layers->digest), .size_bytes = layers->size_bytes };
-	*ret_diff_id = mem_strdup(ctx, diff_ids[0]);
-	return 0;
+	return chain_export_snapshot(ctx, s, id, ret, ret_diff_id, err);
 }
 
 int container_commit(const void *ctx, struct store *s, const struct container *c, const char *name,
@@ -378,7 +369,7 @@ int container_commit(const void *ctx, struct store *s, const struct container *c
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct descriptor layer;
-	char *diff_id = NULL, *config;
+	char *diff_id = NULL;
 	bool is_empty;
 	struct image *base;
 	if (store_hold(s, err) < 0)
@@ -390,13 +381,9 @@ int container_commit(const void *ctx, struct store *s, const struct container *c
 		if (store_load_image(scratch, s, &manifest, &base, err) < 0)
 			return error_wrap(err, "the image that container %.12s was made from is gone", c->id);
 	}
-	if (container_make_layer(scratch, s, c, &layer, &diff_id, &is_empty, err) < 0 ||
-	    image_derive(scratch, base, is_empty ? NULL : &layer, diff_id, changes, &config, err) < 0)
+	if (container_make_layer(scratch, s, c, &layer, &diff_id, &is_empty, err) < 0)
 		return -1;
-	struct descriptor *layers = mem_array(scratch, struct descriptor, base->layer_count + 1);
-	memcpy(layers, base->layers, base->layer_count * sizeof(*layers));
-	layers[base->layer_count] = layer;
-	return store_add_image(ctx, s, config, layers, base->layer_count + !is_empty, name, ret, err);
+	return store_add_on_top(ctx, s, base, is_empty ? NULL : &layer, diff_id, changes, name, ret, err);
 }
 
 struct fd_sink {

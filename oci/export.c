@@ -352,3 +352,19 @@ int chain_export(const void *ctx, struct store *s, struct chain *chain, const st
 	*ret_diff_ids = w.diff_ids;
 	return 0;
 }
+
+int chain_export_snapshot(const void *ctx, struct store *s, const char *snapshot_id, struct descriptor *ret,
+			  char **ret_diff_id, struct error *err)
+{
+	static const struct layer_format plain = { .compression = COMPRESSION_NONE };
+	CLEANUP_TALLOC struct chain *chain = mem_new(NULL, struct chain);
+	struct descriptor *layers;
+	char **diff_ids;
+	chain_push(chain, snapshot_id);
+	if (chain_export(chain, s, chain, &plain, &layers, &diff_ids, err) < 0)
+		return -1;
+	*ret = (struct descriptor){ .media_type = mem_strdup(ctx, layers->media_type),
+				    .digest = mem_strdup(ctx, layers->digest), .size_bytes = layers->size_bytes };
+	*ret_diff_id = mem_strdup(ctx, diff_ids[0]);
+	return 0;
+}

@@ -2,7 +2,6 @@
 /* Owns roots that leave as files; the root directory itself is workspace.c's. */
 #include "oci/flatten.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -236,24 +235,13 @@ static int open_folder(int to_fd, const char *name, const char *path, struct err
 	return fd < 0 ? fail("open", path, err) : fd;
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static int list_names(const void *ctx, int fd, const char *path, struct strlist **ret, struct error *err)
 {
 	struct strlist *list = strlist_new(ctx);
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
-	if (!dir)
-		return fail("read", path, err);
-	while ((entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			strlist_add(list, entry->d_name);
-	closedir(dir);
-	qsort(list->items, list->count, sizeof(char *), by_text);
+	int r = io_list_names(fd, list);
+	if (r < 0)
+		return error_set(err, -r, "cannot read '%s'", path);
+	strlist_sort(list);
 	*ret = list;
 	return 0;
 }
@@ -266,7 +254,7 @@ static int remove_others(int to_fd, const struct strlist *names, const char *pat
 		return -1;
 	for (size_t i = 0; i < there->count; i++) {
 		const char *name = there->items[i];
-		if (bsearch(&name, names->items, names->count, sizeof(char *), by_text))
+		if (strlist_has(names, name))
 			continue;
 		int r = io_remove_tree(to_fd, name);
 		if (r < 0)

@@ -71,21 +71,6 @@ static int mark_all(struct sweep *w, struct error *err)
 	return 0;
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void sort(struct strlist *list)
-{
-	qsort(list->items, list->count, sizeof(char *), by_text);
-}
-
-static bool is_needed(const struct strlist *sorted, const char *name)
-{
-	return bsearch(&name, sorted->items, sorted->count, sizeof(char *), by_text) != NULL;
-}
-
 /* ---- what is needed with the layers ---- */
 
 static struct strlist *names_in(const void *ctx, const struct store *s, const char *folder)
@@ -151,30 +136,30 @@ static void mark_companions(struct sweep *w)
 		if (layer)
 			strlist_add(w->layers, layer);
 	}
-	sort(w->layers);
+	strlist_sort(w->layers);
 	for (size_t i = 0; i < layers->count; i++) {
 		char *id = snapshot_of(scratch, w->store, layers->items[i]);
-		if (id && is_needed(w->layers, layers->items[i]))
+		if (id && strlist_has(w->layers, layers->items[i]))
 			strlist_add(w->snapshots, id);
 	}
-	sort(w->snapshots);
+	strlist_sort(w->snapshots);
 	for (size_t i = 0; i < layers->count; i++) {
 		char *id = snapshot_of(scratch, w->store, layers->items[i]);
-		if (id && is_needed(w->snapshots, id))
+		if (id && strlist_has(w->snapshots, id))
 			strlist_add(w->layers, layers->items[i]);
 	}
-	sort(w->layers);
+	strlist_sort(w->layers);
 	for (size_t i = 0; i < compressed->count; i++) {
 		const char *name = compressed->items[i];
 		char *hex = mem_strndup(scratch, name, strcspn(name, "."));
 		char *digest = read_note(scratch, w->store, "cache/compressed", name, "digest");
-		if (!digest || !digest_is_valid(digest) || !is_needed(w->layers, hex))
+		if (!digest || !digest_is_valid(digest) || !strlist_has(w->layers, hex))
 			continue;
 		strlist_add(w->compressed, name);
 		strlist_add(w->blobs, digest_hex(digest));
 	}
-	sort(w->compressed);
-	sort(w->blobs);
+	strlist_sort(w->compressed);
+	strlist_sort(w->blobs);
 }
 
 /* ---- removing ---- */
@@ -185,7 +170,7 @@ static void sweep_folder(struct sweep *w, const char *folder, const struct strli
 	DIR *dir = opendir(path);
 	const struct dirent *entry;
 	while (dir && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.' || (needed && is_needed(needed, entry->d_name)))
+		if (entry->d_name[0] == '.' || (needed && strlist_has(needed, entry->d_name)))
 			continue;
 		struct stat st;
 		w->result.bytes += store_tree_bytes(dirfd(dir), entry->d_name, false);

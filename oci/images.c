@@ -276,3 +276,18 @@ int store_add_image(const void *ctx, struct store *s, const char *config_json, c
 		return -1;
 	return store_load_image(ctx, s, &manifest, ret, err);
 }
+
+int store_add_on_top(const void *ctx, struct store *s, const struct image *base, const struct descriptor *layer,
+		     const char *diff_id, const struct image_changes *changes, const char *name, struct image **ret,
+		     struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	char *config;
+	if (image_derive(scratch, base, layer, diff_id, changes, &config, err) < 0)
+		return -1;
+	struct descriptor *layers = mem_array(scratch, struct descriptor, base->layer_count + 1);
+	memcpy(layers, base->layers, base->layer_count * sizeof(*layers));
+	if (layer)
+		layers[base->layer_count] = *layer;
+	return store_add_image(ctx, s, config, layers, base->layer_count + (layer != NULL), name, ret, err);
+}

@@ -2,7 +2,6 @@
 /* Owns the text of mtree lists: keywords size, type, uid, gid, mode, link, nlink, tar_time, sha256digest and xattr. */
 #include "oci/mtree.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -107,34 +106,17 @@ static int write_entry(FILE *out, unsigned indent, int dir_fd, const char *name,
 	return 0;
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int list_names(const void *ctx, int fd, struct strlist **ret)
-{
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
-	if (!dir)
-		return -1;
-	*ret = strlist_new(ctx);
-	while ((entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			strlist_add(*ret, entry->d_name);
-	closedir(dir);
-	qsort((*ret)->items, (*ret)->count, sizeof(char *), by_text);
-	return 0;
-}
-
 /* The entry of the folder, which is open, then of what is in it: files first, then folders, as go-mtree has them. */
 static int write_folder(FILE *out, int parent_fd, const char *name, int fd, const char *path, struct error *err)
 {
-	CLEANUP_TALLOC struct strlist *names = NULL;
+	CLEANUP_TALLOC struct strlist *names = strlist_new(NULL);
 	struct stat st;
-	if (fstat(fd, &st) < 0 || list_names(NULL, fd, &names) < 0)
+	if (fstat(fd, &st) < 0)
 		return fail(path, err);
+	int r = io_list_names(fd, names);
+	if (r < 0)
+		return error_set(err, -r, "cannot read '%s'", path);
+	strlist_sort(names);
 	fputc('\n', out);
 	if (write_entry(out, 0, parent_fd, name, path, &st, err) < 0)
 		return -1;

@@ -113,6 +113,10 @@ int store_list_images(const void *ctx, struct store *s, struct stored_image **re
 int store_add_image(const void *ctx, struct store *s, const char *config_json,
 		    const struct descriptor *layers, unsigned layer_count, const char *name,
 		    struct image **ret, struct error *err);
+/* An image of `base`, one layer (NULL: none) on top, and what `changes` says of its configuration. */
+int store_add_on_top(const void *ctx, struct store *s, const struct image *base, const struct descriptor *layer,
+		     const char *diff_id, const struct image_changes *changes, const char *name, struct image **ret,
+		     struct error *err);
 /*
  * Remove blobs, layers and snapshots that no tag, no container and no step of a build (a file of cache/steps/ whose member
  * "snapshot" names one) needs, stale partial downloads and tmp.

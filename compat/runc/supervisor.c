@@ -48,13 +48,6 @@ static int make_run_dir(const void *ctx, const struct runc_container *c, char **
 	return error_set(err, 0, "'%s' is mounted noexec, and so are /var/tmp, /tmp and /dev/shm", c->dir);
 }
 
-/* umoci's --rootless bundles have their owners in attributes of the files: umoci.json lies beside the root. */
-static bool is_rootless_bundle(const struct spec *spec)
-{
-	CLEANUP_TALLOC char *note = mem_printf(NULL, "%s/umoci.json", spec->bundle);
-	return geteuid() != 0 && access(note, F_OK) == 0;
-}
-
 /* Real root's owners are in the files themselves; others' are kept by the root's path, for the next run. */
 static char *choose_meta(const void *ctx, const struct runc_container *c, const struct spec *spec,
 			 char **ret_code_dir)
@@ -116,7 +109,7 @@ static int serve(const struct runc_container *c, const struct spec *spec, const 
 	const char *meta = r == 0 ? choose_meta(ctx, c, spec, &code_dir) : NULL;
 	if (r == 0)
 		r = meta_open(ctx, meta, st.st_dev, 0, &config.meta, err);
-	if (r == 0 && is_rootless_bundle(spec))
+	if (r == 0 && rootless_is_bundle(spec->bundle))
 		r = rootless_import(config.meta, spec->root, err);
 	if (r == 0) {
 		int status;
@@ -124,7 +117,7 @@ static int serve(const struct runc_container *c, const struct spec *spec, const 
 		config.code_dir = code_dir;
 		config.emulator_folders = getenv("PATH");
 		config.flags = geteuid() == 0 ? TRACER_WRITE_THROUGH :
-			       is_rootless_bundle(spec) ? TRACER_ROOTLESS_XATTRS | TRACER_LEAVE_MODES : 0u;
+			       rootless_is_bundle(spec->bundle) ? TRACER_ROOTLESS_XATTRS | TRACER_LEAVE_MODES : 0u;
 		/* Nothing but an empty report tells that all went well so far. */
 		io_write_all(fds[2], &report, sizeof(report));
 		r = tracer_serve(&config, fds[0], fds[1], &status, err);

@@ -140,6 +140,24 @@ int io_open_own(int dir_fd, const char *name, int flags)
 	return fd < 0 ? -number : fd;
 }
 
+int io_list_names(int dir_fd, struct strlist *names)
+{
+	int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (copy < 0)
+		return -errno;
+	DIR *dir = fdopendir(copy);
+	if (!dir) {
+		int number = errno;
+		close(copy);
+		return -number;
+	}
+	for (const struct dirent *entry; (entry = readdir(dir));)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			strlist_add(names, entry->d_name);
+	closedir(dir);
+	return 0;
+}
+
 int io_mkdir_p(int dir_fd, const char *path, mode_t mode)
 {
 	char part[PATH_MAX];

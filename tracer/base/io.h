@@ -40,6 +40,10 @@ int io_write_file(int dir_fd, const char *path, const void *bytes, size_t size, 
  */
 int io_open_own(int dir_fd, const char *name, int flags);
 
+struct strlist;
+/* Add the names in an open directory, but "." and "..", to a list, in no order; 0 or -errno. */
+int io_list_names(int dir_fd, struct strlist *names);
+
 /* mkdir -p below dir_fd (or absolute); 0 or -errno. */
 int io_mkdir_p(int dir_fd, const char *path, mode_t mode);
 /*

@@ -91,3 +91,19 @@ void strlist_addf(struct strlist *list, const char *fmt, ...)
 	va_end(ap);
 	strlist_take(list, text);
 }
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void strlist_sort(struct strlist *list)
+{
+	if (list->count)
+		qsort(list->items, list->count, sizeof(*list->items), by_text);
+}
+
+bool strlist_has(const struct strlist *sorted, const char *text)
+{
+	return sorted->count && bsearch(&text, sorted->items, sorted->count, sizeof(*sorted->items), by_text);
+}

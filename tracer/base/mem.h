@@ -7,6 +7,7 @@
 #define FAKEBUILD_BASE_MEM_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <talloc.h>
 
@@ -48,6 +49,9 @@ struct strlist {
 };
 struct strlist *strlist_new(const void *ctx);
 void strlist_add(struct strlist *list, const char *text);
+/* Into the order of strcmp(3); has: of a list in that order. */
+void strlist_sort(struct strlist *list);
+bool strlist_has(const struct strlist *sorted, const char *text);
 void strlist_addf(struct strlist *list, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

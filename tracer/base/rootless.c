@@ -233,3 +233,9 @@ int rootless_import(struct meta *m, const char *root, struct error *err)
 		return -1;
 	return import_directory(&i, AT_FDCWD, root, root, &st);
 }
+
+bool rootless_is_bundle(const char *bundle)
+{
+	CLEANUP_TALLOC char *notes = mem_printf(NULL, "%s/umoci.json", bundle);
+	return geteuid() != 0 && access(notes, F_OK) == 0;
+}

@@ -47,4 +47,7 @@ int rootless_set(const char *path, bool follows, uint32_t uid, uint32_t gid);
  */
 int rootless_import(struct meta *m, const char *root, struct error *err);
 
+/* For who is not root: was this bundle unpacked by umoci's rules, so that owners are in attributes of its files? */
+bool rootless_is_bundle(const char *bundle);
+
 #endif
