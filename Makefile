@@ -20,6 +20,7 @@ SAN.release := -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 SAN.debug := -O0
 SAN.asan := -O1 -fsanitize=address -fno-omit-frame-pointer
 SAN.ubsan := -O1 -fsanitize=undefined -fno-sanitize-recover=undefined
+SAN.sanitizers := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SAN.fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 CFLAGS_ALL := -std=gnu11 -g $(SAN.$(VARIANT)) $(WARN) $(HARDEN) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DFAKEBUILD_VERSION='"$(VERSION)"' -I. -I$(B) $(PKG_CFLAGS) $(CFLAGS)

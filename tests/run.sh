@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # run.sh BUILD-FOLDER [TEST...]: run all tests of a build, or only those named, and count them.
 # Each kind of test speaks TAP; what failed is shown whole. The last line is "N passed, N failed".
+# JOBS=N runs so many at once.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${1:?usage: tests/run.sh BUILD-FOLDER [TEST...]}
@@ -12,11 +13,16 @@ export FAKEBUILD
 export ASAN_OPTIONS=${ASAN_OPTIONS-detect_leaks=0:abort_on_error=0}
 passed=0 failed=0 skipped=0
 
-# count NAME COMMAND...: run it, add up its TAP lines.
+# Tests at once; each has folders and a store of its own.
+jobs=${JOBS:-1}
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+
+# count NAME COMMAND...: run it and tell its TAP lines' sums, in one go; the numbers go to a file.
 count() {
 	local name=$1 log ok bad skip status
 	shift
-	log=$(mktemp)
+	log=$(mktemp "$results/log-XXXXXX")
 	"$@" >"$log" 2>&1 </dev/null
 	status=$?
 	skip=$(grep -cE '^ok .*# (skip|SKIP)' "$log")
@@ -26,15 +32,17 @@ count() {
 	if [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || [ $((ok + skip)) -eq 0 ]; }; then
 		bad=1
 	fi
-	printf '%-40s %4d passed %4d failed %4d skipped\n' "$name" "$ok" "$bad" "$skip"
-	grep -E '^ok .*# (skip|SKIP)' "$log" | sed 's/^ok [0-9]*/    skipped/'
-	if [ "$bad" -gt 0 ]; then
-		echo "---- $name, status $status ----"
-		grep -vE '^ok ' "$log"
-		echo "----"
-	fi
-	rm -f "$log"
-	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+	{
+		printf '%-40s %4d passed %4d failed %4d skipped\n' "$name" "$ok" "$bad" "$skip"
+		grep -E '^ok .*# (skip|SKIP)' "$log" | sed 's/^ok [0-9]*/    skipped/'
+		if [ "$bad" -gt 0 ]; then
+			echo "---- $name, status $status ----"
+			grep -vE '^ok ' "$log"
+			echo "----"
+		fi
+	} >"$log.told"
+	flock "$results" cat "$log.told"
+	echo "$ok $bad $skip" >"$log.numbers"
 }
 
 # A script that says nothing but with its exit status.
@@ -50,21 +58,34 @@ one() {
 
 tests=("$@")
 if [ ${#tests[@]} -eq 0 ]; then
-	for test in "$build"/tests/unit/*_test tests/fuzz/corpus/* tests/check/*.sh tests/guest/run.sh tests/build/run.sh tests/cli/*.bats; do
+	# The longest ones first, so that they are not what all wait for at the end.
+	for test in tests/guest/run.sh tests/build/run.sh tests/cli/*.bats "$build"/tests/unit/*_test tests/fuzz/corpus/* tests/check/*.sh; do
 		[ -e "$test" ] && tests+=("$test")
 	done
 fi
-for test in "${tests[@]}"; do
-	case $test in
-	*.bats) count "$test" bats --tap "$test" ;;
-	tests/fuzz/corpus/*) count "$test" "$build/tests/fuzz/${test##*/}" "$test" ;;
+run_test() {
+	case $1 in
+	*.bats) count "$1" bats --tap "$1" ;;
+	tests/fuzz/corpus/*) count "$1" "$build/tests/fuzz/${1##*/}" "$1" ;;
 	native) count "guest programs as real root" tests/guest/run.sh native ;;
-	tests/compare/*.sh) count "$test" "$test" ;;
-	tests/guest/run.sh | tests/build/run.sh | tests/stress/run.sh) count "$test" "$test" "$build" ;;
-	*.sh) count "$test" one "$test" ;;
-	*) count "$test" env CMOCKA_MESSAGE_OUTPUT=TAP "$test" ;;
+	tests/compare/*.sh) count "$1" "$1" ;;
+	tests/guest/run.sh | tests/build/run.sh | tests/stress/run.sh) count "$1" "$1" "$build" ;;
+	*.sh) count "$1" one "$1" ;;
+	*) count "$1" env CMOCKA_MESSAGE_OUTPUT=TAP "$1" ;;
 	esac
+}
+for test in "${tests[@]}"; do
+	[ "$(jobs -pr | wc -l)" -lt "$jobs" ] || wait -n
+	run_test "$test" &
 done
+wait
+while read -r ok bad skip; do
+	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+done < <(cat "$results"/*.numbers)
+# A test that was never counted is none that passed.
+lost=$((${#tests[@]} - $(find "$results" -name '*.numbers' | wc -l)))
+failed=$((failed + lost))
+[ "$lost" -eq 0 ] || echo "$lost tests ended without a count"
 [ "$skipped" -eq 0 ] || echo "$skipped skipped"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -29,11 +29,9 @@ build/elsewhere: tests/elsewhere.c
 tests: all $(UNIT_TESTS) $(CORPUS_TESTS) $(GUEST_TESTS) build/elsewhere
 
 check: tests
-	@tests/run.sh $(B) $(TEST)
-check-asan:
-	@$(MAKE) --no-print-directory VARIANT=asan check
-check-ubsan:
-	@$(MAKE) --no-print-directory VARIANT=ubsan check
+	@JOBS=$(or $(JOBS),1) tests/run.sh $(B) $(TEST)
+check-asan check-ubsan check-sanitizers:
+	@$(MAKE) --no-print-directory VARIANT=$(@:check-%=%) check
 
 # Signals, threads, processes and builds without a wrong result.  SECONDS_EACH=300
 build/stress/storm: tests/stress/storm.c
@@ -112,6 +110,7 @@ help:
 	@echo 'check        run the tests; TEST=tests/cli/run.bats runs one file'
 	@echo 'check-asan   the same with AddressSanitizer'
 	@echo 'check-ubsan  the same with UndefinedBehaviorSanitizer'
+	@echo 'check-sanitizers  the same with both'
 	@echo 'check-oracle the guest tests as real root, whose answers are the right ones; needs root'
 	@echo 'check-differential  random calls, compared with what real root gets; needs root'
 	@echo 'check-runtimes  run and build by podman, buildah, docker, containerd; needs root'
@@ -127,6 +126,6 @@ help:
 	@echo 'bench-images TAR=ROOT-TAR  compare pulling and starting with skopeo and umoci'
 	@echo 'install      to $$(DESTDIR)$$(PREFIX), $(PREFIX); uninstall takes it away'
 	@echo 'clean        remove build/'
-	@echo 'Variables: V=1 shows commands, WERROR=1, VARIANT=release|debug|asan|ubsan, CC, CFLAGS, LDFLAGS'
+	@echo 'Variables: V=1 shows commands, WERROR=1, VARIANT=release|debug|asan|ubsan|sanitizers, JOBS=N tests at once, CC, CFLAGS, LDFLAGS'
 
-.PHONY: tests check check-asan check-ubsan check-layer check-runtimes check-builders fuzz fuzzers lint format bench demo help
+.PHONY: tests check check-asan check-ubsan check-sanitizers check-layer check-runtimes check-builders fuzz fuzzers lint format bench demo help
