@@ -22,17 +22,6 @@ struct assembler {
 	void *scratch;
 };
 
-static int put(const void *ctx, struct store *s, const char *text, const char *media_type, struct descriptor *ret,
-	       struct error *err)
-{
-	char digest[DIGEST_ROOM];
-	if (store_put_blob(s, text, strlen(text), digest, err) < 0)
-		return -1;
-	*ret = (struct descriptor){ .media_type = mem_strdup(ctx, media_type), .digest = mem_strdup(ctx, digest),
-				    .size_bytes = strlen(text) };
-	return 0;
-}
-
 static struct json *descriptor_of(const void *ctx, const struct descriptor *d)
 {
 	struct json *node = json_new_object(ctx);
@@ -95,7 +84,7 @@ static int make_image(struct assembler *a, const struct built_image *b, struct i
 	char **diff_ids, *text;
 	if (chain_export(a->scratch, a->store, b->chain, a->format, &layers, &diff_ids, err) < 0 ||
 	    make_config(a, b, diff_ids, &text, err) < 0 ||
-	    put(a->scratch, a->store, text, is_docker ? MEDIA_DOCKER_CONFIG : MEDIA_OCI_CONFIG, &config, err) < 0)
+	    store_put_document(a->scratch, a->store, text, is_docker ? MEDIA_DOCKER_CONFIG : MEDIA_OCI_CONFIG, &config, err) < 0)
 		return -1;
 	const char *type = is_docker ? MEDIA_DOCKER_MANIFEST : MEDIA_OCI_MANIFEST;
 	struct json *root = json_new_object(a->scratch), *list = json_new_array(a->scratch);
@@ -108,7 +97,7 @@ static int make_image(struct assembler *a, const struct built_image *b, struct i
 	struct json *annotations = annotations_of(a->scratch, b->annotations, a->output->annotations);
 	if (annotations)
 		json_set(root, "annotations", annotations);
-	if (put(a->scratch, a->store, json_dump(a->scratch, root), type, &manifest, err) < 0)
+	if (store_put_document(a->scratch, a->store, json_dump(a->scratch, root), type, &manifest, err) < 0)
 		return -1;
 	return store_load_image(a->made, a->store, &manifest, ret, err);
 }
@@ -157,7 +146,7 @@ static int make_statement(struct assembler *a, const struct image *image, const 
 	json_set_string(root, "predicateType", t->predicate_type);
 	json_set(root, "subject", subjects_of(a, image));
 	json_set(root, "predicate", predicate);
-	return put(a->scratch, a->store, json_dump(a->scratch, root), MEDIA_IN_TOTO, ret, err);
+	return store_put_document(a->scratch, a->store, json_dump(a->scratch, root), MEDIA_IN_TOTO, ret, err);
 }
 
 /* All attestations of an image in one manifest, whose entry in the index says which image that is. */
@@ -183,13 +172,13 @@ static int attest(struct assembler *a, const struct built_image *b, const struct
 	json_set(rootfs, "diff_ids", ids);
 	json_set(config, "rootfs", rootfs);
 	struct json *root = json_new_object(a->scratch);
-	if (put(a->scratch, a->store, json_dump(a->scratch, config), MEDIA_OCI_CONFIG, &config_blob, err) < 0)
+	if (store_put_document(a->scratch, a->store, json_dump(a->scratch, config), MEDIA_OCI_CONFIG, &config_blob, err) < 0)
 		return -1;
 	json_set_int(root, "schemaVersion", 2);
 	json_set_string(root, "mediaType", MEDIA_OCI_MANIFEST);
 	json_set(root, "config", descriptor_of(a->scratch, &config_blob));
 	json_set(root, "layers", layers);
-	if (put(a->scratch, a->store, json_dump(a->scratch, root), MEDIA_OCI_MANIFEST, &manifest, err) < 0)
+	if (store_put_document(a->scratch, a->store, json_dump(a->scratch, root), MEDIA_OCI_MANIFEST, &manifest, err) < 0)
 		return -1;
 	struct json *entry = descriptor_of(a->scratch, &manifest), *annotations = json_new_object(a->scratch);
 	struct json *platform = json_new_object(a->scratch);
@@ -233,7 +222,7 @@ static int make_index(struct assembler *a, struct error *err)
 	if (annotations)
 		json_set(root, "annotations", annotations);
 	a->made->top_json = json_dump(a->made, root);
-	return put(a->made, a->store, a->made->top_json, type, &a->made->top, err);
+	return store_put_document(a->made, a->store, a->made->top_json, type, &a->made->top, err);
 }
 
 static bool has_any(const struct strlist *list)

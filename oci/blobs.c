@@ -34,6 +34,17 @@ int store_put_blob(struct store *s, const void *bytes, size_t size, char ret_dig
 	return 0;
 }
 
+int store_put_document(const void *ctx, struct store *s, const char *text, const char *media_type,
+		       struct descriptor *ret, struct error *err)
+{
+	char digest[DIGEST_ROOM];
+	if (store_put_blob(s, text, strlen(text), digest, err) < 0)
+		return -1;
+	*ret = (struct descriptor){ .media_type = mem_strdup(ctx, media_type), .digest = mem_strdup(ctx, digest),
+				    .size_bytes = strlen(text) };
+	return 0;
+}
+
 int store_get_blob(const void *ctx, const struct store *s, const char *digest, size_t max_bytes, char **ret_text,
 		   size_t *ret_size, struct error *err)
 {

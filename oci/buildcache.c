@@ -230,17 +230,6 @@ static void choose(void *scratch, struct selection *sel, bool is_max, const stru
 	}
 }
 
-static int put(void *scratch, struct store *s, const char *text, const char *type, struct descriptor *ret,
-	       struct error *err)
-{
-	char digest[DIGEST_ROOM];
-	if (store_put_blob(s, text, strlen(text), digest, err) < 0)
-		return -1;
-	*ret = (struct descriptor){ .media_type = mem_strdup(scratch, type), .digest = mem_strdup(scratch, digest),
-				    .size_bytes = strlen(text) };
-	return 0;
-}
-
 static int make_manifest(void *scratch, struct store *s, const struct selection *sel,
 			 const struct layer_format *format, struct descriptor *ret, struct error *err)
 {
@@ -250,10 +239,10 @@ static int make_manifest(void *scratch, struct store *s, const struct selection 
 		return -1;
 	struct json *document = buildcache_document(scratch, diff_ids, sel->chain->count, sel->records, sel->layer_of,
 						    sel->count);
-	if (put(scratch, s, json_dump(scratch, document), MEDIA_CACHE_CONFIG, &config, err) < 0)
+	if (store_put_document(scratch, s, json_dump(scratch, document), MEDIA_CACHE_CONFIG, &config, err) < 0)
 		return -1;
 	const char *text = image_make_manifest(scratch, &config, layers, sel->chain->count);
-	return put(scratch, s, text, MEDIA_OCI_MANIFEST, ret, err);
+	return store_put_document(scratch, s, text, MEDIA_OCI_MANIFEST, ret, err);
 }
 
 int buildcache_export(struct store *s, const struct buildcache_place *place, const struct buildcache_record *records,

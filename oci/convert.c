@@ -54,16 +54,6 @@ int image_convert(const void *ctx, struct store *s, const struct image *image, c
 
 /* ---- indexes ---- */
 
-static int put_json(const void *ctx, struct store *s, const char *text, struct descriptor *d, struct error *err)
-{
-	char digest[DIGEST_ROOM];
-	if (store_put_blob(s, text, strlen(text), digest, err) < 0)
-		return -1;
-	d->digest = mem_strdup(ctx, digest);
-	d->size_bytes = strlen(text);
-	return 0;
-}
-
 /* Attestations and other artifacts have layers that are none of a root. */
 static bool is_image(const char *text)
 {
@@ -131,9 +121,9 @@ static int convert_index(const void *ctx, struct store *s, const struct descript
 		is_changed |= strcmp(json_get_string(json_at(list, i), "digest"),
 				     json_get_string(json_at(before, i), "digest")) != 0;
 	follow_images(list, before);
-	*ret = (struct descriptor){ .media_type = mem_strdup(ctx, stored->media_type) };
 	/* What is not changed keeps its very bytes, and its digest. */
-	return put_json(ctx, s, is_changed ? json_dump(scratch, root) : text, ret, err);
+	return store_put_document(ctx, s, is_changed ? json_dump(scratch, root) : text, stored->media_type, ret,
+				  err);
 }
 
 int stored_convert(const void *ctx, struct store *s, const struct descriptor *stored, const struct layer_format *format,

@@ -254,6 +254,24 @@ static int make_way(struct layerdir *d, const char *name, const char *path, stru
 	return r < 0 ? fail(-r, "replace", path, err) : 0;
 }
 
+/* Open the parent of what is not a directory; the last name, or NULL. */
+static const char *open_parent_of_leaf(struct layerdir *d, const char *path, struct error *err)
+{
+	const char *name = open_parent(d, path, err);
+	if (name && !*name) {
+		error_set(err, 0, "the root of a layer must be a directory");
+		return NULL;
+	}
+	return name;
+}
+
+/* The same, with nothing of that name there. */
+static const char *make_way_to(struct layerdir *d, const char *path, struct error *err)
+{
+	const char *name = open_parent_of_leaf(d, path, err);
+	return name && make_way(d, name, path, err) == 0 ? name : NULL;
+}
+
 int layerdir_directory(struct layerdir *d, const char *path, const struct layer_attributes *a, struct error *err)
 {
 	struct stat st;
@@ -282,11 +300,9 @@ int layerdir_directory(struct layerdir *d, const char *path, const struct layer_
 static int create(struct layerdir *d, const char *path, mode_t real, const char **ret_name, struct error *err)
 {
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-	const char *name = open_parent(d, path, err);
+	const char *name = open_parent_of_leaf(d, path, err);
 	if (!name)
 		return -1;
-	if (!*name)
-		return error_set(err, 0, "the root of a layer must be a directory");
 	int fd = openat(d->parent_fd, name, flags, real);
 	if (fd < 0 && (errno == EEXIST || errno == EISDIR)) {
 		if (make_way(d, name, path, err) < 0)
@@ -351,10 +367,8 @@ int layerdir_take(struct layerdir *d, const char *path, const struct layer_attri
 {
 	struct stat st;
 	bool has_entry;
-	const char *name = open_parent(d, path, err);
+	const char *name = make_way_to(d, path, err);
 	if (!name)
-		return -1;
-	if (make_way(d, name, path, err) < 0)
 		return -1;
 	*ret_is_shared = linkat(dir_fd, from_name, d->parent_fd, name, 0) == 0;
 	if (!*ret_is_shared) {
@@ -395,12 +409,8 @@ static int complete_special(struct layerdir *d, const char *path, const char *na
 int layerdir_symlink(struct layerdir *d, const char *path, const struct layer_attributes *a, const char *target,
 		     struct error *err)
 {
-	const char *name = open_parent(d, path, err);
+	const char *name = make_way_to(d, path, err);
 	if (!name)
-		return -1;
-	if (!*name)
-		return error_set(err, 0, "the root of a layer must be a directory");
-	if (make_way(d, name, path, err) < 0)
 		return -1;
 	if (symlinkat(target, d->parent_fd, name) < 0)
 		return fail(errno, "make the symlink", path, err);
@@ -419,12 +429,8 @@ int layerdir_special(struct layerdir *d, const char *path, const struct layer_at
 	}
 	if (!S_ISFIFO(a->mode))
 		return fail(0, "make the unknown type of", path, err);
-	name = open_parent(d, path, err);
+	name = make_way_to(d, path, err);
 	if (!name)
-		return -1;
-	if (!*name)
-		return error_set(err, 0, "the root of a layer must be a directory");
-	if (make_way(d, name, path, err) < 0)
 		return -1;
 	if (mkfifoat(d->parent_fd, name, (a->mode & 0777) | 0600) < 0)
 		return fail(errno, "make the fifo", path, err);

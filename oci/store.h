@@ -48,6 +48,9 @@ bool store_has_blob(const struct store *s, const char *digest);
 /* Add bytes; returns their digest in *ret_digest.  An existing blob is left as it is. */
 int store_put_blob(struct store *s, const void *bytes, size_t size, char ret_digest[DIGEST_ROOM],
 		   struct error *err);
+/* Add a document and describe it, on ctx and without a platform. */
+int store_put_document(const void *ctx, struct store *s, const char *text, const char *media_type,
+		       struct descriptor *ret, struct error *err);
 /* Read a blob of at most max_bytes, checking its digest. */
 int store_get_blob(const void *ctx, const struct store *s, const char *digest, size_t max_bytes,
 		   char **ret_text, size_t *ret_size, struct error *err);

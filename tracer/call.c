@@ -62,6 +62,20 @@ void *call_room(struct call *c, size_t size)
 	return at;
 }
 
+void *call_large_room(struct call *c, size_t size)
+{
+	void *room = call_room(c, size);
+	if (room || c->t->run_count)
+		return room;
+	unsigned count = (size + SHIM_SLOT_BYTES - 1) / SHIM_SLOT_BYTES;
+	int first = arena_claim_run(count);
+	if (first < 0)
+		return NULL;
+	c->t->run_slot = first;
+	c->t->run_count = count;
+	return arena_slot(first);
+}
+
 int call_set_path(struct call *c, unsigned n, const char *host)
 {
 	host = path_short(host);

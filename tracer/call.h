@@ -106,6 +106,8 @@ uint32_t call_id(const struct call *c, unsigned n);
 void call_set(struct call *c, unsigned n, uint64_t value);
 /* Bytes in the slot that the tracee can read during this call; NULL when there is no room. */
 void *call_room(struct call *c, size_t size);
+/* The same, of several slots in a row when one is too small; such a run is had once a call. */
+void *call_large_room(struct call *c, size_t size);
 /* Point argument n at a host path; 0 or -errno. */
 int call_set_path(struct call *c, unsigned n, const char *host);
 /*

@@ -71,24 +71,12 @@ static int read_head(struct call *c, taddr at, uint16_t *ret_length, taddr *ret_
 	return c->t->cred.no_new_privs || cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN) ? 0 : -EACCES;
 }
 
-/* Room in the arena, of several slots where one is too small. */
-static char *room_for(struct call *c, size_t size)
-{
-	unsigned count = (size + SHIM_SLOT_BYTES - 1) / SHIM_SLOT_BYTES;
-	int first = arena_claim_run(count);
-	if (first < 0)
-		return NULL;
-	c->t->run_slot = first;
-	c->t->run_count = count;
-	return (char *)arena_slot(first);
-}
-
 /* Put prefix and program where the guest's argument can point to. */
 static int64_t place(struct call *c, struct sock_filter *program, uint16_t length, unsigned argument)
 {
 	size_t bytes = length * sizeof(*program);
 	uint16_t whole = PREFIX + length;
-	char *room = room_for(c, sizeof(struct sock_fprog) + sizeof(prefix) + bytes);
+	char *room = call_large_room(c, sizeof(struct sock_fprog) + sizeof(prefix) + bytes);
 	if (!room)
 		return -ENOMEM;
 	uint64_t address = arena_address(room + sizeof(struct sock_fprog));

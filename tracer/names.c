@@ -174,6 +174,19 @@ static int lose_directory(struct tracee *t, void *arg)
 	return 0;
 }
 
+/* Take the name away by `remove`, unlink() or rmdir(). */
+static int unname(struct object *o, int (*remove)(const char *path))
+{
+	share_unname(o);
+	if (remove(path_short(o->host)) < 0) {
+		int r = -errno;
+		share_not_unnamed(o);
+		return r;
+	}
+	path_forget(o);
+	return 0;
+}
+
 static int64_t remove_directory(struct call *c)
 {
 	struct object *o = &c->object[0];
@@ -190,15 +203,10 @@ static int64_t remove_directory(struct call *c)
 	int r = may_delete(c, o, true);
 	if (r < 0)
 		return r;
-	share_unname(o);
-	if (rmdir(path_short(o->host)) < 0) {
-		r = -errno;
-		share_not_unnamed(o);
-		return r;
-	}
-	path_forget(o);
-	tracee_each(lose_directory, o);
-	return 0;
+	r = unname(o, rmdir);
+	if (r == 0)
+		tracee_each(lose_directory, o);
+	return r;
 }
 
 int64_t hook_rmdir(struct call *c)
@@ -226,14 +234,7 @@ int64_t hook_unlink(struct call *c)
 	int r = may_delete(c, o, false);
 	if (r < 0)
 		return r;
-	share_unname(o);
-	if (unlink(path_short(o->host)) < 0) {
-		r = -errno;
-		share_not_unnamed(o);
-		return r;
-	}
-	path_forget(o);
-	return 0;
+	return unname(o, unlink);
 }
 
 struct moved {

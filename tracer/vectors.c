@@ -12,24 +12,6 @@
 
 enum { ARGUMENTS_MAX = 1 << 20 };
 
-/* Room for a vector that may be larger than a slot: whole slots behind one another. */
-static char *vector_room(struct call *c, size_t size)
-{
-	char *room = call_room(c, size);
-	if (room)
-		return room;
-	/* One a call. */
-	if (c->t->run_count)
-		return NULL;
-	unsigned count = (size + SHIM_SLOT_BYTES - 1) / SHIM_SLOT_BYTES;
-	int first = arena_claim_run(count);
-	if (first < 0)
-		return NULL;
-	c->t->run_slot = first;
-	c->t->run_count = count;
-	return (char *)arena_slot(first);
-}
-
 /* A vector of pointers with its NULL, into *ret on the call's plan: how many, 0 when there is none; or -errno. */
 static int64_t read_vector(struct call *c, taddr from, char **ret)
 {
@@ -58,7 +40,7 @@ int64_t vectors_turn(struct call *c, unsigned n)
 	int64_t count = read_vector(c, c->argument[n], &old);
 	if (count < 3)
 		return count < 0 ? count : 0;
-	char *vector = vector_room(c, count * width);
+	char *vector = call_large_room(c, count * width);
 	/* So long a one keeps its order. */
 	if (!vector)
 		return 0;
@@ -78,7 +60,7 @@ int64_t vectors_lead(struct call *c, unsigned n, const struct leading *lead)
 		return count;
 	/* count includes the terminator, unless there is no vector at all */
 	size_t kept = count > 1 ? count - 2 : 0;
-	char *vector = vector_room(c, (lead->count + kept + 1) * width);
+	char *vector = call_large_room(c, (lead->count + kept + 1) * width);
 	if (!vector)
 		return -ENOMEM;
 	for (unsigned i = 0; i < lead->count; i++) {
