@@ -354,6 +354,7 @@ int tracer_join(const char *socket_path, struct error *err)
 	void *at = mmap(wanted, SHIM_ARENA_BYTES, PROT_READ, MAP_SHARED, arena, 0);
 	if (at != wanted)
 		return error_set(err, at == MAP_FAILED ? errno : EEXIST, "cannot map the session's arena");
+	madvise(at, SHIM_ARENA_BYTES, MADV_RANDOM);
 	r = filter_install(filter);
 	return r < 0 ? error_set(err, -r, "the kernel refuses our seccomp filter (CONFIG_SECCOMP_FILTER)") : 0;
 }
