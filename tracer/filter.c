@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -37,7 +38,7 @@ struct segment {
 };
 
 struct builder {
-	struct sock_filter *code; /* NULL: only count */
+	struct sock_filter *code;
 	unsigned length;
 	unsigned check[INSTRUCTIONS_MAX / 4]; /* jumps to the check of the caller's address */
 	unsigned check_count;
@@ -45,7 +46,7 @@ struct builder {
 
 static void emit(struct builder *b, uint16_t code, uint32_t k, uint8_t jump_true, uint8_t jump_false)
 {
-	if (b->code && b->length < INSTRUCTIONS_MAX)
+	if (b->length < INSTRUCTIONS_MAX)
 		b->code[b->length] = (struct sock_filter){ code, jump_true, jump_false, k };
 	b->length++;
 }
@@ -110,7 +111,7 @@ static void emit_leaf(struct builder *b, int number_of_row, enum abi abi)
 	/* The answer waits in X while the shared tail looks at the caller's address. */
 	uint32_t asking = confined_refusal(abi, number_of_row) ? SECCOMP_RET_TRAP : SECCOMP_RET_TRACE;
 	emit(b, BPF_LDX | BPF_W | BPF_IMM, asking | number_of_row | (abi == ABI_32 ? 0x8000 : 0), 0, 0);
-	if (b->code && b->check_count < INSTRUCTIONS_MAX / 4)
+	if (b->check_count < INSTRUCTIONS_MAX / 4)
 		b->check[b->check_count++] = b->length;
 	emit(b, BPF_JMP | BPF_JA, 0, 0, 0);
 }
@@ -131,23 +132,36 @@ static void emit_check(struct builder *b)
 	emit(b, BPF_RET | BPF_A, 0, 0, 0);
 }
 
-/* Binary search over segments[from..to); jumps beyond 255 instructions take two. */
+/* The jump at `at` goes over what has been emitted behind it; beyond 255 instructions it takes two. */
+static void emit_jump_over(struct builder *b, unsigned at, unsigned first_check)
+{
+	unsigned length = b->length - at - 1;
+	if (length <= 255) {
+		b->code[at].jt = length;
+		return;
+	}
+	emit(b, 0, 0, 0, 0);
+	if (b->length > INSTRUCTIONS_MAX)
+		return;
+	memmove(&b->code[at + 2], &b->code[at + 1], length * sizeof(*b->code));
+	b->code[at].jf = 1;
+	b->code[at + 1] = (struct sock_filter){ BPF_JMP | BPF_JA, 0, 0, length };
+	for (unsigned i = first_check; i < b->check_count; i++)
+		b->check[i]++;
+}
+
+/* Binary search over segments[from..to). */
 static void emit_search(struct builder *b, const struct segment *segments, unsigned from, unsigned to, enum abi abi)
 {
 	if (to - from == 1) {
 		emit_leaf(b, segments[from].row, abi);
 		return;
 	}
-	unsigned middle = from + (to - from) / 2;
-	struct builder lower = { .code = NULL };
-	emit_search(&lower, segments, from, middle, abi);
-	if (lower.length <= 255) {
-		emit(b, BPF_JMP | BPF_JGE | BPF_K, segments[middle].number, lower.length, 0);
-	} else {
-		emit(b, BPF_JMP | BPF_JGE | BPF_K, segments[middle].number, 0, 1);
-		emit(b, BPF_JMP | BPF_JA, lower.length, 0, 0);
-	}
+	unsigned middle = from + (to - from) / 2, at = b->length, first_check = b->check_count;
+	emit(b, BPF_JMP | BPF_JGE | BPF_K, segments[middle].number, 0, 0);
 	emit_search(b, segments, from, middle, abi);
+	if (at < INSTRUCTIONS_MAX)
+		emit_jump_over(b, at, first_check);
 	emit_search(b, segments, middle, to, abi);
 }
 
