@@ -104,6 +104,9 @@
 #ifndef PTRACE_ARCH_PRCTL
 #define PTRACE_ARCH_PRCTL 30
 #endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
 #undef PTRACE_EVENT_STOP
 #define PTRACE_EVENT_STOP 128
 #undef PTRACE_O_SUSPEND_SECCOMP
