@@ -162,8 +162,12 @@ int io_mkdir_p(int dir_fd, const char *path, mode_t mode)
 {
 	char part[PATH_MAX];
 	size_t length = strlen(path);
+	struct stat st;
 	if (length >= sizeof(part))
 		return -ENAMETOOLONG;
+	/* It mostly is there. */
+	if (fstatat(dir_fd, path, &st, 0) == 0)
+		return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 	memcpy(part, path, length + 1);
 	/* A parent that cannot be made may be there: only when the rest is not has that been the reason. */
 	int reason = 0;
@@ -180,7 +184,6 @@ int io_mkdir_p(int dir_fd, const char *path, mode_t mode)
 		return 0;
 	if (errno != ENOENT || !reason)
 		reason = errno;
-	struct stat st;
 	if (fstatat(dir_fd, part, &st, 0) == 0)
 		return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 	return -reason;
