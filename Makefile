@@ -8,10 +8,11 @@ VERSION := 0.1.0
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1) $(2)";)
 
-PKGS := talloc libarchive zlib libzstd libseccomp jansson libcrypto
-# libcurl is loaded when it is first needed (oci/web.c)
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) libcurl 2>/dev/null)
-PKG_LIBS := $(or $(shell pkg-config --libs $(PKGS) 2>/dev/null),-ltalloc -larchive -lz -lzstd -lseccomp -ljansson -lcrypto)
+PKGS := talloc libseccomp jansson
+# These are loaded when they are first needed: oci/library.h.
+LATE_PKGS := libarchive zlib libzstd libcrypto libcurl
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(LATE_PKGS) 2>/dev/null)
+PKG_LIBS := $(or $(shell pkg-config --libs $(PKGS) 2>/dev/null),-ltalloc -lseccomp -ljansson)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla \
 	-Wformat=2 -Wundef $(if $(WERROR),-Werror)

@@ -7,8 +7,14 @@
 #include <zlib.h>
 
 #include "oci/compress.h"
+#include "oci/library.h"
 
 enum { BLOCK = 1 << 20 };
+
+#define FUNCTIONS(F) F(deflateInit2_) F(deflate) F(deflateEnd) F(crc32) F(crc32_combine)
+static struct { FUNCTIONS(LIBRARY_POINTER) } lib;
+static const char *const symbols[] = { FUNCTIONS(LIBRARY_SYMBOL) NULL };
+static struct library library = { "zlib", { "libz.so.1" }, symbols, &lib, NULL, false };
 
 static size_t room(size_t in_size)
 {
@@ -18,17 +24,19 @@ static size_t room(size_t in_size)
 static void compress_block(struct compress_block *b)
 {
 	z_stream z;
+	library_must(&library);
 	memset(&z, 0, sizeof(z));
-	if (deflateInit2(&z, b->level, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+	/* What the macro deflateInit2 calls. */
+	if (lib.deflateInit2_(&z, b->level, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, sizeof(z)) != Z_OK)
 		mem_must(NULL);
 	z.next_in = b->in;
 	z.avail_in = b->in_size;
 	z.next_out = b->out;
 	z.avail_out = b->out_room;
-	deflate(&z, b->is_last ? Z_FINISH : Z_SYNC_FLUSH);
+	lib.deflate(&z, b->is_last ? Z_FINISH : Z_SYNC_FLUSH);
 	b->out_size = b->out_room - z.avail_out;
-	deflateEnd(&z);
-	b->check = crc32(0, b->in, b->in_size);
+	lib.deflateEnd(&z);
+	b->check = lib.crc32(0, b->in, b->in_size);
 }
 
 static size_t begin(unsigned char *ret)
@@ -49,7 +57,7 @@ static size_t end(unsigned char *ret, unsigned long check, uint64_t total_bytes)
 
 static unsigned long join(unsigned long check, unsigned long next, size_t next_size)
 {
-	return crc32_combine(check, next, next_size);
+	return lib.crc32_combine(check, next, next_size);
 }
 
 const struct codec codec_gzip = {

@@ -6,9 +6,7 @@
 #include <ctype.h>
 #define CURL_DISABLE_TYPECHECK /* its macros do not know functions behind pointers */
 #include <curl/curl.h>
-#include <dlfcn.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +14,7 @@
 #include <unistd.h>
 
 #include "oci/image.h"
+#include "oci/library.h"
 #include "tracer/base/text.h"
 
 enum {
@@ -40,66 +39,31 @@ struct exchange {
 	int64_t sent_bytes;
 };
 
-/*
- * libcurl brings thirty libraries along, and most runs never talk to a registry: it is loaded when it is
- * first needed.
- */
-static struct {
-	const char *failure; /* NULL: loaded */
-	CURLcode (*global_init)(long flags);
-	CURL *(*easy_init)(void);
-	void (*easy_reset)(CURL *curl);
-	void (*easy_cleanup)(CURL *curl);
-	CURLcode (*easy_perform)(CURL *curl);
-	CURLcode (*easy_setopt)(CURL *curl, CURLoption option, ...);
-	CURLcode (*easy_getinfo)(CURL *curl, CURLINFO info, ...);
-	const char *(*easy_strerror)(CURLcode code);
-	struct curl_slist *(*slist_append)(struct curl_slist *list, const char *text);
-	void (*slist_free_all)(struct curl_slist *list);
-} lib;
+#define FUNCTIONS(F)                                                                                                    \
+	F(curl_global_init) F(curl_easy_init) F(curl_easy_reset) F(curl_easy_cleanup) F(curl_easy_perform)              \
+	F(curl_easy_setopt) F(curl_easy_getinfo) F(curl_easy_strerror) F(curl_slist_append) F(curl_slist_free_all)
+static struct { FUNCTIONS(LIBRARY_POINTER) } lib;
+static const char *const symbols[] = { FUNCTIONS(LIBRARY_SYMBOL) NULL };
 
-static void load_library(void)
+static void begin(void)
 {
-	static const char name[] = "libcurl.so.4";
-	void *handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-	const struct {
-		const char *name;
-		void *place;
-	} symbols[] = {
-		{ "curl_global_init", &lib.global_init },   { "curl_easy_init", &lib.easy_init },
-		{ "curl_easy_reset", &lib.easy_reset },	    { "curl_easy_cleanup", &lib.easy_cleanup },
-		{ "curl_easy_perform", &lib.easy_perform }, { "curl_easy_setopt", &lib.easy_setopt },
-		{ "curl_easy_getinfo", &lib.easy_getinfo }, { "curl_easy_strerror", &lib.easy_strerror },
-		{ "curl_slist_append", &lib.slist_append }, { "curl_slist_free_all", &lib.slist_free_all },
-	};
-	for (size_t i = 0; handle && i < sizeof(symbols) / sizeof(*symbols); i++) {
-		void *symbol = dlsym(handle, symbols[i].name);
-		if (!symbol) {
-			lib.failure = symbols[i].name;
-			return;
-		}
-		memcpy(symbols[i].place, &symbol, sizeof(symbol));
-	}
-	if (!handle)
-		lib.failure = name;
-	else
-		lib.global_init(CURL_GLOBAL_DEFAULT);
+	lib.curl_global_init(CURL_GLOBAL_DEFAULT);
 }
+
+static struct library library = { "libcurl", { "libcurl.so.4" }, symbols, &lib, begin, false };
 
 static int release(struct web *h)
 {
-	lib.easy_cleanup(h->curl);
+	lib.curl_easy_cleanup(h->curl);
 	return 0;
 }
 
 int web_open(const void *ctx, struct web **ret, struct error *err)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	pthread_once(&once, load_library);
-	if (lib.failure)
-		return error_set(err, 0, "talking to a registry needs libcurl, which lacks or is missing: %s", lib.failure);
+	if (library_load(&library, err) < 0)
+		return error_wrap(err, "cannot talk to a registry");
 	struct web *h = mem_new(ctx, struct web);
-	h->curl = lib.easy_init();
+	h->curl = lib.curl_easy_init();
 	if (!h->curl) {
 		talloc_free(h);
 		return error_set(err, 0, "cannot start libcurl");
@@ -231,7 +195,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 	struct web_response *r = x->response;
 	size_t length = size * count;
 	long status = 0;
-	lib.easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
+	lib.curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (x->request->sink && status >= 200 && status < 300) {
 		if (!x->has_begun && x->request->begin && x->request->begin(x->request->arg, status, &x->error) < 0)
 			return 0;
@@ -296,10 +260,10 @@ static void use_certificates(CURL *curl, const char *url)
 		CLEANUP_TALLOC char *cert = mem_printf(NULL, "%s/client.cert", dir);
 		CLEANUP_TALLOC char *key = mem_printf(NULL, "%s/client.key", dir);
 		if (access(ca, R_OK) == 0)
-			lib.easy_setopt(curl, CURLOPT_CAINFO, ca);
+			lib.curl_easy_setopt(curl, CURLOPT_CAINFO, ca);
 		if (access(cert, R_OK) == 0 && access(key, R_OK) == 0) {
-			lib.easy_setopt(curl, CURLOPT_SSLCERT, cert);
-			lib.easy_setopt(curl, CURLOPT_SSLKEY, key);
+			lib.curl_easy_setopt(curl, CURLOPT_SSLCERT, cert);
+			lib.curl_easy_setopt(curl, CURLOPT_SSLKEY, key);
 		}
 	}
 }
@@ -309,7 +273,7 @@ static int explain(CURL *curl, CURLcode code, const char *detail, struct error *
 	long number = 0;
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:
-		lib.easy_getinfo(curl, CURLINFO_OS_ERRNO, &number);
+		lib.curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &number);
 		error_set(err, 0, "%s", strerror(number ? (int)number : ECONNREFUSED));
 		err->number = ECONNREFUSED;
 		return -1;
@@ -334,7 +298,7 @@ static int explain(CURL *curl, CURLcode code, const char *detail, struct error *
 static int use_socket(CURL *curl, const char *path, struct error *err)
 {
 #if LIBCURL_VERSION_NUM >= 0x072800
-	return lib.easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, path) == CURLE_OK ?
+	return lib.curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, path) == CURLE_OK ?
 		       0 :
 		       error_set(err, 0, "this libcurl knows no unix sockets");
 #else
@@ -358,7 +322,7 @@ static int exchange_once(struct web *h, const struct web_request *q, const char 
 		err->number = EPERM;
 		return -1;
 	}
-	struct curl_slist *headers = lib.slist_append(NULL, "Expect:");
+	struct curl_slist *headers = lib.curl_slist_append(NULL, "Expect:");
 	const struct {
 		const char *name, *value;
 	} own[] = {
@@ -370,64 +334,64 @@ static int exchange_once(struct web *h, const struct web_request *q, const char 
 			continue;
 		/* Tokens may have many kilobytes. */
 		CLEANUP_TALLOC char *line = mem_printf(NULL, "%s: %s", own[i].name, own[i].value);
-		headers = lib.slist_append(headers, line);
+		headers = lib.curl_slist_append(headers, line);
 	}
-	lib.easy_reset(curl);
-	lib.easy_setopt(curl, CURLOPT_URL, url);
-	lib.easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	lib.easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
-	lib.easy_setopt(curl, CURLOPT_USERAGENT, "fakebuild/" FAKEBUILD_VERSION);
-	lib.easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	lib.easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
-	lib.easy_setopt(curl, CURLOPT_HEADERDATA, &x);
-	lib.easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-	lib.easy_setopt(curl, CURLOPT_WRITEDATA, &x);
-	lib.easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
-	lib.easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	lib.easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
+	lib.curl_easy_reset(curl);
+	lib.curl_easy_setopt(curl, CURLOPT_URL, url);
+	lib.curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	lib.curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
+	lib.curl_easy_setopt(curl, CURLOPT_USERAGENT, "fakebuild/" FAKEBUILD_VERSION);
+	lib.curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	lib.curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+	lib.curl_easy_setopt(curl, CURLOPT_HEADERDATA, &x);
+	lib.curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+	lib.curl_easy_setopt(curl, CURLOPT_WRITEDATA, &x);
+	lib.curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
+	lib.curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	lib.curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
 			 q->body_bytes > 0 ? (long)STALL_UPLOAD_SECONDS : (long)STALL_SECONDS);
 	if (is_loopback(host))
-		lib.easy_setopt(curl, CURLOPT_PROXY, "");
+		lib.curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	/* As Docker: who is named insecure may have any certificate. */
 	if (web_may_be_plain(host)) {
-		lib.easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
-		lib.easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+		lib.curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+		lib.curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
 	}
 #if LIBCURL_VERSION_NUM >= 0x075500
-	lib.easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	lib.curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
-	lib.easy_setopt(curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+	lib.curl_easy_setopt(curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
 	use_certificates(curl, url);
 	if (q->unix_socket && use_socket(curl, q->unix_socket, err) < 0) {
-		lib.slist_free_all(headers);
+		lib.curl_slist_free_all(headers);
 		return -1;
 	}
 	if (q->range)
-		lib.easy_setopt(curl, CURLOPT_RANGE, q->range);
+		lib.curl_easy_setopt(curl, CURLOPT_RANGE, q->range);
 	if (strcmp(q->method, "HEAD") == 0) {
-		lib.easy_setopt(curl, CURLOPT_NOBODY, 1L);
+		lib.curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
 	} else if (q->body_bytes >= 0) {
-		lib.easy_setopt(curl, CURLOPT_UPLOAD, 1L);
-		lib.easy_setopt(curl, CURLOPT_READFUNCTION, on_upload);
-		lib.easy_setopt(curl, CURLOPT_READDATA, &x);
-		lib.easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
-		lib.easy_setopt(curl, CURLOPT_SEEKDATA, &x);
-		lib.easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)q->body_bytes);
-		lib.easy_setopt(curl, CURLOPT_CUSTOMREQUEST, q->method);
+		lib.curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+		lib.curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_upload);
+		lib.curl_easy_setopt(curl, CURLOPT_READDATA, &x);
+		lib.curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
+		lib.curl_easy_setopt(curl, CURLOPT_SEEKDATA, &x);
+		lib.curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)q->body_bytes);
+		lib.curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, q->method);
 	} else if (strcmp(q->method, "GET") != 0) {
-		lib.easy_setopt(curl, CURLOPT_CUSTOMREQUEST, q->method);
+		lib.curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, q->method);
 	}
-	CURLcode code = lib.easy_perform(curl);
-	lib.slist_free_all(headers);
+	CURLcode code = lib.curl_easy_perform(curl);
+	lib.curl_slist_free_all(headers);
 	double length = -1;
-	lib.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret->status);
+	lib.curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret->status);
 #if LIBCURL_VERSION_NUM >= 0x073700
 	curl_off_t exact = -1;
-	lib.easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &exact);
+	lib.curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &exact);
 	length = exact;
 #else
-	lib.easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD, &length);
+	lib.curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD, &length);
 #endif
 	ret->length = length;
 	ret->is_ours = x.error.text[0] || x.is_too_large;
@@ -438,7 +402,7 @@ static int exchange_once(struct web *h, const struct web_request *q, const char 
 	if (x.is_too_large)
 		return error_set(err, 0, "the answer is larger than %u bytes", IMAGE_JSON_MAX_BYTES);
 	if (code != CURLE_OK)
-		return explain(curl, code, detail[0] ? detail : lib.easy_strerror(code), err);
+		return explain(curl, code, detail[0] ? detail : lib.curl_easy_strerror(code), err);
 	return 0;
 }
 
@@ -458,7 +422,7 @@ int web_perform(const void *ctx, struct web *h, const struct web_request *q, str
 		    (strcmp(q->method, "GET") != 0 && strcmp(q->method, "HEAD") != 0))
 			return 0;
 		char *next = NULL;
-		lib.easy_getinfo(h->curl, CURLINFO_REDIRECT_URL, &next);
+		lib.curl_easy_getinfo(h->curl, CURLINFO_REDIRECT_URL, &next);
 		if (!next || redirects == REDIRECTS_MAX)
 			return error_set(err, 0, next ? "too many redirects" : "a redirect without a target");
 		/* Blobs may be anywhere, but never over plain HTTP when we came by TLS. */
