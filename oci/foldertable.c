@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,16 +23,42 @@ static unsigned long long birth_of(const char *path)
 }
 
 /*
+ * A folder's path as one name; NULL when it is too long for that.  Earlier versions took its digest, as is still done with
+ * those: asking for one loads libcrypto, for the shortest of runs.
+ */
+static char *name_of(const void *ctx, const char *root)
+{
+	enum { NAME_BYTES = 143 }; /* what eCryptfs has room for */
+	char name[NAME_BYTES + 4];
+	size_t length = 0;
+	for (const char *c = root; *c; c++) {
+		bool is_special = *c == '%' || *c == '+';
+		length += snprintf(name + length, 4, is_special ? "%%%02X" : "%c", *c == '/' ? '+' : *c);
+		if (length > NAME_BYTES)
+			return NULL;
+	}
+	return mem_strndup(ctx, name, length);
+}
+
+static char *digest_name_of(const void *ctx, const char *root)
+{
+	char digest[DIGEST_ROOM];
+	digest_of(root, strlen(root), digest);
+	return mem_strdup(ctx, digest_hex(digest));
+}
+
+/*
  * Beside the table lies a note of which folder that was: one that is made again may get the number of the old one.
  * Notes of earlier versions had no time.
  */
 int store_folder_table(const void *ctx, struct store *s, const char *root, char **ret_folder, struct error *err)
 {
-	char digest[DIGEST_ROOM];
 	struct stat st;
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	digest_of(root, strlen(root), digest);
-	char *folder = mem_printf(scratch, "%s/cache/rootfs/%s", store_root(s), digest_hex(digest));
+	char *name = name_of(scratch, root);
+	char *folder = mem_printf(scratch, "%s/cache/rootfs/%s", store_root(s), name ? name : digest_name_of(scratch, root));
+	if (name && access(folder, F_OK) < 0)
+		rename(mem_printf(scratch, "%s/cache/rootfs/%s", store_root(s), digest_name_of(scratch, root)), folder);
 	char *note_path = mem_printf(scratch, "%s/folder", folder), *note;
 	if (stat(root, &st) < 0)
 		return error_set(err, errno, "cannot open '%s'", root);

@@ -353,6 +353,20 @@ terminal() { # LINE: run it in a terminal of script(1), print what is seen
 	[[ $output == Name:* ]]
 	[ "$(readlink "$root/proc")" = /proc ]
 }
+@test "the_table_of_a_rootfs_is_found_under_the_name_of_earlier_versions" {
+	export FAKEBUILD_ROOT=$BATS_TEST_TMPDIR/store
+	root=$BATS_TEST_TMPDIR/'a+b %r'
+	mkdir -p "$root"
+	tar -C "$root" -xf "$BATS_FILE_TMPDIR/base.tar"
+	path=$(realpath "$root")
+	fakebuild run --rootfs "$root" chown 7:8 /bin
+	name=${path//%/%25} name=${name//+/%2B} name=${name//\//+}
+	mv "$FAKEBUILD_ROOT/cache/rootfs/$name" "$FAKEBUILD_ROOT/cache/rootfs/$(printf %s "$path" | sha256sum | cut -d' ' -f1)"
+	run -0 fakebuild run --rootfs "$root" stat -c %u:%g /bin
+	equal 7:8 "$output"
+	[ -d "$FAKEBUILD_ROOT/cache/rootfs/$name" ]
+}
+
 @test "rootfs_has_no_images_options" {
 	run -125 --separate-stderr fakebuild run --rootfs / --commit x true
 	sentence "--commit needs an image, a --rootfs keeps its changes in place"
