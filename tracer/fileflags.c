@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the ioctls of inode flags: immutable and append-only ones are in the metadata table, others the host's. */
+/* Owns the ioctls of inode flags: immutable and append-only ones are in the metadata table, others the host's.  Other ioctls pass by. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -10,6 +10,7 @@
 #include "tracer/hooks.h"
 #include "tracer/fast.h"
 #include "tracer/memory.h"
+#include "tracer/netlink.h"
 #include "tracer/share.h"
 
 enum { GET_FLAGS_32 = 0x80046601, SET_FLAGS_32 = 0x40046602 };
@@ -79,6 +80,8 @@ int64_t hook_ioctl(struct call *c)
 	struct object *o = &c->object[0];
 	uint32_t command = c->argument[1];
 	bool gets = command == FS_IOC_GETFLAGS || command == GET_FLAGS_32;
+	if (netlink_pretend_ioctl(c, command))
+		return 0;
 	if ((!gets && command != FS_IOC_SETFLAGS && command != SET_FLAGS_32) || (meta_header(session.meta)->flags & META_PLAIN))
 		return CALL_PASS;
 	int r = path_of_fd(c->t, call_int(c, 0), o);

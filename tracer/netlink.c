@@ -43,3 +43,13 @@ int netlink_pretend(struct call *c, taddr address, size_t address_size, taddr me
 	*ret_at = (uintptr_t)room;
 	return 1;
 }
+
+/* linux/sockios.h: SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFBRDADDR, SIOCSIFNETMASK, SIOCSIFMTU, SIOCSIFHWADDR, SIOCSIFTXQLEN. */
+bool netlink_pretend_ioctl(const struct call *c, uint32_t command)
+{
+	static const uint16_t changes[] = { 0x8914, 0x8916, 0x891a, 0x891c, 0x8922, 0x8924, 0x8943 };
+	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++)
+		if (command == changes[i])
+			return c->t->has_own_network && cred_has(&c->t->cred, CAPABILITY_NET_ADMIN);
+	return false;
+}

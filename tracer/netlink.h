@@ -11,5 +11,7 @@
  * slot.  1 and *ret_at, 0: send it as it is, -errno.
  */
 int netlink_pretend(struct call *c, taddr address, size_t address_size, taddr message, size_t size, taddr *ret_at);
+/* Would this ioctl change a network device of such a namespace?  Then it has done so. */
+bool netlink_pretend_ioctl(const struct call *c, uint32_t command);
 
 #endif

@@ -8,6 +8,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 static const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
@@ -87,4 +88,16 @@ TEST(what_is_asked_is_answered)
 	WORKS(sendto(fd, &request, sizeof(request), 0, (const void *)&kernel, sizeof(kernel)));
 	WORKS(recv(fd, reply, sizeof(reply), 0));
 	EQUAL(RTM_NEWLINK, reply[0].nlmsg_type);
+}
+
+TEST(an_interface_is_set_up_by_ioctl)
+{
+	struct ifreq request = { .ifr_name = "lo" };
+	close(new_network());
+	int fd = WORKS(socket(AF_INET, SOCK_DGRAM, 0));
+	WORKS(ioctl(fd, SIOCGIFFLAGS, &request));
+	request.ifr_flags |= IFF_UP;
+	WORKS(ioctl(fd, SIOCSIFFLAGS, &request));
+	WORKS(ioctl(fd, SIOCGIFFLAGS, &request));
+	EQUAL(IFF_UP, request.ifr_flags & IFF_UP);
 }
