@@ -224,6 +224,11 @@ static int choose_bindings(struct guest *g, const struct guest_request *request,
 	}
 	if (request->place == GUEST_OF_HOST) {
 		bindings_add(g->bindings, "/proc", "/proc", BINDING_PROC, "proc");
+		/* Runtimes look for groups of their own to put containers in; those of the host nobody may change. */
+		char *groups = mem_printf(g, "%s/cgroup", g->run_dir);
+		if (mkdir(groups, 0755) < 0)
+			return error_set(err, errno, "cannot create '%s'", groups);
+		bindings_add(g->bindings, groups, "/sys/fs/cgroup", BINDING_CGROUP, "cgroup2");
 	} else {
 		const char *console = g->terminal ? terminal_path(g->terminal) : NULL;
 		if (bindings_add_system(g->bindings, volumes, console, err) < 0 ||

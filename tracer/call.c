@@ -375,7 +375,7 @@ void call_watch(struct tracee *t)
 	if (arch_read_call(t, c, true) < 0)
 		return;
 	memcpy(c->original, c->argument, sizeof(c->argument));
-	if (watch_begin(c) != CALL_PASS_EXIT) {
+	if (watch_begin(c, WATCH_CALLS) != CALL_PASS_EXIT) {
 		t->is_watched = true;
 		guest_resume(t, 0);
 		return;

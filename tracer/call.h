@@ -22,6 +22,7 @@ enum { CHECK_DONE = 1 };
 enum action {
 	ACTION_TRACE,  /* the tracer's */
 	ACTION_LATER,  /* the kernel's as the next, until a process matters (watch.h) */
+	ACTION_WRITE,  /* so, until a process opens a file of a control group to write to it */
 	ACTION_ALLOW,  /* harmless: the kernel's, without a stop */
 	ACTION_REFUSE, /* row->refusal is the errno */
 };
@@ -32,7 +33,8 @@ enum condition {
 	WHEN_NOT_ZERO, /* argument != 0 */
 	WHEN_ANY_BIT,  /* argument & value */
 	WHEN_EQUAL,    /* argument == value */
-	WHEN_MASKED,   /* (argument & value's upper half) == its lower half */
+	WHEN_TYPE,     /* the argument's second byte, an ioctl's type, is one of value's two */
+	WHEN_AT_MOST,  /* argument <= value */
 };
 
 /* What of a process a call changes, that its fast path must know. */

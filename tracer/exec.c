@@ -441,6 +441,8 @@ int64_t hook_execve(struct call *c)
 	c->t->exec->exe_dev = program.real.st_dev;
 	c->t->exec->exe_ino = program.real.st_ino;
 	c->t->exec->is_readable = program.is_readable;
+	c->t->exec->is_read_only = o->is_fd && o->real.st_ino == c->t->process->read_only_ino &&
+				   o->real.st_dev == c->t->process->read_only_dev;
 	c->t->exec->exe = mem_strdup(c->t->exec, program.guest);
 	c->t->exec->exe_host = mem_strdup(c->t->exec, program.host);
 	/* check_unsafe_exec of fs/exec.c */
@@ -496,6 +498,7 @@ void exec_commit(struct tracee *t)
 	plan->exe_kept = NULL;
 	t->process->exe_dev = plan->exe_dev;
 	t->process->exe_ino = plan->exe_ino;
+	t->process->is_exe_read_only = plan->is_read_only;
 	t->process->abi = plan->abi;
 	t->process->is_emulated = plan->is_emulated;
 	/* begin_new_exec of fs/exec.c: by who it was, then by who it becomes. */

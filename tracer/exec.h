@@ -14,6 +14,7 @@ struct exec_plan {
 	dev_t exe_dev;
 	ino_t exe_ino;
 	bool is_emulated; /* foreign.h */
+	bool is_read_only; /* by a descriptor that was opened through a read-only mount */
 	bool is_readable; /* to who starts it: else it may not be dumped */
 	uint32_t state; /* that its shim begins in; a reference (fast.h) */
 };

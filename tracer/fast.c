@@ -110,7 +110,7 @@ static void describe_cwd(struct shim_state *s, const struct fs *fs, const struct
 	const char *tail = strcmp(rest, "/") == 0 ? "" : rest;
 	struct tracee viewer = { .fs = (struct fs *)(uintptr_t)fs };
 	char view[PATH_ROOM];
-	const unsigned not_plain = BINDING_PROC | BINDING_READ_ONLY | MOUNT_NO_EXEC | MOUNT_NO_DEVICES | MOUNT_NO_SYMLINKS;
+	const unsigned not_plain = BINDING_PROC | BINDING_CGROUP | BINDING_READ_ONLY | MOUNT_NO_EXEC | MOUNT_NO_DEVICES | MOUNT_NO_SYMLINKS;
 	if (fs->has_lost_cwd || fs->is_cwd_elsewhere || (m->flags & not_plain) ||
 	    !path_to_view(&viewer, fs->cwd, view, sizeof(view)))
 		return;
@@ -391,7 +391,7 @@ void fast_publish(const struct tracee *t, enum fast_start from, const char *star
 	struct stat dir = { .st_ino = 0 };
 	const uint32_t state = fast.is_on ? t->process->mm->state : 0;
 	/* What the shim does not ask about a mount: may programs be run, devices be opened? */
-	if (!state || (at->mount->flags & (BINDING_PROC | MOUNT_NO_EXEC | MOUNT_NO_DEVICES | MOUNT_NO_SYMLINKS)))
+	if (!state || (at->mount->flags & (BINDING_PROC | BINDING_CGROUP | MOUNT_NO_EXEC | MOUNT_NO_DEVICES | MOUNT_NO_SYMLINKS)))
 		return;
 	if (from == FROM_DESCRIPTOR && (start[0] != '/' || lstat(path_short(start), &dir) < 0))
 		return;

@@ -96,15 +96,21 @@ static void emit_leaf(struct builder *b, int number_of_row, enum abi abi)
 		emit(b, BPF_JMP | BPF_JSET | BPF_K, row->trace.value, 1, 0);
 		ret(b, SECCOMP_RET_ALLOW);
 		break;
-	case WHEN_MASKED:
+	case WHEN_TYPE:
 		load(b, argument);
-		emit(b, BPF_ALU | BPF_AND | BPF_K, row->trace.value >> 16, 0, 0);
-		emit(b, BPF_JMP | BPF_JEQ | BPF_K, row->trace.value & 0xffff, 1, 0);
+		emit(b, BPF_ALU | BPF_AND | BPF_K, 0xff00, 0, 0);
+		emit(b, BPF_JMP | BPF_JEQ | BPF_K, row->trace.value & 0xff00, 2, 0);
+		emit(b, BPF_JMP | BPF_JEQ | BPF_K, (row->trace.value & 0xff) << 8, 1, 0);
 		ret(b, SECCOMP_RET_ALLOW);
 		break;
 	case WHEN_EQUAL:
 		load(b, argument);
 		emit(b, BPF_JMP | BPF_JEQ | BPF_K, row->trace.value, 1, 0);
+		ret(b, SECCOMP_RET_ALLOW);
+		break;
+	case WHEN_AT_MOST:
+		load(b, argument);
+		emit(b, BPF_JMP | BPF_JGT | BPF_K, row->trace.value, 0, 1);
 		ret(b, SECCOMP_RET_ALLOW);
 		break;
 	}
@@ -180,12 +186,13 @@ const struct row *filter_find_row(const struct call *c)
 	int index = number < NUMBERS ? row_by_number[c->abi][number] - 1 : -1;
 	const struct row *row = index < 0 ? NULL : &rows[index];
 	if (!row || row->action == ACTION_ALLOW || row->action == ACTION_REFUSE ||
-	    (row->action == ACTION_LATER && !c->t->is_watched))
+	    (row->action == ACTION_LATER && !c->t->is_watched) || (row->action == ACTION_WRITE && !c->t->has_control))
 		return NULL;
 	uint64_t argument = c->argument[row->trace.argument];
 	bool is_meant = row->trace.when == WHEN_NOT_ZERO ? argument != 0 :
 			row->trace.when == WHEN_ANY_BIT	 ? (uint32_t)argument & row->trace.value :
-			row->trace.when == WHEN_EQUAL	 ? (uint32_t)argument == row->trace.value : true;
+			row->trace.when == WHEN_EQUAL	 ? (uint32_t)argument == row->trace.value :
+			row->trace.when == WHEN_AT_MOST	 ? (uint32_t)argument <= row->trace.value : true;
 	return is_meant ? row : NULL;
 }
 
@@ -256,21 +263,27 @@ struct sock_fprog *filter_make(const void *ctx, struct error *err)
 	return program;
 }
 
-struct sock_fprog *filter_make_later(const void *ctx)
+struct sock_fprog *filter_make_later(const void *ctx, enum action action)
 {
 	struct sock_fprog *program = mem_new(ctx, struct sock_fprog);
-	struct builder b = { .code = mem_array(program, struct sock_filter, 4 * row_count) };
+	struct builder b = { .code = mem_array(program, struct sock_filter, 8 * row_count) };
 	load(&b, offsetof(struct seccomp_data, arch));
 	for (enum abi abi = 0; abi < ABI_COUNT; abi++) {
 		unsigned jump = b.length;
 		emit(&b, BPF_JMP | BPF_JEQ | BPF_K, arch_audit[abi], 0, 0);
 		load(&b, offsetof(struct seccomp_data, nr));
 		for (unsigned i = 0; i < row_count; i++) {
-			int number = rows[i].action != ACTION_LATER ? -1 :
-				     arch_call_number(abi, rows[i].name);
+			const struct row *row = &rows[i];
+			int number = row->action != action ? -1 : arch_call_number(abi, row->name);
+			bool is_small = row->trace.when == WHEN_AT_MOST;
 			if (number < 0)
 				continue;
-			emit(&b, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);
+			emit(&b, BPF_JMP | BPF_JEQ | BPF_K, number, 0, is_small ? 4 : 1);
+			if (is_small) {
+				load(&b, offsetof(struct seccomp_data, args) + row->trace.argument * 8);
+				emit(&b, BPF_JMP | BPF_JGT | BPF_K, row->trace.value, 0, 1);
+				ret(&b, SECCOMP_RET_ALLOW);
+			}
 			ret(&b, SECCOMP_RET_TRACE | i | (abi == ABI_32 ? 0x8000 : 0));
 		}
 		ret(&b, SECCOMP_RET_ALLOW);

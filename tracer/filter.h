@@ -10,8 +10,8 @@
 
 /* The program for all ABIs; on ctx.  Its RET_TRACE data is the row's number, bit 15 set for ABI_32. */
 struct sock_fprog *filter_make(const void *ctx, struct error *err);
-/* The program of the rows with ACTION_LATER (watch.h); it allows all else. */
-struct sock_fprog *filter_make_later(const void *ctx);
+/* The program of the rows with this action (watch.h); it allows all else. */
+struct sock_fprog *filter_make_later(const void *ctx, enum action action);
 /* The number of a row's call in an ABI; -1 when it has none. */
 int filter_number(enum abi abi, unsigned row);
 /*

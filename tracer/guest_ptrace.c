@@ -380,7 +380,7 @@ static int64_t attach(struct call *c, bool is_seized)
 	if (t->process == c->t->process || t->ptraced || !guest_may_access(c->t, t))
 		return -EPERM;
 	if (!c->t->is_watched)
-		return watch_begin(c);
+		return watch_begin(c, WATCH_CALLS);
 	struct ptraced *p = begin(t, c->t->tid, is_seized, 0);
 	int r = set_options(p, options);
 	if (r < 0) {

@@ -163,6 +163,13 @@ enum { SECCOMP_STRICT_MODE = 1, SECCOMP_FILTER_MODE = 2 };
 /* prctl(2)'s and seccomp(2)'s: `at` is the filter's struct sock_fprog, which argument number `argument` points to. */
 int64_t guest_set_seccomp(struct call *c, unsigned mode, unsigned flags, taddr at, unsigned argument);
 
+/* cgroupfiles.c: of who may have a file of a control group open */
+int64_t hook_write(struct call *c);
+int64_t hook_copy_range(struct call *c);
+
+/* bpf.c */
+int64_t hook_bpf(struct call *c);
+
 /* ipc.c */
 int64_t hook_ipc(struct call *c);
 

@@ -25,6 +25,7 @@
 #include "tracer/base/compat.h"
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
+#include "tracer/cgroups.h"
 #include "tracer/filter.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/mounts.h"
@@ -49,8 +50,8 @@ static struct {
 	volatile sig_atomic_t has_rung;
 	struct sigaction old;
 	bool is_paused;
-	struct held *held; /* held[taken..count] */
-	size_t taken, count;
+	struct held *held;
+	size_t count;
 } join = { .listener = -1 };
 
 /* ---- the bell ---- */
@@ -80,11 +81,12 @@ int join_open(int listener, struct error *err)
 
 void join_close(void)
 {
+	TALLOC_FREE(join.held);
+	join.count = 0;
 	if (join.listener < 0)
 		return;
 	fcntl(join.listener, F_SETFL, O_NONBLOCK);
 	sigaction(SIGIO, &join.old, NULL);
-	TALLOC_FREE(join.held);
 	memset(&join, 0, sizeof(join));
 	join.listener = -1;
 }
@@ -102,15 +104,29 @@ void join_hold(pid_t pid, int status)
 	join.held[join.count++] = (struct held){ pid, status };
 }
 
+static void take(size_t i)
+{
+	memmove(join.held + i, join.held + i + 1, (--join.count - i) * sizeof(*join.held));
+}
+
 bool join_take_held(pid_t *ret_pid, int *ret_status)
 {
-	if (join.is_paused || join.taken == join.count)
-		return false;
-	*ret_pid = join.held[join.taken].pid;
-	*ret_status = join.held[join.taken].status;
-	if (++join.taken == join.count)
-		join.taken = join.count = 0;
-	return true;
+	for (size_t i = 0; i < join.count && !join.is_paused; i++) {
+		if (cgroups_holds(join.held[i].pid, join.held[i].status))
+			continue;
+		*ret_pid = join.held[i].pid;
+		*ret_status = join.held[i].status;
+		take(i);
+		return true;
+	}
+	return false;
+}
+
+void join_forget(pid_t pid)
+{
+	for (size_t i = join.count; i-- > 0;)
+		if (join.held[i].pid == pid)
+			take(i);
 }
 
 /* ---- what may be asked ---- */
@@ -173,6 +189,7 @@ static int trace(pid_t pid, mode_t mask)
 	t->mounts = namespaces_first_mounts();
 	t->uts = namespaces_first_uts();
 	t->fs = place_of(t->mounts, pid, mask);
+	cgroups_inherit(t->process, NULL);
 	cred_init(&t->cred, 0, 0);
 	t->is_known = true;
 	if (session.first_pid <= 0)

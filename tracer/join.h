@@ -34,7 +34,9 @@ void join_answer_all(void);
 bool join_is_paused(void);
 /* Keep a stop for later; it is handed to `serve` when the session goes on. */
 void join_hold(pid_t pid, int status);
-/* The next stop that was held and is due; false: none. */
+/* The next stop that was held, for a pause or a frozen control group, and is due; false: none. */
 bool join_take_held(pid_t *ret_pid, int *ret_status);
+/* The process has ended with its stops unserved. */
+void join_forget(pid_t pid);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "tracer/arch/arch.h"
 #include "tracer/base/mem.h"
+#include "tracer/cgroups.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/mountcalls.h"
@@ -95,6 +96,15 @@ static unsigned options_of(uint64_t flags)
 
 int mount_make(struct call *c, const char *type, char *options, char **ret_host, unsigned *ret_flags)
 {
+	bool is_group = cgroups_is_open() && strcmp(type, "cgroup2") == 0;
+	/* All controllers are version 2's. */
+	if (cgroups_is_open() && strcmp(type, "cgroup") == 0)
+		return -EBUSY;
+	if (is_group) {
+		*ret_host = cgroups_mounted(c->t, c->t);
+		*ret_flags = BINDING_CGROUP;
+		return 0;
+	}
 	char *host = host_of_type(c, type);
 	if (!host)
 		return -ENODEV;
@@ -331,6 +341,15 @@ static int is_user(struct tracee *t, void *arg)
 	return u->only && t->tid == t->process->pid && uses_files_below(t->tid, u->only->host);
 }
 
+/* Who was in what has been taken off is in a directory without a name. */
+static int leave_name(struct tracee *t, void *arg)
+{
+	const struct users *u = arg;
+	if (t->mounts == u->mounts && t->fs && is_below(t->fs->cwd, u->point->guest) && !t->fs->is_cwd_elsewhere)
+		fs_lose_cwd(t->fs);
+	return 0;
+}
+
 int64_t hook_umount(struct call *c)
 {
 	struct object *o = &c->object[0];
@@ -339,7 +358,7 @@ int64_t hook_umount(struct call *c)
 	int r = path_settle(c->t, o);
 	if (r < 0)
 		return r;
-	if (o->guest_length <= 1)
+	if (strcmp(o->guest, "/") == 0)
 		return -EBUSY;
 	const struct mount *m = mounts_at(c->t->mounts, o->guest, o->guest_length);
 	if (!m)
@@ -351,6 +370,8 @@ int64_t hook_umount(struct call *c)
 	if (!is_lazy && (tracee_each(is_user, &users) || (m->tree && trees_is_held(m->tree))))
 		return -EBUSY;
 	mounts_remove(c->t->mounts, o->guest);
+	struct users left = { .mounts = c->t->mounts, .point = o };
+	tracee_each(leave_name, &left);
 	return 0;
 }
 

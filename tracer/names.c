@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tracer/base/compat.h"
+#include "tracer/cgroups.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/share.h"
@@ -33,6 +34,9 @@ static int may_create(struct call *c, struct object *o, bool is_directory)
 		return -EEXIST;
 	if (o->had_trailing_slash && !is_directory)
 		return -ENOENT;
+	/* kernfs makes folders only. */
+	if (!is_directory && cgroups_has(o))
+		return -EPERM;
 	return path_may_change_parent(c->t, o);
 }
 
@@ -51,7 +55,8 @@ int64_t hook_mkdir(struct call *c)
 	mode_t mode = c->argument[after_path(c)] & 01777;
 	if (mkdir(path_short(o->host), (mode & ~c->t->fs->umask & 0777) | 0700) < 0)
 		return -errno;
-	return share_record_new(c->t, o, mode, 0);
+	r = share_record_new(c->t, o, mode, 0);
+	return r == 0 && cgroups_has(o) ? cgroups_made(o) : r;
 }
 
 /* may_mknod of fs/namei.c */
@@ -72,6 +77,9 @@ int64_t hook_mknod(struct call *c)
 	unsigned at = after_path(c);
 	mode_t asked = c->argument[at], type = asked & S_IFMT;
 	int r = may_create(c, o, false);
+	/* vfs_create and vfs_mknod of fs/namei.c, for kernfs */
+	if (r == -EPERM && (S_ISREG(asked) || !type) && cgroups_has(o))
+		return -EACCES;
 	if (r < 0)
 		return r;
 	mode_t mode = asked & 07777, real = share_real_mode(mode & ~c->t->fs->umask & 0777);
@@ -127,6 +135,8 @@ int64_t hook_link(struct call *c)
 		return -ENOENT;
 	if (!from->is_fd && from->mount != to->mount)
 		return -EXDEV;
+	if (cgroups_has(to))
+		return -EPERM;
 	int r = path_may_link(c->t, from);
 	if (r == 0)
 		r = path_may_change_parent(c->t, to);
@@ -201,6 +211,8 @@ static int64_t remove_directory(struct call *c)
 		return dots == 1 ? -EINVAL : dots == 2 ? -ENOTEMPTY : -EBUSY;
 	}
 	int r = may_delete(c, o, true);
+	if (r == 0 && cgroups_has(o))
+		r = cgroups_remove(o);
 	if (r < 0)
 		return r;
 	r = unname(o, rmdir);
@@ -232,6 +244,8 @@ int64_t hook_unlink(struct call *c)
 	if (o->had_trailing_slash)
 		return S_ISDIR(o->real.st_mode) ? -EISDIR : -ENOTDIR;
 	int r = may_delete(c, o, false);
+	if (r == 0 && cgroups_has(o))
+		r = -EPERM;
 	if (r < 0)
 		return r;
 	return unname(o, unlink);
@@ -361,6 +375,8 @@ int64_t hook_rename(struct call *c)
 	if (to->exists && from->real.st_dev == to->real.st_dev && from->real.st_ino == to->real.st_ino)
 		return 0;
 	r = may_rename(c, flags);
+	if (r == 0 && cgroups_has(from))
+		r = -EPERM;
 	if (r < 0)
 		return r;
 	const char *a = path_short(from->host), *b = path_short(to->host);

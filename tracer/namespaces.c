@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tracer/base/mem.h"
+#include "tracer/cgroups.h"
 #include "tracer/hooks.h"
 #include "tracer/mounts.h"
 
@@ -140,6 +141,8 @@ int64_t hook_unshare(struct call *c)
 	}
 	c->t->has_own_network |= !!(flags & CLONE_NEWNET);
 	namespaces_renew(c->t, flags);
+	if (flags & 0x02000000 /* CLONE_NEWCGROUP */)
+		cgroups_new_namespace(c->t);
 	if (!rest || c->is_trapped)
 		return 0;
 	call_set(c, 0, rest);
@@ -186,6 +189,8 @@ static int join(struct tracee *t, unsigned kind, unsigned number)
 		uts_put(t->uts);
 		t->uts = uts;
 	}
+	if (kinds[kind].flag == CLONE_NEWNET)
+		t->has_own_network = number != 0;
 	t->namespaces[kind] = number;
 	return 0;
 }

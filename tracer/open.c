@@ -9,6 +9,7 @@
 
 #include "tracer/arch/arch.h"
 #include "tracer/base/compat.h"
+#include "tracer/cgroups.h"
 #include "tracer/base/mem.h"
 #include "tracer/fast.h"
 #include "tracer/base/text.h"
@@ -82,6 +83,9 @@ static int create(struct call *c, struct opening *op)
 	int r = path_may_change_parent(c->t, o);
 	if (r < 0)
 		return r;
+	/* lookup_open of fs/namei.c, for kernfs */
+	if (cgroups_has(o))
+		return -EACCES;
 	/* The kernel makes it, as whose it is. */
 	if (session.is_plain)
 		return 0;
@@ -146,6 +150,9 @@ static int64_t check_existing(struct call *c, struct opening *op, const char **r
 		return -EPERM;
 	/* The kernel would ask again, as whom the tracee really is, whether it may be in a sticky directory. */
 	op->dropped |= session.writes_through ? O_CREAT : 0;
+	/* devpts(5): the node of an instance that was mounted without ptmxmode= is for nobody, the host's other one for all. */
+	if (S_ISCHR(o->real.st_mode) && o->real.st_rdev == makedev(5, 2) && !(o->real.st_mode & 0777))
+		*ret_instead = "/dev/ptmx";
 	bool is_device = S_ISCHR(o->real.st_mode) || S_ISBLK(o->real.st_mode);
 	if (is_device && (o->mount->flags & MOUNT_NO_DEVICES) && !o->is_fd)
 		return -EACCES;
@@ -202,6 +209,21 @@ static int64_t record_unnamed(struct call *c)
 	return c->result;
 }
 
+/*
+ * Runtimes execute a descriptor of themselves that they have opened through a read-only bind, which they then unmount:
+ * what /proc/self/exe is on must tell them that it is the one (statfs_of of stat.c).
+ */
+static void note_path(struct process *p, const struct object *o)
+{
+	bool is_noted = o->real.st_ino == p->read_only_ino && o->real.st_dev == p->read_only_dev;
+	if (o->mount->flags & BINDING_READ_ONLY) {
+		p->read_only_dev = o->real.st_dev;
+		p->read_only_ino = o->real.st_ino;
+	} else if (is_noted) {
+		p->read_only_ino = 0;
+	}
+}
+
 /* Looks up, creates, checks; leaves the path argument translated.  CALL_PASS, CALL_PASS_EXIT, -errno. */
 static int64_t open_common(struct call *c, struct opening *op)
 {
@@ -237,15 +259,25 @@ static int64_t open_common(struct call *c, struct opening *op)
 		int64_t checked = check_existing(c, op, &instead);
 		if (checked < 0)
 			return checked;
+		if (S_ISREG(o->real.st_mode) && cgroups_has(o)) {
+			cgroups_opening(o);
+			if ((op->flags & O_ACCMODE) != O_RDONLY && !c->t->has_control) {
+				op->is_put_off = true;
+				return watch_begin(c, WATCH_WRITES);
+			}
+			op->dropped |= O_TRUNC | O_CREAT;
+		}
 		if (S_ISDIR(o->real.st_mode) && !c->t->is_watched && listing_is_changed(c->t, o)) {
 			op->is_put_off = true;
-			return watch_begin(c);
+			return watch_begin(c, WATCH_CALLS);
 		}
 		if (!instead && (o->mount->flags & BINDING_PROC) && !o->is_fd && S_ISREG(o->real.st_mode)) {
 			c->t->remove_later = procfs_generate(c->t, o);
 			instead = c->t->remove_later;
 		}
 	}
+	if ((op->flags & O_PATH) && o->exists && !o->is_fd && S_ISREG(o->real.st_mode))
+		note_path(c->t->process, o);
 	/* Whose the file is to the guest has been looked at. */
 	if (instead || (o->exists && o->real.st_uid != session.uid && !session.is_plain))
 		op->dropped |= O_NOATIME;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "tracer/base/io.h"
@@ -67,6 +68,9 @@ bool path_shown(const struct tracee *t, const struct object *o, struct stat *ret
 	*ret = o->real;
 	if (o->mount->flags & BINDING_PROC && !o->is_fd && procfs_owner(o->host, t, ret))
 		return true;
+	/* Guests' own instances of devpts are the host's, as if mounted with ptmxmode=0666. */
+	if (S_ISCHR(ret->st_mode) && ret->st_rdev == makedev(5, 2) && !(ret->st_mode & 0777))
+		ret->st_mode |= 0666;
 	bool has_entry = meta_view(session.meta, ret);
 	if (!has_entry && o->is_fd && is_unnamed(&o->real)) {
 		ret->st_uid = t->cred.fsuid;
@@ -108,6 +112,8 @@ int path_permission(struct tracee *t, struct object *o, unsigned mask)
 	meta_get_or_default(session.meta, &o->real, &entry);
 	entry.uid = st.st_uid;
 	entry.gid = st.st_gid;
+	if (S_ISCHR(entry.mode))
+		entry.mode = st.st_mode;
 	/* inode_permission of fs/namei.c */
 	bool is_writing_fixed = (mask & CRED_WRITE) && (entry.marks & META_MARK_IMMUTABLE);
 	int r = is_writing_fixed && !(o->mount->flags & BINDING_READ_ONLY) ?

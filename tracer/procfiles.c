@@ -14,6 +14,7 @@
 
 #include "tracer/base/mem.h"
 #include "tracer/base/text.h"
+#include "tracer/cgroups.h"
 #include "tracer/code.h"
 #include "tracer/foreign.h"
 #include "tracer/guest_ptrace.h"
@@ -367,6 +368,10 @@ static void write_unset(const struct proc_view *v)
 /* cgroup_namespaces(7): the guest's own is the root. */
 static void write_cgroup(const struct proc_view *v)
 {
+	if (cgroups_is_open()) {
+		cgroups_tell(v->out, v->viewer, v->of);
+		return;
+	}
 	for (char *at = v->text, *line; (line = next_line(&at));) {
 		char *path = strchr(line, ':') ? strchr(strchr(line, ':') + 1, ':') : NULL;
 		fprintf(v->out, "%.*s/\n", path ? (int)(path + 1 - line) : 0, line);

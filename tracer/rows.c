@@ -18,6 +18,9 @@
 #define ALLOW(call) { .name = #call, .action = ACTION_ALLOW }
 #define ALLOW_NEW(call, nr) { .name = #call, .action = ACTION_ALLOW, .number = nr }
 #define LATER(call, function) { .name = #call, .action = ACTION_LATER, .hook = function }
+/* Those of many bytes are no orders. */
+#define WRITE(call, function, ...) { .name = #call, .action = ACTION_WRITE, .hook = function, __VA_ARGS__ }
+#define ORDER_MAX 1024
 #define REFUSE(call, error) { .name = #call, .action = ACTION_REFUSE, .refusal = error }
 #define REFUSE_NEW(call, nr, error) { .name = #call, .action = ACTION_REFUSE, .number = nr, .refusal = error }
 #define TRACE(call, function, ...) { .name = #call, .action = ACTION_TRACE, .hook = function, __VA_ARGS__ }
@@ -105,8 +108,8 @@ const struct row rows[] = {
 	TRACE(removexattr, hook_removexattr, .plain = plain_change, .check = check_xattr_name, .path = { PATH(0, FOLLOW) }),
 	TRACE(lremovexattr, hook_removexattr, .plain = plain_change, .check = check_xattr_name, .path = { PATH(0, 0) }),
 	TRACE(fremovexattr, hook_removexattr, .plain = plain_change, .check = check_xattr_name, .path = { FD_OPENED(0) }),
-	/* FS_IOC_GETFLAGS and FS_IOC_SETFLAGS are of type 'f'. */
-	TRACE(ioctl, hook_ioctl, .trace = { WHEN_MASKED, 1, 0xff006600 }),
+	/* FS_IOC_GETFLAGS and FS_IOC_SETFLAGS are of type 'f', those of network devices of 0x89. */
+	TRACE(ioctl, hook_ioctl, .trace = { WHEN_TYPE, 1, 'f' << 8 | 0x89 }),
 	TRACE(setxattrat, hook_setxattr, .plain = plain_change, .check = check_setxattr, .number = 463, .path = { XATTR_AT }),
 	TRACE(getxattrat, hook_getxattr, .plain = call_redirect, .check = check_getxattrat, .number = 464, .path = { XATTR_AT }),
 	TRACE(listxattrat, hook_listxattr, .plain = call_redirect, .number = 465, .path = { XATTR_AT }),
@@ -235,6 +238,14 @@ const struct row rows[] = {
 	TRACE(shmctl, hook_ipc), TRACE(semctl, hook_ipc), TRACE(msgctl, hook_ipc),
 	TRACE(ipc, hook_ipc),
 
+	/* Orders to control groups. */
+	TRACE(bpf, hook_bpf),
+	WRITE(write, hook_write, .trace = { WHEN_AT_MOST, 2, ORDER_MAX }),
+	WRITE(pwrite64, hook_write, .trace = { WHEN_AT_MOST, 2, ORDER_MAX }),
+	WRITE(writev, hook_write),
+	WRITE(sendfile, hook_copy_range), WRITE(sendfile64, hook_copy_range),
+	WRITE(splice, hook_copy_range), WRITE(copy_file_range, hook_copy_range),
+
 	/* What root in an unprivileged container is refused. */
 	REFUSE(acct, EPERM),
 	REFUSE(swapon, EPERM),
@@ -247,7 +258,6 @@ const struct row rows[] = {
 	REFUSE(ioperm, EPERM),
 	REFUSE(kexec_load, EPERM),
 	REFUSE(kexec_file_load, EPERM),
-	REFUSE(bpf, EPERM),
 	REFUSE(userfaultfd, EPERM),
 	REFUSE(fanotify_init, EPERM),
 	REFUSE(fanotify_mark, EPERM),
@@ -266,16 +276,16 @@ const struct row rows[] = {
 	REFUSE_NEW(io_uring_register, 427, ENOSYS),
 
 	/* Harmless: no path, no identity, nothing a tracer would answer otherwise. */
-	{ .name = "read", .action = ACTION_ALLOW, .hook = hook_read }, ALLOW(write), ALLOW(close), ALLOW(poll), ALLOW(lseek), ALLOW(_llseek),
+	{ .name = "read", .action = ACTION_ALLOW, .hook = hook_read }, ALLOW(close), ALLOW(poll), ALLOW(lseek), ALLOW(_llseek),
 	ALLOW(mmap2), ALLOW(mprotect), ALLOW(munmap), ALLOW(brk), ALLOW(rt_sigaction),
 	ALLOW(rt_sigprocmask), ALLOW(rt_sigreturn), ALLOW(sigaction), ALLOW(sigprocmask),
 	ALLOW(sigreturn), ALLOW(sigpending), ALLOW(sigsuspend), ALLOW(signal), ALLOW(sgetmask),
-	ALLOW(ssetmask), ALLOW(pread64), ALLOW(pwrite64), ALLOW(readv), ALLOW(writev),
+	ALLOW(ssetmask), ALLOW(pread64), ALLOW(readv),
 	ALLOW(pipe), ALLOW(select), ALLOW(_newselect), ALLOW(sched_yield), ALLOW(mremap),
 	ALLOW(msync), ALLOW(mincore), ALLOW(madvise), ALLOW(shmat),
 	ALLOW(shmdt), ALLOW(dup), ALLOW(dup2), ALLOW(dup3), ALLOW(pause), ALLOW(nanosleep),
 	ALLOW(getitimer), ALLOW(alarm), ALLOW(setitimer), ALLOW(getpid), ALLOW(gettid),
-	ALLOW(sendfile), ALLOW(sendfile64), ALLOW(fork), ALLOW(vfork), ALLOW(exit), ALLOW(exit_group),
+	ALLOW(fork), ALLOW(vfork), ALLOW(exit), ALLOW(exit_group),
 	ALLOW(semop),
 	ALLOW(semtimedop), ALLOW(semtimedop_time64), ALLOW(msgsnd), ALLOW(msgrcv),
 	ALLOW(fcntl), ALLOW(fcntl64), ALLOW(flock), ALLOW(fsync),
@@ -303,13 +313,13 @@ const struct row rows[] = {
 	ALLOW(mq_timedsend_time64), ALLOW(mq_timedreceive_time64), ALLOW(mq_notify),
 	ALLOW(mq_getsetattr), ALLOW(ioprio_get), ALLOW(inotify_init), ALLOW(inotify_init1),
 	ALLOW(inotify_rm_watch), ALLOW(pselect6), ALLOW(pselect6_time64), ALLOW(ppoll),
-	ALLOW(ppoll_time64), ALLOW(set_robust_list), ALLOW(get_robust_list), ALLOW(splice),
+	ALLOW(ppoll_time64), ALLOW(set_robust_list), ALLOW(get_robust_list),
 	ALLOW(tee), ALLOW(vmsplice), ALLOW(sync_file_range), ALLOW(signalfd), ALLOW(signalfd4),
 	ALLOW(timerfd_create), ALLOW(timerfd_settime), ALLOW(timerfd_settime64),
 	ALLOW(timerfd_gettime), ALLOW(timerfd_gettime64), ALLOW(eventfd), ALLOW(eventfd2),
 	ALLOW(fallocate), ALLOW(pipe2), ALLOW(preadv), ALLOW(pwritev), ALLOW(preadv2),
 	ALLOW(pwritev2), ALLOW(perf_event_open), ALLOW(getcpu), ALLOW(getrandom), ALLOW(memfd_create),
-	ALLOW(membarrier), ALLOW(copy_file_range), ALLOW(pkey_mprotect), ALLOW(pkey_alloc),
+	ALLOW(membarrier), ALLOW(pkey_mprotect), ALLOW(pkey_alloc),
 	ALLOW(pkey_free), ALLOW(rseq), ALLOW(syslog), ALLOW(add_key), ALLOW(request_key),
 	ALLOW(keyctl),
 	ALLOW_NEW(close_range, 436), ALLOW_NEW(epoll_pwait2, 441), ALLOW_NEW(futex_waitv, 449),

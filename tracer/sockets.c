@@ -334,7 +334,7 @@ int64_t hook_bind(struct call *c)
 	if (r < 0)
 		return r;
 	if (!c->t->is_watched && c->row->hook == hook_bind && takes_datagrams(c->t, call_int(c, 0)))
-		return watch_begin(c);
+		return watch_begin(c, WATCH_CALLS);
 	r = path_lookup(c->t, AT_FDCWD, path, LOOKUP_CREATE | LOOKUP_NAME, o);
 	if (r < 0)
 		return r;
@@ -512,7 +512,7 @@ int64_t hook_setsockopt(struct call *c)
 {
 	/* Credentials come with messages from now on: those are looked at (messages.c). */
 	bool wants = call_int(c, 1) == SOL_SOCKET && call_int(c, 2) == SO_PASSCRED;
-	return wants && !c->t->is_watched ? watch_begin(c) : CALL_PASS;
+	return wants && !c->t->is_watched ? watch_begin(c, WATCH_CALLS) : CALL_PASS;
 }
 
 /* ---- socketcall(2), i386: the arguments are in memory ---- */

@@ -15,10 +15,13 @@
 
 #include "tracer/base/compat.h"
 #include "tracer/base/text.h"
+#include "tracer/cgroups.h"
 #include "tracer/fscontext.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/procfs.h"
+
+enum { CGROUP2_MAGIC = 0x63677270 /* CGROUP2_SUPER_MAGIC of linux/magic.h, since 4.5 */ };
 
 /* The argument behind the path (or descriptor) of the row. */
 static unsigned after_path(const struct call *c)
@@ -174,14 +177,17 @@ static int statfs_of(const struct call *c, struct statfs *ret)
 		m = mounts_of(c->t->mounts, guest);
 	/* Of the places where a file shows a descriptor does not tell; a runtime that runs from a tree of its own asks so. */
 	const struct process *p = c->t->process;
-	if (c->object[0].is_fd && c->object[0].real.st_ino == p->exe_ino && c->object[0].real.st_dev == p->exe_dev &&
-	    mounts_is_nameless(p->exe))
+	bool is_program = c->object[0].is_fd && c->object[0].real.st_ino == p->exe_ino && c->object[0].real.st_dev == p->exe_dev;
+	if (is_program && mounts_is_nameless(p->exe))
 		m = mounts_of(c->t->mounts, p->exe);
-	ret->f_flags |= (m->flags & BINDING_READ_ONLY ? ST_RDONLY : 0) | (m->flags & MOUNT_NO_SET_ID ? ST_NOSUID : 0) |
+	bool is_read_only = (m->flags & BINDING_READ_ONLY) || (is_program && p->is_exe_read_only);
+	ret->f_flags |= (is_read_only ? ST_RDONLY : 0) | (m->flags & MOUNT_NO_SET_ID ? ST_NOSUID : 0) |
 			(m->flags & MOUNT_NO_DEVICES ? ST_NODEV : 0) | (m->flags & MOUNT_NO_EXEC ? ST_NOEXEC : 0);
 	/* A folder of the host's stands for it. */
 	if (strcmp(m->fs_type, "tmpfs") == 0 || strcmp(m->fs_type, "devtmpfs") == 0)
 		ret->f_type = TMPFS_MAGIC;
+	if (cgroups_has(&c->object[0]))
+		ret->f_type = CGROUP2_MAGIC;
 	return 0;
 }
 

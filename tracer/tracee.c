@@ -10,6 +10,7 @@
 #include "tracer/arena.h"
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
+#include "tracer/cgroups.h"
 #include "tracer/fast.h"
 #include "tracer/keeper.h"
 #include "tracer/mounts.h"
@@ -24,6 +25,10 @@
 #endif
 #ifndef CLONE_NEWNET
 #define CLONE_NEWNET 0x40000000
+#endif
+
+#ifndef CLONE_NEWCGROUP
+#define CLONE_NEWCGROUP 0x02000000
 #endif
 
 enum { BUCKETS = 4096 };
@@ -166,6 +171,7 @@ void process_put(struct process *p)
 	if (!p || --p->users)
 		return;
 	struct mm *mm = p->mm;
+	cgroups_left(p);
 	keeper_put(p->exe_kept);
 	talloc_free(p);
 	if (mm)
@@ -198,6 +204,7 @@ void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t 
 	child->nice = parent->nice;
 	child->has_shim = parent->has_shim;
 	child->is_watched = parent->is_watched;
+	child->has_control = parent->has_control;
 	if (clone_flags & CLONE_FS) {
 		child->fs = parent->fs;
 		child->fs->users++;
@@ -219,6 +226,9 @@ void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t 
 		child->process->exe_kept = keeper_get(parent->process->exe_kept);
 		child->process->exe_dev = parent->process->exe_dev;
 		child->process->exe_ino = parent->process->exe_ino;
+		child->process->is_exe_read_only = parent->process->is_exe_read_only;
+		child->process->read_only_dev = parent->process->read_only_dev;
+		child->process->read_only_ino = parent->process->read_only_ino;
 		child->process->is_dumpable = parent->process->is_dumpable;
 		child->process->undumpable_as = parent->process->undumpable_as;
 		child->process->abi = parent->process->abi;
@@ -227,7 +237,10 @@ void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t 
 		child->process->parent = is_sibling ? parent->process->parent : parent->process->pid;
 		child->process->parent_tid = is_sibling ? parent->process->parent_tid : parent->tid;
 		inherit_memory(child, parent, clone_flags);
+		cgroups_inherit(child->process, parent->process);
 	}
+	if (clone_flags & CLONE_NEWCGROUP)
+		cgroups_new_namespace(child);
 	child->is_known = true;
 }
 

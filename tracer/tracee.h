@@ -23,6 +23,7 @@ enum { NAMESPACE_KINDS = 8 };
 enum abi { ABI_64, ABI_32, ABI_COUNT };
 
 struct call;
+struct cgroup;
 struct kept;
 struct mounts;
 struct ptraced;
@@ -78,6 +79,10 @@ struct process {
 	bool must_watch;    /* its threads are to have the second filter (watch.h) */
 	dev_t exe_dev;      /* and the host's inode, into which nobody may write meanwhile */
 	ino_t exe_ino;
+	struct cgroup *cgroup; /* cgroups.h; NULL: there are none */
+	bool is_exe_read_only; /* it was started by a descriptor of the next */
+	dev_t read_only_dev;   /* the file that it has opened last by O_PATH through a read-only mount */
+	ino_t read_only_ino;
 	bool is_dumpable;   /* as the guest set it; really it stays dumpable */
 	int undumpable_as;  /* what PR_GET_DUMPABLE says when it is not: 0, or 2 after a change of ids */
 	enum abi abi;       /* of the program it runs */
@@ -99,6 +104,7 @@ struct tracee {
 	bool is_listening;   /* stopped with its whole process */
 	bool is_interrupted; /* by us: the stop is nobody's to see */
 	bool is_watched;     /* has the second filter (watch.h) */
+	bool has_control;    /* and that for writes */
 	bool is_injecting;   /* it is being added */
 	bool is_loading;     /* in the shim, to its breakpoint: a guest watches */
 	pid_t tid_before_exec;

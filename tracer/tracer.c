@@ -25,6 +25,7 @@
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 #include "tracer/call.h"
+#include "tracer/cgroups.h"
 #include "tracer/confined.h"
 #include "tracer/exec.h"
 #include "tracer/fast.h"
@@ -353,6 +354,7 @@ static int kill_tracee(struct tracee *t, void *arg)
 static void on_end(pid_t pid, int status)
 {
 	struct tracee *t = tracee_find(pid);
+	join_forget(pid);
 	if (t && t->is_known)
 		guest_ended(t, status, pid == t->process->pid);
 	if (pid == session.first_pid) {
@@ -377,7 +379,7 @@ static void tell_stats(pid_t tid)
 
 static void serve_stop(pid_t pid, int status)
 {
-	if (join_is_paused() && !session.is_over) {
+	if ((join_is_paused() && !session.is_over) || cgroups_holds(pid, status)) {
 		join_hold(pid, status);
 		return;
 	}
@@ -441,8 +443,10 @@ static int add_bindings(const struct tracer_config *config, size_t from, struct 
 		if (!host)
 			return error_set(err, errno, "cannot bind '%s'", b->host_path);
 		/* A point whose parents are missing as well still works, by its name. */
-		mounts_add(t->mounts, r < 0 ? b->guest_path : o.guest, host, b->flags & (BINDING_READ_ONLY | BINDING_PROC),
-			   b->fs_type, NULL);
+		mounts_add(t->mounts, r < 0 ? b->guest_path : o.guest, host,
+			   b->flags & (BINDING_READ_ONLY | BINDING_PROC | BINDING_CGROUP), b->fs_type, NULL);
+		if ((b->flags & BINDING_CGROUP) && !cgroups_is_open())
+			cgroups_open(host);
 	}
 	mounts_sort(t->mounts);
 	return 0;
@@ -465,7 +469,10 @@ static struct tracee *make_first(const struct tracer_config *config, pid_t pid, 
 	t->cred.groups = groups_keep(groups, t->cred.group_count);
 	mounts_add(t->mounts, "/", config->root, config->flags & TRACER_READ_ONLY ? BINDING_READ_ONLY : 0, "rootfs",
 		   "rootfs");
-	return add_bindings(config, 0, t, err) < 0 ? NULL : t;
+	if (add_bindings(config, 0, t, err) < 0)
+		return NULL;
+	cgroups_inherit(t->process, NULL);
+	return t;
 }
 
 static void open_session(const struct tracer_config *config)
@@ -498,6 +505,7 @@ static void close_session(void)
 	modes_pay();
 	follow_close();
 	tracee_each(forget_tracee, NULL);
+	cgroups_close();
 	namespaces_close();
 	ipc_close();
 	contexts_close();
@@ -587,7 +595,9 @@ static int run(const struct tracer_config *config, int listener, int keeper, int
 	if (!filter)
 		return -1;
 	tracer_lookup_end();
-	CLEANUP_TALLOC struct sock_fprog *later = filter_make_later(NULL);
+	CLEANUP_TALLOC void *filters = talloc_new(NULL);
+	struct sock_fprog *const later[WATCHES] = { filter_make_later(filters, ACTION_LATER),
+						    filter_make_later(filters, ACTION_WRITE) };
 	watch_open(later);
 	open_session(config);
 	if (stats_open(config->flags & TRACER_STATS, config->trace_path, err) < 0 || arena_open(config->run_dir, err) < 0 ||

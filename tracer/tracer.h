@@ -18,6 +18,7 @@ enum binding_flags {
 	BINDING_PROC = 2, /* shows the guest's own world where /proc would tell the host's */
 	BINDING_AT_LINK = 4, /* at guest_path itself, when that is a symlink */
 	BINDING_OF_LINK = 8, /* a host_path that is a symlink shows as that */
+	BINDING_CGROUP = 16, /* host_path, empty, becomes the run's control groups, which are its own */
 };
 
 /* A host file or directory shown at a guest path; the guest path need not exist in the root. */

@@ -17,12 +17,13 @@
 enum way { ALL_THREADS, ALL_THREADS_OLD, ONE_THREAD, WAYS };
 enum { MODE_FILTER = 2, FLAG_TSYNC = 1 };
 
-static const struct sock_fprog *program;
+static const struct sock_fprog *programs[WATCHES];
 static enum way best;
 
-void watch_open(const struct sock_fprog *later)
+void watch_open(struct sock_fprog *const made[WATCHES])
 {
-	program = later;
+	for (unsigned i = 0; i < WATCHES; i++)
+		programs[i] = made[i];
 	/* Where seccomp(2) is missing its exit could not be told from its entry, in which the result is ENOSYS, too. */
 	bool is_missing = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL) < 0 && errno == ENOSYS;
 	best = is_missing ? ONE_THREAD : ALL_THREADS;
@@ -33,31 +34,46 @@ bool watch_is_due(const struct tracee *t)
 	return t->process && t->process->must_watch && !t->is_watched;
 }
 
-static int mark_watched(struct tracee *t, void *process)
+static void mark(struct tracee *t, enum watch which)
+{
+	*(which == WATCH_WRITES ? &t->has_control : &t->is_watched) = true;
+}
+
+static int mark_calls(struct tracee *t, void *process)
 {
 	if (t->process == process)
-		t->is_watched = true;
+		mark(t, WATCH_CALLS);
+	return 0;
+}
+
+static int mark_writes(struct tracee *t, void *process)
+{
+	if (t->process == process)
+		mark(t, WATCH_WRITES);
 	return 0;
 }
 
 static int64_t watch_exit(struct call *c)
 {
 	struct tracee *t = c->t;
+	/* exit_private: the number of the guest's call, and which filter it waits for. */
+	const enum watch which = t->exit_private & 1;
 	bool is_unknown = c->result == -EINVAL || c->result == -ENOSYS;
 	t->is_injecting = false;
 	if (is_unknown && best + 1 < WAYS)
 		best++;
 	else if (best == ONE_THREAD || c->result != 0)
-		t->is_watched = true; /* or it cannot be: not again and again */
+		mark(t, which); /* or it cannot be: not again and again */
 	else
-		tracee_each(mark_watched, t->process);
-	arch_rewind(t, t->exit_private);
+		tracee_each(which == WATCH_WRITES ? mark_writes : mark_calls, t->process);
+	arch_rewind(t, t->exit_private >> 1);
 	c->is_again = true;
 	return c->result;
 }
 
-int64_t watch_begin(struct call *c)
+int64_t watch_begin(struct call *c, enum watch which)
 {
+	const struct sock_fprog *program = programs[which];
 	size_t size = program->len * sizeof(*program->filter);
 	char *filter = call_room(c, size), *head = call_room(c, sizeof(struct sock_fprog));
 	if (!filter || !head)
@@ -75,7 +91,7 @@ int64_t watch_begin(struct call *c)
 	call_set(c, 1, is_prctl ? MODE_FILTER : best == ALL_THREADS ? FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW :
 								      FLAG_TSYNC);
 	call_set(c, 2, arena_address(head));
-	c->t->exit_private = c->number;
+	c->t->exit_private = (uint64_t)c->number << 1 | which;
 	c->t->at_exit = watch_exit;
 	return CALL_PASS_EXIT;
 }

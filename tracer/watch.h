@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls that matter to few processes: the rows with ACTION_LATER are the kernel's, without a stop, until a
+ * Calls that matter to few processes: these rows are the kernel's, without a stop, until a
  * process does what makes them matter.  Then it is sent through seccomp(2), and they stop in it and in all
  * that it forks.  Filters cannot be taken back.
  */
@@ -12,10 +12,16 @@
 
 #include "tracer/call.h"
 
-/* The program that filter_make_later made; once a run. */
-void watch_open(const struct sock_fprog *program);
+enum watch {
+	WATCH_CALLS,  /* rows with ACTION_LATER */
+	WATCH_WRITES, /* rows with ACTION_WRITE: of who has a file of a control group open */
+	WATCHES,
+};
+
+/* The programs that filter_make_later made; once a run. */
+void watch_open(struct sock_fprog *const programs[WATCHES]);
 /* Make of this call one that adds the filter; the guest's own comes again afterwards.  Never 0. */
-int64_t watch_begin(struct call *c);
+int64_t watch_begin(struct call *c, enum watch which);
 /* Another process: its threads are stopped, and add the filter before their next call. */
 void watch_process(struct process *p);
 /* Must this thread add the filter before it makes a call? */

@@ -535,3 +535,48 @@ TEST(a_bind_may_come_with_propagation_flags)
 	WORKS(mount("none", "b", NULL, MS_REMOUNT | MS_BIND | MS_PRIVATE | MS_RDONLY, NULL));
 	FAILS(EROFS, open("b/f", O_WRONLY));
 }
+
+TEST(who_was_in_what_is_unmounted_is_in_no_mount_of_the_table)
+{
+	WORKS(unshare(CLONE_NEWNS));
+	WORKS(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	WORKS(mkdir("m", 0755));
+	WORKS(mount("none", "m", "tmpfs", 0, NULL));
+	WORKS(chdir("m"));
+	put_file("f", 0644, "inside");
+	WORKS(umount2(".", MNT_DETACH));
+	FAILS(EINVAL, umount2(".", MNT_DETACH));
+	TEXT("inside", file_text("f"));
+}
+
+/* Prints whether its program lies on a read-only mount. */
+ROLE(tells_read_only)
+{
+	struct statfs fs = { .f_flags = 0 };
+	int fd = open("/proc/self/exe", O_RDONLY);
+	int r = fstatfs(fd, &fs);
+	printf("%d %d\n", r, (fs.f_flags & ST_RDONLY) != 0);
+	return 0;
+}
+
+static char *told_by(int fd)
+{
+	char link[64];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return output_of((char *[]){ link, (char *)"@tells_read_only", NULL });
+}
+
+/* As runc and crun do it, so that no container can write to them. */
+TEST(a_program_started_by_a_descriptor_is_where_that_was_opened)
+{
+	WORKS(unshare(CLONE_NEWNS));
+	WORKS(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	copy_self("program", 0755);
+	put_file("point", 0644, "");
+	WORKS(mount("program", "point", NULL, MS_BIND, NULL));
+	WORKS(mount("", "point", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	int fixed = WORKS(open("point", O_PATH)), plain = WORKS(open("/proc/self/exe", O_PATH));
+	WORKS(umount2("point", MNT_DETACH));
+	TEXT("0 1\n", told_by(fixed));
+	TEXT("0 0\n", told_by(plain));
+}
