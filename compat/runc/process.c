@@ -173,7 +173,7 @@ static int make_first(struct runc_container *c, const struct spec *spec, const s
 	close(io_take_fd(&b->sync[1]));
 	c->pid = b->pid;
 	c->pid_start_time = state_start_time(b->pid);
-	if (!begin.is_guest && cgroup_enter(c->config, b->pid, err) < 0)
+	if (cgroup_enter(c->config, b->pid, err) < 0)
 		return -1;
 	sync_say(b->sync[0], SYNC_GO);
 	if (sync_wait(b->sync[0], SYNC_NAMESPACES, err) < 0 || run_runtime_hooks(c, spec, err) < 0)
@@ -286,8 +286,7 @@ static int make_other(struct runc_container *c, const struct spec_process *proce
 		begin_other(&begin);
 	}
 	close(io_take_fd(&b->sync[1]));
-	if (!begin.is_guest)
-		cgroup_join(c->config, b->pid);
+	cgroup_join(c->config, b->pid);
 	sync_say(b->sync[0], SYNC_GO);
 	if (sync_wait(b->sync[0], SYNC_READY, err) < 0 || tell_pid(b->pid, o, err) < 0)
 		return -1;

@@ -10,6 +10,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "compat/runc/devices.h"
@@ -19,6 +20,7 @@
 #include "tracer/base/text.h"
 
 enum { LINKS_MAX = 40 }; /* MAXSYMLINKS of the kernel */
+enum { CGROUP2_MAGIC = 0x63677270 /* CGROUP2_SUPER_MAGIC of linux/magic.h, since 4.5 */ };
 
 /* ---- paths ---- */
 
@@ -131,7 +133,11 @@ static int mount_type(const struct spec_mount *m, const char *point, const char 
 {
 	struct stat st;
 	unsigned long flags = is_read_only_later(m) ? m->flags & ~(unsigned long)MS_RDONLY : m->flags;
-	const char *source = m->source ? m->source : m->type;
+	const char *source = m->source ? m->source : m->type, *type = m->type;
+	struct statfs groups;
+	/* As runc has it where all controllers are version 2's. */
+	if (strcmp(type, "cgroup") == 0 && statfs("/sys/fs/cgroup", &groups) == 0 && groups.f_type == CGROUP2_MAGIC)
+		type = "cgroup2";
 	CLEANUP_TALLOC char *data = mem_strdup(NULL, m->data ? m->data : "");
 	/* runc: a tmpfs has the mode of what it covers, unless options say another. */
 	if (strcmp(m->type, "tmpfs") == 0 && stat(point, &st) == 0) {
@@ -139,7 +145,7 @@ static int mount_type(const struct spec_mount *m, const char *point, const char 
 		talloc_free(data);
 		data = all;
 	}
-	if (mount(source, m->copies_up ? scratch : point, m->type, flags, data) < 0)
+	if (mount(source, m->copies_up ? scratch : point, type, flags, data) < 0)
 		return error_set(err, errno, "cannot mount a file system of type '%s' at '%s'", m->type, m->destination);
 	if (!m->copies_up)
 		return 0;
