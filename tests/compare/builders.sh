@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Whole builders under `fakebuild root`, unprivileged, as far as they are installed.
+# Whole builders and OCI runtimes under `fakebuild root`, unprivileged, as far as they are installed.
 # Speaks TAP.
 set -u
 fakebuild=$(realpath "${FAKEBUILD:-build/release/fakebuild}")
@@ -40,7 +40,7 @@ if ! busybox=$(command -v busybox); then
 	exit
 fi
 cp "$busybox" "$here/root/bin/busybox"
-for name in sh cat id chown stat mkdir; do ln -s busybox "$here/root/bin/$name"; done
+for name in sh cat id chown stat mkdir sleep; do ln -s busybox "$here/root/bin/$name"; done
 tar --numeric-owner --owner=0 --group=0 -C "$here/root" -cf "$here/context/base.tar" .
 cat >"$here/context/Dockerfile" <<'END'
 FROM scratch
@@ -49,6 +49,46 @@ RUN echo first >/file && chown 5:6 /file && mkdir /d && chown 33:34 /d
 RUN test "$(stat -c %u:%g /file)" = 5:6 && test "$(id -u)" = 0 && chmod 4755 /file
 END
 printf '{"default":[{"type":"insecureAcceptAnything"}]}\n' >"$here/policy.json"
+
+# The runtimes themselves: a bundle of theirs, on a terminal and without, from create to delete.
+ln -s "$fakebuild" "$here/fakebuild-runc"
+mkdir -p "$here/bundle/rootfs"/{proc,sys,dev,etc}
+cp -r "$here/root/bin" "$here/bundle/rootfs/"
+cat >"$here/life.sh" <<'END'
+set -eu
+cd "$2"
+state=$2/$(basename "$1").state
+run() { "$1" --root "$state" "${@:2}"; }
+configure() { # TERMINAL COMMAND...
+	local words
+	words=$(printf ',"%s"' "${@:2}")
+	sed -e "s/\"terminal\": true/\"terminal\": $1/" -e "s|^[[:space:]]*\"sh\"|${words#,}|" spec.json >config.json
+}
+[ -e spec.json ] || { "$1" spec && mv config.json spec.json; }
+configure false sh -c 'id -u; exit 3'
+[ "$(run "$1" run box </dev/null || echo $?)" = $'0\n3' ]
+configure true sh -c 'if test -t 0; then stat -c %u:%a /dev/console; fi'
+script -qec "$1 --root $state run box" /dev/null </dev/null | grep -q 0:600
+configure false sleep 60
+run "$1" run -d --pid-file pid box </dev/null >out 2>&1
+[ "$(run "$1" exec box id -u)" = 0 ]
+run "$1" exec box sh -c 'exit 7' || [ $? -eq 7 ]
+is() { run "$1" state box | grep -Eq "\"status\": *\"$2\""; }
+run "$1" pause box
+is "$1" paused
+run "$1" resume box
+is "$1" running
+run "$1" kill box KILL
+for ((i = 0; i < 100; i++)); do ! is "$1" stopped || break; sleep 0.05; done
+run "$1" delete box
+! run "$1" state box 2>/dev/null
+END
+for runtime in runc crun "$here/fakebuild-runc"; do
+	name="${runtime##*/} gets its container, on a terminal and without"
+	if has "$name" "$runtime"; then
+		check "$name" as_root bash "$here/life.sh" "$runtime" "$here/bundle"
+	fi
+done
 
 # The layers of an OCI layout: what real root's would have.
 layers_are_roots() { # LAYOUT
@@ -69,7 +109,6 @@ if has "$name" buildah; then
 	check "its layers are real root's" layers_are_roots "$here/buildah"
 fi
 # The runtime finds itself inside, and lets the tracer that is there do the rest.
-ln -s "$fakebuild" "$here/fakebuild-runc"
 runtime=(--runtime "$here/fakebuild-runc" --runtime-flag "root=$here/runtime/runc")
 name="buildah bud by fakebuild-runc"
 if has "$name" buildah; then
