@@ -9,10 +9,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "tracer/arena.h"
+#include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 #include "tracer/code.h"
 #include "tracer/core/prefix.h"
@@ -529,6 +531,14 @@ void fast_open(struct tracee *first)
 	SHARED->shown_uid = owner.shown_uid;
 	SHARED->shown_gid = owner.shown_gid;
 	SHARED->root_dev = root.st_dev;
+static bool has_openat2(void)
+{
+	enum { OPENAT2 = 437 };
+	const uint64_t how[3] = { O_PATH | O_CLOEXEC, 0, 0 };
+	CLEANUP_CLOSE int fd = syscall(OPENAT2, AT_FDCWD, "/", how, sizeof(how));
+	return fd >= 0;
+}
+
 	SHARED->proc_dev = stat("/proc", &proc) == 0 ? proc.st_dev : 0;
 	SHARED->random = session.config->fall_through;
 	SHARED->flags |= session.config->flags & TRACER_LEAVE_MODES ? SHARED_LEAVES_MODES : 0;
@@ -548,3 +558,4 @@ void fast_close(void)
 	TALLOC_FREE(fast.memory);
 	fast.is_on = false;
 }
+	SHARED->flags |= has_openat2() ? SHARED_HAS_OPENAT2 : 0u;

@@ -88,6 +88,39 @@ TEST(every_open_call_opens)
 	EQUAL(FD_CLOEXEC, fcntl(fd, F_GETFD));
 }
 
+TEST(descriptors_have_the_flags_that_were_given)
+{
+	/* As static programs of 64 bits are given it: O_LARGEFILE is the kernel's. */
+	const int large = 0100000;
+	put_file("f", 0644, "text");
+	WORKS(mkdir("d", 0755));
+	WORKS(symlink("d", "to_d"));
+	WORKS(symlink("f", "to_f"));
+	const struct {
+		const char *name;
+		int flags, shown;
+	} cases[] = {
+		{ "f", O_RDONLY, O_RDONLY },
+		{ "to_f", O_RDONLY, O_RDONLY },
+		{ "f", O_WRONLY | O_APPEND, O_WRONLY | O_APPEND },
+		{ "f", O_RDWR | O_TRUNC, O_RDWR },
+		{ "f", O_RDWR | O_CREAT, O_RDWR },
+		{ "new", O_WRONLY | O_CREAT | O_EXCL, O_WRONLY },
+		{ "d", O_RDONLY, O_RDONLY },
+		{ "d/", O_RDONLY, O_RDONLY },
+		{ "to_d/", O_RDONLY | O_NONBLOCK, O_RDONLY | O_NONBLOCK },
+		{ "d", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, O_RDONLY | O_DIRECTORY | O_NOFOLLOW },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		int fd = WORKS(open(cases[i].name, cases[i].flags, 0644));
+		EQUAL(cases[i].shown, fcntl(fd, F_GETFL) & ~large);
+		WORKS(close(fd));
+	}
+	FAILS(ENOTDIR, open("f/", O_RDONLY));
+	FAILS(ENOTDIR, open("to_f/", O_RDONLY));
+	FAILS(ENOENT, open("none/", O_RDONLY));
+}
+
 TEST(path_descriptors)
 {
 	char text[8];

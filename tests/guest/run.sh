@@ -108,7 +108,7 @@ fakebuild=$(realpath "$way_or_build/fakebuild")
 under=() newer=()
 if [ -n "${FAKEBUILD_TEST_OLD_KERNEL-}" ]; then
 	under=("$(realpath build/elsewhere)" linux-3.10)
-	newer=(access:errors chmod:fchmodat2_has_flags exec:execveat_by_directory_and_by_descriptor exec:from_memory
+	newer=(access:errors open:descriptors_have_the_flags_that_were_given chmod:fchmodat2_has_flags exec:execveat_by_directory_and_by_descriptor exec:from_memory
 		exec:exe_leads_to_a_program_without_a_name exec:set_id_programs stat:errors_of_statx
 		stat:an_empty_path_is_the_descriptor_whatever_the_flags unix:a_name_that_does_not_fit_is_cut
 		xattr:the_newest_calls i386:sockets_by_numbers_of_their_own i386:several_messages_at_once

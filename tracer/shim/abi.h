@@ -192,6 +192,7 @@ enum shim_shared_flags {
 	SHARED_SEARCHES_ALL = 32, /* real root looks even into what stands for a tree of mounts (trees.h), and finds nothing there */
 };
 struct shim_shared {
+	SHARED_HAS_OPENAT2 = 128, /* since Linux 5.6 */
 	uint32_t flags;
 	uint32_t uid, gid, shown_uid, shown_gid; /* who invoked us (struct meta_owner) */
 	uint32_t random;   /* 0, or one call in so many falls through: for tests */

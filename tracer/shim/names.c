@@ -68,14 +68,37 @@ static int64_t failure(struct shim_frame *f)
 	return f->result;
 }
 
+/*
+ * Open what is there, following no symlink: -ELOOP, or -ENOTDIR for one that must be a directory.  Where there is no
+ * openat2(2) the descriptor's flags tell of it.
+ */
+static void open_unfollowed(struct shim_frame *f, struct place *p, uint32_t flags)
+{
+	enum { NO_SYMLINKS = 4 };
+	uint64_t how[3] = { flags, 0, NO_SYMLINKS };
+	if ((SHARED->flags & SHARED_HAS_OPENAT2) && !(flags & O_NO_FOLLOW)) {
+		uint32_t end = p->name_at;
+		while (p->must_be_directory && f->path[end])
+			end++;
+		if (p->must_be_directory) {
+			f->path[end] = '/';
+			f->path[end + 1] = '\0';
+		}
+		shim_act(f, NR_OPENAT2, p->dir_fd, (long)f->path, (long)how, sizeof(how));
+		if (p->must_be_directory)
+			f->path[end] = '\0';
+		return;
+	}
+	shim_act(f, NR_OPENAT, p->dir_fd, (long)f->path, flags | O_NO_FOLLOW | (p->must_be_directory ? O_DIRECTORY : 0u), 0);
+}
+
 /* Open for reading what is there. */
 static enum answer open_to_read(struct shim_frame *f, struct place *p, uint32_t flags)
 {
 	struct kernel_stat st;
 	bool follows = p->must_be_directory || !(flags & O_NO_FOLLOW);
 	for (unsigned links = 0; links <= LINKS_MAX; links++) {
-		uint32_t must = p->must_be_directory ? O_DIRECTORY | O_NO_FOLLOW : O_NO_FOLLOW;
-		shim_act(f, NR_OPENAT, p->dir_fd, (long)f->path, flags | must, 0);
+		open_unfollowed(f, p, flags);
 		if (f->result >= 0) {
 			bool may_be_special = META->nodes || !(META->flags & META_COUNTS_NODES) || may_be_proc(p) ||
 					      (SHARED->flags & SHARED_WRITES_THROUGH);
@@ -117,7 +140,7 @@ static enum answer open_to_write(struct shim_frame *f, struct place *p, uint32_t
 	} else if (!(p->flags & PREFIX_FILE) || p->is_relative) {
 		return SLOW;
 	}
-	shim_act(f, NR_OPENAT, p->dir_fd, (long)f->path, (flags & ~(uint32_t)(O_CREATE | O_EXCLUSIVE)) | O_NO_FOLLOW, 0);
+	open_unfollowed(f, p, flags & ~(uint32_t)(O_CREATE | O_EXCLUSIVE));
 	if (f->result >= 0)
 		return ANSWERED;
 	failure(f);
@@ -143,7 +166,8 @@ static enum answer open_to_make(struct shim_frame *f, struct place *p, uint32_t 
 	if (!makes_plainly(directory) || may_be_proc(p) || !find_mode(f, p, TYPE_FILE, mode, real_mode))
 		return SLOW;
 	f->makes = MAKES_FILE_AT_RESULT;
-	shim_act(f, NR_OPENAT, p->dir_fd, (long)f->path, flags | O_EXCLUSIVE | O_NO_FOLLOW, real_mode);
+	/* What is there, a symlink too, is not opened so. */
+	shim_act(f, NR_OPENAT, p->dir_fd, (long)f->path, flags | O_EXCLUSIVE, real_mode);
 	if (f->result >= 0) {
 		look_at_descriptor(f);
 		return ANSWERED;
