@@ -263,12 +263,8 @@ static int open_meta(struct guest *g, const struct guest_request *request, struc
 static void choose_code_dir(struct guest *g, struct store *store)
 {
 	CLEANUP_TALLOC char *root = mem_printf(NULL, "%s/", store_root(store));
-	const char *every = getenv("FAKEBUILD_TEST_FALL_THROUGH");
-	uint64_t number = 0;
 	if (text_starts(g->run_dir, root))
 		g->config.code_dir = mem_printf(g, "%scache/code", root);
-	if (every && text_to_number(every, 1000000, &number))
-		g->config.fall_through = number;
 }
 
 /* Where a qemu for foreign programs is looked for. */
@@ -298,6 +294,7 @@ static int fill(struct guest *g, const struct guest_request *request, struct err
 		g->config.flags |= TRACER_LEAVE_MODES;
 	g->config.trace_path = o->trace;
 	choose_code_dir(g, request->store);
+	tracer_set_test_modes(&g->config);
 	choose_emulators(g);
 	if (choose_argv(g, request, err) < 0 || choose_bindings(g, request, err) < 0 ||
 	    choose_user(g, request, err) < 0 || choose_workdir(g, request, err) < 0)

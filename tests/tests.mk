@@ -65,7 +65,8 @@ check-through: all
 	@tests/run.sh $(B) tests/compare/through.sh
 .PHONY: check-through
 
-# Random calls, compared with real root's, so that it needs root too.  SEEDS=1-200, BUDGET=1800 (seconds), MODE=root, PLAIN=1, SHRINK=1.
+# Random calls, compared with real root's, so that it needs root too.  SEEDS=1-200, BUDGET=1800 (seconds), MODE=root, PLAIN=1,
+# WAY=fast,slow,falling,verifying, SHRINK=1.
 DIFFERENTIAL_SRC := $(wildcard tests/differential/*.c)
 build/differential: $(DIFFERENTIAL_SRC) tests/differential/differential.h
 	@mkdir -p $(@D)
@@ -73,7 +74,7 @@ build/differential: $(DIFFERENTIAL_SRC) tests/differential/differential.h
 check-differential: all build/differential
 	@tests/differential/run.py --calls build/differential --fakebuild $(B)/fakebuild \
 		$(if $(SEEDS),--seeds $(SEEDS)) $(if $(BUDGET),--seconds $(BUDGET)) $(if $(SHRINK),--shrink) \
-		$(if $(MODE),--mode $(MODE)) $(if $(PLAIN),--plain)
+		$(if $(MODE),--mode $(MODE)) $(if $(PLAIN),--plain) $(if $(WAY),--way $(WAY))
 .PHONY: check-differential
 
 # What they find to be new goes to build/fuzz/corpus/; what breaks is left where make was run.  SECONDS_EACH=60

@@ -18,6 +18,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/code.h"
 #include "tracer/core/prefix.h"
+#include "tracer/filter.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 
@@ -470,6 +471,28 @@ int64_t hook_forget(struct call *c)
 	return 0;
 }
 
+int64_t hook_differs(struct call *c)
+{
+	struct shim_frame f;
+	char path[PATH_MAX];
+	if (c->ip < SHIM_HUB || c->ip >= SHIM_HUB + 0x10000 || session.difference ||
+	    memory_read(c->t, c->argument[0], &f, offsetof(struct shim_frame, reserved)) < 0)
+		return -ENOSYS;
+	c->number = f.rax;
+	const struct row *row = filter_find_row(c);
+	c->number = c->argument[4];
+	const struct row *before = filter_find_row(c);
+	if (!c->argument[5] || memory_read_string(c->t, c->argument[5], path, sizeof(path)) < 0)
+		path[0] = '\0';
+	CLEANUP_TALLOC char *where = (int64_t)c->argument[1] < 0 ? NULL : mem_printf(NULL, " at byte %d of the answer", (int)c->argument[1]);
+	session.difference = mem_printf(NULL, "the fast path answers %s of '%s'%s%s with %lld (%#llx)%s, the slow path with %lld (%#llx)",
+					row ? row->name : "a call", path, before && before != row ? " after " : "",
+					before && before != row ? before->name : "", (long long)c->argument[2],
+					(unsigned long long)c->argument[2], where ? where : "", (long long)c->argument[3],
+					(unsigned long long)c->argument[3]);
+	return 0;
+}
+
 void fast_note_entry(void)
 {
 	enum { OFTEN = 3 };
@@ -508,6 +531,14 @@ void fast_note_proc_directory(void)
 
 /* ---- a run ---- */
 
+static bool has_openat2(void)
+{
+	enum { OPENAT2 = 437 };
+	const uint64_t how[3] = { O_PATH | O_CLOEXEC, 0, 0 };
+	CLEANUP_CLOSE int fd = syscall(OPENAT2, AT_FDCWD, "/", how, sizeof(how));
+	return fd >= 0;
+}
+
 void fast_open(struct tracee *first)
 {
 	struct stat root, proc;
@@ -531,16 +562,9 @@ void fast_open(struct tracee *first)
 	SHARED->shown_uid = owner.shown_uid;
 	SHARED->shown_gid = owner.shown_gid;
 	SHARED->root_dev = root.st_dev;
-static bool has_openat2(void)
-{
-	enum { OPENAT2 = 437 };
-	const uint64_t how[3] = { O_PATH | O_CLOEXEC, 0, 0 };
-	CLEANUP_CLOSE int fd = syscall(OPENAT2, AT_FDCWD, "/", how, sizeof(how));
-	return fd >= 0;
-}
-
 	SHARED->proc_dev = stat("/proc", &proc) == 0 ? proc.st_dev : 0;
 	SHARED->random = session.config->fall_through;
+	SHARED->flags |= (session.config->verifies ? SHARED_VERIFIES : 0u) | (has_openat2() ? SHARED_HAS_OPENAT2 : 0u);
 	SHARED->flags |= session.config->flags & TRACER_LEAVE_MODES ? SHARED_LEAVES_MODES : 0;
 	SHARED->flags |= meta_header(session.meta)->flags & META_HAS_FLAGS ? SHARED_READ_ONLY_TREES : 0;
 	int n = snprintf(SHARED->inbox_path, sizeof(SHARED->inbox_path), "%s.inbox", meta_path(session.meta));
@@ -558,4 +582,3 @@ void fast_close(void)
 	TALLOC_FREE(fast.memory);
 	fast.is_on = false;
 }
-	SHARED->flags |= has_openat2() ? SHARED_HAS_OPENAT2 : 0u;

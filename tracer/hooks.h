@@ -11,6 +11,7 @@
 /* fast.c: what the shim asks */
 int64_t hook_is_new(struct call *c);
 int64_t hook_forget(struct call *c);
+int64_t hook_differs(struct call *c);
 
 /* stat.c: looking at files */
 int64_t hook_stat(struct call *c);

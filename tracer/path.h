@@ -57,6 +57,7 @@ struct session {
 	int first_status;
 	bool has_started; /* the first execve worked */
 	bool is_over;
+	char *difference; /* a sentence that ends the run: the fast path has answered otherwise than we (shim/verify.c) */
 	uint64_t stops;
 	bool is_event; /* the present stop is no call of the tracee's */
 	uid_t uid; /* of the invoking user */

@@ -24,6 +24,7 @@
 #include "tracer/base/compat.h"
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
+#include "tracer/base/text.h"
 #include "tracer/call.h"
 #include "tracer/cgroups.h"
 #include "tracer/confined.h"
@@ -385,6 +386,10 @@ static void serve_stop(pid_t pid, int status)
 	}
 	stats_begin();
 	on_stop(pid, status);
+	if (session.difference && !session.is_over) {
+		session.is_over = true;
+		tracee_each(kill_tracee, NULL);
+	}
 	tell_stats(pid);
 	for (struct tracee *held; (held = guest_take_held());)
 		call_serve(held);
@@ -513,6 +518,7 @@ static void close_session(void)
 	if (session.short_dir && strcmp(session.short_dir, session.run_dir) != 0)
 		io_remove_tree(AT_FDCWD, session.short_dir);
 	TALLOC_FREE(session.short_dir);
+	TALLOC_FREE(session.difference);
 	fast_close();
 	arena_close();
 }
@@ -622,7 +628,9 @@ static int run(const struct tracer_config *config, int listener, int keeper, int
 		serve();
 		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 		int status = session.first_status;
-		if (!session.has_started && listener < 0)
+		if (session.difference)
+			r = error_set(err, 0, "%s", session.difference);
+		else if (!session.has_started && listener < 0)
 			r = explain_exec(config, status, err);
 		else
 			*ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
@@ -635,6 +643,15 @@ static int run(const struct tracer_config *config, int listener, int keeper, int
 	stats_close();
 	close_session();
 	return r;
+}
+
+void tracer_set_test_modes(struct tracer_config *config)
+{
+	const char *every = getenv("FAKEBUILD_TEST_FALL_THROUGH"), *verifies = getenv("FAKEBUILD_TEST_VERIFY");
+	uint64_t number = 0;
+	if (every && text_to_number(every, 1000000, &number))
+		config->fall_through = number;
+	config->verifies = verifies && *verifies;
 }
 
 int tracer_run(const struct tracer_config *config, int *ret_status, struct error *err)

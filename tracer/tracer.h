@@ -87,7 +87,9 @@ struct tracer_config {
 	const char *emulator; /* canonical host path of the one that starts them all; NULL: it is looked for there */
 	char *const *emulator_options; /* before those that we give it, at most 16 count; NULL: none */
 	const char *trace_path; /* a timeline of the stops goes here, NULL: none */
-	unsigned fall_through; /* for tests: one call in so many misses the fast path; 0: none */
+	/* For tests, see tracer_set_test_modes. */
+	unsigned fall_through; /* one call in so many misses the fast path; 0: none */
+	bool verifies;         /* the slow path recomputes what the fast path answers, and the run ends when they differ */
 };
 
 /*
@@ -98,6 +100,12 @@ struct tracer_config {
  * host forbids tracing (the sentence names the setting) or the tracer itself failed.
  */
 int tracer_run(const struct tracer_config *config, int *ret_status, struct error *err);
+
+/*
+ * What tests choose by the environment: FAKEBUILD_TEST_FALL_THROUGH=N lets one call in N miss the fast path,
+ * FAKEBUILD_TEST_VERIFY=1 has the slow path recompute every answer; the run fails when one differs.
+ */
+void tracer_set_test_modes(struct tracer_config *config);
 
 /*
  * A session: a run that processes join from outside.  Answer requests at `listener`, a listening Unix socket of type

@@ -219,8 +219,6 @@ static int prepare(struct proot *p, char **words, struct error *err)
 {
 	const struct proot_options *o = p->options;
 	CLEANUP_FREE char *root = realpath(o->rootfs ? o->rootfs : "/", NULL);
-	const char *every = getenv("FAKEBUILD_TEST_FALL_THROUGH");
-	uint64_t number = 0;
 	if (!root)
 		return error_set(err, errno, "cannot open '%s'", o->rootfs);
 	if (store_open(p, NULL, &p->store, NULL) < 0)
@@ -231,8 +229,7 @@ static int prepare(struct proot *p, char **words, struct error *err)
 	p->config.run_dir = p->run_dir;
 	if (p->store && may_hold_programs(store_root(p->store)))
 		p->config.code_dir = mem_printf(p, "%s/cache/code", store_root(p->store));
-	if (every && text_to_number(every, 1000000, &number))
-		p->config.fall_through = number;
+	tracer_set_test_modes(&p->config);
 	p->config.hostname = o->hostname;
 	p->config.kernel = o->kernel;
 	p->config.ports = o->ports;

@@ -396,3 +396,40 @@ terminal() { # LINE: run it in a terminal of script(1), print what is seen
 		equal "$expected" "$output"
 	done
 }
+@test "verifying_ends_the_run_when_the_fast_path_answers_otherwise" {
+	for line in 'find / -xdev' 'cd /etc; ls -lan; pwd; mkdir -p d/e; echo >d/f; ls d; mv d/f d/g; chmod 600 d/g; rm -r d'; do
+		FAKEBUILD_TEST_VERIFY=1 run -0 fakebuild run base:1 sh -c "$line"
+	done
+	# A program that puts the state of another process into its own memory (tracer/shim/abi.h).
+	command -v cc >/dev/null || skip "no C compiler"
+	mkdir -p "$BATS_TEST_TMPDIR/root/bin"
+	cat >"$BATS_TEST_TMPDIR/p.c" <<-'END'
+		#include <stdio.h>
+		#include <unistd.h>
+		int main(void)
+		{
+			volatile unsigned *state = (volatile unsigned *)0x70050000;
+			int ready[2];
+			char byte;
+			if (pipe(ready) < 0)
+				return 1;
+			if (fork() == 0) {
+				close(ready[0]);
+				return setuid(1000) < 0 || write(ready[1], "", 1) != 1 || pause();
+			}
+			if (read(ready[0], &byte, 1) != 1)
+				return 2;
+			for (unsigned n = 1; n < 8; n++) {
+				*state = n;
+				if (getuid() == 1000)
+					puts("the other's");
+			}
+			return 0;
+		}
+	END
+	cc -static -o "$BATS_TEST_TMPDIR/root/bin/p" "$BATS_TEST_TMPDIR/p.c" || skip "no static libc"
+	run -0 fakebuild run --rootfs "$BATS_TEST_TMPDIR/root" -- /bin/p
+	equal "the other's" "$output"
+	FAKEBUILD_TEST_VERIFY=1 run -125 --separate-stderr fakebuild run --rootfs "$BATS_TEST_TMPDIR/root" -- /bin/p
+	sentence "the fast path answers getuid of '' with 1000 (0x3e8), the slow path with 0 (0)"
+}

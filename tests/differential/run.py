@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Run the differential tester (differential.h): natively as real root and under fakebuild as an unprivileged
-user, and compare what it says.  Needs root.
+user, and compare what it says: with the fast path, and by turns without it, with one call in three fallen
+through, and verifying (tests/README.md).  Needs root.
 
     run.py --calls PROGRAM --fakebuild PROGRAM [--seeds FROM-TO] [--steps N] [--mode rootfs|root] [--plain]
-           [--seconds S] [--failures N] [--shrink] [--user NAME] [--work DIR]
+           [--seconds S] [--failures N] [--way WAY,...] [--shrink] [--user NAME] [--work DIR]
 
 With --seconds it goes on with new seeds until the time is over.  --shrink finds the steps that matter for
 the first difference.  The user is $FAKEBUILD_TEST_USER or nobody.  The last line is "N passed, M failed".
@@ -17,6 +18,16 @@ import subprocess
 import sys
 import tempfile
 import time
+
+
+# Options and environment.
+WAYS = {
+    'fast': ([], {}),
+    'slow': (['--no-fast-path'], {}),
+    'falling': ([], {'FAKEBUILD_TEST_FALL_THROUGH': '3'}),
+    'verifying': ([], {'FAKEBUILD_TEST_VERIFY': '1'}),
+}
+BY_TURNS = ('slow', 'falling', 'verifying')
 
 
 class Sides:
@@ -74,7 +85,7 @@ class Sides:
         given = self.arguments(seed, steps, only, root)
         return self.run([self.options.calls, '--root', root] + given, {})
 
-    def faked(self, seed, steps, only=None):
+    def faked(self, seed, steps, only=None, way='fast'):
         root = self.fresh_root('faked', self.user.pw_uid)
         given = self.arguments(seed, steps, only, root)
         # With the store go the notes on files that have been deleted from outside.
@@ -82,13 +93,14 @@ class Sides:
         subprocess.run(['rm', '-rf', home], check=True)
         os.mkdir(home)
         os.chown(home, self.user.pw_uid, self.user.pw_gid)
+        way_options, env = WAYS[way]
         command = ['setpriv', '--reuid', str(self.user.pw_uid), '--regid', str(self.user.pw_gid), '--clear-groups',
                    '--no-new-privs', '--bounding-set=-all', '--inh-caps=-all', self.fakebuild]
         if self.options.mode == 'root':
-            command += ['root', '--', root + '/calls', '--chroot', root] + given
+            command += ['root'] + way_options + ['--', root + '/calls', '--chroot', root] + given
         else:
-            command += ['run', '--rootfs', root, '--', '/calls'] + given
-        return self.run(command, {'HOME': home, 'PATH': '/usr/bin:/bin', 'FAKEBUILD_ROOT': home + '/store'})
+            command += ['run'] + way_options + ['--rootfs', root, '--', '/calls'] + given
+        return self.run(command, dict(env, HOME=home, PATH='/usr/bin:/bin', FAKEBUILD_ROOT=home + '/store'))
 
 
 def first_difference(a, b):
@@ -100,9 +112,9 @@ def first_difference(a, b):
     return None
 
 
-def tell(seed, a, b, at):
+def tell(seed, way, a, b, at):
     a, b = a.splitlines() + [''], b.splitlines() + ['']
-    print('seed %d, line %d:' % (seed, at + 1))
+    print('seed %d, %s, line %d:' % (seed, way, at + 1))
     for line in a[max(0, at - 3):at]:
         print('          ' + line)
     print('  native  ' + a[min(at, len(a) - 1)])
@@ -127,11 +139,11 @@ def kind_of(text, at):
     return words[2].split('(')[0] if words[0].isdigit() and len(words) > 2 else words[0].split(':')[0][:4]
 
 
-def shrink(sides, seed, steps, a, at):
+def shrink(sides, seed, way, steps, a, at):
     kind = kind_of(a, at)
 
     def differs(only):
-        x, y = sides.native(seed, steps, only), sides.faked(seed, steps, only)
+        x, y = sides.native(seed, steps, only), sides.faked(seed, steps, only, way)
         where = first_difference(x, y)
         return where is not None and kind_of(x, where) == kind
 
@@ -153,6 +165,25 @@ def shrink(sides, seed, steps, a, at):
     return kept
 
 
+def differs(sides, options, seed, way, a):
+    """Compare with what native has said; tell of the first difference."""
+    b = sides.faked(seed, options.steps, way=way)
+    at = first_difference(a, b)
+    if at is None:
+        return False
+    tell(seed, way, a, b, at)
+    kept = shrink(sides, seed, way, options.steps, a, at) if options.shrink else None
+    if kept:
+        x, y = sides.native(seed, options.steps, kept), sides.faked(seed, options.steps, kept, way)
+        print('shrunk to steps %s' % ' '.join(map(str, kept)))
+        where = first_difference(x, y)
+        for line in x.splitlines()[:where]:
+            print('          ' + line)
+        tell(seed, way, x, y, where)
+    sys.stdout.flush()
+    return True
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--calls', required=True)
@@ -161,6 +192,7 @@ def main():
     parser.add_argument('--steps', type=int, default=1500)
     parser.add_argument('--mode', default='rootfs', choices=('rootfs', 'root'))
     parser.add_argument('--plain', action='store_true', help='root only: what the fast path answers')
+    parser.add_argument('--way', help='of %s; several with commas between' % ', '.join(WAYS))
     parser.add_argument('--seconds', type=int, default=0)
     parser.add_argument('--shrink', action='store_true')
     parser.add_argument('--user', default=os.environ.get('FAKEBUILD_TEST_USER', 'nobody'))
@@ -181,25 +213,12 @@ def main():
         if a.startswith('differential: making a mount namespace'):
             print('    skipped: root may not make namespaces here')
             break
-        b = sides.faked(seed, options.steps)
-        at = first_difference(a, b)
-        if at is None and a.startswith('differential: '):
+        if a.startswith('differential: '):
             sys.exit(a)
-        if at is None:
-            passed += 1
-        else:
-            failed += 1
-            tell(seed, a, b, at)
-            if options.shrink:
-                kept = shrink(sides, seed, options.steps, a, at)
-                if kept:
-                    x, y = sides.native(seed, options.steps, kept), sides.faked(seed, options.steps, kept)
-                    print('shrunk to steps %s' % ' '.join(map(str, kept)))
-                    where = first_difference(x, y)
-                    for line in x.splitlines()[:where]:
-                        print('          ' + line)
-                    tell(seed, x, y, where)
-            sys.stdout.flush()
+        ways = options.way.split(',') if options.way else ['fast', BY_TURNS[seed % len(BY_TURNS)]]
+        wrong = [way for way in ways if differs(sides, options, seed, way, a)]
+        passed += not wrong
+        failed += bool(wrong)
         seed += 1
     if not options.work:
         shutil.rmtree(sides.work, ignore_errors=True)

@@ -3,6 +3,7 @@
 # run.sh BUILD-FOLDER [PROGRAM...]: the programs of tests/guest/ under fakebuild, in an image, in a directory
 # (of both ABIs, with and without the fast path) and, with the host's libc, on the host's own tree; with "native"
 # for the folder, as real root in a chroot.  FAKEBUILD_TEST_OLD_KERNEL=1: without the calls that came after Linux 3.10.
+# FAKEBUILD_TEST_FALL_THROUGH=N: as that says, and in place of the run without the fast path one that verifies its answers.
 # JOBS=N: in N roots at once. Speaks TAP; a test's name has the way and the program in front.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -115,6 +116,8 @@ if [ -n "${FAKEBUILD_TEST_OLD_KERNEL-}" ]; then
 		process:the_first_process_is_number_1 process:filters_are_told_as_set process:strict_mode_leaves_four_calls
 		process:children_made_by_clone_are_waited_for_as_asked)
 fi
+other=slow
+[ -z "${FAKEBUILD_TEST_FALL_THROUGH-}" ] || other=verifying
 export FAKEBUILD_ROOT=$here/store
 make_root "$here/root"
 make_fixed "$here/root"
@@ -126,15 +129,17 @@ for program in "${programs[@]}"; do
 	tell image "$program" "${under[@]}" "$fakebuild" run -w /work guest:1 -- "/bin/$program"
 	for path in build/guest/"$program"{,.32}; do
 		[ -e "$path" ] || continue
-		for way in rootfs slow; do
+		for way in rootfs "$other"; do
 			chmod -R u+rwX "$here/root/work"
 			# With what is removed goes what was noted of it: inode numbers come again.
 			rm -rf "$here/root/work" "$FAKEBUILD_ROOT/cache/rootfs"
 			mkdir "$here/root/work"
 			[ "$program" != layers ] || make_fixed "$here/root"
 			options=(-w /work --rootfs "$here/root")
-			[ $way = rootfs ] || options+=(--no-fast-path)
-			tell $way "${path##*/}" "${under[@]}" "$fakebuild" run "${options[@]}" -- "/bin/${path##*/}"
+			[ "$way" != slow ] || options+=(--no-fast-path)
+			mode=()
+			[ "$way" != verifying ] || mode=(env FAKEBUILD_TEST_FALL_THROUGH= FAKEBUILD_TEST_VERIFY=1)
+			tell "$way" "${path##*/}" "${mode[@]}" "${under[@]}" "$fakebuild" run "${options[@]}" -- "/bin/${path##*/}"
 		done
 	done
 	[ "$program" != layers ] || continue

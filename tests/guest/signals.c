@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls under a storm of signals: whatever answers them, they are whole or begin again, as the kernel's are. */
-/* covers: mmap fakebuild_is_new fakebuild_forget */
+/* covers: mmap fakebuild_is_new fakebuild_forget fakebuild_differs */
 #include <pthread.h>
 #include <setjmp.h>
 #include <sys/time.h>
@@ -220,10 +220,44 @@ TEST(code_is_mapped_and_runs)
 	EQUAL(0, at == MAP_FAILED);
 }
 
+/* Mapping code is not to be interrupted, in the shim; but SIGSTOP comes always. */
+TEST(stopping_who_maps_code_leaves_signals_as_they_were)
+{
+	enum { STOPS = 200 };
+	int fd = WORKS(open("code", O_RDWR | O_CREAT, 0755)), status;
+	WORKS(ftruncate(fd, 4096));
+	pid_t child = WORKS(fork());
+	if (child == 0) {
+		sigset_t blocked, none;
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		int first = next_fd();
+		for (;;) {
+			void *at = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+			if (at == MAP_FAILED || munmap(at, 4096) < 0 || sigprocmask(SIG_SETMASK, NULL, &blocked) < 0 ||
+			    memcmp(&blocked, &none, 8) != 0 || next_fd() != first)
+				_exit(1);
+		}
+	}
+	for (int i = 0; i < STOPS; i++) {
+		usleep(i % 50 * 10);
+		WORKS(kill(child, SIGSTOP));
+		EQUAL(child, waitpid(child, &status, WUNTRACED));
+		EQUAL(true, WIFSTOPPED(status));
+		if (!WIFSTOPPED(status))
+			return;
+		WORKS(kill(child, SIGCONT));
+	}
+	WORKS(kill(child, SIGTERM));
+	EQUAL(child, waitpid(child, &status, 0));
+	EQUAL(SIGTERM, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+}
+
 TEST(what_no_kernel_has_is_not_there)
 {
 	FAILS(ENOSYS, syscall(0x3fbd0001, 0, 0));
 	FAILS(ENOSYS, syscall(0x3fbd0002, 0, 0));
+	FAILS(ENOSYS, syscall(0x3fbd0003, 0, 0, 0, 0, 0, 0));
 }
 
 TEST(new_files_are_new_whatever_had_their_number)

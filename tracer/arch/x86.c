@@ -262,6 +262,14 @@ static void leave_frame(struct tracee *t, struct user_regs_struct *r, unsigned f
 	free_frame(t, frame);
 }
 
+/* Is what the frame's thread has begun to be ended, whatever stops it?  Meanwhile all signals that can be are blocked. */
+static bool is_held(struct tracee *t, unsigned frame, int signal)
+{
+	uint32_t held = 0;
+	uint64_t at = SHIM_FRAMES + frame * SHIM_FRAME_BYTES + SHIM_FRAME_AT + offsetof(struct shim_frame, held);
+	return (!signal || signal == SIGSTOP) && memory_read(t, at, &held, sizeof(held)) == 0 && held;
+}
+
 bool arch_leave_shim(struct tracee *t, int signal)
 {
 	enum { ENTRY, OWNED, INSIDE, BACK, FREED, SLOW, BACK_SLOW, FREED_SLOW, END, MARKS };
@@ -289,7 +297,10 @@ bool arch_leave_shim(struct tracee *t, int signal)
 			free_frame(t, frame_of(r.r11));
 		r.rip = r.rcx - 2;
 	} else if (r.rsp >= SHIM_FRAMES && r.rsp < SHIM_FRAMES + SHIM_FRAME_COUNT * SHIM_FRAME_BYTES) {
-		leave_frame(t, &r, (r.rsp - SHIM_FRAMES) / SHIM_FRAME_BYTES);
+		unsigned frame = (r.rsp - SHIM_FRAMES) / SHIM_FRAME_BYTES;
+		if (is_held(t, frame, signal))
+			return false;
+		leave_frame(t, &r, frame);
 	} else {
 		return false; /* the loader */
 	}

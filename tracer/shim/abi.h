@@ -82,7 +82,9 @@
 #define FRAME_RSP 112
 #define FRAME_RET 120
 #define FRAME_RESULT 128
-#define FRAME_MADE_MODE 144
+#define FRAME_MADE_MODE 144 /* and what it is held by */
+
+#define SHARED_VERIFIES_BIT 64 /* SHARED_VERIFIES, of the first word at SHIM_SHARED */
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>
@@ -126,7 +128,8 @@ struct shim_frame {
 	uint64_t ret; /* behind the `syscall` */
 	int64_t result;
 	int64_t made_at; /* directory descriptor that path is relative to */
-	uint64_t made_mode; /* st_mode of what it makes, when that is not what the host shows; 0: it is */
+	uint32_t made_mode; /* st_mode of what it makes, when that is not what the host shows; 0: it is */
+	uint32_t held;      /* so many times (fast.h, hold): begun, it must be ended */
 	uint64_t reserved[13];
 	char path[4608], link[4096 + 256];
 };
@@ -189,10 +192,11 @@ enum shim_shared_flags {
 	SHARED_LEAVES_MODES = 4, /* the tracer must know whom the host gives more than his mode (modes.h) */
 	SHARED_GIVES = 8, /* what files become their inodes are given by the tracer (through.h): it is not told in the inbox */
 	SHARED_WRITES_THROUGH = 16, /* all that, attributes too, and the guest's root has device nodes */
+	SHARED_HAS_OPENAT2 = 128, /* since Linux 5.6 */
+	SHARED_VERIFIES = 64, /* for tests: what is answered here is asked of the tracer, too (shim/verify.c) */
 	SHARED_SEARCHES_ALL = 32, /* real root looks even into what stands for a tree of mounts (trees.h), and finds nothing there */
 };
 struct shim_shared {
-	SHARED_HAS_OPENAT2 = 128, /* since Linux 5.6 */
 	uint32_t flags;
 	uint32_t uid, gid, shown_uid, shown_gid; /* who invoked us (struct meta_owner) */
 	uint32_t random;   /* 0, or one call in so many falls through: for tests */
@@ -215,6 +219,7 @@ _Static_assert(sizeof(struct shim_prefix) == 512, "prefix layout");
 _Static_assert(SHIM_ARENA + SHIM_ARENA_BYTES <= SHIM_BASE, "tables end before the shim");
 _Static_assert(__builtin_offsetof(struct shim_frame, result) == FRAME_RESULT, "frame layout");
 _Static_assert(__builtin_offsetof(struct shim_frame, made_mode) == FRAME_MADE_MODE, "frame layout");
+_Static_assert(SHARED_VERIFIES == SHARED_VERIFIES_BIT && __builtin_offsetof(struct shim_shared, flags) == 0, "the hub reads it");
 _Static_assert(SHIM_FRAME_AT + sizeof(struct shim_frame) <= SHIM_FRAME_BYTES, "frames fit");
 _Static_assert(SHIM_FRAMES + SHIM_FRAME_COUNT * SHIM_FRAME_BYTES <= SHIM_BASE + SHIM_IMAGE_BYTES, "image size");
 #endif

@@ -303,17 +303,17 @@ static long map_code(struct shim_frame *f)
 
 int fast_mmap(struct shim_frame *f)
 {
-	enum { PROTECTION_EXEC = 4, PRIVATE = 2, ANONYMOUS = 0x20, SET_MASK = 2 };
-	uint64_t all = ~UINT64_C(0), old;
+	enum { PROTECTION_EXEC = 4, PRIVATE = 2, ANONYMOUS = 0x20 };
+	uint64_t old;
 	if (!(f->argument[2] & PROTECTION_EXEC) || (f->argument[3] & ANONYMOUS) || !(f->argument[3] & PRIVATE) ||
 	    (int)f->argument[4] < 0)
 		return SLOW;
 	/* Begun, it must be ended: a second descriptor is open, and a mapping cannot be made twice. */
-	if (raw(NR_SIGPROCMASK, SET_MASK, (long)&all, (long)&old, 8) < 0)
+	if (!hold(f, &old))
 		return SLOW;
 	f->result = map_code(f);
 	f->phase = PHASE_ACTED;
-	raw(NR_SIGPROCMASK, SET_MASK, (long)&old, 0, 8);
+	release(f, old);
 	return ANSWERED;
 }
 

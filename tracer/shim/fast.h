@@ -38,6 +38,8 @@ void shim_act(struct shim_frame *f, long number, long a, long b, long c, long d)
 long shim_ask(struct shim_frame *f);
 long shim_say_new(uint64_t dev, uint64_t ino, uint64_t mode);
 long shim_say_forget(void);
+long shim_say_differs(const struct shim_frame *f, uint64_t at, int64_t own, int64_t theirs, uint64_t after, uint64_t path);
+extern int (*const shim_handlers[FAST_NUMBERS])(struct shim_frame *f);
 
 /* struct stat of x86-64. */
 struct kernel_stat {
@@ -51,6 +53,35 @@ _Static_assert(sizeof(struct kernel_stat) == 144, "arch/x86/include/uapi/asm/sta
 static inline long raw(long number, long a, long b, long c, long d)
 {
 	return shim_raw_call(number, a, b, c, d, 0, 0);
+}
+
+/*
+ * What is begun must be ended: no signal comes, and a thread that is stopped without one is left where it is.  False: no.
+ * Once may be in another.
+ */
+static inline bool hold(struct shim_frame *f, uint64_t *ret_mask)
+{
+	enum { SET_MASK = 2 };
+	uint64_t all = ~UINT64_C(0);
+	f->held++;
+	if (raw(NR_SIGPROCMASK, SET_MASK, (long)&all, (long)ret_mask, 8) == 0)
+		return true;
+	f->held--;
+	return false;
+}
+
+static inline void release(struct shim_frame *f, uint64_t mask)
+{
+	enum { SET_MASK = 2 };
+	f->held--;
+	raw(NR_SIGPROCMASK, SET_MASK, (long)&mask, 0, 8);
+}
+
+/* The frame on whose stack we are. */
+static inline struct shim_frame *own_frame(void)
+{
+	uint64_t at = ((uint64_t)__builtin_frame_address(0) - SHIM_FRAMES) / SHIM_FRAME_BYTES;
+	return (struct shim_frame *)(SHIM_FRAMES + at * SHIM_FRAME_BYTES + SHIM_FRAME_AT);
 }
 
 static inline enum answer answer(struct shim_frame *f, int64_t result)

@@ -112,7 +112,10 @@ hub_owned: /* r11: a lock, then its frame */
 hub_inside:
 	movq %r11, %rdi
 	movl %eax, %eax
+	testb $SHARED_VERIFIES_BIT, SHIM_SHARED
+	jnz hub_verify
 	call *shim_handlers(, %rax, 8)
+hub_answered:
 	/* rsp is the frame again; rax: was it answered? */
 	movq %rsp, %r11
 	testl %eax, %eax
@@ -146,6 +149,10 @@ hub_freed_slow:
 	leaq -2(%rcx), %r11
 	jmp *%r11
 hub_end:
+	/* Back behind a call is where all is put right when a signal comes: rsp tells of the frame. */
+hub_verify:
+	call shim_verify
+	jmp hub_answered
 	.globl shim_say_new
 shim_say_new:	/* long shim_say_new(uint64_t dev, uint64_t ino, uint64_t mode) */
 	movl $SHIM_CALL_IS_NEW, %eax
@@ -154,6 +161,12 @@ shim_say_new:	/* long shim_say_new(uint64_t dev, uint64_t ino, uint64_t mode) */
 	.globl shim_say_forget
 shim_say_forget:	/* long shim_say_forget(void) */
 	movl $SHIM_CALL_FORGET, %eax
+	syscall
+	ret
+	.globl shim_say_differs
+shim_say_differs:	/* long shim_say_differs(const struct shim_frame *f, uint64_t at, int64_t own, int64_t theirs, uint64_t after, uint64_t path) */
+	movl $SHIM_CALL_DIFFERS, %eax
+	movq %rcx, %r10
 	syscall
 	ret
 	.globl shim_ask

@@ -5,7 +5,7 @@ SHIM_CFLAGS := -std=gnu11 -O2 -g0 -ffreestanding -nostdlib -static -no-pie -fno-
 	-mgeneral-regs-only -fno-asynchronous-unwind-tables -fcf-protection=none -fno-builtin \
 	-fno-tree-loop-distribute-patterns -Wall -Wextra -I. \
 	-Wl,-Ttext-segment=0x70000000,--section-start=.gate=0x70020000,--section-start=.hub=0x70010000,--section-start=.bss=0x70040000,--section-start=.frames=0x70050000,--build-id=none,-z,noexecstack,-z,norelro
-SHIM_SRC := $(addprefix tracer/shim/,loader.c fast.c place.c table.c names.c change.c gate_x86.S)
+SHIM_SRC := $(addprefix tracer/shim/,loader.c fast.c place.c table.c names.c change.c verify.c gate_x86.S)
 SHIM_HEADERS := $(wildcard tracer/shim/*.h tracer/core/*.h tracer/base/meta_format.h)
 SHIM_OBJ := $(B)/tracer/shim/blob.o
 SHIM_FLAG = $(shell for f in -mgeneral-regs-only -fcf-protection=none; do $(CC) -Werror $$f -E -x c /dev/null >/dev/null 2>&1 || echo $$f; done)

@@ -11,11 +11,12 @@ _Static_assert(sizeof(struct meta_inbox) == SHIM_INBOX_BYTES, "the inbox has its
 /* For writing when the process may change all files.  Begun, it must be ended: a descriptor is open. */
 static void map_inbox(void)
 {
-	enum { SET_MASK = 2, READ = 1, WRITE = 2, MAP_SHARED = 1, MAP_FIXED = 0x10, READ_WRITE = 2, CLOSE_ON_EXEC = 02000000 };
-	uint64_t all = ~UINT64_C(0), old;
+	enum { READ = 1, WRITE = 2, MAP_SHARED = 1, MAP_FIXED = 0x10, READ_WRITE = 2, CLOSE_ON_EXEC = 02000000 };
+	struct shim_frame *f = own_frame();
+	uint64_t old;
 	uint32_t number;
 	bool writes = state_with(STATE_MAKES_AS_ROOT, &number);
-	if (!SHARED->inbox_path[0] || raw(NR_SIGPROCMASK, SET_MASK, (long)&all, (long)&old, 8) < 0)
+	if (!SHARED->inbox_path[0] || !hold(f, &old))
 		return;
 	long fd = raw(NR_OPENAT, AT_CWD, (long)SHARED->inbox_path, CLOSE_ON_EXEC | (writes ? READ_WRITE : 0), 0);
 	long at = fd < 0 ? fd : shim_raw_call(NR_MMAP, SHIM_INBOX, SHIM_INBOX_BYTES, writes ? READ | WRITE : READ,
@@ -24,7 +25,7 @@ static void map_inbox(void)
 		raw(NR_CLOSE, fd, 0, 0, 0);
 	if (at == SHIM_INBOX)
 		*INBOX_USE = writes ? INBOX_WRITE : INBOX_READ;
-	raw(NR_SIGPROCMASK, SET_MASK, (long)&old, 0, 8);
+	release(f, old);
 }
 
 int entry_of(uint64_t dev, uint64_t ino, struct meta_entry *ret)
