@@ -13,10 +13,13 @@
 
 #include "tracer/arch/arch.h"
 #include "tracer/base/mem.h"
+#include "tracer/base/text.h"
 #include "tracer/cgroups.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/mountcalls.h"
+#include "tracer/namespaces.h"
+#include "tracer/procfs.h"
 #include "tracer/propagation.h"
 #include "tracer/trees.h"
 
@@ -228,6 +231,20 @@ struct mount *mount_copy(struct mounts *m, const struct object *from, const char
 	return top;
 }
 
+/* A namespace that is kept by a bind of its file in /proc, which has no name: a file of ours stands for it. */
+static bool bind_namespace(struct call *c, const struct object *target)
+{
+	const char *rest;
+	const struct object *from = &c->object[1];
+	const struct tracee *of = from->is_fd ? procfs_subject(from->host, &rest) : NULL;
+	if (!of || !text_starts(rest, "ns/") || S_ISDIR(target->real.st_mode))
+		return false;
+	CLEANUP_TALLOC char *file = namespaces_file_to_bind(NULL, of, rest + 3);
+	if (file)
+		mounts_add(c->t->mounts, target->guest, file, 0, "nsfs", "nsfs");
+	return file != NULL;
+}
+
 int64_t hook_mount(struct call *c)
 {
 	struct object *target = &c->object[0];
@@ -262,6 +279,8 @@ int64_t hook_mount(struct call *c)
 		return propagation_change(c->t->mounts, target->guest, flags);
 	if (flags & (MS_BIND | MS_MOVE)) {
 		r = path_lookup(c->t, AT_FDCWD, source, LOOKUP_FOLLOW, &c->object[1]);
+		if (r == 0 && (flags & MS_BIND) && bind_namespace(c, target))
+			return 0;
 		if (r == 0)
 			r = path_settle(c->t, &c->object[1]);
 		if (r < 0)

@@ -85,7 +85,13 @@ bool namespaces_link(const struct tracee *of, const char *name, char *ret, size_
 char *namespaces_file(const void *ctx, const struct tracee *of, const char *name)
 {
 	unsigned kind = kind_of(name);
-	if (kind == NAMESPACE_KINDS || !of->namespaces[kind])
+	return kind == NAMESPACE_KINDS || !of->namespaces[kind] ? NULL : namespaces_file_to_bind(ctx, of, name);
+}
+
+char *namespaces_file_to_bind(const void *ctx, const struct tracee *of, const char *name)
+{
+	unsigned kind = kind_of(name);
+	if (kind == NAMESPACE_KINDS)
 		return NULL;
 	/* The same file for the same namespace, so that device and inode tell whether two are one. */
 	char *path = mem_printf(ctx, "%s/ns-%s-%u", session.run_dir, kinds[kind].name, of->namespaces[kind]);
@@ -173,8 +179,9 @@ static int join(struct tracee *t, unsigned kind, unsigned number)
 	tracee_each(is_in, &w);
 	struct mounts *mounts = w.found ? w.found->mounts : first_mounts;
 	struct uts *uts = w.found ? w.found->uts : first_uts;
-	if (number && !w.found)
-		return -EINVAL; /* it went with its last process */
+	/* These went with their last process; of others there is but the number. */
+	if (number && !w.found && (is_mounts || is_uts))
+		return -EINVAL;
 	if (is_mounts && mounts != t->mounts) {
 		mounts_get(mounts);
 		mounts_put(t->mounts);
@@ -210,6 +217,15 @@ static bool read_link(const char *link, unsigned *ret_kind, unsigned *ret_number
 	*ret_kind = kind;
 	*ret_number = is_ours ? strtoul(rest + 1, NULL, 10) : 0;
 	return true;
+}
+
+bool namespaces_is_file(const struct object *o)
+{
+	char target[PATH_MAX];
+	unsigned kind, number;
+	ssize_t n = o->is_fd ? readlink(o->host, target, sizeof(target) - 1) : 0;
+	target[n < 0 ? 0 : n] = '\0';
+	return target[0] == '/' && read_link(target, &kind, &number);
 }
 
 int64_t hook_setns(struct call *c)

@@ -8,6 +8,8 @@
 
 #include "tracer/tracee.h"
 
+struct object;
+
 #define NAMESPACES_ALL 0x7e020080 /* CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIME} of clone(2) */
 
 /* New numbers for what these CLONE_NEW* flags make. */
@@ -19,6 +21,10 @@ void namespaces_renew(struct tracee *t, uint64_t clone_flags);
 bool namespaces_link(const struct tracee *of, const char *name, char *ret, size_t room);
 /* The host path of a file that stands for it, to be opened instead: setns knows it again.  NULL: the host's. */
 char *namespaces_file(const void *ctx, const struct tracee *of, const char *name);
+/* The same for whatever namespace of this name, to be bound on a file: setns(2) knows it by it. */
+char *namespaces_file_to_bind(const void *ctx, const struct tracee *of, const char *name);
+/* Is the object a descriptor of such a file? */
+bool namespaces_is_file(const struct object *o);
 /* The run begins: what its first process is in. */
 void namespaces_open(struct tracee *first);
 void namespaces_close(void);

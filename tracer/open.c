@@ -241,6 +241,7 @@ static int64_t open_common(struct call *c, struct opening *op)
 			op->lookup | (follows ? LOOKUP_FOLLOW : 0) | (creates ? LOOKUP_CREATE : 0), o);
 	if (r < 0)
 		return r;
+	CLEANUP_TALLOC char *setting = NULL;
 	const char *instead = NULL;
 	int64_t result = CALL_PASS;
 	if ((op->flags & TMPFILE_BIT) && !(op->flags & O_PATH) && !session.is_plain) {
@@ -272,8 +273,9 @@ static int64_t open_common(struct call *c, struct opening *op)
 			return watch_begin(c, WATCH_CALLS);
 		}
 		if (!instead && (o->mount->flags & BINDING_PROC) && !o->is_fd && S_ISREG(o->real.st_mode)) {
-			c->t->remove_later = procfs_generate(c->t, o);
-			instead = c->t->remove_later;
+			setting = procfs_own_setting(c->t, o, (op->flags & O_ACCMODE) != O_RDONLY);
+			c->t->remove_later = setting ? NULL : procfs_generate(c->t, o);
+			instead = setting ? setting : c->t->remove_later;
 		}
 	}
 	if ((op->flags & O_PATH) && o->exists && !o->is_fd && S_ISREG(o->real.st_mode))

@@ -125,7 +125,7 @@ int path_permission(struct tracee *t, struct object *o, unsigned mask)
 	if (r == 0 && (mask & CRED_WRITE) && (o->mount->flags & BINDING_READ_ONLY) && !o->is_fd &&
 	    (S_ISREG(o->real.st_mode) || S_ISDIR(o->real.st_mode) || S_ISLNK(o->real.st_mode)))
 		return -EROFS;
-	if (r == 0 && (mask & CRED_WRITE) && is_kernel_setting(o))
+	if (r == 0 && (mask & CRED_WRITE) && is_kernel_setting(o) && !procfs_is_own_setting(t, o))
 		return -EROFS;
 	return r;
 }

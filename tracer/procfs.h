@@ -38,6 +38,10 @@ ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t
  * context of the tracee's; NULL when the host's own file will do.
  */
 char *procfs_generate(struct tracee *t, const struct object *o);
+/* settings.c: is it a setting of a namespace that is t's own, so that the host's stays what it is? */
+bool procfs_is_own_setting(const struct tracee *t, const struct object *o);
+/* The host path of the file that has its value, to open instead, on t; NULL when the host's own has it. */
+char *procfs_own_setting(struct tracee *t, const struct object *o, bool is_written);
 /* Parent of a process as the guest knows it: 0 of the first, as in a pid namespace; 1 of orphans. */
 pid_t procfs_parent(const struct process *p);
 /* The process whose program the link at this host path leads to: /proc/PID/exe.  NULL: it is another link. */

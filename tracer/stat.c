@@ -19,8 +19,12 @@
 #include "tracer/fscontext.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/namespaces.h"
 #include "tracer/procfs.h"
 
+#ifndef NSFS_MAGIC
+#define NSFS_MAGIC 0x6e736673
+#endif
 enum { CGROUP2_MAGIC = 0x63677270 /* CGROUP2_SUPER_MAGIC of linux/magic.h, since 4.5 */ };
 
 /* The argument behind the path (or descriptor) of the row. */
@@ -188,6 +192,8 @@ static int statfs_of(const struct call *c, struct statfs *ret)
 		ret->f_type = TMPFS_MAGIC;
 	if (cgroups_has(&c->object[0]))
 		ret->f_type = CGROUP2_MAGIC;
+	if (strcmp(m->fs_type, "nsfs") == 0 || namespaces_is_file(&c->object[0]))
+		ret->f_type = NSFS_MAGIC;
 	return 0;
 }
 

@@ -115,18 +115,29 @@ if has "$name" buildah; then
 	check "$name" as_root buildah --storage-driver vfs bud "${runtime[@]}" --isolation oci --network host \
 		--signature-policy "$here/policy.json" -t three "$here/context"
 fi
+name="buildah bud by crun"
+if has "$name" buildah && has "$name" crun; then
+	check "$name" as_root buildah --storage-driver vfs bud --runtime crun --isolation oci --network host \
+		--signature-policy "$here/policy.json" -t four "$here/context"
+fi
 name="podman build, isolated by chroot"
 if has "$name" podman; then
 	check "$name" as_root podman --storage-driver vfs build --isolation chroot --no-cache \
 		--signature-policy "$here/policy.json" -t two "$here/context"
 	check "podman save in a later run" as_root podman --storage-driver vfs save --format oci-dir -o "$here/podman" two
 	check "and its layers are real root's" layers_are_roots "$here/podman"
+	network=host
 	status_of_podman_run() {
 		# shellcheck disable=SC2016
-		as_root podman --storage-driver vfs "${runtime[@]}" run --rm --network host two \
+		as_root podman --storage-driver vfs "${runtime[@]}" run --rm --network "$network" two \
 			sh -c 'test "$(id -u)$(stat -c %u:%g /file)" = 05:6 && exit 4'
 		[ $? -eq 4 ]
 	}
 	check "podman run by fakebuild-runc tells the status" status_of_podman_run
+	runtime=(--runtime crun)
+	! has "podman run by crun" crun || check "podman run by crun tells the status" status_of_podman_run
+	runtime=(--runtime runc --runtime-flag "root=$here/runtime/runc")
+	network=none
+	! has "podman run by runc" runc || check "podman run by runc, in a network of its own, tells the status" status_of_podman_run
 fi
 echo "1..$number"

@@ -580,3 +580,39 @@ TEST(a_program_started_by_a_descriptor_is_where_that_was_opened)
 	TEXT("0 1\n", told_by(fixed));
 	TEXT("0 0\n", told_by(plain));
 }
+
+TEST(a_namespace_is_kept_by_a_bind_of_its_file)
+{
+	char text[64], link[64];
+	struct statfs fs;
+	WORKS(unshare(CLONE_NEWNS));
+	WORKS(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	put_file("first", 0444, "");
+	put_file("kept", 0444, "");
+	WORKS(mount("/proc/self/ns/net", "first", "none", MS_BIND, NULL));
+	ssize_t n = WORKS(readlink("/proc/self/ns/net", link, sizeof(link) - 1));
+	link[n] = '\0';
+	pid_t child = fork();
+	if (child == 0) {
+		WORKS(unshare(CLONE_NEWNET));
+		WORKS(mount("/proc/thread-self/ns/net", "kept", "none", MS_BIND, NULL));
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	WORKS(statfs("kept", &fs));
+	EQUAL(0x6e736673, fs.f_type);
+	int kept = WORKS(open("kept", O_RDONLY)), first = WORKS(open("first", O_RDONLY));
+	WORKS(fstatfs(kept, &fs));
+	EQUAL(0x6e736673, fs.f_type);
+	WORKS(setns(kept, CLONE_NEWNET));
+	n = WORKS(readlink("/proc/self/ns/net", text, sizeof(text) - 1));
+	text[n] = '\0';
+	EQUAL(1, strcmp(text, link) != 0);
+	WORKS(setns(first, 0));
+	n = WORKS(readlink("/proc/self/ns/net", text, sizeof(text) - 1));
+	text[n] = '\0';
+	TEXT(link, text);
+	close(kept);
+	WORKS(umount2("kept", MNT_DETACH));
+	WORKS(unlink("kept"));
+}

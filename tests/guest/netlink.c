@@ -13,6 +13,12 @@
 
 static const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 
+static char *without_newline(char *text)
+{
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
 static int new_network(void)
 {
 	WORKS(unshare(CLONE_NEWNET));
@@ -100,4 +106,20 @@ TEST(an_interface_is_set_up_by_ioctl)
 	WORKS(ioctl(fd, SIOCSIFFLAGS, &request));
 	WORKS(ioctl(fd, SIOCGIFFLAGS, &request));
 	EQUAL(IFF_UP, request.ifr_flags & IFF_UP);
+}
+
+TEST(settings_are_the_networks_own)
+{
+	static const char name[] = "/proc/sys/net/ipv4/ping_group_range";
+	char before[64];
+	snprintf(before, sizeof(before), "%s", file_text(name));
+	CHILD {
+		close(new_network());
+		int fd = WORKS(open(name, O_WRONLY | O_TRUNC));
+		EQUAL(3, write(fd, "7\t8", 3));
+		close(fd);
+		TEXT("7\t8", without_newline(file_text(name)));
+		CHILD TEXT("7\t8", without_newline(file_text(name)));
+	}
+	TEXT(before, file_text(name));
 }
