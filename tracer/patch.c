@@ -131,9 +131,74 @@ static void add_unwind_table(struct elf *e, const Elf64_Phdr *p)
 	}
 }
 
+static bool skip_leb128(const struct elf *e, uint64_t *at)
+{
+	while (*at < e->size && (e->bytes[*at] & 0x80))
+		++*at;
+	return ++*at <= e->size;
+}
+
+/* Are the functions of this common entry, whose identifier is at `at`, given by pcrel sdata4, as all compilers of this machine do? */
+static bool has_plain_pointers(const struct elf *e, uint64_t at)
+{
+	enum { PCREL_SDATA4 = 0x1b, POINTER_BYTES = 4 };
+	if (!has(e, at, 4 + 1 + 8) || e->bytes[at + 4] != 1 || e->bytes[at + 5] != 'z')
+		return false;
+	const uint8_t *augmentation = e->bytes + at + 6;
+	size_t length = strnlen((const char *)augmentation, 7);
+	uint64_t field = at + 6 + length + 1;
+	/* Alignments of code and data, then the return register, a byte in version 1, then the length of what follows. */
+	if (length == 7 || !skip_leb128(e, &field) || !skip_leb128(e, &field) || !has(e, field++, 1) || !skip_leb128(e, &field))
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (!has(e, field, 1 + POINTER_BYTES))
+			return false;
+		if (augmentation[i] == 'R')
+			return e->bytes[field] == PCREL_SDATA4;
+		if (augmentation[i] == 'P' && (e->bytes[field] & 0xf) != 0x3 && (e->bytes[field] & 0xf) != 0xb)
+			return false;
+		field += augmentation[i] == 'P' ? 1 + POINTER_BYTES : augmentation[i] == 'L' ? 1 : 0;
+	}
+	return false;
+}
+
+/* .eh_frame itself (Linux Standard Base, section 10.6.1): static programs have no search table, and often no symbols. */
+static void add_unwind_entries(struct elf *e, const Elf64_Shdr *s)
+{
+	uint32_t length, back;
+	int32_t distance;
+	for (uint64_t at = s->sh_offset, end = at + s->sh_size; at + 12 <= end; at += 4 + length) {
+		memcpy(&length, e->bytes + at, 4);
+		if (length == 0 || length > end - at - 4)
+			return; /* the end, or of 64 bits */
+		memcpy(&back, e->bytes + at + 4, 4);
+		/* A function's entry tells how far back its common entry begins; 0: it is one itself. */
+		if (!back || back > at + 4 - s->sh_offset || !has_plain_pointers(e, at + 8 - back))
+			continue;
+		memcpy(&distance, e->bytes + at + 8, 4);
+		list_add(e, &e->starts, s->sh_addr + (at + 8 - s->sh_offset) + (int64_t)distance + is_of_trampoline(e, at));
+	}
+}
+
+static void add_unwind_section(struct elf *e)
+{
+	const Elf64_Ehdr *h = (const Elf64_Ehdr *)e->bytes;
+	if (!h->e_shoff || h->e_shentsize != sizeof(Elf64_Shdr) || h->e_shoff % 8 || h->e_shstrndx >= h->e_shnum ||
+	    !has(e, h->e_shoff, (uint64_t)h->e_shnum * sizeof(Elf64_Shdr)))
+		return;
+	const Elf64_Shdr *section = (const Elf64_Shdr *)(e->bytes + h->e_shoff), *names = section + h->e_shstrndx;
+	static const char name[] = ".eh_frame";
+	for (unsigned i = 0; i < h->e_shnum; i++)
+		if (section[i].sh_type != SHT_NOBITS && has(e, section[i].sh_offset, section[i].sh_size) &&
+		    has(e, names->sh_offset, names->sh_size) && section[i].sh_name + sizeof(name) <= names->sh_size &&
+		    memcmp(e->bytes + names->sh_offset + section[i].sh_name, name, sizeof(name)) == 0)
+			add_unwind_entries(e, &section[i]);
+}
+
 static void find_starts(struct elf *e)
 {
 	add_symbols(e);
+	add_unwind_section(e);
 	for (unsigned i = 0; i < e->segment_count; i++)
 		if (e->segments[i].p_type == PT_GNU_EH_FRAME)
 			add_unwind_table(e, &e->segments[i]);
@@ -165,7 +230,7 @@ static const uint16_t numbers[] = {
 
 uint32_t patch_version(void)
 {
-	enum { PATCHER = 3 };
+	enum { PATCHER = 4 };
 	uint32_t hash = PATCHER ^ SHIM_HUB;
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		hash = (hash ^ numbers[i]) * 0x01000193u;

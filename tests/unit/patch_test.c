@@ -52,6 +52,26 @@ static uint8_t *program(const uint8_t *code, size_t size, size_t text_bytes, int
 	return file;
 }
 
+/* No symbol, but a section .eh_frame, which says of one function that it begins at TEXT; its pointers are of this encoding. */
+static uint8_t *stripped_program(const uint8_t *code, size_t size, size_t text_bytes, uint8_t encoding)
+{
+	enum { NAMES = 0x2200, UNWIND = 0x2300, FUNCTION = UNWIND + 24 };
+	static const uint8_t common[24] = { 20, 0, 0, 0, 0, 0, 0, 0, 1, 'z', 'R', 0, 1, 0x78, 16, 1 };
+	uint8_t *file = program(code, size, text_bytes, 1);
+	int32_t function[5] = { 16, FUNCTION + 4 - UNWIND, TEXT - (FUNCTION + 8), (int32_t)text_bytes, 0 };
+	memcpy(file + UNWIND, common, sizeof(common));
+	file[UNWIND + 16] = encoding;
+	memcpy(file + FUNCTION, function, sizeof(function));
+	memcpy(file + NAMES, "\0.eh_frame", 11);
+	Elf64_Shdr *s = (Elf64_Shdr *)(file + 0x2100);
+	s[0] = (Elf64_Shdr){ .sh_type = SHT_PROGBITS, .sh_name = 1, .sh_offset = UNWIND, .sh_addr = ADDRESS + UNWIND - TEXT,
+			     .sh_size = FUNCTION + sizeof(function) - UNWIND };
+	s[1] = (Elf64_Shdr){ .sh_type = SHT_STRTAB, .sh_offset = NAMES, .sh_size = 11 };
+	((Elf64_Ehdr *)file)->e_shnum = 2;
+	((Elf64_Ehdr *)file)->e_shstrndx = 1;
+	return file;
+}
+
 static int out_file(void)
 {
 	char path[] = "/tmp/fakebuild-test-XXXXXX";
@@ -144,6 +164,53 @@ static void no_function_no_proof(void **state)
 	(void)state;
 	uint8_t text[0x1000];
 	assert_int_equal(patch(open_call, sizeof(open_call), 64, 0, text).unproven, 1);
+}
+
+static void the_unwind_section_is_enough_proof(void **state)
+{
+	(void)state;
+	struct patch_counts counts;
+	CLEANUP_CLOSE int fd = out_file();
+	CLEANUP_TALLOC uint8_t *file = stripped_program(open_call, sizeof(open_call), 64, 0x1b);
+	assert_int_equal(patch_copy(file, FILE_BYTES, fd, &counts), 0);
+	assert_int_equal(counts.patched, 1);
+	/* Absolute pointers are not understood. */
+	CLEANUP_TALLOC uint8_t *other = stripped_program(open_call, sizeof(open_call), 64, 0x03);
+	assert_int_equal(patch_copy(other, FILE_BYTES, fd, &counts), 0);
+	assert_int_equal(counts.unproven, 1);
+	/* Lengths that lead out of the section, and common entries that lie before it. */
+	((int32_t *)(file + 0x2300 + 24))[1] = 0x7000;
+	assert_int_equal(patch_copy(file, FILE_BYTES, fd, &counts), 0);
+	assert_int_equal(counts.unproven, 1);
+	((int32_t *)(file + 0x2300))[0] = 0x7fffffff;
+	assert_int_equal(patch_copy(file, FILE_BYTES, fd, &counts), 0);
+	assert_int_equal(counts.unproven, 1);
+}
+
+/* Programs of others, when they are there: how many of their sites go to the shim. */
+static void known_programs_are_patched(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *path;
+		unsigned at_least;
+	} known[] = {
+		{ "/bin/busybox", 40 },				/* static, without symbols */
+		{ "/usr/lib/x86_64-linux-musl/libc.so", 80 },	/* __syscall_cp_asm, too */
+		{ "/usr/sbin/runc", 5 },				/* Go: Syscall6 */
+	};
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		char *bytes;
+		size_t size;
+		struct patch_counts counts;
+		if (io_read_file(NULL, AT_FDCWD, known[i].path, 128 << 20, &bytes, &size, NULL) < 0)
+			continue;
+		CLEANUP_CLOSE int fd = out_file();
+		assert_int_equal(patch_copy((const uint8_t *)bytes, size, fd, &counts), 0);
+		if (counts.patched < known[i].at_least)
+			fail_msg("%s: %u sites patched, not %u", known[i].path, counts.patched, known[i].at_least);
+		talloc_free(bytes);
+	}
 }
 
 static void a_full_page_has_no_room(void **state)
@@ -259,6 +326,8 @@ int main(void)
 		cmocka_unit_test(a_branch_between_forbids),
 		cmocka_unit_test(what_depends_on_its_place_is_not_moved),
 		cmocka_unit_test(no_function_no_proof),
+		cmocka_unit_test(the_unwind_section_is_enough_proof),
+		cmocka_unit_test(known_programs_are_patched),
 		cmocka_unit_test(a_full_page_has_no_room),
 		cmocka_unit_test(what_is_no_program_is_refused),
 		cmocka_unit_test(a_libc_is_patched_at_its_calls_only),
