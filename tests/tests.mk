@@ -94,6 +94,7 @@ lint:
 		program/main.c $(BUILDER_SRC) $(COMPAT_SRC) $(OCI_SRC) $(TRACER_SRC)
 	tests/check/includes.sh
 	tests/check/words.sh
+	tests/check/shim.sh
 format:
 	clang-format -i $(wildcard program/*.c compat/*.[ch] compat/*/*.[ch] builder/*.[ch] builder/*/*.[ch] oci/*.[ch] tracer/*.[ch] tracer/*/*.[ch] tests/*/*.c)
 
