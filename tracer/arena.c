@@ -2,6 +2,7 @@
 /* Owns the shared arena and which slots are free. */
 #include "tracer/arena.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -79,6 +80,21 @@ int arena_descriptor(void)
 const char *arena_shim_path(enum abi abi)
 {
 	return shim_path[abi];
+}
+
+bool arena_read_shim(taddr address, void *to, size_t size)
+{
+	Elf64_Ehdr head;
+	Elf64_Phdr p;
+	memcpy(&head, shim64_bytes, sizeof(head));
+	for (unsigned i = 0; i < head.e_phnum; i++) {
+		memcpy(&p, shim64_bytes + head.e_phoff + i * sizeof(p), sizeof(p));
+		if (p.p_type != PT_LOAD || address < p.p_vaddr || address + size > p.p_vaddr + p.p_filesz)
+			continue;
+		memcpy(to, shim64_bytes + p.p_offset + (address - p.p_vaddr), size);
+		return true;
+	}
+	return false;
 }
 
 int arena_claim(void)

@@ -165,9 +165,10 @@ static int explain_ptrace(int number, struct error *err)
 static bool show_own_state(struct tracee *t, int signal)
 {
 	guest_wait_mend(t);
+	bool has_lost_stub = signal == SIGSEGV && t->slot >= 0 && arch_is_in_stub(t);
 	if (t->slot >= 0 && arch_demote(t, t->slot))
 		tracee_drop_slots(t);
-	return fast_is_on() && t->has_shim && arch_leave_shim(t, signal);
+	return has_lost_stub || (fast_is_on() && t->has_shim && arch_leave_shim(t, signal));
 }
 
 static void on_child(struct tracee *parent, int event)

@@ -253,6 +253,41 @@ TEST(stopping_who_maps_code_leaves_signals_as_they_were)
 	EQUAL(SIGTERM, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
 
+/* Natively nothing is there; fakebuild has its own there, without which all must go on. */
+TEST(any_memory_may_be_unmapped_and_mapped)
+{
+	enum { MAPS = 1, FILLS = 2 };
+	static const struct {
+		unsigned long at, size;
+		int flags;
+	} cases[] = {
+		{ 0x70000000, 0x100000, 0 }, { 0x70010000, 4096, 0 }, { 0x70020000, 0x20000, 0 }, { 0x70050000, 4096, 0 },
+		{ 0x6a000000, 0x4000000, 0 }, { 0x6e000000, 0x2000000, 0 }, { 0x69000000, 0x7200000, 0 },
+		{ 0x70010000, 4096, MAPS }, { 0x70010000, 4096, MAPS | FILLS }, { 0x70000000, 0x100000, MAPS },
+		{ 0x6f000000, 0x1100000, MAPS | FILLS },
+	};
+	make_files();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		int status;
+		pid_t child = WORKS(fork());
+		if (child == 0) {
+			void *at = (void *)cases[i].at;
+			int failures = cases[i].flags & MAPS ?
+				mmap(at, cases[i].size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != at :
+				munmap(at, cases[i].size) < 0;
+			if (cases[i].flags & FILLS)
+				memset(at, 0xff, cases[i].size);
+			failures += look_around(3) + (mkdir("d", 0755) < 0) + (chown("d", 5, 6) < 0) + (rmdir("d") < 0);
+			_exit(failures);
+		}
+		EQUAL(child, waitpid(child, &status, 0));
+		EQUAL(0, status);
+		if (status)
+			printf("# %#lx %#lx %d\n", cases[i].at, cases[i].size, cases[i].flags);
+		rmdir("d");
+	}
+}
+
 TEST(what_no_kernel_has_is_not_there)
 {
 	FAILS(ENOSYS, syscall(0x3fbd0001, 0, 0));

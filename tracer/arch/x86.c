@@ -270,6 +270,36 @@ static bool is_held(struct tracee *t, unsigned frame, int signal)
 	return (!signal || signal == SIGSTOP) && memory_read(t, at, &held, sizeof(held)) == 0 && held;
 }
 
+/*
+ * A guest may unmap the hub, or map something else there.  Then the stub of a patched site faults, or what it jumped to:
+ * with rcx behind the site's `syscall`, from where all is as it would have been.
+ */
+static bool leave_lost_hub(struct tracee *t)
+{
+	static const uint8_t jump_through[] = { 0xff, 0x24, 0x25, SHIM_HUB & 0xff, SHIM_HUB >> 8 & 0xff, SHIM_HUB >> 16 & 0xff, SHIM_HUB >> 24 };
+	static const uint8_t system_call[] = { 0x0f, 0x05 };
+	uint8_t at[sizeof(jump_through)], behind[sizeof(system_call)];
+	uint64_t entry;
+	struct user_regs_struct r;
+	if (t->process->abi != ABI_64 || ptrace(PTRACE_GETREGS, t->tid, NULL, &r) < 0)
+		return false;
+	bool is_at_jump = memory_read(t, r.rip, at, sizeof(at)) == 0 && memcmp(at, jump_through, sizeof(at)) == 0;
+	bool has_jumped = memory_read(t, SHIM_HUB, &entry, sizeof(entry)) == 0 && entry == r.rip;
+	if ((!is_at_jump && !has_jumped) || memory_read(t, r.rcx - sizeof(behind), behind, sizeof(behind)) < 0 ||
+	    memcmp(behind, system_call, sizeof(behind)) != 0)
+		return false;
+	r.rip = r.rcx - sizeof(behind);
+	r.orig_rax = (uint64_t)-1;
+	return ptrace(PTRACE_SETREGS, t->tid, NULL, &r) == 0;
+}
+
+bool arch_is_in_stub(struct tracee *t)
+{
+	errno = 0;
+	uint64_t ip = ptrace(PTRACE_PEEKUSER, t->tid, (void *)REG(rip), NULL);
+	return !errno && ip >= SHIM_STUBS && ip < SHIM_STUBS + SHIM_SLOTS * SHIM_STUB_BYTES;
+}
+
 bool arch_leave_shim(struct tracee *t, int signal)
 {
 	enum { ENTRY, OWNED, INSIDE, BACK, FREED, SLOW, BACK_SLOW, FREED_SLOW, END, MARKS };
@@ -277,9 +307,12 @@ bool arch_leave_shim(struct tracee *t, int signal)
 	struct user_regs_struct r;
 	errno = 0;
 	uint64_t ip = ptrace(PTRACE_PEEKUSER, t->tid, (void *)REG(rip), NULL);
-	if (errno || ip < SHIM_BASE || ip >= SHIM_BASE + SHIM_IMAGE_BYTES || (ip >= SHIM_STUBS && ip < SHIM_STATE))
+	if (errno)
 		return false;
-	if (!mark[END] && memory_read(t, SHIM_HUB, mark, sizeof(mark)) < 0)
+	if (ip < SHIM_BASE || ip >= SHIM_BASE + SHIM_IMAGE_BYTES || (ip >= SHIM_STUBS && ip < SHIM_STATE))
+		return signal == SIGSEGV && leave_lost_hub(t);
+	/* From our copy: the tracee's may no longer be what it was. */
+	if (!mark[END] && !arena_read_shim(SHIM_HUB, mark, sizeof(mark)))
 		return false;
 	if (t->process->abi != ABI_64 || ptrace(PTRACE_GETREGS, t->tid, NULL, &r) < 0)
 		return false;
