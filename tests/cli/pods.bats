@@ -34,7 +34,7 @@ in_pod() { "$elsewhere" docker "$@"; }
 }
 @test "guest_programs_see_what_root_sees" {
 	# Of 32 and 64 bits, as far as the compiler can.
-	local suite=$BATS_TEST_DIRNAME/../guest/run.sh programs=(mounts pivot netlink)
+	local suite=$BATS_TEST_DIRNAME/../guest/run.sh programs=(mounts pivot netlink ptrace)
 	[ -e "$BATS_TEST_DIRNAME/../../build/guest/pivot" ] || skip "the guest programs are not built"
 	TMPDIR=$BATS_TEST_TMPDIR run -0 in_pod "$suite" "$(dirname "$FAKEBUILD")" "${programs[@]}"
 	equal "" "$(grep -a -B 20 '^not ok' <<<"$output" || true)"

@@ -433,3 +433,66 @@ terminal() { # LINE: run it in a terminal of script(1), print what is seen
 	FAKEBUILD_TEST_VERIFY=1 run -125 --separate-stderr fakebuild run --rootfs "$BATS_TEST_TMPDIR/root" -- /bin/p
 	sentence "the fast path answers getuid of '' with 1000 (0x3e8), the slow path with 0 (0)"
 }
+
+# A program that looks 2,000 times answers right, in both modes, and nearly all of it without a stop.
+looks_without_stops() { # PROGRAM
+	mkdir -p "$BATS_TEST_TMPDIR/root"/{bin,d}
+	echo text >"$BATS_TEST_TMPDIR/root/d/file"
+	cp "$1" "$BATS_TEST_TMPDIR/root/bin/p"
+	run -0 --separate-stderr fakebuild run --stats --rootfs "$BATS_TEST_TMPDIR/root" -- /bin/p
+	equal "2000 right" "$output"
+	local answered
+	answered=$(awk '/calls answered without a stop/ { print $1 }' <<<"$stderr")
+	[ "$answered" -ge 1900 ] || { echo "$stderr"; false; }
+	FAKEBUILD_TEST_VERIFY=1 run -0 fakebuild run --rootfs "$BATS_TEST_TMPDIR/root" -- /bin/p
+	equal "2000 right" "$output"
+}
+@test "static_programs_of_musl_look_without_stops" {
+	command -v musl-gcc >/dev/null || skip "no musl-gcc (Debian: musl-tools)"
+	cat >"$BATS_TEST_TMPDIR/p.c" <<-'END'
+		#include <stdio.h>
+		#include <sys/stat.h>
+		int main(void)
+		{
+			int right = 0;
+			for (int i = 0; i < 2000; i++) {
+				struct stat st;
+				right += stat("/d/file", &st) == 0 && st.st_size == 5 && st.st_uid == 0;
+			}
+			printf("%d right\n", right);
+			return 0;
+		}
+	END
+	musl-gcc -O1 -static -o "$BATS_TEST_TMPDIR/p" "$BATS_TEST_TMPDIR/p.c"
+	looks_without_stops "$BATS_TEST_TMPDIR/p"
+}
+@test "programs_of_go_look_without_stops" {
+	command -v go >/dev/null || skip "no go (Debian: golang-go)"
+	cat >"$BATS_TEST_TMPDIR/p.go" <<-'END'
+		package main
+
+		import (
+			"fmt"
+			"os"
+		)
+
+		// Goroutines have small stacks, and signals interrupt them.
+		func main() {
+			done := make(chan int)
+			for i := 0; i < 4; i++ {
+				go func() {
+					right := 0
+					for n := 0; n < 500; n++ {
+						if st, err := os.Stat("/d/file"); err == nil && st.Size() == 5 {
+							right++
+						}
+					}
+					done <- right
+				}()
+			}
+			fmt.Println(<-done+<-done+<-done+<-done, "right")
+		}
+	END
+	HOME=$BATS_TEST_TMPDIR GOFLAGS=-mod=mod GO111MODULE=off CGO_ENABLED=0 go build -o "$BATS_TEST_TMPDIR/p" "$BATS_TEST_TMPDIR/p.go"
+	looks_without_stops "$BATS_TEST_TMPDIR/p"
+}
