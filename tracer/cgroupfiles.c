@@ -515,8 +515,10 @@ int cgroups_make_files(const struct cgroup *g)
 		if (access(path, F_OK) == 0)
 			continue;
 		CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-		if (fd < 0 || fchmod(fd, row->mode) < 0)
+		struct stat st;
+		if (fd < 0 || fchmod(fd, row->mode) < 0 || fstat(fd, &st) < 0)
 			return -errno;
+		meta_drop(session.meta, st.st_dev, st.st_ino);
 		put_line(g, row, row->initial);
 	}
 	return 0;

@@ -44,6 +44,7 @@ static char *host_of_type(struct call *c, const char *type)
 	char *path = mem_printf(c->t, "%s/tmpfs-%u", session.run_dir, counter++);
 	if (mkdir(path, 0700) < 0)
 		TALLOC_FREE(path);
+	session.has_guest_files = true;
 	return path;
 }
 

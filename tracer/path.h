@@ -56,6 +56,7 @@ struct session {
 	pid_t first_pid;
 	int first_status;
 	bool has_started; /* the first execve worked */
+	bool has_guest_files; /* in run_dir there are some that the guest has made, or may give away */
 	bool is_over;
 	char *difference; /* a sentence that ends the run: the fast path has answered otherwise than we (shim/verify.c) */
 	uint64_t stops;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
@@ -451,8 +452,10 @@ static int add_bindings(const struct tracer_config *config, size_t from, struct 
 		/* A point whose parents are missing as well still works, by its name. */
 		mounts_add(t->mounts, r < 0 ? b->guest_path : o.guest, host,
 			   b->flags & (BINDING_READ_ONLY | BINDING_PROC | BINDING_CGROUP), b->fs_type, NULL);
-		if ((b->flags & BINDING_CGROUP) && !cgroups_is_open())
+		if ((b->flags & BINDING_CGROUP) && !cgroups_is_open()) {
 			cgroups_open(host);
+			session.has_guest_files = true;
+		}
 	}
 	mounts_sort(t->mounts);
 	return 0;
@@ -506,8 +509,20 @@ static int forget_tracee(struct tracee *t, void *arg)
 	return 0;
 }
 
+static int forget_file(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)path;
+	(void)type;
+	(void)where;
+	meta_drop(session.meta, st->st_dev, st->st_ino);
+	return 0;
+}
+
 static void close_session(void)
 {
+	/* They are removed with the run's folder, and a table that is kept must not find their numbers again in others. */
+	if (session.has_guest_files)
+		nftw(session.run_dir, forget_file, 16, FTW_PHYS);
 	modes_pay();
 	follow_close();
 	tracee_each(forget_tracee, NULL);

@@ -105,3 +105,16 @@ teardown_file() { remove_store; }
 	_CONTAINERS_ROOTLESS_UID=7 run -0 fakebuild root sh -c 'echo $_CONTAINERS_ROOTLESS_UID'
 	equal 7 "$output"
 }
+
+@test "files_of_a_runs_own_are_forgotten_with_it" {
+	cd "$BATS_TEST_TMPDIR"
+	fakebuild root --state-dir s sh -c 'mkdir m; mount -t tmpfs none m; for i in $(seq 200); do mknod m/$i c 1 8; done'
+	# Their inode numbers come again.
+	run -0 fakebuild root --state-dir s sh -c 'cd /sys/fs/cgroup; for i in $(seq 10); do mkdir g$i; done; stat -c %F g*/* | grep -v regular || true'
+	equal "" "$output"
+}
+
+@test "control_groups_are_the_runs_own" {
+	run -0 fakebuild root sh -c 'mkdir /sys/fs/cgroup/a && echo $$ >/sys/fs/cgroup/a/cgroup.procs && cat /proc/self/cgroup && echo 5 >/sys/fs/cgroup/a/pids.max && cat /sys/fs/cgroup/a/pids.max'
+	equal "0::/a 5" "${lines[*]}"
+}
