@@ -41,6 +41,8 @@ struct prefix {
 };
 
 static struct prefix cache[CACHE_ENTRIES];
+static uint16_t cache_used[CACHE_ENTRIES]; /* which of them have a key */
+static unsigned cache_used_count;
 static uint64_t filter[FILTER_WORDS]; /* of inodes, core/prefix.h */
 static uint64_t cache_generation;
 
@@ -54,10 +56,11 @@ static uint64_t hash_bytes(const char *bytes, size_t length)
 
 static void cache_clear(void)
 {
-	for (size_t i = 0; i < CACHE_ENTRIES; i++) {
-		TALLOC_FREE(cache[i].key);
-		cache[i].hash = 0;
+	for (unsigned i = 0; i < cache_used_count; i++) {
+		TALLOC_FREE(cache[cache_used[i]].key);
+		cache[cache_used[i]].hash = 0;
 	}
+	cache_used_count = 0;
 	memset(filter, 0, sizeof(filter));
 	fast_walked(NULL);
 }
@@ -432,6 +435,8 @@ static void cache_store(const struct walk *w, const char *key, size_t length)
 		return;
 	uint64_t hash = hash_bytes(key, length);
 	struct prefix *p = &cache[hash % CACHE_ENTRIES];
+	if (!p->key)
+		cache_used[cache_used_count++] = p - cache;
 	TALLOC_FREE(p->key);
 	p->hash = hash;
 	p->key = mem_strdup(NULL, key);
