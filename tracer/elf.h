@@ -6,6 +6,9 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
+
+enum { ELF_READ_AT_ONCE = 1024 };
 
 struct elf {
 	unsigned machine; /* EM_* */
@@ -13,6 +16,8 @@ struct elf {
 	unsigned type;    /* ET_* */
 	uint64_t table;   /* offset of the program headers */
 	unsigned entries, entry_bytes;
+	unsigned begin_bytes; /* of the file's beginning, where nearly all have their program headers, too */
+	unsigned char begin[ELF_READ_AT_ONCE];
 };
 
 /* Read the head of a file.  -ENOEXEC when it is no ELF, -EIO when it is too short for a head. */
@@ -22,5 +27,13 @@ int elf_read(int fd, struct elf *ret);
  * be loaded.
  */
 int elf_interpreter(int fd, const struct elf *e, char ret[PATH_MAX]);
+
+/*
+ * What elf_read said of this file when it was last asked for it by this host path; NULL when it was not, or when the
+ * file may have changed since then.  For files that are read again and again: libcs' loaders.
+ */
+const struct elf *elf_recall(const char *host_path, const struct stat *st);
+/* Keep what elf_read has said for elf_recall; `st` is from before it was read. */
+void elf_remember(const char *host_path, const struct stat *st, const struct elf *e);
 
 #endif

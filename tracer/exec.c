@@ -179,14 +179,20 @@ static bool is_native(const struct elf *e, enum abi *ret)
 /* load_elf_binary of fs/binfmt_elf.c, "Consistency check for the interpreter". */
 static int check_interpreter(struct object *o, const struct elf *program)
 {
-	struct elf e;
-	CLEANUP_CLOSE int fd = open_program(o);
-	if (fd < 0)
-		return fd;
-	int r = elf_read(fd, &e);
-	if (r < 0)
-		return r == -EIO ? -EIO : -ELIBBAD;
-	return e.machine != program->machine || e.is_64 != program->is_64 || e.is_big != program->is_big ? -ELIBBAD : 0;
+	struct elf read;
+	const struct elf *e = o->is_fd ? NULL : elf_recall(o->host, &o->real);
+	if (!e) {
+		CLEANUP_CLOSE int fd = open_program(o);
+		if (fd < 0)
+			return fd;
+		int r = elf_read(fd, &read);
+		if (r < 0)
+			return r == -EIO ? -EIO : -ELIBBAD;
+		if (!o->is_fd)
+			elf_remember(o->host, &o->real, &read);
+		e = &read;
+	}
+	return e->machine != program->machine || e->is_64 != program->is_64 || e->is_big != program->is_big ? -ELIBBAD : 0;
 }
 
 static int find_interpreter(struct call *c, struct program *p, const struct elf *program, const char *name)
