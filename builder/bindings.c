@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "tracer/base/io.h"
@@ -70,30 +71,37 @@ static bool is_asked_for(const struct volume_list *volumes, const char *guest_pa
 	return false;
 }
 
+/* What is there is an earlier run's, and as bindings_clean_dev left it. */
+static int or_there(int r)
+{
+	return r < 0 && errno == EEXIST ? 0 : r;
+}
+
 static int make_file(int dir_fd, const char *name, struct error *err)
 {
 	CLEANUP_CLOSE int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	return fd < 0 ? error_set(err, errno, "cannot make the guest's /dev/%s", name) : 0;
+	return or_there(fd) < 0 ? error_set(err, errno, "cannot make the guest's /dev/%s", name) : 0;
 }
 
 static int make_device(struct bindings *m, int dev_fd, const struct device *device,
 		       struct error *err)
 {
 	CLEANUP_TALLOC char *host_path = mem_printf(NULL, "/dev/%s", device->name);
+	bool is_there = (device->kind != DEVICE_HOST && device->kind != DEVICE_FOLDER) || access(host_path, F_OK) == 0;
 	int r = 0;
+	/* A host without one (a sandbox, say) gives the guest none either. */
+	if (!is_there) {
+		unlinkat(dev_fd, device->name, device->kind == DEVICE_FOLDER ? AT_REMOVEDIR : 0);
+		return 0;
+	}
 	switch (device->kind) {
 	case DEVICE_HOST:
-		/* A host without one (a sandbox, say) gives the guest none either. */
-		if (access(host_path, F_OK) < 0)
-			return 0;
 		if (make_file(dev_fd, device->name, err) < 0)
 			return -1;
 		bindings_add(m, host_path, host_path, 0, NULL);
 		return 0;
 	case DEVICE_FOLDER:
-		if (access(host_path, F_OK) < 0)
-			return 0;
-		r = mkdirat(dev_fd, device->name, 0755);
+		r = or_there(mkdirat(dev_fd, device->name, 0755));
 		if (r == 0)
 			bindings_add(m, host_path, host_path, 0, "devpts");
 		break;
@@ -101,9 +109,10 @@ static int make_device(struct bindings *m, int dev_fd, const struct device *devi
 		r = mkdirat(dev_fd, device->name, 0777);
 		if (r == 0)
 			r = fchmodat(dev_fd, device->name, 01777, 0);
+		r = or_there(r);
 		break;
 	case DEVICE_LINK:
-		r = symlinkat(device->target, dev_fd, device->name);
+		r = or_there(symlinkat(device->target, dev_fd, device->name));
 		break;
 	}
 	return r < 0 ? error_set(err, errno, "cannot make the guest's %s", host_path) : 0;
@@ -115,10 +124,13 @@ static int make_device(struct bindings *m, int dev_fd, const struct device *devi
  */
 static int make_ptmx(struct bindings *m, int dev_fd, struct error *err)
 {
-	if (access("/dev/pts/ptmx", R_OK | W_OK) == 0)
+	if (access("/dev/pts/ptmx", R_OK | W_OK) == 0) {
+		/* What an earlier run had may be the file. */
+		unlinkat(dev_fd, "ptmx", 0);
 		return symlinkat("pts/ptmx", dev_fd, "ptmx") < 0 ?
 			       error_set(err, errno, "cannot make the guest's /dev/ptmx") :
 			       0;
+	}
 	if (access("/dev/ptmx", F_OK) < 0)
 		return 0;
 	if (make_file(dev_fd, "ptmx", err) < 0)
@@ -130,9 +142,9 @@ static int make_ptmx(struct bindings *m, int dev_fd, struct error *err)
 static int add_dev(struct bindings *m, const char *console, struct error *err)
 {
 	CLEANUP_TALLOC char *dev = mem_printf(NULL, "%s/dev", m->config->run_dir);
-	if (mkdir(dev, 0755) < 0)
+	if (or_there(mkdir(dev, 0755)) < 0)
 		return error_set(err, errno, "cannot create '%s'", dev);
-	CLEANUP_CLOSE int dev_fd = open(dev, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP_CLOSE int dev_fd = open(dev, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dev_fd < 0)
 		return error_set(err, errno, "cannot open '%s'", dev);
 	bindings_add(m, dev, "/dev", 0, "tmpfs");
@@ -149,6 +161,72 @@ static int add_dev(struct bindings *m, const char *console, struct error *err)
 	return 0;
 }
 
+static const struct device *find_device(const char *name)
+{
+	static const struct device ptmx = { "ptmx", DEVICE_HOST, NULL };
+	for (size_t i = 0; i < sizeof(devices) / sizeof(*devices); i++)
+		if (strcmp(devices[i].name, name) == 0)
+			return &devices[i];
+	return strcmp(name, ptmx.name) == 0 ? &ptmx : NULL;
+}
+
+/* A folder with that mode and no attributes but a security module's? */
+static bool is_new_folder(int fd, mode_t mode)
+{
+	struct stat st;
+	char attributes[1024];
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_mode != (S_IFDIR | mode) || st.st_uid != getuid())
+		return false;
+	ssize_t size = flistxattr(fd, attributes, sizeof(attributes));
+	for (const char *name = attributes; size > 0 && name < attributes + size; name += strlen(name) + 1)
+		if (strncmp(name, "security.", 9) != 0)
+			return false;
+	return size >= 0 || errno == ENOTSUP;
+}
+
+/* Is this entry what make_device makes? */
+static bool is_as_made(int dev_fd, const char *name, const struct stat *st)
+{
+	const struct device *device = find_device(name);
+	if (!device)
+		return false;
+	if (device->kind == DEVICE_HOST)
+		return st->st_mode == (S_IFREG | 0666) && st->st_size == 0 && st->st_nlink == 1;
+	if (device->kind == DEVICE_LINK) {
+		char target[64];
+		ssize_t n = readlinkat(dev_fd, name, target, sizeof(target));
+		return n == (ssize_t)strlen(device->target) && memcmp(target, device->target, n) == 0;
+	}
+	CLEANUP_CLOSE int fd = openat(dev_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	CLEANUP_TALLOC struct strlist *names = strlist_new(NULL);
+	return is_new_folder(fd, device->kind == DEVICE_PRIVATE ? 01777 : 0755) && io_list_names(fd, names) == 0 &&
+	       names->count == 0;
+}
+
+bool bindings_clean_dev(const char *run_dir, struct meta *meta)
+{
+	CLEANUP_TALLOC char *dev = mem_printf(NULL, "%s/dev", run_dir);
+	CLEANUP_TALLOC struct strlist *names = strlist_new(NULL);
+	CLEANUP_CLOSE int dev_fd = open(dev, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct meta_entry entry;
+	struct stat st;
+	if (!is_new_folder(dev_fd, 0755) || io_list_names(dev_fd, names) < 0)
+		return false;
+	strlist_add(names, ".");
+	for (size_t i = 0; i < names->count; i++) {
+		const char *name = names->items[i];
+		/* Only a run with a terminal has it. */
+		if (strcmp(name, "console") == 0 && unlinkat(dev_fd, name, 0) == 0)
+			continue;
+		if (fstatat(dev_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    (strcmp(name, ".") != 0 && !is_as_made(dev_fd, name, &st)))
+			return false;
+		if (meta_get(meta, st.st_dev, st.st_ino, &entry))
+			meta_drop(meta, st.st_dev, st.st_ino);
+	}
+	return true;
+}
+
 int bindings_add_system(struct bindings *m, const struct volume_list *volumes, const char *console,
 			struct error *err)
 {
@@ -159,6 +237,19 @@ int bindings_add_system(struct bindings *m, const struct volume_list *volumes, c
 	return is_asked_for(volumes, "/dev") ? 0 : add_dev(m, console, err);
 }
 
+/* It lasts no longer than the run: nothing waits for the disk.  An earlier run's is mostly the same. */
+static int write_generated(const char *host_path, const char *text)
+{
+	CLEANUP_TALLOC char *old = NULL;
+	size_t size;
+	if (io_read_file(NULL, AT_FDCWD, host_path, NETWORK_FILE_MAX_BYTES, &old, &size, NULL) == 0 &&
+	    size == strlen(text) && memcmp(old, text, size) == 0)
+		return 0;
+	unlink(host_path);
+	CLEANUP_CLOSE int fd = open(host_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	return fd < 0 ? -errno : io_write_all(fd, text, strlen(text));
+}
+
 static int add_generated(struct bindings *m, const struct volume_list *volumes,
 			 const char *guest_path, const char *text, struct error *err)
 {
@@ -166,13 +257,16 @@ static int add_generated(struct bindings *m, const struct volume_list *volumes,
 		return 0;
 	CLEANUP_TALLOC char *host_path =
 		mem_printf(NULL, "%s%s", m->config->run_dir, strrchr(guest_path, '/'));
-	/* It lasts no longer than the run: nothing waits for the disk. */
-	CLEANUP_CLOSE int fd = open(host_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	int r = fd < 0 ? -errno : io_write_all(fd, text, strlen(text));
+	int r = write_generated(host_path, text);
 	if (r < 0)
 		return error_set(err, -r, "cannot write '%s'", host_path);
 	bindings_add(m, host_path, guest_path, BINDING_READ_ONLY, NULL);
 	return 0;
+}
+
+bool bindings_leave(const char *name)
+{
+	return strcmp(name, "resolv.conf") == 0 || strcmp(name, "hosts") == 0 || strcmp(name, "hostname") == 0;
 }
 
 /* The host's own file; the guest shares its network, so the host's names and servers are right. */

@@ -30,8 +30,10 @@ struct volume_list {
 void bindings_add(struct bindings *m, const char *host_path, const char *guest_path, unsigned flags,
 		  const char *fs_type);
 
-/* /proc, /sys and the private /dev, made in run_dir; console: host path of the guest's terminal or
- * NULL. */
+/*
+ * /proc, /sys and the private /dev, made in run_dir, or there from an earlier run; console: host path of the guest's
+ * terminal or NULL.
+ */
 int bindings_add_system(struct bindings *m, const struct volume_list *volumes, const char *console,
 			struct error *err);
 /*
@@ -41,6 +43,13 @@ int bindings_add_system(struct bindings *m, const struct volume_list *volumes, c
 int bindings_add_network(struct bindings *m, const struct volume_list *volumes,
 			 const char *hostname, const struct strlist *add_hosts, bool is_build,
 			 struct error *err);
+/*
+ * When the guest is gone: make run_dir's dev as bindings_add_system has made it, for the next run; what is said of its
+ * inodes in the table is dropped.  False when that has something that only its removal rids it of.
+ */
+bool bindings_clean_dev(const char *run_dir, struct meta *meta);
+/* Is this name in run_dir one of the files of bindings_add_network, which the next run may use? */
+bool bindings_leave(const char *name);
 void bindings_add_volumes(struct bindings *m, const struct volume_list *volumes);
 
 /*

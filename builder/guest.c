@@ -27,7 +27,8 @@
 struct guest {
 	struct tracer_config config;
 	const struct guest_options *options;
-	char *run_dir; /* NULL once it is removed */
+	char *run_dir; /* NULL once it is gone */
+	struct store *store; /* that it is from, NULL: from none */
 	struct strlist *argv, *env;
 	struct stubs *stubs;
 	struct bindings *bindings;
@@ -40,8 +41,10 @@ static int make_run_dir(struct guest *g, struct store *store, struct error *err)
 {
 	const char *others[] = { getenv("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm" };
 	struct statvfs fs;
-	if (statvfs(store_root(store), &fs) < 0 || !(fs.f_flag & ST_NOEXEC))
-		return store_make_tmp(g, store, &g->run_dir, err);
+	if (statvfs(store_root(store), &fs) < 0 || !(fs.f_flag & ST_NOEXEC)) {
+		g->store = store;
+		return store_take_tmp(g, store, &g->run_dir, err);
+	}
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
 		if (!others[i] || others[i][0] != '/')
 			continue;
@@ -338,12 +341,34 @@ int guest_run(struct guest *g, int *ret_status, struct error *err)
 	return r;
 }
 
+/* What the next run may use stays in it.  Files have what real root or user.rootlesscontainers gave them. */
+static void give_run_dir_back(struct guest *g)
+{
+	CLEANUP_CLOSE int dir_fd = open(g->run_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	CLEANUP_TALLOC struct strlist *names = strlist_new(NULL);
+	bool keeps_owners = getuid() != 0 && !(g->config.flags & TRACER_ROOTLESS_XATTRS);
+	bool keeps_dev = keeps_owners && g->config.meta && bindings_clean_dev(g->run_dir, g->config.meta);
+	if (dir_fd < 0 || io_list_names(dir_fd, names) < 0)
+		return;
+	for (size_t i = 0; i < names->count; i++) {
+		const char *name = names->items[i];
+		bool is_kept = tracer_leaves(name) || (strcmp(name, "dev") == 0 ? keeps_dev : bindings_leave(name));
+		if (!is_kept && io_remove_tree(dir_fd, name) < 0) {
+			io_remove_tree(AT_FDCWD, g->run_dir);
+			return;
+		}
+	}
+	store_give_back(g->store, g->run_dir);
+}
+
 void guest_close(struct guest *g)
 {
 	tracer_lookup_end();
 	if (g->stubs)
 		stubs_remove(g->stubs);
-	if (g->run_dir)
+	if (g->run_dir && g->store)
+		give_run_dir_back(g);
+	else if (g->run_dir)
 		io_remove_tree(AT_FDCWD, g->run_dir);
 	g->run_dir = NULL;
 	TALLOC_FREE(g->stubs);

@@ -51,6 +51,9 @@ uint64_t store_process_start(int pid)
 	return at ? strtoull(at + 1, NULL, 10) : 0;
 }
 
+enum tmp_kind { TMP_EMPTY, TMP_USED };
+enum { USED_FOLDERS_MAX = 8 };
+
 /* A lock on a folder of tmp/, for as long as its path is allocated. */
 struct tmp_lock {
 	int fd;
@@ -217,7 +220,31 @@ const char *store_root(const struct store *s)
 	return s->root;
 }
 
-int store_make_locked_tmp(const void *ctx, struct store *s, char **ret_path, int *ret_lock, struct error *err)
+/* An empty folder, or one that was given back. */
+static int make_folder(struct store *s, const char *path, enum tmp_kind kind)
+{
+	for (unsigned i = 0; kind == TMP_USED && i < USED_FOLDERS_MAX; i++) {
+		CLEANUP_TALLOC char *used = mem_printf(NULL, "%s/cache/runs/%u", s->root, i);
+		if (rename(used, path) == 0)
+			return 0;
+	}
+	return mkdir(path, 0700);
+}
+
+void store_give_back(struct store *s, const char *path)
+{
+	CLEANUP_TALLOC char *folder = path_in(NULL, s, "cache/runs");
+	if (io_mkdir_p(AT_FDCWD, folder, 0700) == 0) {
+		for (unsigned i = 0; i < USED_FOLDERS_MAX; i++) {
+			CLEANUP_TALLOC char *used = mem_printf(NULL, "%s/%u", folder, i);
+			if (rename(path, used) == 0)
+				return;
+		}
+	}
+	io_remove_tree(AT_FDCWD, path);
+}
+
+static int make_tmp(const void *ctx, struct store *s, enum tmp_kind kind, char **ret_path, int *ret_lock, struct error *err)
 {
 	static unsigned counter;
 	CLEANUP_TALLOC char *path = NULL;
@@ -227,7 +254,7 @@ int store_make_locked_tmp(const void *ctx, struct store *s, char **ret_path, int
 		path = mem_printf(ctx, "%s/tmp/%d-%llu-%u", s->root, (int)getpid(),
 				  (unsigned long long)store_process_start(getpid()),
 				  __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED));
-		if (mkdir(path, 0700) < 0)
+		if (make_folder(s, path, kind) < 0)
 			return error_set(err, errno, "cannot make '%s'", path);
 		fd = lock_folder(path, LOCK_SH);
 	}
@@ -242,10 +269,21 @@ int store_make_locked_tmp(const void *ctx, struct store *s, char **ret_path, int
 	return 0;
 }
 
+int store_make_locked_tmp(const void *ctx, struct store *s, char **ret_path, int *ret_lock, struct error *err)
+{
+	return make_tmp(ctx, s, TMP_EMPTY, ret_path, ret_lock, err);
+}
+
 int store_make_tmp(const void *ctx, struct store *s, char **ret_path, struct error *err)
 {
 	int lock;
-	return store_make_locked_tmp(ctx, s, ret_path, &lock, err);
+	return make_tmp(ctx, s, TMP_EMPTY, ret_path, &lock, err);
+}
+
+int store_take_tmp(const void *ctx, struct store *s, char **ret_path, struct error *err)
+{
+	int lock;
+	return make_tmp(ctx, s, TMP_USED, ret_path, &lock, err);
 }
 
 struct guard {

@@ -32,6 +32,13 @@ int store_hold(struct store *s, struct error *err);
 /* A new, empty, private directory in tmp/, this process's while the path is allocated; removed by the caller. */
 int store_make_tmp(const void *ctx, struct store *s, char **ret_path, struct error *err);
 /*
+ * As store_make_tmp, but it may be a folder that was given back, with what was left in it: file systems take long to make
+ * and to delete files, and longer the more they have deleted lately.
+ */
+int store_take_tmp(const void *ctx, struct store *s, char **ret_path, struct error *err);
+/* Instead of removing it: the next store_take_tmp may get it; where there are enough it is removed. */
+void store_give_back(struct store *s, const char *path);
+/*
  * As store_make_tmp, for what must not outlive its use: the folder is removed as well when this process and those it
  * has forked are killed, whatever kills them.
  */

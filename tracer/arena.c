@@ -8,20 +8,41 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
+#include "tracer/tracer.h"
 
 extern const char shim64_bytes[], shim64_end[], shim32_bytes[], shim32_end[];
+
+static const char *const names[] = { "shim64", "shim32", "arena" };
 
 static struct shim_slot *slots; /* mapped at SHIM_ARENA, where tracees have it too */
 static uint64_t in_use[SHIM_SLOTS / 64];
 static char *shim_path[ABI_COUNT], *arena_path;
 
+/* Is it there from an earlier run? */
+static bool is_written(const char *path, const char *bytes, size_t size)
+{
+	struct stat st;
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (st.st_mode & 07777) != 0500 || (size_t)st.st_size != size)
+		return false;
+	void *at = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	bool is_same = at != MAP_FAILED && memcmp(at, bytes, size) == 0;
+	if (at != MAP_FAILED)
+		munmap(at, size);
+	return is_same;
+}
+
 static int write_program(const char *path, const char *bytes, size_t size, struct error *err)
 {
+	if (is_written(path, bytes, size))
+		return 0;
+	unlink(path);
 	CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0500);
 	if (fd < 0)
 		return error_set(err, errno, "cannot create '%s'", path);
@@ -45,7 +66,8 @@ int arena_open(const char *run_dir, struct error *err)
 			return -1;
 	}
 	char *path = arena_path = mem_printf(NULL, "%s/arena", run_dir);
-	CLEANUP_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	/* Nobody has it any more, when it is there, and nothing of it counts. */
+	CLEANUP_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0 || ftruncate(fd, SHIM_ARENA_BYTES) < 0)
 		return error_set(err, errno, "cannot create '%s'", path);
 	void *at = mmap((void *)SHIM_ARENA, SHIM_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -59,6 +81,14 @@ int arena_open(const char *run_dir, struct error *err)
 	madvise(at, SHIM_ARENA_BYTES, MADV_RANDOM);
 	slots = at;
 	return 0;
+}
+
+bool tracer_leaves(const char *name)
+{
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
 }
 
 void arena_close(void)

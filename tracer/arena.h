@@ -8,7 +8,7 @@
 #include "tracer/tracee.h"
 
 /*
- * Write shim64, shim32 and arena into run_dir and map the arena at SHIM_ARENA.  Fails when the files
+ * Write shim64, shim32 and arena into run_dir, where those of an earlier run serve again, and map the arena at SHIM_ARENA.  Fails when the files
  * cannot be made or the directory forbids executing.
  */
 int arena_open(const char *run_dir, struct error *err);

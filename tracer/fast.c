@@ -550,8 +550,7 @@ void fast_open(struct tracee *first)
 	/* Processes are told their state while they run. */
 	if (process_vm_writev(getpid(), &none, 1, &none, 1, 0) < 0)
 		return;
-	CLEANUP_TALLOC char *link = mem_printf(NULL, "%s/table", session.run_dir);
-	if (symlink(meta_path(session.meta), link) < 0)
+	if (strlen(meta_path(session.meta)) >= sizeof(SHARED->table_path))
 		return;
 	fast.is_on = true;
 	fast.state_count = 1;
@@ -567,6 +566,7 @@ void fast_open(struct tracee *first)
 	SHARED->flags |= (session.config->verifies ? SHARED_VERIFIES : 0u) | (has_openat2() ? SHARED_HAS_OPENAT2 : 0u);
 	SHARED->flags |= session.config->flags & TRACER_LEAVE_MODES ? SHARED_LEAVES_MODES : 0;
 	SHARED->flags |= meta_header(session.meta)->flags & META_HAS_FLAGS ? SHARED_READ_ONLY_TREES : 0;
+	snprintf(SHARED->table_path, sizeof(SHARED->table_path), "%s", meta_path(session.meta));
 	int n = snprintf(SHARED->inbox_path, sizeof(SHARED->inbox_path), "%s.inbox", meta_path(session.meta));
 	if (n < 0 || (size_t)n >= sizeof(SHARED->inbox_path))
 		SHARED->inbox_path[0] = '\0';

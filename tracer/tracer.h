@@ -64,7 +64,7 @@ struct port_pair {
 struct tracer_config {
 	const char *root;    /* absolute host path of the guest's root directory */
 	struct meta *meta;   /* its metadata table */
-	const char *run_dir; /* private host directory for this run's shim, arena and generated files */
+	const char *run_dir; /* private host directory for this run's shim, arena and generated files: tracer_leaves */
 	const char *scratch; /* private host directory on root's file system, for copies; NULL: run_dir */
 	const struct binding *bindings;
 	size_t binding_count;
@@ -125,6 +125,8 @@ int tracer_session_pids(const void *ctx, const char *socket_path, pid_t **ret, s
 /* Stop all of them so that no guest can tell, or let them go on. */
 int tracer_session_pause(const char *socket_path, bool is_paused, struct error *err);
 int tracer_session_kill(const char *socket_path, int signal, struct error *err);
+/* Is this name in run_dir one that a later run may find there, and is faster with?  All others are to be removed. */
+bool tracer_leaves(const char *name);
 /* Can this program be an emulator: is it there, static, and for this machine? */
 bool tracer_is_emulator(const char *host_path);
 /* Is this process itself a guest of fakebuild? */

@@ -367,6 +367,22 @@ terminal() { # LINE: run it in a terminal of script(1), print what is seen
 	[ -d "$FAKEBUILD_ROOT/cache/rootfs/$name" ]
 }
 
+@test "nothing_of_a_run_is_in_the_dev_of_the_next" {
+	root=$BATS_TEST_TMPDIR/root
+	mkdir "$root"
+	tar -C "$root" -xf "$BATS_FILE_TMPDIR/base.tar"
+	run -0 fakebuild run --rootfs "$root" -- sh -c 'ls -a /dev /dev/shm; stat -c "%u:%g %a" /dev /dev/shm /dev/mqueue'
+	clean=$output
+	for change in 'true' 'echo x >/dev/shm/x' 'echo x >/dev/x' 'chown 7:8 /dev /dev/mqueue' 'chmod 700 /dev/shm' 'rm /dev/core' \
+		'rmdir /dev/shm' 'ln -sf /etc/passwd /dev/fd'; do
+		run fakebuild run --rootfs "$root" -- sh -c "$change"
+		run -0 fakebuild run --rootfs "$root" -- sh -c 'ls -a /dev /dev/shm; stat -c "%u:%g %a" /dev /dev/shm /dev/mqueue'
+		equal "$clean" "$output"
+		run -0 fakebuild run --rootfs "$root" -- readlink /dev/fd
+		equal /proc/self/fd "$output"
+	done
+}
+
 @test "rootfs_has_no_images_options" {
 	run -125 --separate-stderr fakebuild run --rootfs / --commit x true
 	sentence "--commit needs an image, a --rootfs keeps its changes in place"

@@ -201,7 +201,7 @@ struct shim_shared {
 	uint32_t uid, gid, shown_uid, shown_gid; /* who invoked us (struct meta_owner) */
 	uint32_t random;   /* 0, or one call in so many falls through: for tests */
 	uint64_t root_dev, proc_dev;
-	char inbox_path[1024]; /* host path; empty: it cannot be told */
+	char table_path[1024], inbox_path[1024]; /* host paths; empty: it cannot be told */
 	uint64_t mount_names[256]; /* a Bloom filter of the last components of mount points */
 	uint64_t walked[2048];     /* of inodes that prefixes rest on (core/prefix.h): directories and symlinks */
 	uint64_t places[1024];     /* of directories that processes are in */

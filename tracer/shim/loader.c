@@ -205,25 +205,20 @@ static void load(const char *path, const char *text_path, int is_program, int ha
 	ret->phnum = h->phnum;
 }
 
-/* Open a file that lies beside the one that was executed. */
-static long open_beside(const char *executed, const char *name)
+/* The arena lies beside the file that was executed. */
+static void map_arena(const char *executed)
 {
+	static const char name[] = "arena";
 	static char path[PAGE];
-	unsigned n = 0, slash = 0, i = 0;
-	for (; executed[n] && n + 16 < sizeof(path); n++) {
+	unsigned slash = 0;
+	for (unsigned n = 0; executed[n] && n + 16 < sizeof(path); n++) {
 		path[n] = executed[n];
 		if (path[n] == '/')
 			slash = n;
 	}
-	do
+	for (unsigned i = 0; i < sizeof(name); i++)
 		path[slash + 1 + i] = name[i];
-	while (name[i++]);
-	return shim_raw_call(NR_OPEN, (word)path, CLOEXEC, 0, 0, 0, 0);
-}
-
-static void map_arena(const char *executed)
-{
-	int fd = must(open_beside(executed, "arena"));
+	int fd = must(shim_raw_call(NR_OPEN, (word)path, CLOEXEC, 0, 0, 0, 0));
 	map(SHIM_ARENA, SHIM_ARENA_BYTES, READ, SHARED | FIXED, fd, 0);
 	/* Nothing is ahead in the file that reading ahead could find, but pages to fill with zeros. */
 	shim_raw_call(NR_MADVISE, SHIM_ARENA, SHIM_ARENA_BYTES, 1 /* MADV_RANDOM */, 0, 0, 0);
@@ -243,9 +238,10 @@ static word open_emulated(const char *path)
 
 #ifdef __x86_64__
 /* What the fast path needs besides; without the metadata table it stays off. */
-static void start_fast_path(const char *executed, uint32_t state)
+static void start_fast_path(uint32_t state)
 {
-	long fd = state ? open_beside(executed, "table") : -1;
+	const struct shim_shared *shared = (const struct shim_shared *)(word)SHIM_SHARED;
+	long fd = state ? shim_raw_call(NR_OPEN, (word)shared->table_path, CLOEXEC, 0, 0, 0, 0) : -1;
 	if (fd < 0)
 		return;
 	map(SHIM_META, SHIM_META_BYTES, READ, SHARED | FIXED, fd, 0);
@@ -285,7 +281,7 @@ const void *shim_load(word *stack, unsigned slot_number)
 		load(slot->room + info->interpreter,
 		     info->interpreter_text ? slot->room + info->interpreter_text : 0, 0, 0, seed, &interpreter);
 #ifdef __x86_64__
-	start_fast_path(executed, info->state);
+	start_fast_path(info->state);
 #endif
 	if (program.needs_exec_stack)
 		shim_raw_call(NR_MPROTECT, (word)stack & ~(word)(PAGE - 1), PAGE,
