@@ -83,7 +83,7 @@ static int add_file(struct taker *t, const char *path, const char *name, const s
 			return 0;
 		/* Its real mode has changed, and with it what the table must say for root to see the same. */
 		struct meta_entry kept = *entry;
-		kept.marks &= ~(uint64_t)(META_MARKS_OF_WRITES | META_MARKS_OF_FLAGS);
+		kept.marks &= ~(uint32_t)(META_MARKS_OF_WRITES | META_MARKS_OF_FLAGS);
 		if (fstatat(t->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return fail(errno, "examine", path, err);
 		meta_set(t->root->meta, &st, &kept);

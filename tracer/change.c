@@ -75,6 +75,24 @@ static uint32_t mode_after_chown(const struct cred *cred, const struct meta_entr
 	return mode;
 }
 
+/*
+ * A file without an entry may get another mode from a process of root's own meanwhile (shim/change.c): that one looks for an
+ * entry then, and here its mode is looked at when it has one.
+ */
+static void store_owner_first(struct object *o, struct meta_entry *entry)
+{
+	struct meta_entry other;
+	struct stat now;
+	if (session.writes_through || meta_get(session.meta, o->real.st_dev, o->real.st_ino, &other))
+		return;
+	share_store(o, entry);
+	if (fstatat(AT_FDCWD, path_short(o->host), &now, o->is_fd ? 0 : AT_SYMLINK_NOFOLLOW) < 0 || now.st_mode == o->real.st_mode)
+		return;
+	o->real = now;
+	meta_default(session.meta, &now, &other);
+	entry->mode = other.mode;
+}
+
 int64_t hook_chown(struct call *c)
 {
 	struct object *o = &c->object[0];
@@ -100,6 +118,7 @@ int64_t hook_chown(struct call *c)
 		entry.uid = uid;
 	if (gid != (uint32_t)-1)
 		entry.gid = gid;
+	store_owner_first(o, &entry);
 	if (!S_ISLNK(o->real.st_mode))
 		return share_set_mode(c->t, o, &entry);
 	share_store(o, &entry);

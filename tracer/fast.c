@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tracer/arena.h"
+#include "tracer/base/birth.h"
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 #include "tracer/code.h"
@@ -319,7 +320,7 @@ static uint32_t flags_of(const struct object *at)
 	struct stat st;
 	struct meta_entry entry;
 	uint32_t flags = at->mount->flags & BINDING_READ_ONLY ? PREFIX_READ_ONLY : 0;
-	if (lstat(path_short(at->host), &st) < 0)
+	if (path_lstat(at->host, &st) < 0)
 		return flags;
 	meta_get_or_default(session.meta, &st, &entry);
 	if (!S_ISDIR(st.st_mode))
@@ -564,6 +565,8 @@ void fast_open(struct tracee *first)
 	SHARED->proc_dev = stat("/proc", &proc) == 0 ? proc.st_dev : 0;
 	SHARED->random = session.config->fall_through;
 	SHARED->flags |= (session.config->verifies ? SHARED_VERIFIES : 0u) | (has_openat2() ? SHARED_HAS_OPENAT2 : 0u);
+	bool has_births = (meta_header(session.meta)->flags & META_HAS_RUNS) && birth_is_time(session.config->root, root.st_dev);
+	SHARED->flags |= has_births ? SHARED_TELLS_BIRTHS : 0;
 	SHARED->flags |= session.config->flags & TRACER_LEAVE_MODES ? SHARED_LEAVES_MODES : 0;
 	SHARED->flags |= meta_header(session.meta)->flags & META_HAS_FLAGS ? SHARED_READ_ONLY_TREES : 0;
 	snprintf(SHARED->table_path, sizeof(SHARED->table_path), "%s", meta_path(session.meta));

@@ -32,7 +32,7 @@ static int64_t show_flags(struct call *c)
 
 static void mark(struct object *o, struct meta_entry *entry, uint64_t marks)
 {
-	entry->marks = (entry->marks & ~(uint64_t)META_MARKS_OF_FLAGS) | marks;
+	entry->marks = (entry->marks & ~(uint32_t)META_MARKS_OF_FLAGS) | marks;
 	meta_set(session.meta, &o->real, entry);
 	share_touch(o);
 	if (!S_ISDIR(o->real.st_mode))

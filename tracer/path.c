@@ -174,11 +174,18 @@ bool path_repair(const char *host)
 
 int path_lstat(const char *host, struct stat *ret)
 {
-	if (lstat(path_short(host), ret) == 0)
-		return 0;
-	if (errno == EACCES && path_repair(host) && lstat(path_short(host), ret) == 0)
-		return 0;
-	return -errno;
+	if (lstat(path_short(host), ret) < 0 && !(errno == EACCES && path_repair(host) && lstat(path_short(host), ret) == 0))
+		return -errno;
+	meta_meet(session.meta, path_short(host), false, ret);
+	return 0;
+}
+
+int path_stat(const char *host, struct stat *ret)
+{
+	if (stat(path_short(host), ret) < 0)
+		return -errno;
+	meta_meet(session.meta, path_short(host), true, ret);
+	return 0;
 }
 
 /* ---- the walk ---- */
@@ -517,7 +524,7 @@ static int enter_program(struct walk *w, const struct process *program)
 	    !(is_named && named.st_dev == program->exe_dev && named.st_ino == program->exe_ino)) {
 		set_host(o, program->exe_host);
 		o->is_fd = program->exe_kept != NULL;
-		is_named = stat(path_short(o->host), &named) == 0;
+		is_named = path_stat(o->host, &named) == 0;
 	}
 	o->exists = o->is_magic = is_named;
 	o->real = named;
@@ -642,8 +649,9 @@ static int step(struct walk *w, bool *ret_done)
 	if (kind == PROCFS_DESCRIPTOR) {
 		if (!*tail) {
 			*ret_done = true;
-			if (stat(o->host, &o->real) < 0)
-				return -errno;
+			r = path_stat(o->host, &o->real);
+			if (r < 0)
+				return r;
 			o->exists = true;
 			o->is_fd = o->is_magic = true;
 			return 0;
@@ -880,7 +888,7 @@ int path_of_fd(struct tracee *t, int fd, struct object *ret)
 	ret->guest_length = 0;
 	ret->host_length = snprintf(ret->host, sizeof(ret->host), "/proc/%d/fd/%d", t->tid, fd);
 	ret->mount = t->mounts->list[0];
-	if (fd < 0 || stat(ret->host, &ret->real) < 0)
+	if (fd < 0 || path_stat(ret->host, &ret->real) < 0)
 		return -EBADF;
 	unsigned tree = trees_of_link(ret->host);
 	if (tree)

@@ -133,6 +133,8 @@ void path_forget(const struct object *o);
 bool path_repair(const char *host);
 /* lstat(2), by path_short and path_repair when needed; 0 or -errno. */
 int path_lstat(const char *host, struct stat *ret);
+/* The real stat of what this host path, a magic link, leads to; 0 or -errno. */
+int path_stat(const char *host, struct stat *ret);
 /* A host path that fits PATH_MAX, by an alias when needed; valid until the next call. */
 const char *path_short(const char *host);
 

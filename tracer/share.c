@@ -11,6 +11,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "tracer/base/birth.h"
 #include "tracer/base/io.h"
 #include "tracer/core/acl.h"
 #include "tracer/fast.h"
@@ -71,7 +72,7 @@ static uint64_t marks_of(const struct cred *cred, const struct meta_entry *entry
 
 static void set_marks(struct meta_entry *entry, uint64_t marks)
 {
-	entry->marks = (entry->marks & ~(uint64_t)META_MARKS_OF_WRITES) | marks;
+	entry->marks = (entry->marks & ~(uint32_t)META_MARKS_OF_WRITES) | (uint32_t)marks;
 }
 
 /* With which of them the host's file is marked, where that works. */
@@ -101,6 +102,8 @@ static int set_real_mode(struct object *o, mode_t mode, struct meta_entry *entry
 void share_store(struct object *o, struct meta_entry *entry)
 {
 	through_give(o, entry);
+	if (!entry->birth && (meta_header(session.meta)->flags & META_HAS_RUNS))
+		entry->birth = birth_of(path_short(o->host), o->is_fd, o->real.st_dev);
 	meta_set(session.meta, &o->real, entry);
 }
 
@@ -199,6 +202,7 @@ static int replace_by_copy(struct object *o, bool keeps_content)
 		entry.shown_ino = entry.shown_ino ? entry.shown_ino : o->real.st_ino;
 		entry.dev = made.st_dev;
 		entry.ino = made.st_ino;
+		entry.birth = 0;
 		entry.marks &= META_MARKS_OF_FLAGS;
 		meta_set(session.meta, &made, &entry);
 		r = put_in_place(o, copy);

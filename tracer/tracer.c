@@ -622,6 +622,7 @@ static int run(const struct tracer_config *config, int listener, int keeper, int
 						    filter_make_later(filters, ACTION_WRITE) };
 	watch_open(later);
 	open_session(config);
+	meta_begin_run(config->meta);
 	if (stats_open(config->flags & TRACER_STATS, config->trace_path, err) < 0 || arena_open(config->run_dir, err) < 0 ||
 	    (listener >= 0 && join_open(listener, err) < 0)) {
 		stats_close();

@@ -343,6 +343,28 @@ terminal() { # LINE: run it in a terminal of script(1), print what is seen
 	[ ! -e "$root/etc/hosts" ]
 	[ ! -e "$root/proc" ]
 }
+# Only where numbers are used again at once.
+@test "what_replaced_a_file_of_a_rootfs_is_not_taken_for_it" {
+	root=$BATS_TEST_TMPDIR/root
+	mkdir "$root"
+	tar -C "$root" -xf "$BATS_FILE_TMPDIR/base.tar"
+	for i in 1 2 3 4 5 6 7 8; do echo old >"$root/gone$i"; done
+	run -0 fakebuild run --rootfs "$root" -- sh -c 'for i in 1 2 3 4 5 6 7 8; do echo >/kept$i; done
+		chown 7:8 /kept* /gone*; chmod 4755 /gone*'
+	numbers=" $(stat -c %i "$root"/gone? | tr '\n' ' ')"
+	rm "$root"/gone?
+	for i in {1..1000}; do
+		echo new >"$root/new$i"
+		[[ $numbers != *" $(stat -c %i "$root/new$i") "* ]] || break
+	done
+	[ "$i" -lt 1000 ] || skip "the file system gives no number twice"
+	for _ in 1 2; do
+		run -0 fakebuild run --rootfs "$root" -- sh -c 'stat -c "%u:%g %a" /new* | sort -u; stat -c "%u:%g %a" /kept? | sort -u'
+		equal "0:0 $(stat -c %a "$root/new1")" "${lines[0]}"
+		equal "7:8 $(stat -c %a "$root/kept1")" "${lines[1]}"
+	done
+	[ ${#lines[@]} -eq 2 ]
+}
 @test "a_link_proc_to_itself_is_covered" {
 	root=$BATS_TEST_TMPDIR/root
 	mkdir "$root"

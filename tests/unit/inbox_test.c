@@ -69,12 +69,17 @@ static int move_out(void **state)
 
 static struct meta_request request(uint64_t ino, uint32_t mode, uint32_t uid)
 {
-	return (struct meta_request){ ino << 16 | mode, (uint64_t)(uid + 1) << 32 | uid };
+	struct meta_request r;
+	struct meta_entry entry = { .ino = ino, .mode = mode, .uid = uid, .gid = uid + 1, .birth = ino << 20 | 1 };
+	assert_true(meta_request_of(&entry, &r));
+	return r;
 }
 
 static void leave(struct house *h, uint64_t ino, uint32_t mode, uint32_t uid)
 {
-	assert_true(meta_leave_request(h->inbox, request(ino, mode, uid)));
+	struct meta_request seen = { 0, 0 };
+	meta_find_request(h->inbox, ino, &seen);
+	assert_true(meta_leave_request(h->inbox, ino, seen, request(ino, mode, uid)));
 }
 
 static void expect(struct meta *m, uint64_t ino, uint32_t mode, uint32_t uid)
@@ -86,6 +91,8 @@ static void expect(struct meta *m, uint64_t ino, uint32_t mode, uint32_t uid)
 	assert_int_equal(entry.mode, mode);
 	assert_int_equal(entry.uid, uid);
 	assert_int_equal(entry.gid, uid + 1);
+	if (entry.birth)
+		assert_int_equal(entry.birth, (uint32_t)(ino << 20 | 1));
 }
 
 static void a_request_is_read_before_the_table(void **state)
@@ -125,8 +132,9 @@ static int count_entry(const struct meta_entry *entry, void *arg)
 static void a_full_inbox_takes_nothing_until_the_table_is_written(void **state)
 {
 	struct house *h = *state;
+	const struct meta_request none = { 0, 0 };
 	unsigned left = 0, count = 0;
-	while (meta_leave_request(h->inbox, request(left + 1, S_IFREG | 0644, left + 1)))
+	while (meta_leave_request(h->inbox, left + 1, none, request(left + 1, S_IFREG | 0644, left + 1)))
 		left++;
 	assert_int_equal(left, META_INBOX_SETS * META_INBOX_WAYS);
 	meta_drop(h->m, DEVICE, left + 1);
@@ -177,17 +185,79 @@ static void the_last_who_leaves_takes_the_inbox_along(void **state)
 	expect(h->m, 6, S_IFDIR | 0755, 34);
 }
 
-static void what_no_process_may_say_is_not_heard(void **state)
+static void a_request_holds_what_was_put_in(void **state)
+{
+	static const struct meta_entry entries[] = {
+		{ .ino = 1, .mode = S_IFDIR | 07777, .uid = 4194303, .gid = 0, .birth = UINT32_MAX },
+		{ .ino = 0xffffffffffff, .mode = S_IFREG, .uid = 0, .gid = 4194303, .birth = 1 },
+		{ .ino = 1024, .mode = S_IFLNK | 0777, .uid = 65534, .gid = 65533, .birth = 0x80000fff },
+	};
+	static const struct meta_entry too_large[] = {
+		{ .ino = 5, .mode = S_IFREG, .uid = 4194304 },
+		{ .ino = 5, .mode = S_IFREG, .gid = UINT32_MAX - 1 },
+		{ .ino = UINT64_C(1) << 48, .mode = S_IFREG },
+		{ .ino = 5, .mode = S_IFCHR | 0666 },
+		{ .ino = 5, .mode = S_IFSOCK | 0666 },
+	};
+	struct house *h = *state;
+	struct meta_request r;
+	struct meta_entry back;
+	for (size_t i = 0; i < sizeof(entries) / sizeof(*entries); i++) {
+		assert_true(meta_request_of(&entries[i], &r));
+		assert_true(meta_is_request_of(&r, entries[i].ino));
+		assert_false(meta_is_request_of(&r, entries[i].ino + 1024));
+		assert_true(meta_take_request(entries[i].ino % META_INBOX_SETS, &r, &back));
+		assert_int_equal(back.ino, entries[i].ino);
+		assert_int_equal(back.mode, entries[i].mode);
+		assert_int_equal(back.uid, entries[i].uid);
+		assert_int_equal(back.gid, entries[i].gid);
+		assert_int_equal(back.birth, entries[i].birth);
+	}
+	for (size_t i = 0; i < sizeof(too_large) / sizeof(*too_large); i++)
+		assert_false(meta_request_of(&too_large[i], &r));
+	leave(h, 0, 0, 0);
+	assert_int_equal(meta_ask_inbox(h->inbox, 0, &back), 0);
+}
+
+static void a_request_made_of_what_is_old_is_not_left(void **state)
+{
+	struct house *h = *state;
+	const struct meta_request none = { 0, 0 };
+	struct meta_request first = request(5, S_IFREG | 0644, 33), second = request(5, S_IFREG | 0600, 33);
+	assert_true(meta_leave_request(h->inbox, 5, none, first));
+	assert_false(meta_leave_request(h->inbox, 5, none, second));
+	expect(h->m, 5, S_IFREG | 0644, 33);
+	assert_true(meta_leave_request(h->inbox, 5, first, second));
+	assert_false(meta_leave_request(h->inbox, 5, first, second));
+	expect(h->m, 5, S_IFREG | 0600, 33);
+}
+
+static void a_change_keeps_what_was_left_meanwhile(void **state)
 {
 	struct house *h = *state;
 	struct meta_entry entry;
-	unsigned count = 0;
-	leave(h, 5, S_IFCHR | 0666, 5);
-	leave(h, 6, S_IFSOCK | 0666, 6);
-	assert_false(meta_get(h->m, DEVICE, 5, &entry));
-	meta_each(h->m, count_entry, &count);
-	assert_int_equal(count, 0);
-	assert_int_equal(meta_header(h->m)->nodes, 0);
+	struct stat real = { .st_dev = DEVICE, .st_ino = 5, .st_mode = S_IFREG | 0644, .st_uid = getuid(), .st_gid = getgid() };
+	/* chmod here, chown there */
+	meta_get_or_default(h->m, &real, &entry);
+	leave(h, 5, S_IFREG | 0644, 33);
+	entry.mode = S_IFREG | 0640;
+	meta_set(h->m, &real, &entry);
+	expect(h->m, 5, S_IFREG | 0640, 33);
+	/* chown back here, chmod there */
+	meta_get_or_default(h->m, &real, &entry);
+	leave(h, 5, S_IFREG | 0400, 33);
+	entry.uid = entry.gid = 0;
+	entry.mode = S_IFREG | 0640;
+	meta_set(h->m, &real, &entry);
+	assert_true(meta_get(h->m, DEVICE, 5, &entry));
+	assert_int_equal(entry.mode, S_IFREG | 0400);
+	assert_int_equal(entry.uid, 0);
+	/* of both the last one counts */
+	leave(h, 5, S_IFREG | 0444, 40);
+	entry.uid = 41;
+	meta_set(h->m, &real, &entry);
+	assert_true(meta_get(h->m, DEVICE, 5, &entry));
+	assert_int_equal(entry.uid, 41);
 }
 
 int main(void)
@@ -198,7 +268,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_full_inbox_takes_nothing_until_the_table_is_written, move_in, move_out),
 		cmocka_unit_test_setup_teardown(requests_outlive_who_was_killed, move_in, move_out),
 		cmocka_unit_test_setup_teardown(the_last_who_leaves_takes_the_inbox_along, move_in, move_out),
-		cmocka_unit_test_setup_teardown(what_no_process_may_say_is_not_heard, move_in, move_out),
+		cmocka_unit_test_setup_teardown(a_request_holds_what_was_put_in, move_in, move_out),
+		cmocka_unit_test_setup_teardown(a_request_made_of_what_is_old_is_not_left, move_in, move_out),
+		cmocka_unit_test_setup_teardown(a_change_keeps_what_was_left_meanwhile, move_in, move_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

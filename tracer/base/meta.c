@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Owns writing the metadata table: the write lock, growth, the xattr file.  The reader is in
- * meta_format.h, because tracees read the same mapping.
+ * Owns the metadata table's file: opening, the write lock, growth, entries.  The reader is in meta_format.h,
+ * because tracees read the same mapping; the inbox, attributes, and what files show by it are meta_inbox.c's,
+ * meta_xattr.c's and meta_view.c's.
  */
-#include "tracer/base/meta.h"
+#include "tracer/base/meta_table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "tracer/base/compat.h"
@@ -21,24 +21,11 @@
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 
-enum { XATTR_RECORD_LIMIT = 1 << 20, FIRST_XATTR = 8 };
-
-struct meta {
-	struct meta_header *header; /* mapped, mapped_bytes long */
-	size_t mapped_bytes;
-	int fd, xattr_fd;
-	char *path; /* NULL: of no name */
-	struct inbox *inbox; /* NULL: there is none, or it was not looked at */
-	dev_t root_dev;
-	struct meta_owner owner;
-};
-
-static void leave_inbox(struct meta *m);
-static const struct meta_inbox *find_inbox(struct meta *m);
+enum { FIRST_XATTR = 8 };
 
 static int meta_close(struct meta *m)
 {
-	leave_inbox(m);
+	meta_leave_inbox(m);
 	munmap(m->header, m->mapped_bytes);
 	close(m->fd);
 	close(m->xattr_fd);
@@ -70,7 +57,7 @@ static void follow_growth(struct meta *m)
 		mem_must(NULL);
 }
 
-static void lock_table(struct meta *m)
+void meta_lock(struct meta *m)
 {
 	uint32_t self = getpid();
 	for (unsigned spins = 0;; spins++) {
@@ -91,7 +78,7 @@ static void lock_table(struct meta *m)
 	__atomic_store_n(&m->header->sequence, sequence | 1, __ATOMIC_RELEASE);
 }
 
-static void unlock_table(struct meta *m)
+void meta_unlock(struct meta *m)
 {
 	__atomic_store_n(&m->header->sequence, m->header->sequence + 1, __ATOMIC_RELEASE);
 	__atomic_store_n(&m->header->writer, 0, __ATOMIC_RELEASE);
@@ -133,6 +120,13 @@ void meta_owner_of(const struct meta *m, struct meta_owner *ret)
 	*ret = m->owner;
 }
 
+static void upgrade(struct meta *m)
+{
+	meta_upgrade_inbox(m);
+	m->header->run = m->header->pad = 0;
+	__atomic_store_n(&m->header->magic, META_MAGIC, __ATOMIC_RELEASE);
+}
+
 int meta_open(const void *ctx, const char *path, dev_t root_dev, uint32_t flags, struct meta **ret,
 	      struct error *err)
 {
@@ -159,7 +153,7 @@ int meta_open(const void *ctx, const char *path, dev_t root_dev, uint32_t flags,
 	m->path = mem_strdup(m, path);
 	const struct meta_header *h = m->header;
 	if (st.st_size != 0 &&
-	    (st.st_size < META_HEADER_BYTES || h->magic != META_MAGIC || !h->capacity ||
+	    (st.st_size < META_HEADER_BYTES || (h->magic != META_MAGIC && h->magic != META_MAGIC_1) || !h->capacity ||
 	     (h->capacity & (h->capacity - 1)) || h->capacity > (uint64_t)st.st_size ||
 	     bytes_for(h->capacity) > (uint64_t)st.st_size || h->live > h->capacity || h->used > h->capacity ||
 	     h->xattr_end < FIRST_XATTR || h->xattr_end > INT64_MAX / 2)) {
@@ -167,7 +161,9 @@ int meta_open(const void *ctx, const char *path, dev_t root_dev, uint32_t flags,
 		return error_set(err, 0, "'%s' is not a metadata table", path);
 	}
 	follow_growth(m);
-	find_inbox(m);
+	if (m->header->magic == META_MAGIC_1)
+		upgrade(m);
+	meta_find_inbox(m);
 	*ret = m;
 	return 0;
 }
@@ -209,7 +205,7 @@ bool meta_has_shared_layers(const struct meta *m)
 	return m->header->flags & META_SHARED_LAYERS;
 }
 
-static uint64_t key_dev(const struct meta *m, dev_t dev)
+uint64_t meta_key_dev(const struct meta *m, dev_t dev)
 {
 	return dev == m->root_dev ? 0 : dev;
 }
@@ -258,8 +254,7 @@ static bool is_node(const struct meta_entry *entry)
 	return S_ISCHR(entry->mode) || S_ISBLK(entry->mode);
 }
 
-/* Under the lock; `stored` is as it is kept. */
-static void put_entry(struct meta *m, const struct meta_entry *stored)
+void meta_put_locked(struct meta *m, const struct meta_entry *stored)
 {
 	if (m->header->flags & META_PLAIN)
 		return;
@@ -274,9 +269,10 @@ static void put_entry(struct meta *m, const struct meta_entry *stored)
 		m->header->used += slot->state == META_FREE;
 	}
 	*slot = *stored;
+	slot->run = m->header->run;
 }
 
-static void drop_entry(struct meta *m, uint64_t dev, ino_t ino)
+void meta_drop_locked(struct meta *m, uint64_t dev, ino_t ino)
 {
 	struct meta_entry *slot = (struct meta_entry *)(uintptr_t)meta_lookup(m->header, dev, ino);
 	if (!slot)
@@ -286,166 +282,13 @@ static void drop_entry(struct meta *m, uint64_t dev, ino_t ino)
 	m->header->live--;
 }
 
-/* ---- the inbox ---- */
-
-#ifdef __x86_64__
-static bool remove_request(struct meta_request *at, struct meta_request what)
-{
-	return meta_swap_request(at, what, (struct meta_request){ 0, 0 });
-}
-
-/* Under the lock. */
-static void empty_set(struct meta *m, struct meta_request *set)
-{
-	/* The first of an inode counts: it is put in last, and is there the longest. */
-	for (unsigned way = META_INBOX_WAYS; way-- > 0;) {
-		struct meta_request r = meta_read_request(&set[way]);
-		struct meta_entry entry;
-		if (!r.inode)
-			continue;
-		if (meta_take_request(&r, &entry))
-			put_entry(m, &entry);
-		else
-			drop_entry(m, 0, entry.ino);
-		/* Who looks finds it in the table by now. */
-		way += !remove_request(&set[way], r);
-	}
-}
-
-static bool is_full(const struct meta_request *set)
-{
-	unsigned used = 0;
-	for (unsigned way = 0; way < META_INBOX_WAYS; way++)
-		used += set[way].inode != 0;
-	return used == META_INBOX_WAYS;
-}
-
-/* Under the lock, when the table knows better. */
-static void withdraw_requests(struct meta *m, uint64_t dev, ino_t ino)
-{
-	struct meta_request *set = m->inbox && !dev ? inbox_requests(m->inbox)->request[ino % META_INBOX_SETS] : NULL;
-	for (unsigned way = META_INBOX_WAYS; set && way-- > 0;) {
-		struct meta_request r = meta_read_request(&set[way]);
-		if (r.inode && r.inode >> 16 == ino)
-			way += !remove_request(&set[way], r);
-	}
-}
-
-static void empty_inbox(struct meta *m)
-{
-	struct meta_inbox *requests = inbox_requests(m->inbox);
-	lock_table(m);
-	for (unsigned set = 0; set < META_INBOX_SETS; set++)
-		empty_set(m, requests->request[set]);
-	unlock_table(m);
-}
-
-static void set_has_inbox(struct meta *m, bool has_inbox)
-{
-	if (has_inbox)
-		__atomic_fetch_or(&m->header->flags, META_HAS_INBOX, __ATOMIC_SEQ_CST);
-	else
-		__atomic_fetch_and(&m->header->flags, ~(uint32_t)META_HAS_INBOX, __ATOMIC_SEQ_CST);
-}
-
-static char *inbox_path(struct meta *m)
-{
-	return mem_printf(NULL, "%s.inbox", m->path);
-}
-
-/* Nobody else uses it: there is none from now on. */
-static void remove_inbox(struct meta *m)
-{
-	CLEANUP_TALLOC char *path = inbox_path(m);
-	empty_inbox(m);
-	set_has_inbox(m, false);
-	unlink(path);
-	TALLOC_FREE(m->inbox);
-}
-
-static void leave_inbox(struct meta *m)
-{
-	if (m->inbox && inbox_claim(m->inbox) && !inbox_is_removed(m->inbox))
-		remove_inbox(m);
-}
-
-static const struct meta_inbox *find_inbox(struct meta *m)
-{
-	bool is_alone = false;
-	if (m->inbox)
-		return inbox_requests(m->inbox);
-	if (!(__atomic_load_n(&m->header->flags, __ATOMIC_ACQUIRE) & META_HAS_INBOX) || !m->path)
-		return NULL;
-	CLEANUP_TALLOC char *path = inbox_path(m);
-	m->inbox = inbox_open(m, path, false, &is_alone);
-	if (m->inbox && inbox_is_removed(m->inbox))
-		TALLOC_FREE(m->inbox);
-	/* Left behind by somebody who was killed. */
-	if (m->inbox && is_alone)
-		remove_inbox(m);
-	return m->inbox ? inbox_requests(m->inbox) : NULL;
-}
-
-bool meta_make_inbox(struct meta *m)
-{
-	bool is_alone = false;
-	if (!m->path || find_inbox(m))
-		return m->path;
-	CLEANUP_TALLOC char *path = inbox_path(m);
-	m->inbox = inbox_open(m, path, true, &is_alone);
-	if (!m->inbox || inbox_is_removed(m->inbox)) {
-		TALLOC_FREE(m->inbox);
-		return false;
-	}
-	if (is_alone) {
-		/* The file may have been another table's. */
-		memset(inbox_requests(m->inbox), 0, sizeof(struct meta_inbox));
-		set_has_inbox(m, true);
-		inbox_share(m->inbox);
-	}
-	return true;
-}
-#else
-static void leave_inbox(struct meta *m)
-{
-	(void)m;
-}
-
-static const struct meta_inbox *find_inbox(struct meta *m)
-{
-	(void)m;
-	return NULL;
-}
-
-static void empty_inbox(struct meta *m)
-{
-	(void)m;
-}
-
-static bool is_full(const struct meta_request *set)
-{
-	(void)set;
-	return false;
-}
-
-static void withdraw_requests(struct meta *m, uint64_t dev, ino_t ino)
-{
-	(void)m, (void)dev, (void)ino;
-}
-
-bool meta_make_inbox(struct meta *m)
-{
-	(void)m;
-	return false;
-}
-#endif
-
 bool meta_get(struct meta *m, dev_t dev, ino_t ino, struct meta_entry *ret)
 {
-	const struct meta_inbox *requests = key_dev(m, dev) ? NULL : find_inbox(m);
+	const struct meta_inbox *requests = meta_key_dev(m, dev) ? NULL : meta_find_inbox(m);
 	int asked = requests ? meta_ask_inbox(requests, ino, ret) : -1;
 	if (asked >= 0) {
 		ret->dev = dev;
+		ret->run = m->header->run;
 		return asked;
 	}
 	if (!__atomic_load_n(&m->header->live, __ATOMIC_RELAXED))
@@ -453,7 +296,7 @@ bool meta_get(struct meta *m, dev_t dev, ino_t ino, struct meta_entry *ret)
 	for (unsigned tries = 0;; tries++) {
 		follow_growth(m);
 		uint32_t before = __atomic_load_n(&m->header->sequence, __ATOMIC_ACQUIRE);
-		const struct meta_entry *found = meta_lookup(m->header, key_dev(m, dev), ino);
+		const struct meta_entry *found = meta_lookup(m->header, meta_key_dev(m, dev), ino);
 		if (found)
 			*ret = *found;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
@@ -468,46 +311,98 @@ bool meta_get(struct meta *m, dev_t dev, ino_t ino, struct meta_entry *ret)
 	}
 }
 
-/* Who leaves requests of this inode would find no room. */
-static bool has_full_set(struct meta *m, uint64_t dev, ino_t ino)
+static void make_room_in_inbox(struct meta *m, uint64_t key_dev, ino_t ino)
 {
-	const struct meta_inbox *requests = dev ? NULL : find_inbox(m);
-	return requests && is_full(requests->request[ino % META_INBOX_SETS]);
+	const struct meta_inbox *requests = key_dev ? NULL : meta_find_inbox(m);
+	if (requests && meta_is_full(requests, ino))
+		meta_empty_inbox(m);
 }
 
 void meta_put(struct meta *m, const struct meta_entry *entry)
 {
 	struct meta_entry stored = *entry;
-	stored.dev = key_dev(m, entry->dev);
+	stored.dev = meta_key_dev(m, entry->dev);
 	stored.state = META_LIVE;
-	if (has_full_set(m, stored.dev, stored.ino))
-		empty_inbox(m);
-	lock_table(m);
-	put_entry(m, &stored);
-	withdraw_requests(m, stored.dev, stored.ino);
-	unlock_table(m);
+	make_room_in_inbox(m, stored.dev, stored.ino);
+	meta_lock(m);
+	meta_withdraw_requests(m, stored.dev, stored.ino, NULL);
+	meta_put_locked(m, &stored);
+	meta_unlock(m);
+}
+
+static bool is_known(struct meta *m, uint64_t key_dev, ino_t ino)
+{
+	struct meta_entry asked;
+	const struct meta_inbox *requests = key_dev ? NULL : meta_find_inbox(m);
+	follow_growth(m);
+	return (requests && meta_ask_inbox(requests, ino, &asked) >= 0) || meta_lookup(m->header, key_dev, ino);
 }
 
 void meta_drop(struct meta *m, dev_t dev, ino_t ino)
 {
-	uint64_t key = key_dev(m, dev);
-	struct meta_entry asked;
-	const struct meta_inbox *requests = key ? NULL : find_inbox(m);
-	if (has_full_set(m, key, ino))
-		empty_inbox(m);
-	follow_growth(m);
-	if (!(requests && meta_ask_inbox(requests, ino, &asked) >= 0) && !meta_lookup(m->header, key, ino))
+	uint64_t key = meta_key_dev(m, dev);
+	make_room_in_inbox(m, key, ino);
+	if (!is_known(m, key, ino))
 		return;
-	lock_table(m);
-	drop_entry(m, key, ino);
-	withdraw_requests(m, key, ino);
-	unlock_table(m);
+	meta_lock(m);
+	meta_withdraw_requests(m, key, ino, NULL);
+	meta_drop_locked(m, key, ino);
+	meta_unlock(m);
+}
+
+void meta_change(struct meta *m, const struct meta_entry *entry, bool is_default)
+{
+	struct meta_entry stored = *entry;
+	stored.dev = meta_key_dev(m, entry->dev);
+	stored.state = META_LIVE;
+	make_room_in_inbox(m, stored.dev, stored.ino);
+	if (is_default && !is_known(m, stored.dev, stored.ino))
+		return;
+	meta_lock(m);
+	bool is_changed = meta_withdraw_requests(m, stored.dev, stored.ino, &stored);
+	if (is_default && !is_changed)
+		meta_drop_locked(m, stored.dev, stored.ino);
+	else
+		meta_put_locked(m, &stored);
+	meta_unlock(m);
+}
+
+void meta_begin_run(struct meta *m)
+{
+	enum { RUNS = UINT16_MAX };
+	struct meta_header *h = m->header;
+	if (h->flags & (META_SHARED_LAYERS | META_PLAIN))
+		return;
+	meta_lock(m);
+	h = m->header;
+	for (uint64_t i = 0; h->run >= RUNS && i < h->capacity; i++)
+		entries_of(h)[i].run = 0;
+	h->run = h->run % RUNS + 1;
+	__atomic_fetch_or(&h->flags, META_HAS_RUNS, __ATOMIC_SEQ_CST);
+	meta_unlock(m);
+}
+
+/* What another process may have dropped or met meanwhile is not ours to say. */
+void meta_met(struct meta *m, const struct meta_entry *entry, uint32_t birth)
+{
+	uint64_t key = meta_key_dev(m, entry->dev);
+	meta_lock(m);
+	struct meta_entry *slot = (struct meta_entry *)(uintptr_t)meta_lookup(m->header, key, entry->ino);
+	if (slot && slot->run == entry->run) {
+		if (!meta_is_same_birth(slot->birth, birth)) {
+			meta_drop_locked(m, key, entry->ino);
+		} else {
+			slot->birth = birth ? birth : slot->birth;
+			slot->run = m->header->run;
+		}
+	}
+	meta_unlock(m);
 }
 
 int meta_each(struct meta *m, int (*visit)(const struct meta_entry *entry, void *arg), void *arg)
 {
-	if (find_inbox(m))
-		empty_inbox(m);
+	if (meta_find_inbox(m))
+		meta_empty_inbox(m);
 	follow_growth(m);
 	const struct meta_entry *entries = entries_of(m->header);
 	for (uint64_t i = 0; i < m->header->capacity; i++) {
@@ -521,260 +416,6 @@ int meta_each(struct meta *m, int (*visit)(const struct meta_entry *entry, void 
 			return r;
 	}
 	return 0;
-}
-
-bool meta_is_shared(const struct meta *m, const struct stat *real)
-{
-	return meta_looks_shared(m->header->flags, real->st_mode, real->st_dev == m->root_dev);
-}
-
-static void show(const struct meta *m, const struct meta_entry *entry, struct stat *st)
-{
-	struct meta_owner owner = m->owner;
-	owner.is_root_dev = st->st_dev == m->root_dev;
-	struct meta_sight s = { st->st_ino, st->st_nlink, st->st_rdev, st->st_mode, st->st_uid, st->st_gid };
-	meta_show(m->header->flags, &owner, entry, &s);
-	st->st_ino = s.ino;
-	st->st_nlink = s.nlink;
-	st->st_rdev = s.rdev;
-	st->st_mode = s.mode;
-	st->st_uid = s.uid;
-	st->st_gid = s.gid;
-}
-
-void meta_default(const struct meta *m, const struct stat *real, struct meta_entry *ret)
-{
-	struct stat st = *real;
-	show(m, NULL, &st);
-	*ret = (struct meta_entry){
-		.dev = real->st_dev,
-		.ino = real->st_ino,
-		.uid = st.st_uid,
-		.gid = st.st_gid,
-		.mode = st.st_mode,
-		.rdev = st.st_rdev,
-	};
-}
-
-/* A marked file that has lost the mark has been written: so the entry loses what a write takes. */
-static void settle(struct meta *m, const struct stat *real, struct meta_entry *entry)
-{
-	if (!(entry->marks & META_MARKS_OF_WRITES) || !S_ISREG(real->st_mode) || (real->st_mode & S_ISUID))
-		return;
-	if (entry->marks & META_MARK_SUID)
-		entry->mode &= ~(uint32_t)S_ISUID;
-	if (entry->marks & META_MARK_SGID)
-		entry->mode &= ~(uint32_t)S_ISGID;
-	if (entry->marks & META_MARK_CAPS)
-		meta_xattr_set(m, entry, "security.capability", NULL, 0, 0);
-	entry->marks &= ~(uint64_t)META_MARKS_OF_WRITES;
-	meta_put(m, entry);
-}
-
-static bool get_settled(struct meta *m, const struct stat *real, struct meta_entry *ret)
-{
-	if (!meta_get(m, real->st_dev, real->st_ino, ret))
-		return false;
-	if (!meta_fits(ret, real->st_mode, real->st_nlink)) {
-		meta_drop(m, real->st_dev, real->st_ino);
-		return false;
-	}
-	settle(m, real, ret);
-	return true;
-}
-
-void meta_get_or_default(struct meta *m, const struct stat *real, struct meta_entry *ret)
-{
-	if (!get_settled(m, real, ret))
-		meta_default(m, real, ret);
-}
-
-void meta_set(struct meta *m, const struct stat *real, const struct meta_entry *entry)
-{
-	struct meta_entry plain;
-	meta_default(m, real, &plain);
-	if (plain.uid == entry->uid && plain.gid == entry->gid && plain.mode == entry->mode &&
-	    plain.rdev == entry->rdev && !entry->xattr && !entry->shown_ino && !entry->marks)
-		meta_drop(m, real->st_dev, real->st_ino);
-	else
-		meta_put(m, entry);
-}
-
-void meta_unname(struct meta *m, const struct stat *real)
-{
-	struct meta_entry entry;
-	if (!meta_get(m, real->st_dev, real->st_ino, &entry))
-		return;
-	entry.marks |= META_MARK_UNNAMED;
-	meta_put(m, &entry);
-}
-
-void meta_name(struct meta *m, const struct stat *real)
-{
-	struct meta_entry entry;
-	if (!meta_get(m, real->st_dev, real->st_ino, &entry) || !(entry.marks & META_MARK_UNNAMED))
-		return;
-	entry.marks &= ~(uint64_t)META_MARK_UNNAMED;
-	meta_put(m, &entry);
-}
-
-bool meta_mark_nodes(struct meta *m, const struct stat *directory)
-{
-	struct meta_entry entry;
-	meta_get_or_default(m, directory, &entry);
-	if (entry.marks & META_MARK_NODES)
-		return false;
-	entry.marks |= META_MARK_NODES;
-	meta_put(m, &entry);
-	return true;
-}
-
-bool meta_view(struct meta *m, struct stat *st)
-{
-	struct meta_entry entry;
-	bool has_entry = get_settled(m, st, &entry);
-	show(m, has_entry ? &entry : NULL, st);
-	return has_entry;
-}
-
-/*
- * A record of the xattr file: total size (u32), then per attribute the name's length without NUL
- * (u16), the value's size (u32), name, value.  Records are never changed in place.
- */
-static char *load_record(struct meta *m, uint64_t offset, size_t *ret_size)
-{
-	uint32_t size = 0;
-	*ret_size = 0;
-	if (!offset || pread(m->xattr_fd, &size, 4, offset) != 4 || size > XATTR_RECORD_LIMIT)
-		return NULL;
-	char *record = mem_array(NULL, char, size);
-	if (pread(m->xattr_fd, record, size, offset + 4) != (ssize_t)size) {
-		talloc_free(record);
-		return NULL;
-	}
-	*ret_size = size;
-	return record;
-}
-
-static int store_record(struct meta *m, const char *record, uint32_t size, uint64_t *ret_offset)
-{
-	if (!size) {
-		*ret_offset = 0;
-		return 0;
-	}
-	lock_table(m);
-	uint64_t offset = m->header->xattr_end;
-	m->header->xattr_end += 4 + size;
-	unlock_table(m);
-	if (pwrite(m->xattr_fd, &size, 4, offset) != 4 ||
-	    pwrite(m->xattr_fd, record, size, offset + 4) != (ssize_t)size)
-		return -ENOSPC;
-	*ret_offset = offset;
-	return 0;
-}
-
-struct attribute {
-	const char *name, *value;
-	uint16_t name_size;
-	uint32_t value_size;
-};
-
-static bool next_attribute(const char *record, size_t size, size_t *at, struct attribute *ret)
-{
-	if (size - *at < 6)
-		return false;
-	memcpy(&ret->name_size, record + *at, 2);
-	memcpy(&ret->value_size, record + *at + 2, 4);
-	if (size - *at - 6 < (size_t)ret->name_size + ret->value_size)
-		return false;
-	ret->name = record + *at + 6;
-	ret->value = ret->name + ret->name_size;
-	*at += 6 + ret->name_size + ret->value_size;
-	return true;
-}
-
-static bool is_named(const struct attribute *a, const char *name)
-{
-	return a->name_size == strlen(name) && memcmp(a->name, name, a->name_size) == 0;
-}
-
-ssize_t meta_xattr_get(struct meta *m, const struct meta_entry *entry, const char *name, void *value,
-		       size_t size)
-{
-	size_t total, at = 0;
-	CLEANUP_TALLOC char *record = load_record(m, entry->xattr, &total);
-	struct attribute a;
-	while (record && next_attribute(record, total, &at, &a)) {
-		if (!is_named(&a, name))
-			continue;
-		if (size && size < a.value_size)
-			return -ERANGE;
-		if (size)
-			memcpy(value, a.value, a.value_size);
-		return a.value_size;
-	}
-	return -ENODATA;
-}
-
-ssize_t meta_xattr_list(struct meta *m, const struct meta_entry *entry, char *names, size_t size)
-{
-	size_t total, at = 0, used = 0;
-	CLEANUP_TALLOC char *record = load_record(m, entry->xattr, &total);
-	struct attribute a;
-	while (record && next_attribute(record, total, &at, &a)) {
-		if (size && used + a.name_size + 1 > size)
-			return -ERANGE;
-		if (size) {
-			memcpy(names + used, a.name, a.name_size);
-			names[used + a.name_size] = '\0';
-		}
-		used += a.name_size + 1;
-	}
-	return used;
-}
-
-int meta_xattr_set(struct meta *m, struct meta_entry *entry, const char *name, const void *value,
-		   size_t size, int flags)
-{
-	size_t total, at = 0, used = 0;
-	CLEANUP_TALLOC char *record = load_record(m, entry->xattr, &total);
-	uint16_t name_size = strlen(name);
-	CLEANUP_TALLOC char *next = mem_array(NULL, char, total + 6 + name_size + size);
-	bool existed = false;
-	struct attribute a;
-	for (size_t from = 0; record && next_attribute(record, total, &at, &a); from = at) {
-		if (is_named(&a, name)) {
-			existed = true;
-			continue;
-		}
-		memcpy(next + used, record + from, at - from);
-		used += at - from;
-	}
-	if (existed && (flags & XATTR_CREATE))
-		return -EEXIST;
-	if (!existed && ((flags & XATTR_REPLACE) || !value))
-		return -ENODATA;
-	if (value) {
-		uint32_t value_size = size;
-		memcpy(next + used, &name_size, 2);
-		memcpy(next + used + 2, &value_size, 4);
-		memcpy(next + used + 6, name, name_size);
-		memcpy(next + used + 6 + name_size, value, size);
-		used += 6 + name_size + size;
-	}
-	if (used > XATTR_RECORD_LIMIT)
-		return -ENOSPC;
-	return store_record(m, next, used, &entry->xattr);
-}
-
-void meta_xattr_copy(struct meta *m, struct meta_entry *to, struct meta *from,
-		     const struct meta_entry *entry)
-{
-	size_t total;
-	CLEANUP_TALLOC char *record = load_record(from, entry->xattr, &total);
-	to->xattr = 0;
-	if (record)
-		store_record(m, record, total, &to->xattr);
 }
 
 uint64_t meta_generation(const struct meta *m)

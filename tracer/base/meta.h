@@ -45,6 +45,17 @@ bool meta_has_shared_layers(const struct meta *m);
  */
 bool meta_make_inbox(struct meta *m);
 
+/*
+ * A run begins, whose guests may find files removed and made anew since the last one.  Nothing for a table of
+ * META_SHARED_LAYERS or META_PLAIN.  Until then, and for who looks at the table without a run, what is there holds.
+ */
+void meta_begin_run(struct meta *m);
+/*
+ * The inode at this host path, whose stat is `real`, has come to light: when its entry was not met in this run, see
+ * that it is of this inode and not of an earlier one of the number, or drop it.
+ */
+void meta_meet(struct meta *m, const char *host, bool follows, const struct stat *real);
+
 /* Copy the entry of this inode to *ret; false when there is none.  ret->dev is the real device. */
 bool meta_get(struct meta *m, dev_t dev, ino_t ino, struct meta_entry *ret);
 /* Add or replace the entry of (entry->dev, entry->ino); dev is the real device, state is ignored. */
@@ -63,7 +74,10 @@ bool meta_view(struct meta *m, struct stat *st);
 void meta_default(const struct meta *m, const struct stat *real, struct meta_entry *ret);
 /* The entry of this inode, or its default. */
 void meta_get_or_default(struct meta *m, const struct stat *real, struct meta_entry *ret);
-/* Store `entry` for the inode `real`, or drop its entry when the default says the same. */
+/*
+ * Store `entry`, as meta_get_or_default had it but for what is to change, for the inode `real`, or drop its entry when
+ * the default says the same.  What has been left in the inbox meanwhile and does not contradict stays so.
+ */
 void meta_set(struct meta *m, const struct stat *real, const struct meta_entry *entry);
 /* The inode, whose stat was this, has lost its last name, or as a temporary file has none yet: META_MARK_UNNAMED. */
 void meta_unname(struct meta *m, const struct stat *real);

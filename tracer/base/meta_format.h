@@ -12,7 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define META_MAGIC 0x31617465624b4146ull /* "FAKbeta1", little endian */
+#define META_MAGIC 0x32617465624b4146ull /* "FAKbeta2", little endian */
+#define META_MAGIC_1 0x31617465624b4146ull /* had no births and no runs, where now there are it had zeroes; and another inbox */
 #define META_HEADER_BYTES 4096
 #define META_FIRST_CAPACITY 1024 /* entries; always a power of two */
 
@@ -29,6 +30,7 @@ enum meta_flags {
 	 */
 	META_PLAIN = 8,
 	META_HAS_FLAGS = 16, /* there are or were entries with META_MARKS_OF_FLAGS */
+	META_HAS_RUNS = 32,  /* others than we change the files between runs: entries are met (struct meta_entry) */
 };
 
 struct meta_header {
@@ -42,6 +44,8 @@ struct meta_header {
 	uint32_t writer;     /* process id of who holds the write lock, 0 nobody */
 	uint32_t flags;      /* enum meta_flags */
 	uint32_t nodes;      /* live entries that are device nodes */
+	uint32_t run;        /* 1 to 65535, of the run that began last; 0 without META_HAS_RUNS */
+	uint32_t pad;
 };
 
 /*
@@ -64,33 +68,69 @@ enum meta_marks {
 	META_MARKS_OF_FLAGS = META_MARK_IMMUTABLE | META_MARK_APPEND,
 };
 
-/* What root would see of one inode.  Complete: no field means "as the host has it". */
+/*
+ * What root would see of one inode.  Complete: no field means "as the host has it".
+ *
+ * Between two runs a file may be removed by somebody who keeps no table, and its number given to another.  So with
+ * META_HAS_RUNS an entry holds for a run only once it was met there, that is, found to be of an inode of the same
+ * birth.  A table that only we change the files of needs none of this.
+ */
 struct meta_entry {
 	uint64_t dev; /* 0: the device that holds the root directory */
 	uint64_t ino;
-	uint32_t state; /* enum meta_state */
+	uint16_t state; /* enum meta_state */
+	uint16_t run;   /* the one that has met or made it last */
 	uint32_t uid, gid;
 	uint32_t mode;      /* st_mode, file type included */
 	uint64_t rdev;      /* st_rdev of a device node, else 0 */
 	uint64_t shown_ino; /* st_ino to show when a copy replaced the file, 0: the real one */
 	uint64_t xattr;     /* offset of the record in the xattr file, 0: none */
-	uint64_t marks;     /* enum meta_marks; of a container's own files, never in a layer's table */
+	uint32_t marks;     /* enum meta_marks; of a container's own files, never in a layer's table */
+	uint32_t birth;     /* of the inode, meta_birth_of_time or birth_of (base/birth.h); 0: not known */
 };
+
+/* A birth is 31 bits of what tells it, and the lowest says what that is. */
+enum { META_BIRTH_IS_TIME = 1 };
+
+static inline uint32_t meta_birth_of_time(int64_t seconds, uint32_t nanoseconds)
+{
+	uint64_t x = ((uint64_t)seconds * 1000000000u + nanoseconds) * 0x9e3779b97f4a7c15ull;
+	return (uint32_t)(x >> 32) | META_BIRTH_IS_TIME;
+}
+
+/* Can inodes of these births be the same one?  So it is when one is not known, or told by something else. */
+static inline bool meta_is_same_birth(uint32_t a, uint32_t b)
+{
+	return !a || !b || ((a ^ b) & META_BIRTH_IS_TIME) || a == b;
+}
+
+/* May the entry be believed as it is?  Else it must be met first. */
+static inline bool meta_is_met(const struct meta_header *header, const struct meta_entry *entry)
+{
+	return !(header->flags & META_HAS_RUNS) || entry->run == header->run;
+}
 
 /*
  * The inbox: a small file beside the table, "<table>.inbox", in which processes that may change anybody's files leave what
  * a file is from now on; who writes the table empties it.  So it is looked at before the table.  A request is whole
  * or not there: its sixteen bytes change at once.  One that is in nobody's interest does no harm: it says what root
- * may say, and only of the device of the root directory.
+ * may say, and only of the device of the root directory.  What does not fit is not asked for.
  */
-#define META_INBOX_SETS 1024
+#define META_INBOX_SETS 1024 /* by the inode's number, whose lower ten bits a request needs not have therefore */
 #define META_INBOX_WAYS 4
-#define META_INBOX_NUMBER_BITS 48 /* an inode of a larger number has no request */
+#define META_INBOX_NUMBER_BITS 48
+#define META_INBOX_ID_BITS 22
 
+/*
+ *   what    number >> 10: 38 bits, enum meta_request_kind: 2 bits, mode: 12 bits, birth: its lower 12 bits
+ *   owner   birth: its upper 20 bits, gid: 22 bits, uid: 22 bits
+ */
 struct meta_request {
-	uint64_t inode; /* its number << 16 | st_mode; without a file type: it has no entry.  0: no request */
-	uint64_t owner; /* gid << 32 | uid */
+	uint64_t what; /* 0: no request */
+	uint64_t owner;
 } __attribute__((aligned(16)));
+
+enum meta_request_kind { META_REQUEST_NO_ENTRY = 0, META_REQUEST_FILE = 1, META_REQUEST_DIRECTORY = 2, META_REQUEST_LINK = 3 };
 
 struct meta_inbox {
 	struct meta_request request[META_INBOX_SETS][META_INBOX_WAYS];
@@ -193,33 +233,65 @@ static inline bool meta_is_simple(const struct meta_entry *entry)
 static inline struct meta_request meta_read_request(const struct meta_request *at)
 {
 	for (;;) {
-		struct meta_request r = { __atomic_load_n(&at->inode, __ATOMIC_ACQUIRE), __atomic_load_n(&at->owner, __ATOMIC_ACQUIRE) };
-		if (__atomic_load_n(&at->inode, __ATOMIC_ACQUIRE) == r.inode && __atomic_load_n(&at->owner, __ATOMIC_ACQUIRE) == r.owner)
+		struct meta_request r = { __atomic_load_n(&at->what, __ATOMIC_ACQUIRE), __atomic_load_n(&at->owner, __ATOMIC_ACQUIRE) };
+		if (__atomic_load_n(&at->what, __ATOMIC_ACQUIRE) == r.what && __atomic_load_n(&at->owner, __ATOMIC_ACQUIRE) == r.owner)
 			return r;
 	}
 }
 
-/* The entry that a request makes of its inode; false: none. */
-static inline bool meta_take_request(const struct meta_request *r, struct meta_entry *ret)
+/* The request that makes this entry, of which meta_is_simple; mode 0: that there is none.  False: it does not fit. */
+static inline bool meta_request_of(const struct meta_entry *entry, struct meta_request *ret)
 {
-	*ret = (struct meta_entry){ .ino = r->inode >> 16, .state = META_LIVE, .uid = (uint32_t)r->owner,
-				    .gid = r->owner >> 32, .mode = r->inode & 0177777 };
-	uint32_t type = ret->mode & 0170000;
-	return type == 0100000 || type == 0040000 || type == 0120000;
+	uint32_t type = entry->mode & 0170000;
+	uint64_t kind = type == 0100000 ? META_REQUEST_FILE :
+			type == 0040000 ? META_REQUEST_DIRECTORY :
+			type == 0120000 ? META_REQUEST_LINK :
+					  META_REQUEST_NO_ENTRY;
+	/* One of the number 0 without a mode would be no request. */
+	uint64_t mode = kind == META_REQUEST_NO_ENTRY ? 1 : entry->mode & 07777;
+	ret->what = (entry->ino / META_INBOX_SETS) << 26 | kind << 24 | mode << 12 | (entry->birth & 0xfff);
+	ret->owner = (uint64_t)(entry->birth >> 12) << 44 | (uint64_t)entry->gid << META_INBOX_ID_BITS | entry->uid;
+	return !(entry->ino >> META_INBOX_NUMBER_BITS) && !(entry->uid >> META_INBOX_ID_BITS) && !(entry->gid >> META_INBOX_ID_BITS) &&
+	       (kind != META_REQUEST_NO_ENTRY || !entry->mode);
+}
+
+static inline bool meta_is_request_of(const struct meta_request *r, uint64_t ino)
+{
+	return r->what && r->what >> 26 == ino / META_INBOX_SETS;
+}
+
+/* The entry that a request in this set makes of its inode; false: none. */
+static inline bool meta_take_request(unsigned set, const struct meta_request *r, struct meta_entry *ret)
+{
+	static const uint32_t types[] = { 0, 0100000, 0040000, 0120000 };
+	const uint32_t id_mask = (1u << META_INBOX_ID_BITS) - 1;
+	*ret = (struct meta_entry){ .ino = (r->what >> 26) * META_INBOX_SETS + set, .state = META_LIVE, .uid = r->owner & id_mask,
+				    .gid = r->owner >> META_INBOX_ID_BITS & id_mask,
+				    .mode = types[r->what >> 24 & 3] | (r->what >> 12 & 07777),
+				    .birth = (uint32_t)(r->owner >> 44) << 12 | (r->what & 0xfff) };
+	return (r->what >> 24 & 3) != META_REQUEST_NO_ENTRY;
+}
+
+/* The request of an inode of the root's device: false when there is none. */
+static inline bool meta_find_request(const struct meta_inbox *inbox, uint64_t ino, struct meta_request *ret)
+{
+	const struct meta_request *set = inbox->request[ino % META_INBOX_SETS];
+	for (unsigned way = 0; way < META_INBOX_WAYS; way++) {
+		struct meta_request glance = { __atomic_load_n(&set[way].what, __ATOMIC_ACQUIRE), 0 };
+		if (!meta_is_request_of(&glance, ino))
+			continue;
+		*ret = meta_read_request(&set[way]);
+		if (meta_is_request_of(ret, ino))
+			return true;
+	}
+	return false;
 }
 
 /* What the inbox says of an inode of the root's device: 1 an entry, 0 that it has none, -1 nothing. */
 static inline int meta_ask_inbox(const struct meta_inbox *inbox, uint64_t ino, struct meta_entry *ret)
 {
-	const struct meta_request *set = inbox->request[ino % META_INBOX_SETS];
-	for (unsigned way = 0; way < META_INBOX_WAYS; way++) {
-		if (__atomic_load_n(&set[way].inode, __ATOMIC_ACQUIRE) >> 16 != ino)
-			continue;
-		struct meta_request r = meta_read_request(&set[way]);
-		if (r.inode >> 16 == ino)
-			return meta_take_request(&r, ret);
-	}
-	return -1;
+	struct meta_request r;
+	return meta_find_request(inbox, ino, &r) ? meta_take_request(ino % META_INBOX_SETS, &r, ret) : -1;
 }
 
 #ifdef __x86_64__
@@ -227,26 +299,34 @@ static inline bool meta_swap_request(struct meta_request *at, struct meta_reques
 {
 	bool is_swapped;
 	__asm__ volatile("lock cmpxchg16b %1\n\tsetz %0"
-			 : "=q"(is_swapped), "+m"(*at), "+a"(from.inode), "+d"(from.owner)
-			 : "b"(to.inode), "c"(to.owner)
+			 : "=q"(is_swapped), "+m"(*at), "+a"(from.what), "+d"(from.owner)
+			 : "b"(to.what), "c"(to.owner)
 			 : "cc", "memory");
 	return is_swapped;
 }
 
-/* Leave a request; false: there is no room, or somebody else has just left one for this inode. */
-static inline bool meta_leave_request(struct meta_inbox *inbox, struct meta_request wanted)
+/*
+ * Leave a request in the place of the one that was seen, {0, 0}: of none.  False: there is no room, or somebody else has
+ * left one for this inode since.
+ */
+static inline bool meta_leave_request(struct meta_inbox *inbox, uint64_t ino, struct meta_request seen, struct meta_request wanted)
 {
 	static const struct meta_request none;
-	uint64_t ino = wanted.inode >> 16;
-	struct meta_request *set = inbox->request[ino % META_INBOX_SETS];
-	for (unsigned way = 0; way < META_INBOX_WAYS; way++) {
-		struct meta_request old = meta_read_request(&set[way]);
-		if (old.inode >> 16 == ino)
-			return meta_swap_request(&set[way], old, wanted);
-	}
-	for (unsigned way = 0; way < META_INBOX_WAYS; way++)
-		if (!set[way].inode && meta_swap_request(&set[way], none, wanted))
+	struct meta_request *set = inbox->request[ino % META_INBOX_SETS], other;
+	for (unsigned way = 0; seen.what && way < META_INBOX_WAYS; way++)
+		if (meta_swap_request(&set[way], seen, wanted))
 			return true;
+	for (unsigned way = 0; !seen.what && way < META_INBOX_WAYS; way++) {
+		if (set[way].what || !meta_swap_request(&set[way], none, wanted))
+			continue;
+		/* Two that leave the first of an inode at once see each other, and one at least withdraws. */
+		for (unsigned i = 0; i < META_INBOX_WAYS; i++) {
+			other.what = i == way ? 0 : __atomic_load_n(&set[i].what, __ATOMIC_ACQUIRE);
+			if (meta_is_request_of(&other, ino))
+				return !meta_swap_request(&set[way], wanted, none);
+		}
+		return true;
+	}
 	return false;
 }
 #endif

@@ -194,6 +194,7 @@ enum shim_shared_flags {
 	SHARED_WRITES_THROUGH = 16, /* all that, attributes too, and the guest's root has device nodes */
 	SHARED_HAS_OPENAT2 = 128, /* since Linux 5.6 */
 	SHARED_VERIFIES = 64, /* for tests: what is answered here is asked of the tracer, too (shim/verify.c) */
+	SHARED_TELLS_BIRTHS = 256, /* what is told in the inbox comes with the inode's time of birth */
 	SHARED_SEARCHES_ALL = 32, /* real root looks even into what stands for a tree of mounts (trees.h), and finds nothing there */
 };
 struct shim_shared {

@@ -8,6 +8,7 @@ struct own {
 	struct kernel_stat st;
 	struct place place;
 	struct meta_sight shown;
+	struct seen seen;
 	bool has_entry;
 	bool is_shared; /* with a layer: its inode is not touched */
 };
@@ -16,17 +17,17 @@ struct own {
 static bool find_out(struct own *own)
 {
 	struct kernel_stat *st = &own->st;
-	struct meta_entry entry;
 	struct meta_owner owner = owner_on(st->dev);
 	uint32_t type = st->mode & TYPE, needed = type == TYPE_FILE ? 0600 : 0700;
-	int found = entry_of(st->dev, st->ino, &entry);
-	if (found < 0 || (found && (!meta_is_simple(&entry) || !meta_fits(&entry, st->mode, st->nlink))) ||
+	const struct meta_entry *entry = &own->seen.entry;
+	int found = entry_to_change(st->dev, st->ino, &own->seen);
+	if (found < 0 || (found && (!meta_is_simple(entry) || !meta_fits(entry, st->mode, st->nlink))) ||
 	    (type != TYPE_FILE && type != TYPE_DIRECTORY && type != TYPE_LINK) || (st->mode & SPECIAL_BITS))
 		return false;
 	own->has_entry = found;
 	own->is_shared = meta_looks_shared(META->flags, st->mode, owner.is_root_dev);
 	own->shown = (struct meta_sight){ st->ino, st->nlink, st->rdev, st->mode, st->uid, st->gid };
-	meta_show(META->flags, &owner, found ? &entry : 0, &own->shown);
+	meta_show(META->flags, &owner, found ? entry : 0, &own->shown);
 	/* What the user may not write to the tracer must mend. */
 	return own->is_shared || type == TYPE_LINK || (st->mode & needed) == needed;
 }
@@ -63,15 +64,17 @@ static enum answer chmod_own(struct shim_frame *f, const struct own *own, bool h
 	long r = own->is_shared ? 0 :
 		 has_path	? raw(NR_FCHMODAT, own->place.dir_fd, (long)f->path, real_mode, 0) :
 				  raw(NR_FCHMOD, fd, real_mode, 0, 0);
-	if (r < 0 || (needs_entry && !tell(own->st.ino, wanted, own->shown.uid, own->shown.gid)))
+	struct meta_entry entry = { .uid = own->shown.uid, .gid = own->shown.gid, .mode = wanted };
+	if (r < 0 || (needs_entry && !tell(&own->seen, own->has_entry, own->is_shared ? own->st.mode : type | real_mode, &entry, fd >= 0 ? fd : own->place.dir_fd, fd >= 0 ? 0 : (uint64_t)f->path)))
 		return SLOW;
-	return answer(f, 0);
+	/* Who gives it an entry at the same time has read another mode, and looks again when it is left. */
+	return needs_entry || own->is_shared || entry_of(own->st.dev, own->st.ino, &entry) == 0 ? answer(f, 0) : SLOW;
 }
 
 static enum answer chmod_file(struct shim_frame *f, long dir_fd, uint64_t path, uint32_t mode)
 {
 	struct own own;
-	return find_own(f, dir_fd, path, true, &own) ? chmod_own(f, &own, path, dir_fd, mode) : SLOW;
+	return find_own(f, dir_fd, path, true, &own) ? chmod_own(f, &own, path, path ? -1 : dir_fd, mode) : SLOW;
 }
 
 int fast_chmod(struct shim_frame *f)
@@ -82,7 +85,7 @@ int fast_chmod(struct shim_frame *f)
 	if (fd >= 0)
 		return state_with(STATE_MAKES_AS_ROOT, &own.place.number) && raw(NR_FSTAT, fd, (long)&own.st, 0, 0) == 0 &&
 				       find_out(&own) ?
-			       chmod_own(f, &own, true, -1, f->argument[1]) :
+			       chmod_own(f, &own, true, fd, f->argument[1]) :
 			       SLOW;
 	return f->argument[0] ? chmod_file(f, AT_CWD, f->argument[0], f->argument[1]) : SLOW;
 }
@@ -119,7 +122,8 @@ static enum answer chown_file(struct shim_frame *f, long dir_fd, uint64_t path, 
 	long r = own.is_shared ? 0 :
 		 path	       ? shim_raw_call(NR_FCHOWNAT, own.place.dir_fd, (long)f->path, -1, -1, AT_NOFOLLOW, 0) :
 				 raw(NR_FCHOWN, dir_fd, -1, -1, 0);
-	if (r < 0 || (is_change && !tell(own.st.ino, shown->mode, new_uid, new_gid)))
+	struct meta_entry entry = { .uid = new_uid, .gid = new_gid, .mode = shown->mode };
+	if (r < 0 || (is_change && !tell(&own.seen, own.has_entry, own.st.mode, &entry, path ? own.place.dir_fd : dir_fd, path ? (uint64_t)f->path : 0)))
 		return SLOW;
 	return answer(f, 0);
 }

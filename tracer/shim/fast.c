@@ -14,7 +14,7 @@ static bool show(uint64_t dev, struct meta_sight *s)
 	struct meta_entry entry;
 	int found = entry_of(dev, s->ino, &entry);
 	/* A marked file may have lost its set-id bits to a write, the entry may be of another inode: the table's to mend. */
-	if (found < 0 || (found && ((entry.marks & ~(uint64_t)META_MARK_NODES) || !meta_fits(&entry, s->mode, s->nlink))))
+	if (found < 0 || (found && ((entry.marks & ~(uint32_t)META_MARK_NODES) || !meta_fits(&entry, s->mode, s->nlink))))
 		return false;
 	struct meta_owner owner = owner_on(dev);
 	meta_show(META->flags, &owner, found ? &entry : 0, s);

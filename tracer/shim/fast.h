@@ -142,10 +142,23 @@ long place_descriptor(struct shim_frame *f, uint64_t address, struct place *p);
 
 /* What the table has of an inode: 1 an entry, 0 none, -1: ask the tracer. */
 int entry_of(uint64_t dev, uint64_t ino, struct meta_entry *ret);
+/* The same, of an inode that is to be changed: and where that was found. */
+struct seen {
+	uint64_t ino;
+	struct meta_request request; /* {0, 0}: it was the table that said so */
+	struct meta_entry entry;
+};
+int entry_to_change(uint64_t dev, uint64_t ino, struct seen *seen);
 /* May the process say what the inode is, and does the tracer listen? */
 bool may_tell(uint64_t dev, uint64_t ino);
-/* Say it; mode 0: it has no entry.  False: there is no room, or somebody else has just said something. */
-bool tell(uint64_t ino, uint32_t mode, uint32_t uid, uint32_t gid);
+/*
+ * Say that it is *entry from now on, of which owner and mode are set; it is at this host path (0: the descriptor itself),
+ * and has this mode there.
+ * False: there is no room, or somebody else has said something since it was seen.
+ */
+bool tell(const struct seen *seen, bool had_entry, uint32_t real_mode, struct meta_entry *entry, long dir_fd, uint64_t path);
+/* The same, root's, of one that has just been made; mode 0: it has no entry. */
+bool tell_made(uint64_t ino, uint32_t mode, long dir_fd, uint64_t path);
 
 static inline struct meta_owner owner_on(uint64_t dev)
 {

@@ -26,11 +26,11 @@ static bool makes_plainly(uint32_t flags)
 }
 
 /* A new inode may have the number of one that the table still knows; and its mode may not be what the host shows. */
-static void look_at_made(struct shim_frame *f, long r, const struct kernel_stat *st)
+static void look_at_made(struct shim_frame *f, long r, const struct kernel_stat *st, long dir_fd, uint64_t path)
 {
 	struct meta_entry entry;
 	if (r == 0 && (f->made_mode || entry_of(st->dev, st->ino, &entry) != 0) &&
-	    !(may_tell(st->dev, st->ino) && tell(st->ino, f->made_mode, 0, 0)))
+	    !(may_tell(st->dev, st->ino) && tell_made(st->ino, f->made_mode, dir_fd, path)))
 		shim_say_new(st->dev, st->ino, f->made_mode);
 	f->makes = MAKES_NOTHING;
 }
@@ -44,14 +44,14 @@ static void look_at_descriptor(struct shim_frame *f)
 {
 	struct kernel_stat st;
 	if (must_look(f))
-		look_at_made(f, raw(NR_FSTAT, f->result, (long)&st, 0, 0), &st);
+		look_at_made(f, raw(NR_FSTAT, f->result, (long)&st, 0, 0), &st, f->result, 0);
 }
 
 static void look_at_name(struct shim_frame *f, const struct place *p)
 {
 	struct kernel_stat st;
 	if (must_look(f))
-		look_at_made(f, raw(NR_NEWFSTATAT, p->dir_fd, (long)f->path, (long)&st, AT_NOFOLLOW), &st);
+		look_at_made(f, raw(NR_NEWFSTATAT, p->dir_fd, (long)f->path, (long)&st, AT_NOFOLLOW), &st, p->dir_fd, (uint64_t)f->path);
 }
 
 enum {

@@ -42,7 +42,24 @@ int entry_of(uint64_t dev, uint64_t ino, struct meta_entry *ret)
 		if (asked >= 0)
 			return asked;
 	}
-	return meta_try_read(META, SHIM_META_BYTES, is_root_dev ? 0 : dev, ino, ret);
+	int found = meta_try_read(META, SHIM_META_BYTES, is_root_dev ? 0 : dev, ino, ret);
+	return found == 1 && !meta_is_met(META, ret) ? -1 : found;
+}
+
+int entry_to_change(uint64_t dev, uint64_t ino, struct seen *seen)
+{
+	seen->request = (struct meta_request){ 0, 0 };
+	seen->ino = ino;
+	/* Only the device of the root has an inbox. */
+	if (dev != SHARED->root_dev || !(META->flags & META_HAS_INBOX))
+		return entry_of(dev, ino, &seen->entry);
+	if (*INBOX_USE == INBOX_UNKNOWN)
+		map_inbox();
+	if (*INBOX_USE == INBOX_UNKNOWN)
+		return -1;
+	if (meta_find_request(INBOX, ino, &seen->request))
+		return meta_take_request(ino % META_INBOX_SETS, &seen->request, &seen->entry);
+	return entry_of(dev, ino, &seen->entry);
 }
 
 bool may_tell(uint64_t dev, uint64_t ino)
@@ -55,8 +72,75 @@ bool may_tell(uint64_t dev, uint64_t ino)
 	return *INBOX_USE == INBOX_WRITE;
 }
 
-bool tell(uint64_t ino, uint32_t mode, uint32_t uid, uint32_t gid)
+/* struct statx of Linux 4.11, as far as it is looked at. */
+struct statx_part {
+	uint32_t mask, unused[6];
+	uint16_t mode, pad;
+	uint32_t more[12];
+	int64_t seconds;
+	uint32_t nanoseconds, rest[41];
+};
+_Static_assert(sizeof(struct statx_part) == 256, "include/uapi/linux/stat.h");
+
+/* The birth of the inode at this path (0: the descriptor), its mode too.  0: not known, and neither is the mode. */
+static uint32_t look_at_birth(long dir_fd, uint64_t path, uint32_t *ret_mode)
 {
-	return meta_leave_request(INBOX, (struct meta_request){ ino << 16 | (mode & 0177777), (uint64_t)gid << 32 | uid });
+	enum { WITH_MODE = 3, WITH_BIRTH = 0x800 };
+	struct statx_part x;
+	x.mask = 0;
+	if (shim_raw_call(NR_STATX, dir_fd, path ? (long)path : (long)"", AT_NOFOLLOW | (path ? 0 : AT_EMPTY), WITH_MODE | WITH_BIRTH,
+			  (long)&x, 0) < 0 || !(x.mask & WITH_BIRTH) || !x.seconds)
+		return 0;
+	*ret_mode = x.mode;
+	return meta_birth_of_time(x.seconds, x.nanoseconds);
+}
+
+/* What the table says of it still. */
+static bool is_still(const struct seen *seen, bool had_entry)
+{
+	struct meta_entry now = { .ino = 0 };
+	int found = meta_try_read(META, SHIM_META_BYTES, 0, seen->ino, &now);
+	return found == had_entry && (!found || (now.uid == seen->entry.uid && now.gid == seen->entry.gid &&
+						 now.mode == seen->entry.mode && meta_is_simple(&now)));
+}
+
+/* What the host says of it: a mode that was changed while it had no entry counts. */
+static bool is_mode_still(uint32_t real_mode, long dir_fd, uint64_t path, uint32_t *ret_birth)
+{
+	struct kernel_stat st;
+	uint32_t mode;
+	*ret_birth = SHARED->flags & SHARED_TELLS_BIRTHS ? look_at_birth(dir_fd, path, &mode) : 0;
+	if (*ret_birth)
+		return mode == real_mode;
+	long r = path ? raw(NR_NEWFSTATAT, dir_fd, (long)path, (long)&st, AT_NOFOLLOW) : raw(NR_FSTAT, dir_fd, (long)&st, 0, 0);
+	return r == 0 && st.mode == real_mode;
+}
+
+bool tell(const struct seen *seen, bool had_entry, uint32_t real_mode, struct meta_entry *entry, long dir_fd, uint64_t path)
+{
+	struct meta_request wanted, whole;
+	entry->ino = seen->ino;
+	entry->birth = had_entry ? seen->entry.birth : 0;
+	if (!meta_request_of(entry, &wanted) || !meta_leave_request(INBOX, seen->ino, seen->request, wanted))
+		return false;
+	/* What it was made of may have changed before it was left. */
+	bool is_same = seen->request.what || is_still(seen, had_entry);
+	if (is_same && !had_entry) {
+		is_same = is_mode_still(real_mode, dir_fd, path, &entry->birth);
+		/* Who has taken it meanwhile knows it without its birth. */
+		if (is_same && entry->birth && meta_request_of(entry, &whole))
+			meta_leave_request(INBOX, seen->ino, wanted, whole);
+	}
+	return is_same || !meta_leave_request(INBOX, seen->ino, wanted, seen->request);
+}
+
+bool tell_made(uint64_t ino, uint32_t mode, long dir_fd, uint64_t path)
+{
+	struct meta_request wanted, old = { 0, 0 };
+	uint32_t real_mode;
+	bool has_birth = mode && (SHARED->flags & SHARED_TELLS_BIRTHS);
+	struct meta_entry entry = { .ino = ino, .mode = mode, .birth = has_birth ? look_at_birth(dir_fd, path, &real_mode) : 0 };
+	meta_find_request(INBOX, ino, &old);
+	return meta_request_of(&entry, &wanted) && meta_leave_request(INBOX, ino, old, wanted);
 }
 #endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns when inodes were born. */
+#include "tracer/base/birth.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "tracer/base/compat.h"
+#include "tracer/base/io.h"
+#include "tracer/base/meta_format.h"
+
+enum kind { UNKNOWN, BY_TIME, BY_GENERATION, NEVER };
+enum { DEVICES = 8, WITH_BIRTH = 0x800 /* STATX_BTIME */, DONT_SYNC = 0x4000 /* AT_STATX_DONT_SYNC */ };
+
+/* struct statx of Linux 4.11, as far as it is looked at. */
+struct statx_birth {
+	uint32_t mask, unused[15];
+	struct {
+		int64_t seconds;
+		uint32_t nanoseconds, pad;
+	} access, birth, change, modification;
+	uint64_t rest[16];
+};
+_Static_assert(sizeof(struct statx_birth) == 256, "include/uapi/linux/stat.h");
+
+static uint32_t by_time(const char *host, bool follows)
+{
+	struct statx_birth x;
+	memset(&x, 0, sizeof(x));
+	int flags = (follows ? 0 : AT_SYMLINK_NOFOLLOW) | DONT_SYNC;
+	if (syscall(SYS_statx, AT_FDCWD, host, flags, WITH_BIRTH, &x) < 0 || !(x.mask & WITH_BIRTH) || !x.birth.seconds)
+		return 0;
+	return meta_birth_of_time(x.birth.seconds, x.birth.nanoseconds);
+}
+
+static uint32_t by_generation(const char *host, bool follows)
+{
+	struct stat st;
+	long generation = 0;
+	if (fstatat(AT_FDCWD, host, &st, follows ? 0 : AT_SYMLINK_NOFOLLOW) < 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+		return 0;
+	CLEANUP_CLOSE int fd = open(host, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | (follows ? 0 : O_NOFOLLOW));
+	if (fd < 0 || ioctl(fd, FS_IOC_GETVERSION, &generation) < 0)
+		return 0;
+	/* The kernel writes an int. */
+	uint32_t word = (uint32_t)generation << 1;
+	return word ? word : 2;
+}
+
+static enum kind kind_of(const char *host, bool follows)
+{
+	/* linux/magic.h: what they show of a file is another inode's once it is written. */
+	enum { OVERLAY = 0x794c7630, AUFS = 0x61756673, FUSE = 0x65735546, ECRYPT = 0xf15f };
+	struct stat st;
+	struct statfs fs;
+	/* statfs(2) follows. */
+	if ((!follows && (lstat(host, &st) < 0 || S_ISLNK(st.st_mode))) || statfs(host, &fs) < 0)
+		return UNKNOWN;
+	uint32_t type = fs.f_type;
+	if (type == OVERLAY || type == AUFS || type == FUSE || type == ECRYPT)
+		return NEVER;
+	return by_time(host, follows) ? BY_TIME : by_generation(host, follows) ? BY_GENERATION : UNKNOWN;
+}
+
+/* A device is looked at until it is known. */
+static enum kind kind_on(const char *host, bool follows, dev_t dev)
+{
+	static struct {
+		dev_t dev;
+		enum kind kind;
+	} known[DEVICES];
+	static unsigned next;
+	for (unsigned i = 0; i < DEVICES; i++)
+		if (known[i].kind != UNKNOWN && known[i].dev == dev)
+			return known[i].kind;
+	enum kind kind = kind_of(host, follows);
+	if (kind != UNKNOWN) {
+		known[next % DEVICES].dev = dev;
+		known[next++ % DEVICES].kind = kind;
+	}
+	return kind;
+}
+
+uint32_t birth_of(const char *host, bool follows, dev_t dev)
+{
+	switch (kind_on(host, follows, dev)) {
+	case BY_TIME:
+		return by_time(host, follows);
+	case BY_GENERATION:
+		return by_generation(host, follows);
+	case UNKNOWN:
+	case NEVER:
+		break;
+	}
+	return 0;
+}
+
+bool birth_is_time(const char *host, dev_t dev)
+{
+	return kind_on(host, true, dev) == BY_TIME;
+}
