@@ -127,6 +127,9 @@ static void describe_cwd(struct shim_state *s, const struct fs *fs, const struct
 	s->cwd_view_length = length;
 	s->cwd_base = cwd_base(fs, mounts);
 	s->flags |= STATE_HAS_CWD;
+	/* Another mount there may have come after us. */
+	if (m == mounts->list[0] && fs->users == 1 && strcmp(fs->cwd, "/") == 0 && strcmp(fs->root, "/") == 0)
+		s->flags |= STATE_IS_AT_ROOT;
 }
 
 /* Somebody is in this directory: when it goes the tracer must know. */
@@ -234,6 +237,12 @@ void fast_update(struct tracee *t)
 		state = 0;
 	}
 	enter_state(t, state);
+}
+
+void fast_place_shared(struct tracee *t)
+{
+	if (fast.is_on && t->process && (STATES[t->process->mm->state].flags & STATE_IS_AT_ROOT))
+		fast_update(t);
 }
 
 static int update_one(struct tracee *t, void *arg)
@@ -365,8 +374,9 @@ static struct shim_prefix *place_for(const struct key *k)
 	return free_one ? free_one : set + fast.turn++ % SHIM_PREFIX_WAYS;
 }
 
+/* `root`: the host path is of its tree; NULL: it is not. */
 static void tell_prefix(struct shim_prefix *e, const struct key *k, const char *host, size_t host_length, uint32_t flags,
-			uint32_t mount)
+			uint32_t mount, const struct mount *root)
 {
 	bool needs_slash = (k->length == 0 || k->typed[k->length - 1] == '/') && host[host_length - 1] != '/';
 	if (k->length + host_length + needs_slash + 8 > sizeof(e->text))
@@ -380,6 +390,7 @@ static void tell_prefix(struct shim_prefix *e, const struct key *k, const char *
 	e->generation = k->generation;
 	e->flags = flags;
 	e->mount = mount;
+	e->root_length = root ? root->host_length + 1 : 0;
 	e->dir_dev = k->dir_dev;
 	e->dir_ino = k->dir_ino;
 	memcpy(e->text, k->typed, k->length);
@@ -403,7 +414,8 @@ void fast_publish(const struct tracee *t, enum fast_start from, const char *star
 			 dir.st_dev, dir.st_ino, meta_generation(session.meta), typed, length };
 	struct shim_prefix *e = k.base ? place_for(&k) : NULL;
 	if (e)
-		tell_prefix(e, &k, at->host, at->host_length, flags_of(at), at->mount->id);
+		tell_prefix(e, &k, at->host, at->host_length, flags_of(at), at->mount->id,
+			    at->mount == t->mounts->list[0] && at->mount->host_length ? at->mount : NULL);
 }
 
 void fast_tell_descriptors(const struct tracee *t)
@@ -414,7 +426,7 @@ void fast_tell_descriptors(const struct tracee *t)
 			 name + 1, sizeof(name) - 2 };
 	struct shim_prefix *e = state ? place_for(&k) : NULL;
 	if (e)
-		tell_prefix(e, &k, name, sizeof(name) - 1, PREFIX_DESCRIPTORS, 0);
+		tell_prefix(e, &k, name, sizeof(name) - 1, PREFIX_DESCRIPTORS, 0, NULL);
 }
 
 /* A new inode, root's. */

@@ -30,6 +30,8 @@ void fast_update_all(void);
 void fast_memory_left(struct mm *mm);
 /* The memory of a new process is a copy, perhaps of one whose other threads were in the shim. */
 void fast_forked(struct tracee *child);
+/* Another task can change the tracee's root and cwd from now on. */
+void fast_place_shared(struct tracee *t);
 /* From now on the process' calls all come to the tracer, until its next exec. */
 void fast_disable(struct tracee *t);
 

@@ -181,6 +181,10 @@ static void on_child(struct tracee *parent, int event)
 	parent->clone_new = 0;
 	struct tracee *child = tracee_add(message);
 	tracee_inherit(child, parent, flags);
+	if (flags & CLONE_FS) {
+		fast_place_shared(parent);
+		fast_place_shared(child);
+	}
 	bool is_kept = guest_traces_child(parent, child, event, flags);
 	if ((parent->slot >= 0 || is_kept) && !child->is_stopped_early) {
 		/* The child comes back through the parent's stub: it must be put right while the slot holds. */

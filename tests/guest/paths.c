@@ -219,6 +219,50 @@ TEST(threads_share_directory_and_umask)
 	EQUAL(0123, umask(022));
 }
 
+static void *leave_in_thread(void *directory)
+{
+	return chdir(directory) < 0 ? directory : NULL;
+}
+
+static int lost_names(const char *name, int looks)
+{
+	struct stat st;
+	int lost = 0;
+	while (looks-- > 0)
+		lost += stat(name, &st) < 0 || !S_ISREG(st.st_mode);
+	return lost;
+}
+
+TEST(absolute_names_are_found_whoever_changes_the_directory)
+{
+	/* The moment at which it could go wrong is short, and is there once a task that shares the directory. */
+	enum { ROUNDS = 60 };
+	static char stack[65536] __attribute__((aligned(16)));
+	char directory[PATH_MAX], name[PATH_MAX + 8];
+	int status, lost = 0;
+	put_file("f", 0644, "");
+	snprintf(directory, sizeof(directory), "%s", here());
+	snprintf(name, sizeof(name), "%s/f", directory);
+	for (int round = 0; round < ROUNDS; round++) {
+		pthread_t thread;
+		void *failed;
+		WORKS(chdir("/"));
+		EQUAL(0, pthread_create(&thread, NULL, leave_in_thread, directory));
+		while (pthread_tryjoin_np(thread, &failed) != 0)
+			lost += lost_names(name, 20);
+		EQUAL(1, failed == NULL);
+	}
+	EQUAL(0, lost);
+	WORKS(chdir("/"));
+	pid_t child = WORKS(clone(change_directory, stack + sizeof(stack), CLONE_FS | SIGCHLD, directory));
+	while (waitpid(child, &status, WNOHANG) == 0)
+		lost += lost_names(name, 20);
+	EQUAL(0, status);
+	EQUAL(0, lost);
+	WORKS(chdir(directory));
+	EQUAL(0, lost_names("f", 20));
+}
+
 TEST(descriptors_tell_the_name_that_their_file_has_now)
 {
 	char name[64], told[PATH_MAX + 64] = "", expected[PATH_MAX + 16];

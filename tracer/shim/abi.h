@@ -143,6 +143,7 @@ enum shim_state_flags {
 	STATE_MAKES_AS_ROOT = 2, /* what it makes is root's, and it may change all */
 	STATE_IS_PLAIN = 8,      /* of a META_PLAIN table: neither is so, but the kernel itself decides */
 	STATE_HAS_CWD = 4,       /* cwd is on no special file system and its names are complete */
+	STATE_IS_AT_ROOT = 16,   /* it is the root, and no other task's: none can leave it while this one is in the shim */
 };
 struct shim_state {
 	uint32_t flags;
@@ -169,7 +170,8 @@ struct shim_prefix {
 	uint32_t base, hash; /* base: of a state; for paths from a descriptor the root's */
 	uint16_t key_length, host_length;
 	uint64_t generation; /* the metadata table's, for which it holds */
-	uint32_t flags;
+	uint16_t flags;
+	uint16_t root_length; /* so much of the host path is the root's: who is there needs only the rest; 0: it is not below */
 	uint32_t mount; /* tells the mounts of a table apart */
 	uint64_t dir_dev, dir_ino; /* of the descriptor's directory, 0: the path is from the root or the cwd */
 	char text[512 - 48]; /* key, then host path, which ends in '/' */

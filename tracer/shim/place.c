@@ -50,10 +50,14 @@ static bool use_entry(struct shim_frame *f, const struct shim_prefix *e, const s
 	for (uint32_t i = 0; i < key_length; i++)
 		if (e->text[i] != f->link[i])
 			return false;
-	copy(f->path, e->text + key_length, host_length);
+	/* The kernel walks from where the process is: the root's own host path costs as much as what is below it. */
+	uint32_t known = p->state->flags & STATE_IS_AT_ROOT ? e->root_length : 0;
+	if (known > host_length)
+		return false;
+	copy(f->path, e->text + key_length + known, host_length - known);
 	p->flags = e->flags;
 	p->mount = e->mount;
-	p->name_at = host_length;
+	p->name_at = host_length - known;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return __atomic_load_n(&e->sequence, __ATOMIC_RELAXED) == sequence;
 }
