@@ -208,23 +208,22 @@ bool bindings_clean_dev(const char *run_dir, struct meta *meta)
 	CLEANUP_TALLOC char *dev = mem_printf(NULL, "%s/dev", run_dir);
 	CLEANUP_TALLOC struct strlist *names = strlist_new(NULL);
 	CLEANUP_CLOSE int dev_fd = open(dev, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct meta_entry entry;
 	struct stat st;
-	if (!is_new_folder(dev_fd, 0755) || io_list_names(dev_fd, names) < 0)
+	if (dev_fd < 0 || io_list_names(dev_fd, names) < 0)
 		return false;
-	strlist_add(names, ".");
+	bool is_clean = is_new_folder(dev_fd, 0755);
+	if (fstat(dev_fd, &st) == 0)
+		meta_drop(meta, st.st_dev, st.st_ino);
+	/* All of them, also when they are to go: their numbers come again. */
 	for (size_t i = 0; i < names->count; i++) {
 		const char *name = names->items[i];
-		/* Only a run with a terminal has it. */
-		if (strcmp(name, "console") == 0 && unlinkat(dev_fd, name, 0) == 0)
-			continue;
-		if (fstatat(dev_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    (strcmp(name, ".") != 0 && !is_as_made(dev_fd, name, &st)))
-			return false;
-		if (meta_get(meta, st.st_dev, st.st_ino, &entry))
+		if (fstatat(dev_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			meta_drop(meta, st.st_dev, st.st_ino);
+		/* Only a run with a terminal has it. */
+		bool is_console = strcmp(name, "console") == 0 && unlinkat(dev_fd, name, 0) == 0;
+		is_clean = is_clean && (is_console || is_as_made(dev_fd, name, &st));
 	}
-	return true;
+	return is_clean;
 }
 
 int bindings_add_system(struct bindings *m, const struct volume_list *volumes, const char *console,
