@@ -61,6 +61,7 @@ struct mm {
 	uint32_t state; /* what its shim takes it for (fast.h), 0: every call comes to us */
 	bool is_off;     /* and will until the next execve */
 	bool is_divided; /* two processes in it differ: off while there are two */
+	uint64_t answers; /* of its shim, that are counted (stats.h) */
 };
 
 /* What the threads of one process share; made anew by fork, mended by execve. */

@@ -292,12 +292,18 @@ static unsigned long event_message(const struct tracee *t)
 	return message;
 }
 
-/* Only asked for when it is counted: how many calls the process answered itself. */
+/*
+ * Only asked for when it is counted: how many calls the process answered itself.  Threads that end together are all
+ * stopped here before one of them is gone, so that each tells what is new.
+ */
 static void on_exiting(struct tracee *t)
 {
+	struct mm *mm = t->process->mm;
 	uint64_t count;
-	if (t->process->users == 1 && t->has_shim && memory_read(t, SHIM_ANSWERS, &count, sizeof(count)) == 0)
-		stats_add_answers(count);
+	if (!t->has_shim || memory_read(t, SHIM_ANSWERS, &count, sizeof(count)) < 0 || count <= mm->answers)
+		return;
+	stats_add_answers(count - mm->answers);
+	mm->answers = count;
 }
 
 static void on_stop(pid_t pid, int status)
