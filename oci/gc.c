@@ -208,10 +208,9 @@ int store_gc(struct store *s, bool is_dry_run, struct gc_result *ret, struct err
 	sweep_folder(w, "snapshots", w->snapshots, &w->result.layers);
 	sweep_folder(w, "cache/compressed", w->compressed, NULL);
 	sweep_folder(w, "cache/partial", NULL, NULL);
-	/* Patched copies of libraries: a run that misses one makes it again, or does without. */
-	sweep_folder(w, "cache/code", NULL, NULL);
 	*ret = w->result;
-	/* Not counted: the next run makes it again. */
+	/* Not counted, for the next run makes them again: patched copies of programs, and the folder of a run. */
+	sweep_folder(w, "cache/code", NULL, NULL);
 	sweep_folder(w, "cache/runs", NULL, NULL);
 	return 0;
 }
