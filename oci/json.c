@@ -208,6 +208,13 @@ void json_set(struct json *object, const char *key, const struct json *value)
 	json_object_set_new(object->value, key, json_deep_copy(value->value));
 }
 
+struct json *json_need_object(struct json *object, const char *key)
+{
+	if (!json_is_object(member(object, key)))
+		json_object_set_new(object->value, key, json_object());
+	return json_get(object, key);
+}
+
 /* Text that is not UTF-8 cannot stand in JSON: its bytes are taken for Latin-1. */
 static json_t *string_of(const char *text)
 {

@@ -5,13 +5,16 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "tracer/arch/arch.h"
+#include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 #include "tracer/base/text.h"
 #include "tracer/cgroups.h"
@@ -451,8 +454,22 @@ static void set_name(char *field, size_t room, const char *name)
 		snprintf(field, room, "%s", name);
 }
 
+/* override_architecture of kernel/sys.c */
+static bool is_linux32(const struct tracee *t)
+{
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "/proc/%d/personality", t->tid);
+	char *text;
+	bool is = false;
+	if (io_read_file(NULL, AT_FDCWD, path, 64, &text, NULL, NULL) == 0) {
+		is = (strtoul(text, NULL, 16) & PER_MASK) == PER_LINUX32;
+		talloc_free(text);
+	}
+	return is;
+}
+
 int64_t hook_uname(struct call *c)
 {
+	const bool has_32_bits = c->t->process->abi == ABI_32 || is_linux32(c->t);
 	struct utsname u;
 	const struct kernel_names *names = &session.config->kernel;
 	uname(&u);
@@ -461,7 +478,7 @@ int64_t hook_uname(struct call *c)
 	set_name(u.version, sizeof(u.version), names->version);
 	set_name(u.nodename, sizeof(u.nodename), c->t->uts->host);
 	set_name(u.domainname, sizeof(u.domainname), c->t->uts->domain);
-	set_name(u.machine, sizeof(u.machine), c->t->process->abi == ABI_32 ? arch_machine[ABI_32] : names->machine);
+	set_name(u.machine, sizeof(u.machine), has_32_bits ? arch_machine[ABI_32] : names->machine);
 	if (strcmp(c->row->name, "uname") == 0)
 		return memory_write(c->t, c->argument[0], &u, sizeof(u));
 	/* old: five fields of 65; oldest: five fields of 9 */

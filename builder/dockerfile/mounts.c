@@ -137,39 +137,11 @@ static int read_required(struct reading *r, const char *value)
 	return read_bool(r, value, &r->mount->is_required);
 }
 
-/* Digits, maybe a fraction, maybe a blank, maybe one of kmgtp with "b" or "ib": powers of 1024. */
 static int read_size(struct reading *r, const char *value)
 {
-	static const char units[] = "kmgtp";
 	if (r->mount->type != MOUNT_TMPFS)
 		return wrong_type(r);
-	const char *p = value;
-	double size = 0, scale = 1;
-	for (; isdigit((unsigned char)*p); p++)
-		size = size * 10 + (*p - '0');
-	size_t digits = p - value;
-	if (*p == '.')
-		for (p++; isdigit((unsigned char)*p); p++, digits++)
-			size += (*p - '0') * (scale /= 10);
-	if (!digits)
-		return invalid(r, value);
-	p += *p == ' ';
-	const char *unit = *p ? strchr(units, tolower((unsigned char)*p)) : NULL;
-	if (unit) {
-		for (int i = 0; i <= unit - units; i++)
-			size *= 1024;
-		p++;
-		if (tolower((unsigned char)*p) == 'i' && tolower((unsigned char)p[1]) == 'b')
-			p += 2;
-		else
-			p += tolower((unsigned char)*p) == 'b';
-	} else {
-		p += tolower((unsigned char)*p) == 'b';
-	}
-	if (*p || size >= 9.2e18)
-		return invalid(r, value);
-	r->mount->size_bytes = (int64_t)size;
-	return 0;
+	return text_to_bytes(value, &r->mount->size_bytes) ? 0 : invalid(r, value);
 }
 
 static int read_digits(struct reading *r, const char *value, unsigned base)

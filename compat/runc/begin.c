@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -204,6 +205,17 @@ static int step_enter_directory(struct begin *b, struct error *err)
 	return -1;
 }
 
+static int step_take_schedule(struct begin *b, struct error *err)
+{
+	const struct schedule *s = &b->process->schedule;
+	/* Of the affinity, exec alone is spoken of. */
+	if (!b->spec && schedule_take_cpus(CPU_COUNT(&s->final) ? &s->final : &s->initial, err) < 0)
+		return -1;
+	if (b->spec && b->spec->personality && personality(b->spec->personality) < 0)
+		return error_set(err, errno, "cannot set the personality");
+	return schedule_take(s, err);
+}
+
 static int step_take_identity(struct begin *b, struct error *err)
 {
 	bool again;
@@ -257,14 +269,14 @@ static int step_execute(struct begin *b, struct error *err)
 static const step first_steps[] = {
 	step_detach, step_seal_descriptors, step_take_terminal, step_take_host_settings, step_enter_network,
 	step_join_session, step_make_namespaces, step_prepare_root, step_run_create_hooks, step_enter_root,
-	step_make_directory, step_finish_root, step_take_names, step_enter_directory, step_take_identity,
-	step_find_program, step_tell_ready, NULL,
+	step_make_directory, step_finish_root, step_take_names, step_enter_directory, step_take_schedule,
+	step_take_identity, step_find_program, step_tell_ready, NULL,
 };
 static const step start_steps[] = { step_wait_for_start, step_run_start_hooks, step_execute, NULL };
 static const step other_steps[] = {
 	step_detach, step_seal_descriptors, step_take_terminal, step_take_host_settings, step_join_network,
-	step_join_session, step_join_namespaces, step_make_directory, step_enter_directory, step_take_identity,
-	step_find_program, step_tell_ready, step_execute, NULL,
+	step_join_session, step_join_namespaces, step_make_directory, step_enter_directory, step_take_schedule,
+	step_take_identity, step_find_program, step_tell_ready, step_execute, NULL,
 };
 
 static int take(struct begin *b, const step *steps, struct error *err)

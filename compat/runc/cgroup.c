@@ -148,12 +148,19 @@ static int make_folder(const struct hierarchy *h, const char *path)
 /* ---- limits ---- */
 
 /* config-linux.md to the kernel's files.  `convert` makes version 2's text where it differs. */
-static void swap_limit(int64_t value, char *text, size_t room)
+static void number_or_max(int64_t value, char *text, size_t room)
 {
 	if (value < 0)
 		snprintf(text, room, "max");
 	else
 		snprintf(text, room, "%" PRId64, value);
+}
+
+/* 10..1000 to 1..10000, as runc does. */
+static void weight_of_blkio(int64_t value, char *text, size_t room)
+{
+	int64_t weight = value < 10 ? 10 : value > 1000 ? 1000 : value;
+	snprintf(text, room, "%" PRId64, 1 + (weight - 10) * 9999 / 990);
 }
 
 /* 2..262144 to 1..10000, as systemd and runc do. */
@@ -169,18 +176,23 @@ static const struct limit {
 	const char *controller, *first, *second; /* the file in version 1, and in 2 */
 	void (*convert)(int64_t value, char *text, size_t room);
 } limits[] = {
-	{ "memory", "limit", false, "memory", "memory.limit_in_bytes", "memory.max", swap_limit },
-	{ "memory", "swap", false, "memory", "memory.memsw.limit_in_bytes", NULL, NULL },
-	{ "memory", "reservation", false, "memory", "memory.soft_limit_in_bytes", "memory.low", swap_limit },
+	{ "memory", "limit", false, "memory", "memory.limit_in_bytes", "memory.max", number_or_max },
+	{ "memory", "swap", false, "memory", "memory.memsw.limit_in_bytes", NULL, NULL }, /* 2: set_swap() */
+	{ "memory", "reservation", false, "memory", "memory.soft_limit_in_bytes", "memory.low", number_or_max },
 	{ "cpu", "shares", false, "cpu", "cpu.shares", "cpu.weight", weight_of_shares },
 	{ "cpu", "period", false, "cpu", "cpu.cfs_period_us", NULL, NULL },
-	{ "cpu", "quota", false, "cpu", "cpu.cfs_quota_us", NULL, NULL },
+	{ "cpu", "quota", false, "cpu", "cpu.cfs_quota_us", NULL, NULL }, /* 2: set_bandwidth() */
+	{ "cpu", "burst", false, "cpu", "cpu.cfs_burst_us", "cpu.max.burst", NULL },
+	{ "cpu", "idle", false, "cpu", "cpu.idle", "cpu.idle", NULL },
+	{ "cpu", "realtimePeriod", false, "cpu", "cpu.rt_period_us", NULL, NULL },
+	{ "cpu", "realtimeRuntime", false, "cpu", "cpu.rt_runtime_us", NULL, NULL },
 	{ "cpu", "cpus", true, "cpuset", "cpuset.cpus", "cpuset.cpus", NULL },
 	{ "cpu", "mems", true, "cpuset", "cpuset.mems", "cpuset.mems", NULL },
-	{ "pids", "limit", false, "pids", "pids.max", "pids.max", swap_limit },
+	{ "pids", "limit", false, "pids", "pids.max", "pids.max", number_or_max },
+	{ "blockIO", "weight", false, "blkio", "blkio.weight", "io.weight", weight_of_blkio },
 };
 
-/* Zero means "not said", as Go writes it; nothing is what it would be good for. */
+/* Zero means "not said", as Go writes it; but to be idle no more is a wish. */
 static bool text_of(const struct limit *l, struct json *resources, bool is_second, char *text, size_t room)
 {
 	struct json *part = json_get(resources, l->part);
@@ -190,7 +202,7 @@ static bool text_of(const struct limit *l, struct json *resources, bool is_secon
 		return value && *value;
 	}
 	int64_t value = json_get_int(part, l->key, 0);
-	if (value == 0)
+	if (value == 0 && (strcmp(l->key, "idle") != 0 || !json_get(part, l->key)))
 		return false;
 	/* version 1 of pids has the word, too */
 	if (l->convert && (is_second || strcmp(l->controller, "pids") == 0))
@@ -207,10 +219,41 @@ static int set_limit(const char *folder, const char *name, const char *text, str
 	return r < 0 && r != -ENOENT ? error_set(err, -r, "cannot write '%s' to '%s/%s'", text, folder, name) : 0;
 }
 
+/* cpu.max of version 2 is "QUOTA PERIOD"; what is not said stays. */
+static int set_bandwidth(const char *folder, struct json *cpu, struct error *err)
+{
+	int64_t quota = json_get_int(cpu, "quota", 0), period = json_get_int(cpu, "period", 0);
+	CLEANUP_TALLOC char *old = read_text(NULL, folder, "cpu.max");
+	char first[32] = "max", text[80];
+	if (quota == 0 && period == 0)
+		return 0;
+	if (quota)
+		number_or_max(quota, first, sizeof(first));
+	else if (old)
+		snprintf(first, sizeof(first), "%.*s", (int)strcspn(old, " "), old);
+	if (period)
+		snprintf(text, sizeof(text), "%s %" PRId64, first, period);
+	else
+		snprintf(text, sizeof(text), "%s", first);
+	return set_limit(folder, "cpu.max", text, err);
+}
+
+/* Version 2 limits swap alone, and config-linux.md memory and swap together. */
+static int set_swap(const char *folder, struct json *memory, struct error *err)
+{
+	char text[32];
+	int64_t limit = json_get_int(memory, "limit", 0), both = json_get_int(memory, "swap", 0);
+	if (both == 0)
+		return 0;
+	if (both > 0 && (limit <= 0 || limit > both))
+		return error_set(err, 0, "a limit of memory and swap needs one of memory that is no larger");
+	number_or_max(both < 0 ? -1 : both - limit, text, sizeof(text));
+	return set_limit(folder, "memory.swap.max", text, err);
+}
+
 static int set_limits(const struct hierarchy *h, const char *folder, struct json *resources, struct error *err)
 {
 	char text[4096];
-	struct json *cpu = json_get(resources, "cpu");
 	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
 		const struct limit *l = &limits[i];
 		const char *name = h->controllers ? l->first : l->second;
@@ -220,12 +263,10 @@ static int set_limits(const struct hierarchy *h, const char *folder, struct json
 		if (set_limit(folder, name, text, err) < 0)
 			return -1;
 	}
-	int64_t quota = json_get_int(cpu, "quota", 0), period = json_get_int(cpu, "period", 100000);
-	if (h->controllers || quota == 0)
+	if (h->controllers)
 		return 0;
-	swap_limit(quota, text, 32);
-	snprintf(text + strlen(text), 32, " %" PRId64, period ? period : 100000);
-	return set_limit(folder, "cpu.max", text, err);
+	return set_bandwidth(folder, json_get(resources, "cpu"), err) < 0 ? -1 :
+									  set_swap(folder, json_get(resources, "memory"), err);
 }
 
 /* ---- all hierarchies ---- */

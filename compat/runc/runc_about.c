@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commands that run nothing: spec, features; and those that cannot be held to: update, checkpoint, restore. */
+/* Commands that run nothing: spec, features; and those that cannot be had: checkpoint, restore. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "compat/runc/cgroup.h"
 #include "compat/runc/command.h"
 #include "compat/runc/log.h"
 #include "compat/runc/spec_members.h"
@@ -43,16 +42,9 @@ static int run_spec(struct runc_call *call, int *ret_status, struct error *err)
 	return r < 0 ? error_set(err, -r, "cannot write '%s'", path) : 0;
 }
 
-static struct json *set_object(struct json *parent, const char *key)
-{
-	CLEANUP_TALLOC struct json *empty = json_new_object(NULL);
-	json_set(parent, key, empty);
-	return json_get(parent, key);
-}
-
 static void set_enabled(struct json *parent, const char *key, bool is_enabled)
 {
-	json_set_bool(set_object(parent, key), "enabled", is_enabled);
+	json_set_bool(json_need_object(parent, key), "enabled", is_enabled);
 }
 
 /* The runtime-spec's features.md and features-linux.md. */
@@ -74,10 +66,10 @@ static int run_features(struct runc_call *call, int *ret_status, struct error *e
 	json_set_string(features, "ociVersionMax", RUNC_SPEC_VERSION);
 	json_set_strings(features, "hooks", hooks);
 	json_set_strings(features, "mountOptions", spec_mount_options(scratch));
-	struct json *of_linux = set_object(features, "linux");
+	struct json *of_linux = json_need_object(features, "linux");
 	json_set_strings(of_linux, "namespaces", none);
 	json_set_strings(of_linux, "capabilities", capabilities);
-	struct json *cgroup = set_object(of_linux, "cgroup");
+	struct json *cgroup = json_need_object(of_linux, "cgroup");
 	json_set_bool(cgroup, "v1", false);
 	json_set_bool(cgroup, "v2", false);
 	json_set_bool(cgroup, "systemd", false);
@@ -87,77 +79,11 @@ static int run_features(struct runc_call *call, int *ret_status, struct error *e
 	set_enabled(of_linux, "apparmor", false);
 	set_enabled(of_linux, "selinux", false);
 	set_enabled(of_linux, "intelRdt", false);
-	set_enabled(set_object(of_linux, "mountExtensions"), "idmap", false);
-	struct json *annotations = set_object(features, "annotations");
+	set_enabled(json_need_object(of_linux, "mountExtensions"), "idmap", false);
+	struct json *annotations = json_need_object(features, "annotations");
 	json_set_string(annotations, "org.opencontainers.runc.version", RUNC_VERSION);
 	json_set_string(annotations, "org.opencontainers.runc.checkpoint.enabled", "false");
 	puts(json_dump_indented(scratch, features));
-	return 0;
-}
-
-struct update_options {
-	const char *resources, *blkio_weight, *cpu_period, *cpu_quota, *cpu_burst, *cpu_share, *cpu_rt_period, *cpu_rt_runtime,
-		*cpuset_cpus, *cpuset_mems, *cpu_idle, *memory, *memory_reservation, *memory_swap, *kernel_memory,
-		*kernel_memory_tcp, *pids_limit, *l3_cache_schema, *mem_bw_schema;
-};
-#define OPTION(member) offsetof(struct update_options, member)
-static const struct option_row update_rows[] = {
-	{ "resources", 'r', "FILE", "All limits as JSON; - is standard input", OPTION_TEXT, OPTION(resources) },
-	{ "blkio-weight", 0, "N", "Weight of its input and output", OPTION_TEXT, OPTION(blkio_weight) },
-	{ "cpu-period", 0, "USEC", "Period of the CPU limit", OPTION_TEXT, OPTION(cpu_period) },
-	{ "cpu-quota", 0, "USEC", "CPU time in a period", OPTION_TEXT, OPTION(cpu_quota) },
-	{ "cpu-burst", 0, "USEC", "CPU time that can be saved up", OPTION_TEXT, OPTION(cpu_burst) },
-	{ "cpu-share", 0, "N", "Weight of its CPU time", OPTION_TEXT, OPTION(cpu_share) },
-	{ "cpu-rt-period", 0, "USEC", "Period of the real-time limit", OPTION_TEXT, OPTION(cpu_rt_period) },
-	{ "cpu-rt-runtime", 0, "USEC", "Real-time CPU time in a period", OPTION_TEXT, OPTION(cpu_rt_runtime) },
-	{ "cpuset-cpus", 0, "LIST", "CPUs to run on", OPTION_TEXT, OPTION(cpuset_cpus) },
-	{ "cpuset-mems", 0, "LIST", "Memory nodes to use", OPTION_TEXT, OPTION(cpuset_mems) },
-	{ "cpu-idle", 0, "0|1", "Run only when nothing else does", OPTION_TEXT, OPTION(cpu_idle) },
-	{ "memory", 0, "BYTES", "Limit of memory", OPTION_TEXT, OPTION(memory) },
-	{ "memory-reservation", 0, "BYTES", "Soft limit of memory", OPTION_TEXT, OPTION(memory_reservation) },
-	{ "memory-swap", 0, "BYTES", "Limit of memory and swap", OPTION_TEXT, OPTION(memory_swap) },
-	{ "kernel-memory", 0, "BYTES", "Limit of the kernel's memory for it", OPTION_TEXT, OPTION(kernel_memory) },
-	{ "kernel-memory-tcp", 0, "BYTES", "The same for TCP", OPTION_TEXT, OPTION(kernel_memory_tcp) },
-	{ "pids-limit", 0, "N", "Limit of processes", OPTION_TEXT, OPTION(pids_limit) },
-	{ "l3-cache-schema", 0, "TEXT", "Part of the cache", OPTION_TEXT, OPTION(l3_cache_schema) },
-	{ "mem-bw-schema", 0, "TEXT", "Part of the memory's bandwidth", OPTION_TEXT, OPTION(mem_bw_schema) },
-	ROWS_END,
-};
-
-/*
- * All limits are of cgroups, which real root's containers have, and their callers give them as JSON.  Others are read, so
- * that what is no limit is an error, and logged.
- */
-static int run_update(struct runc_call *call, int *ret_status, struct error *err)
-{
-	enum { MAX_BYTES = 1 << 20 };
-	const struct update_options *o = call->options;
-	CLEANUP_TALLOC struct runc_container *c = NULL;
-	char *text;
-	struct json *document;
-	(void)ret_status;
-	if (state_read(NULL, call->root, call->words[0], &c, err) < 0)
-		return -1;
-	if (state_status(c) == STATUS_STOPPED)
-		return error_set(err, 0, "container not running");
-	if (o->resources) {
-		const char *path = strcmp(o->resources, "-") == 0 ? "/dev/stdin" : o->resources;
-		if (io_read_file(c, AT_FDCWD, path, MAX_BYTES, &text, NULL, err) < 0 ||
-		    json_parse_unsigned(c, text, path, &document, err) < 0)
-			return -1;
-		if (!json_holds_object(document))
-			return error_set(err, 0, "%s is no JSON object", path);
-		if (members_ask(document) && cgroup_exists(c->config))
-			return cgroup_update(c->config, document, err);
-		if (members_ask(document))
-			runc_log(LOG_WARNING_LEVEL, "resources are taken, but not held to: limits need cgroups");
-		return 0;
-	}
-	for (const struct option_row *row = update_rows; row->name; row++) {
-		const char *value = *(const char *const *)((const char *)o + row->offset);
-		if (value)
-			runc_log(LOG_WARNING_LEVEL, "--%s is taken, but not held to: limits need cgroups", row->name);
-	}
 	return 0;
 }
 
@@ -199,16 +125,6 @@ const struct runc_command runc_features_command = {
 	.usage = "",
 	.summary = "Show what is supported, as JSON",
 	.run = run_features,
-};
-const struct runc_command runc_update_command = {
-	.name = "update",
-	.usage = "CONTAINER",
-	.summary = "Take new limits, which need cgroups and are not held to",
-	.options = update_rows,
-	.options_bytes = sizeof(struct update_options),
-	.min_words = 1,
-	.max_words = 1,
-	.run = run_update,
 };
 const struct runc_command runc_checkpoint_command = {
 	.name = "checkpoint",

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -212,11 +213,12 @@ static int read_propagation(struct member_reader *r, struct json *value, void *t
 static int read_personality(struct member_reader *r, struct json *value, void *to)
 {
 	const char *domain = json_get_string(value, "domain");
-	(void)to;
 	if (!domain || (strcmp(domain, "LINUX") != 0 && strcmp(domain, "LINUX32") != 0))
 		return members_fail(r, "domain", "is not LINUX or LINUX32");
-	if (strcmp(domain, "LINUX") != 0)
-		strlist_add(r->unsupported, r->where);
+	/* "No flags are supported" (config-linux.md, "Personality"). */
+	if (json_length(json_get(value, "flags")))
+		return members_fail(r, "flags", "are not supported");
+	*(unsigned long *)to = strcmp(domain, "LINUX") == 0 ? PER_LINUX : PER_LINUX32;
 	return 0;
 }
 
@@ -279,7 +281,7 @@ static const struct member_row linux_rows[] = {
 	{ .name = "uidMappings", .kind = MEMBER_HOOK, .hook = read_mappings },
 	{ .name = "gidMappings", .kind = MEMBER_HOOK, .hook = read_mappings },
 	{ .name = "resources", .kind = MEMBER_OBJECT, .shape = &resources_shape },
-	{ .name = "personality", .kind = MEMBER_HOOK, .hook = read_personality },
+	{ .name = "personality", .kind = MEMBER_HOOK, MEMBER(spec, personality), .hook = read_personality },
 	{ .name = "seccomp", .kind = MEMBER_TAKEN },
 	{ .name = "sysctl", .kind = MEMBER_TAKEN },
 	{ .name = "mountLabel", .kind = MEMBER_TAKEN },

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "compat/runc/schedule.h"
 #include "oci/json.h"
 #include "tracer/base/error.h"
 #include "tracer/base/mem.h"
@@ -44,6 +45,7 @@ struct spec_process {
 	struct spec_rlimit *rlimits;
 	size_t rlimit_count;
 	bool has_no_new_privileges;
+	struct schedule schedule;
 	const char *apparmor_profile, *selinux_label; /* NULL: none; only told */
 };
 
@@ -106,6 +108,7 @@ struct spec {
 	size_t device_count;
 	struct strlist *masked_paths, *read_only_paths;
 	unsigned long rootfs_propagation; /* MS_* or 0 */
+	unsigned long personality;   /* PER_*; 0 is PER_LINUX */
 	struct spec_hooks hooks[HOOK_KINDS];
 	const char *cgroups_path;    /* NULL: not said */
 	struct json *annotations;    /* an object or NULL */

@@ -169,9 +169,9 @@ static const struct member_row process_rows[] = {
 	{ .name = "apparmorProfile", .kind = MEMBER_TEXT, MEMBER(spec_process, apparmor_profile) },
 	{ .name = "selinuxLabel", .kind = MEMBER_TEXT, MEMBER(spec_process, selinux_label) },
 	{ .name = "oomScoreAdj", .kind = MEMBER_HOOK, .hook = check_oom_score },
-	{ .name = "scheduler", .kind = MEMBER_TAKEN },
-	{ .name = "ioPriority", .kind = MEMBER_TAKEN },
-	{ .name = "execCPUAffinity", .kind = MEMBER_TAKEN },
+	{ .name = "scheduler", .kind = MEMBER_HOOK, MEMBER(spec_process, schedule), .hook = schedule_read_scheduler },
+	{ .name = "ioPriority", .kind = MEMBER_HOOK, MEMBER(spec_process, schedule), .hook = schedule_read_io },
+	{ .name = "execCPUAffinity", .kind = MEMBER_HOOK, MEMBER(spec_process, schedule), .hook = schedule_read_cpus },
 	{ .name = NULL },
 };
 const struct member_shape spec_process_shape = { process_rows, sizeof(struct spec_process), check_process };

@@ -302,10 +302,44 @@ assert f["linux"]["namespaces"] == [] and "CAP_BPF" in f["linux"]["capabilities"
 	runc spec --rootless --bundle "$bundle"
 	config 'assert {"type": "user"} in c["linux"]["namespaces"], c'
 }
+@test "scheduling_and_personality_are_those_of_the_configuration" {
+	config 'c["process"].update(scheduler={"policy": "SCHED_BATCH", "nice": 5, "flags": ["SCHED_FLAG_RESET_ON_FORK"]}, ioPriority={"class": "IOPRIO_CLASS_IDLE", "priority": 0})' \
+		'c["linux"]["personality"] = {"domain": "LINUX32"}'
+	# Fields 19 and 41 of proc(5): the nice value and the policy.
+	command_is 'read -r stat </proc/self/stat; set -- ${stat##*) }; echo ${17} ${39}; busybox uname -m; busybox ionice -p $$; busybox grep Cpus_allowed_list /proc/self/status'
+	run -0 runc run -b "$bundle" a
+	equal "5 3" "${lines[0]}"
+	equal i686 "${lines[1]}"
+	[[ ${lines[2]} == idle* ]]
+	# The affinity is that of processes that come later.
+	config 'c["process"]["execCPUAffinity"] = {"initial": "0", "final": "0"}'
+	start_sleeper b
+	runc exec b busybox grep Cpus_allowed_list /proc/self/status | grep -q '[[:space:]]0$'
+}
+@test "schedulers_that_are_none_are_named" {
+	local n
+	n=$(config 'pass' && echo "$bundle/config.json")
+	config 'c["process"]["scheduler"] = {"policy": "SCHED_BEST"}'
+	run -1 --separate-stderr runc run -b "$bundle" a
+	told "runc run failed: $n: process.scheduler.policy is 'SCHED_BEST', which is none"
+	config 'c["process"]["scheduler"] = {"policy": "SCHED_OTHER", "nice": 20}'
+	run -1 --separate-stderr runc run -b "$bundle" a
+	told "runc run failed: $n: process.scheduler.nice is not a number from -20 to 19"
+	config 'del c["process"]["scheduler"]; c["process"]["ioPriority"] = {"class": "IOPRIO_CLASS_BE", "priority": 8}'
+	run -1 --separate-stderr runc run -b "$bundle" a
+	told "runc run failed: $n: process.ioPriority.priority is not a number from 0 to 7"
+	config 'del c["process"]["ioPriority"]; c["process"]["execCPUAffinity"] = {"initial": "3-1"}'
+	run -1 --separate-stderr runc run -b "$bundle" a
+	told "runc run failed: $n: process.execCPUAffinity.initial is '3-1', which is no list of CPUs"
+}
 @test "limits_are_taken_and_told_of" {
 	start_sleeper a
 	run -0 runc update --memory 1g --pids-limit 5 a
 	[[ $output == *"--memory is taken, but not held to"*"--pids-limit is taken, but not held to"* ]]
+	run -1 --separate-stderr runc update --memory much a
+	told "option '--memory' takes a size in bytes, as 512m, or -1, not 'much'"
+	run -1 --separate-stderr runc update --cpu-quota 1.5 a
+	told "option '--cpu-quota' takes a number, not '1.5'"
 	runc update -r - a <<<'{"memory": {"limit": 5}}'
 	run -1 --separate-stderr runc update -r - a <<<'[]'
 	told "/dev/stdin is no JSON object"

@@ -42,6 +42,9 @@
 #ifndef SYS_copy_file_range
 #define SYS_copy_file_range 326
 #endif
+#ifndef SYS_sched_setattr
+#define SYS_sched_setattr 314
+#endif
 #ifndef SYS_renameat2
 #define SYS_renameat2 316
 #endif

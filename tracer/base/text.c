@@ -2,6 +2,7 @@
 /* Owns string predicates and number parsing that several rooms need. */
 #include "tracer/base/text.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +33,38 @@ bool text_to_number(const char *text, uint64_t max, uint64_t *ret)
 	if (value > max)
 		return false;
 	*ret = value;
+	return true;
+}
+
+bool text_to_bytes(const char *text, int64_t *ret)
+{
+	static const char units[] = "kmgtp";
+	const char *p = text;
+	double size = 0, scale = 1;
+	for (; isdigit((unsigned char)*p); p++)
+		size = size * 10 + (*p - '0');
+	size_t digits = p - text;
+	if (*p == '.')
+		for (p++; isdigit((unsigned char)*p); p++, digits++)
+			size += (*p - '0') * (scale /= 10);
+	if (!digits)
+		return false;
+	p += *p == ' ';
+	const char *unit = *p ? strchr(units, tolower((unsigned char)*p)) : NULL;
+	if (unit) {
+		for (int i = 0; i <= unit - units; i++)
+			size *= 1024;
+		p++;
+		if (tolower((unsigned char)*p) == 'i' && tolower((unsigned char)p[1]) == 'b')
+			p += 2;
+		else
+			p += tolower((unsigned char)*p) == 'b';
+	} else {
+		p += tolower((unsigned char)*p) == 'b';
+	}
+	if (*p || size >= 9.2e18)
+		return false;
+	*ret = (int64_t)size;
 	return true;
 }
 

@@ -14,6 +14,11 @@ bool text_ends(const char *text, const char *suffix);
  * untouched.  Ids of 2^31 and more are numbers here (CVE-2024-40635 is a wrap, not a large id).
  */
 bool text_to_number(const char *text, uint64_t max, uint64_t *ret);
+/*
+ * Docker's sizes: digits, maybe a fraction, maybe a blank, maybe one of kmgtp with "b" or "ib", all powers of 1024.
+ * False leaves *ret untouched.
+ */
+bool text_to_bytes(const char *text, int64_t *ret);
 /* "1.5MB" style in decimal units as Docker prints sizes; returns buffer. */
 const char *text_size(uint64_t bytes, char *buffer, size_t room);
 /*

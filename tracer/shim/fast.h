@@ -73,8 +73,9 @@ static inline bool hold(struct shim_frame *f, uint64_t *ret_mask)
 static inline void release(struct shim_frame *f, uint64_t mask)
 {
 	enum { SET_MASK = 2 };
-	f->held--;
+	/* Held until the mask is what it was: whom SIGSTOP meets in between is not put back with all blocked. */
 	raw(NR_SIGPROCMASK, SET_MASK, (long)&mask, 0, 8);
+	f->held--;
 }
 
 /* The frame on whose stack we are. */
