@@ -332,6 +332,24 @@ assert f["linux"]["namespaces"] == [] and "CAP_BPF" in f["linux"]["capabilities"
 	run -1 --separate-stderr runc run -b "$bundle" a
 	told "runc run failed: $n: process.execCPUAffinity.initial is '3-1', which is no list of CPUs"
 }
+@test "limits_are_those_of_the_groups_of_a_session" {
+	config 'c["linux"]["cgroupsPath"] = "/box"; c["linux"]["resources"] = {"cpu": {"quota": 50000, "period": 200000}}'
+	command_is 'sleep 100'
+	export bundle state
+	# shellcheck disable=SC2016
+	run -0 fakebuild root sh -c 'runc="fakebuild runc --root $state"
+		$runc run -d -b "$bundle" a >/dev/null </dev/null 2>&1 3>&-
+		cd /sys/fs/cgroup/box && cat cpu.max
+		$runc update --memory 64m --memory-swap 96m --pids-limit 7 --cpu-share 2 --cpu-quota 20000 --cpu-idle 0 a
+		cat memory.max memory.swap.max pids.max cpu.max
+		$runc update --memory -1 --pids-limit -1 --cpu-period 100000 a
+		cat memory.max pids.max cpu.max
+		$runc update --memory-swap 1g --memory 2g a || true
+		$runc delete -f a'
+	equal "50000 200000" "${lines[0]}"
+	equal $'67108864\n33554432\n7\n20000 200000\nmax\nmax\n20000 100000' "$(printf '%s\n' "${lines[@]:1:7}")"
+	[[ ${lines[8]} == *"a limit of memory and swap needs one of memory that is no larger"* ]]
+}
 @test "limits_are_taken_and_told_of" {
 	start_sleeper a
 	run -0 runc update --memory 1g --pids-limit 5 a

@@ -196,7 +196,7 @@ test_containerd() {
 	is containerd_runs 4 'uid=0(root)*' "${ctr[@]}" run --rm --runc-binary "$runtime" "$image" a sh -c 'id; exit 4'
 	is containerd_runs_on_a_terminal 5 '*terminal*' \
 		script -qec "${ctr[*]} run -t --rm --runc-binary $runtime $image b sh -c 'test -t 1 && echo terminal; exit 5'" /dev/null
-	is containerd_begins 0 '' "${ctr[@]}" run -d --runc-binary "$runtime" "$image" c sh -c "$sleeper"
+	is containerd_begins 0 '*' "${ctr[@]}" run -d --runc-binary "$runtime" "$image" c sh -c "$sleeper"
 	is containerd_runs_another_command 7 in "${ctr[@]}" task exec --exec-id 1 c sh -c 'echo in; exit 7'
 	is containerd_lists_processes 0 '*PID*' "${ctr[@]}" task ps c
 	is containerd_kills 0 '' "${ctr[@]}" task kill -s TERM c
