@@ -294,15 +294,48 @@ int cgroup_enter(struct json *config, pid_t pid, struct error *err)
 	return 0;
 }
 
-void cgroup_join(struct json *config, pid_t pid)
+/* Is the hierarchy one of these controllers', "cpu,memory"?  All are version 2's. */
+static bool is_of(const struct hierarchy *h, const char *controllers, size_t length)
+{
+	CLEANUP_TALLOC char *list = mem_strndup(NULL, controllers, length);
+	char *save = NULL;
+	for (char *name = strtok_r(list, ",", &save); name; name = strtok_r(NULL, ",", &save))
+		if (!h->controllers || has_controller(h, name))
+			return true;
+	return false;
+}
+
+static const char *path_below(const struct strlist *below, const struct hierarchy *h)
+{
+	for (size_t i = below ? below->count : 0; i-- > 0;) {
+		const char *colon = strchr(below->items[i], ':');
+		if (!colon || is_of(h, below->items[i], colon - below->items[i]))
+			return colon ? colon + 1 : below->items[i];
+	}
+	return NULL;
+}
+
+int cgroup_join(struct json *config, const struct strlist *below, pid_t pid, struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	const char *path = group_path(scratch, config);
 	const struct hierarchies *h = find_hierarchies(scratch);
+	bool has_joined = false;
 	char number[32];
 	snprintf(number, sizeof(number), "%d", pid);
-	for (size_t i = 0; path && geteuid() == 0 && i < h->count; i++)
-		write_text(folder_in(scratch, &h->items[i], path), "cgroup.procs", number);
+	for (size_t i = 0; below && i < below->count; i++)
+		if (strstr(below->items[i], ".."))
+			return error_set(err, 0, "the group '%s' is not below the container's", below->items[i]);
+	for (size_t i = 0; path && geteuid() == 0 && i < h->count; i++) {
+		const char *part = path_below(below, &h->items[i]);
+		const char *folder = mem_printf(scratch, "%s%s%s", folder_in(scratch, &h->items[i], path),
+						part && *part != '/' ? "/" : "", part ? part : "");
+		int r = write_text(folder, "cgroup.procs", number);
+		if (r < 0 && part)
+			return error_set(err, -r, "cannot put a process into the group '%s'", part);
+		has_joined |= part != NULL;
+	}
+	return !below || below->count == 0 || has_joined ? 0 : error_set(err, 0, "the container has no control group for --cgroup");
 }
 
 int cgroup_update(struct json *config, struct json *resources, struct error *err)

@@ -18,8 +18,11 @@
  * a group that could be made.
  */
 int cgroup_enter(struct json *config, pid_t pid, struct error *err);
-/* Put another process into them. */
-void cgroup_join(struct json *config, pid_t pid);
+/*
+ * Put another process into them, or into groups below them: `below` lists "[CONTROLLER,...:]PATH", as of `exec --cgroup`;
+ * NULL: none.  Fails when one of these is not there, or refuses.
+ */
+int cgroup_join(struct json *config, const struct strlist *below, pid_t pid, struct error *err);
 /* Set these resources (config-linux.md, "Control groups") anew: `update`.  Fails when there is no group. */
 int cgroup_update(struct json *config, struct json *resources, struct error *err);
 bool cgroup_exists(struct json *config);

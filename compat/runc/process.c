@@ -286,7 +286,8 @@ static int make_other(struct runc_container *c, const struct spec_process *proce
 		begin_other(&begin);
 	}
 	close(io_take_fd(&b->sync[1]));
-	cgroup_join(c->config, b->pid);
+	if (cgroup_join(c->config, o->groups, b->pid, err) < 0)
+		return -1;
 	sync_say(b->sync[0], SYNC_GO);
 	if (sync_wait(b->sync[0], SYNC_READY, err) < 0 || tell_pid(b->pid, o, err) < 0)
 		return -1;

@@ -15,6 +15,7 @@ struct process_options {
 	const char *pid_file;       /* NULL: none; written before the call returns, by rename */
 	const char *pidfd_socket;   /* NULL: none */
 	const char *console_socket; /* NULL: none; gets the terminal's master by SCM_RIGHTS */
+	const struct strlist *groups; /* cgroup_join()'s `below`; NULL: none */
 	int preserve_fds;           /* descriptors 3..3+n-1 are the process', after LISTEN_FDS of them */
 	bool is_detached;           /* false: stdio and terminal are relayed, signals passed on, until it ends */
 	bool has_subreaper;         /* we become one, as runc run does without --no-subreaper */

@@ -9,7 +9,7 @@
 
 struct exec_options {
 	const char *console_socket, *cwd, *user, *process, *pid_file, *pidfd_socket, *label, *apparmor;
-	struct strlist *env, *additional_gids, *capabilities;
+	struct strlist *env, *additional_gids, *capabilities, *groups;
 	int preserve_fds;
 	bool has_terminal, is_detached, has_no_new_privileges, ignores_pause;
 };
@@ -32,7 +32,7 @@ static const struct option_row rows[] = {
 	{ "ignore-paused", 0, NULL, "Also in a paused container", OPTION_FLAG, OPTION(ignores_pause) },
 	{ "process-label", 0, "LABEL", "Taken, of no effect", OPTION_TEXT, OPTION(label) },
 	{ "apparmor", 0, "PROFILE", "Taken, of no effect", OPTION_TEXT, OPTION(apparmor) },
-	{ "cgroup", 0, "CGROUP", "Taken, of no effect", OPTION_IGNORED, 0 },
+	{ "cgroup", 0, "[CONTROLLER:]PATH", "Run it in a group below the container's", OPTION_LIST, OPTION(groups) },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
 
@@ -143,6 +143,7 @@ static int exec_in(struct runc_call *call, struct runc_container *c, int *ret_st
 		.pid_file = o->pid_file,
 		.pidfd_socket = o->pidfd_socket,
 		.console_socket = o->console_socket,
+		.groups = o->groups,
 		.preserve_fds = o->preserve_fds,
 		.is_detached = o->is_detached,
 	};

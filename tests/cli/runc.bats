@@ -345,10 +345,15 @@ assert f["linux"]["namespaces"] == [] and "CAP_BPF" in f["linux"]["capabilities"
 		$runc update --memory -1 --pids-limit -1 --cpu-period 100000 a
 		cat memory.max pids.max cpu.max
 		$runc update --memory-swap 1g --memory 2g a || true
+		mkdir below
+		$runc exec --cgroup below a busybox grep below /proc/self/cgroup || cat below/cgroup.procs
+		$runc exec --cgroup none a true || true
 		$runc delete -f a'
 	equal "50000 200000" "${lines[0]}"
 	equal $'67108864\n33554432\n7\n20000 200000\nmax\nmax\n20000 100000' "$(printf '%s\n' "${lines[@]:1:7}")"
 	[[ ${lines[8]} == *"a limit of memory and swap needs one of memory that is no larger"* ]]
+	[[ ${lines[9]} == *below ]]
+	[[ ${lines[10]} == *"cannot put a process into the group 'none'"* ]]
 }
 @test "limits_are_taken_and_told_of" {
 	start_sleeper a

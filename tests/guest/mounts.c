@@ -5,6 +5,7 @@
 
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -282,6 +283,18 @@ TEST(pivot_root_changes_the_root)
 		WORKS(umount2("/old", MNT_DETACH));
 		FAILS(ENOENT, open(old, O_RDONLY));
 		TEXT("inside", file_text("/../f"));
+	}
+}
+
+TEST(machines_of_32_bits_are_a_personality)
+{
+	struct utsname u;
+	WORKS(personality(PER_LINUX32));
+	WORKS(uname(&u));
+	TEXT("i686", u.machine);
+	CHILD {
+		WORKS(uname(&u));
+		TEXT("i686", u.machine);
 	}
 }
 
