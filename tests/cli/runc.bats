@@ -462,6 +462,14 @@ touches_nothing() { # SENTENCE
 	mkfifo "$file"
 	touches_nothing "$file is no regular file"
 }
+@test "a_mount_with_dots_stays_in_the_root" {
+	local outside=$BATS_TEST_TMPDIR/outside
+	config "c['mounts'] += [{'destination': '/../../../../../../..$outside', 'type': 'tmpfs', 'source': 'tmpfs'}]"
+	command_is "touch '$outside/x' && ls '$outside'"
+	run -0 runc run -b "$bundle" a
+	equal x "$output"
+	[ ! -e "$outside" ]
+}
 @test "a_mount_behind_a_symlink_stays_in_the_root" {
 	ln -s "$BATS_TEST_TMPDIR/outside" "$bundle/rootfs/out"
 	mkdir "$BATS_TEST_TMPDIR/outside" "$bundle/volume"

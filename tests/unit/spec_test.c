@@ -88,6 +88,7 @@ static void bad_documents_are_named(void **state)
 		{ FIRST "\"process\":{\"args\":[\"sh\"]}}", ": process.cwd is missing" },
 		{ FIRST "\"process\":{\"cwd\":\"x\",\"args\":[\"sh\"]}}", ": process.cwd is 'x', not an absolute path" },
 		{ FIRST "\"process\":{\"cwd\":\"/\"}}", ": process.args is missing or empty" },
+		{ FIRST "\"process\":{\"cwd\":\"/\",\"args\":[]}}", ": process.args is missing or empty" },
 		{ FIRST "\"process\":{\"cwd\":\"/\",\"args\":\"sh\"}}", ": process.args is a string, not an array of strings" },
 		{ FIRST "\"process\":{\"cwd\":\"/\",\"args\":[\"sh\",1]}}", ": process.args[1] is a number, not a string" },
 		{ OF_PROCESS("\"terminal\":\"yes\""), ": process.terminal is a string, not true or false" },
@@ -155,6 +156,26 @@ static void what_is_no_json_is_named(void **state)
 	expect_failure(state, "", " is not valid JSON: line 1: '[' or '{' expected near end of file");
 	expect_failure(state, "{\"ociVersion\":\"1.0.2\",\"ociVersion\":\"1.0.2\"}",
 		       " is not valid JSON: line 1: duplicate object key near '\"ociVersion\"'");
+	expect_failure(state, FIRST "\"process\":{\"cwd\":\"/\",\"args\":[\"a\"],\"args\":[\"b\"]}}",
+		       " is not valid JSON: line 1: duplicate object key near '\"args\"'");
+}
+
+/* Written or escaped, it would end a name early. */
+static void a_nul_byte_is_refused(void **state)
+{
+	static const char text[] = TOP("\"hostname\":\"a\0b\"");
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/config.json", bundle);
+	CLEANUP_TALLOC char *sentence = mem_printf(NULL, "%s is not valid JSON: it has a NUL in it", path);
+	struct spec *spec;
+	struct error err = ERROR_INIT;
+	if (io_write_file(AT_FDCWD, path, text, sizeof(text) - 1, 0644, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(spec_read(*state, bundle, &spec, &err), -1);
+	assert_string_equal(err.text, sentence);
+	error_clear(&err);
+	write_config(TOP("\"hostname\":\"a\\u0000b\""));
+	assert_int_equal(spec_read(*state, bundle, &spec, &err), -1);
+	assert_non_null(strstr(err.text, "config.json is not valid JSON: line 1: \\u0000 is not allowed"));
 }
 
 static void a_huge_document_is_refused(void **state)
@@ -426,6 +447,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(bad_documents_are_named),
 		TEST(what_is_no_json_is_named),
+		TEST(a_nul_byte_is_refused),
 		TEST(a_huge_document_is_refused),
 		TEST(a_missing_bundle_or_document_is_named),
 		TEST(versions_are_those_of_semver),
