@@ -247,7 +247,12 @@ static int step_wait_for_start(struct begin *b, struct error *err)
 	do
 		n = read(b->fifo, &byte, 1);
 	while (n < 0 && errno == EINTR);
-	return n == 1 ? 0 : error_set(err, n < 0 ? errno : 0, "cannot wait for the start");
+	if (n != 1)
+		return error_set(err, n < 0 ? errno : 0, "cannot wait for the start");
+	/* Nobody starts what waits when `run` is killed; what runs goes on without it, as runc's does. */
+	if (b->dies_with_command)
+		prctl(PR_SET_PDEATHSIG, 0);
+	return 0;
 }
 
 static int step_run_start_hooks(struct begin *b, struct error *err)

@@ -17,7 +17,7 @@ struct begin {
 	int fifo;                          /* where the first process waits; -1: another */
 	int listen_fds, preserve_fds;
 	bool is_guest;                     /* of somebody's session already: none to join */
-	bool dies_with_command;            /* of `run` in the foreground */
+	bool dies_with_command;            /* until it is started: of `run` in the foreground */
 	sigset_t signals;                  /* blocked as our caller had them */
 
 	/* What a step leaves for later ones. */

@@ -173,6 +173,20 @@ teardown_file() { remove_store; }
 	run -0 runc run -b "$bundle" a
 	eventually is_gone "$output"
 }
+@test "a_container_goes_on_when_its_command_is_killed" {
+	command_is 'i=0; while :; do i=$((i+1)); echo $i >/count; sleep 0.05; done'
+	"$FAKEBUILD" runc --root "$state" run -b "$bundle" a >/dev/null 2>&1 </dev/null &
+	local command=$! count
+	eventually test -s "$bundle/rootfs/count"
+	kill -KILL "$command"
+	eventually is_gone "$command"
+	sleep 0.3
+	count=$(cat "$bundle/rootfs/count")
+	counts_on() { [ "$(cat "$bundle/rootfs/count")" != "$count" ]; }
+	eventually counts_on
+	[[ $(runc state a) == *'"status": "running"'* ]]
+	runc delete -f a
+}
 @test "a_container_is_paused_and_resumed" {
 	command_is 'i=0; while :; do i=$((i+1)); echo $i >/count; sleep 0.05; done'
 	runc run -d -b "$bundle" a 3>&-
