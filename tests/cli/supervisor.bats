@@ -47,19 +47,6 @@ nothing_is_left() { # ID
 	runc delete -f a
 	[ ! -e "$state/a" ]
 }
-@test "killing_run_ends_the_container" {
-	command_is 'echo up; while :; do sleep 0.1; done'
-	"$FAKEBUILD" runc --root "$state" run -b "$bundle" a >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
-	run=$!
-	eventually test -s "$BATS_TEST_TMPDIR/out"
-	first=$(first_process a)
-	kill -9 "$run"
-	wait "$run" || true
-	eventually is_gone "$first"
-	wait_for_status a stopped
-	runc delete a
-	nothing_is_left a
-}
 @test "a_mount_that_fails_leaves_nothing" {
 	config 'c["mounts"] += [{"destination": "/x", "type": "ext4", "source": "none"}]'
 	run -1 --separate-stderr runc create -b "$bundle" a

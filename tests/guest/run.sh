@@ -114,7 +114,8 @@ if [ -n "${FAKEBUILD_TEST_OLD_KERNEL-}" ]; then
 		stat:an_empty_path_is_the_descriptor_whatever_the_flags unix:a_name_that_does_not_fit_is_cut
 		xattr:the_newest_calls i386:sockets_by_numbers_of_their_own i386:several_messages_at_once
 		process:the_first_process_is_number_1 process:filters_are_told_as_set process:strict_mode_leaves_four_calls
-		process:children_made_by_clone_are_waited_for_as_asked)
+		process:children_made_by_clone_are_waited_for_as_asked
+		cgroups:what_the_kernel_copies_is_taken_as_written_or_refused refused:ways_to_see_and_change_all_are_closed)
 fi
 other=slow
 [ -z "${FAKEBUILD_TEST_FALL_THROUGH-}" ] || other=verifying

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When a process runs: `scheduler`, `ioPriority` and `execCPUAffinity` of config.md, "Process". */
+#ifndef FAKEBUILD_COMPAT_RUNC_SCHEDULE_H
+#define FAKEBUILD_COMPAT_RUNC_SCHEDULE_H
+
+#include <sched.h>
+
+#include "compat/runc/spec_members.h"
+
+/* struct sched_attr of linux/sched/types.h, its first version. */
+struct schedule_attributes {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
+struct schedule {
+	bool has_attributes, has_io, has_cpus;
+	struct schedule_attributes attributes;
+	int io;                    /* as ioprio_set(2) has it */
+	cpu_set_t initial, final;  /* of `exec`: while it gets ready, and of the command; empty: none said */
+};
+
+/* Hooks of member rows; to: a struct schedule. */
+int schedule_read_scheduler(struct member_reader *r, struct json *value, void *to);
+int schedule_read_io(struct member_reader *r, struct json *value, void *to);
+int schedule_read_cpus(struct member_reader *r, struct json *value, void *to);
+
+/* Take them for the calling process.  Fails with a sentence that names what the kernel refused. */
+int schedule_take(const struct schedule *s, struct error *err);
+/* Run on these CPUs from now on, unless there are none. */
+int schedule_take_cpus(const cpu_set_t *cpus, struct error *err);
+
+#endif
