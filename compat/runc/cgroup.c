@@ -223,10 +223,10 @@ static int set_limit(const char *folder, const char *name, const char *text, str
 static int set_bandwidth(const char *folder, struct json *cpu, struct error *err)
 {
 	int64_t quota = json_get_int(cpu, "quota", 0), period = json_get_int(cpu, "period", 0);
-	CLEANUP_TALLOC char *old = read_text(NULL, folder, "cpu.max");
 	char first[32] = "max", text[80];
 	if (quota == 0 && period == 0)
 		return 0;
+	CLEANUP_TALLOC char *old = quota ? NULL : read_text(NULL, folder, "cpu.max");
 	if (quota)
 		number_or_max(quota, first, sizeof(first));
 	else if (old)

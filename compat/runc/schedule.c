@@ -115,7 +115,6 @@ int schedule_read_cpus(struct member_reader *r, struct json *value, void *to)
 	struct schedule *s = to;
 	if (!json_holds_object(value))
 		return members_fail(r, NULL, "is not an object");
-	s->has_cpus = true;
 	return read_list(r, "initial", json_get_string(value, "initial"), &s->initial) < 0 ?
 		       -1 :
 		       read_list(r, "final", json_get_string(value, "final"), &s->final);

@@ -17,7 +17,7 @@ struct schedule_attributes {
 };
 
 struct schedule {
-	bool has_attributes, has_io, has_cpus;
+	bool has_attributes, has_io;
 	struct schedule_attributes attributes;
 	int io;                    /* as ioprio_set(2) has it */
 	cpu_set_t initial, final;  /* of `exec`: while it gets ready, and of the command; empty: none said */
