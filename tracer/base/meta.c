@@ -21,7 +21,7 @@
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 
-enum { FIRST_XATTR = 8 };
+enum { FIRST_XATTR = 8, READ_TRIES = 1000 };
 
 static int meta_close(struct meta *m)
 {
@@ -49,12 +49,13 @@ static int map_table(struct meta *m, size_t bytes)
 	return 0;
 }
 
-/* Another process may have grown the file. */
-static void follow_growth(struct meta *m)
+/* Another process may have grown the file.  Returns how many entries are mapped. */
+static uint64_t follow_growth(struct meta *m)
 {
 	uint64_t capacity = __atomic_load_n(&m->header->capacity, __ATOMIC_ACQUIRE);
 	if (bytes_for(capacity) != m->mapped_bytes && map_table(m, bytes_for(capacity)) < 0)
 		mem_must(NULL);
+	return capacity;
 }
 
 void meta_lock(struct meta *m)
@@ -254,11 +255,16 @@ static bool is_node(const struct meta_entry *entry)
 	return S_ISCHR(entry->mode) || S_ISBLK(entry->mode);
 }
 
+static struct meta_entry *find_locked(struct meta *m, uint64_t dev, ino_t ino)
+{
+	return (struct meta_entry *)(uintptr_t)meta_lookup(m->header, m->header->capacity, dev, ino);
+}
+
 void meta_put_locked(struct meta *m, const struct meta_entry *stored)
 {
 	if (m->header->flags & META_PLAIN)
 		return;
-	struct meta_entry *slot = (struct meta_entry *)(uintptr_t)meta_lookup(m->header, stored->dev, stored->ino);
+	struct meta_entry *slot = find_locked(m, stored->dev, stored->ino);
 	m->header->nodes += is_node(stored) - (slot && is_node(slot));
 	if (stored->marks & META_MARKS_OF_FLAGS)
 		__atomic_fetch_or(&m->header->flags, META_HAS_FLAGS, __ATOMIC_SEQ_CST);
@@ -274,12 +280,36 @@ void meta_put_locked(struct meta *m, const struct meta_entry *stored)
 
 void meta_drop_locked(struct meta *m, uint64_t dev, ino_t ino)
 {
-	struct meta_entry *slot = (struct meta_entry *)(uintptr_t)meta_lookup(m->header, dev, ino);
+	struct meta_entry *slot = find_locked(m, dev, ino);
 	if (!slot)
 		return;
 	m->header->nodes -= is_node(slot);
 	slot->state = META_TOMBSTONE;
 	m->header->live--;
+}
+
+/* Of the table, whatever the inbox says. */
+static bool read_entry(struct meta *m, uint64_t key_dev, ino_t ino, struct meta_entry *ret)
+{
+	if (!__atomic_load_n(&m->header->live, __ATOMIC_RELAXED))
+		return false;
+	for (unsigned tries = 0;; tries++) {
+		uint64_t capacity = follow_growth(m);
+		uint32_t before = __atomic_load_n(&m->header->sequence, __ATOMIC_ACQUIRE);
+		const struct meta_entry *found = meta_lookup(m->header, capacity, key_dev, ino);
+		if (found)
+			*ret = *found;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		uint32_t after = __atomic_load_n(&m->header->sequence, __ATOMIC_ACQUIRE);
+		if (before == after && !(before & 1))
+			return found != NULL;
+		/* A writer that was killed left the sequence odd: who takes its lock makes that good. */
+		if (tries % READ_TRIES == READ_TRIES - 1) {
+			meta_lock(m);
+			meta_unlock(m);
+		}
+		sched_yield();
+	}
 }
 
 bool meta_get(struct meta *m, dev_t dev, ino_t ino, struct meta_entry *ret)
@@ -291,24 +321,9 @@ bool meta_get(struct meta *m, dev_t dev, ino_t ino, struct meta_entry *ret)
 		ret->run = m->header->run;
 		return asked;
 	}
-	if (!__atomic_load_n(&m->header->live, __ATOMIC_RELAXED))
-		return false;
-	for (unsigned tries = 0;; tries++) {
-		follow_growth(m);
-		uint32_t before = __atomic_load_n(&m->header->sequence, __ATOMIC_ACQUIRE);
-		const struct meta_entry *found = meta_lookup(m->header, meta_key_dev(m, dev), ino);
-		if (found)
-			*ret = *found;
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		uint32_t after = __atomic_load_n(&m->header->sequence, __ATOMIC_ACQUIRE);
-		/* A writer that died left the sequence odd; after a while what is there is all there is. */
-		if ((before == after && !(before & 1)) || tries > 10000) {
-			if (found)
-				ret->dev = dev;
-			return found != NULL;
-		}
-		sched_yield();
-	}
+	bool is_found = read_entry(m, meta_key_dev(m, dev), ino, ret);
+	ret->dev = is_found ? dev : ret->dev;
+	return is_found;
 }
 
 static void make_room_in_inbox(struct meta *m, uint64_t key_dev, ino_t ino)
@@ -334,8 +349,7 @@ static bool is_known(struct meta *m, uint64_t key_dev, ino_t ino)
 {
 	struct meta_entry asked;
 	const struct meta_inbox *requests = key_dev ? NULL : meta_find_inbox(m);
-	follow_growth(m);
-	return (requests && meta_ask_inbox(requests, ino, &asked) >= 0) || meta_lookup(m->header, key_dev, ino);
+	return (requests && meta_ask_inbox(requests, ino, &asked) >= 0) || read_entry(m, key_dev, ino, &asked);
 }
 
 void meta_drop(struct meta *m, dev_t dev, ino_t ino)
@@ -387,7 +401,7 @@ void meta_met(struct meta *m, const struct meta_entry *entry, uint32_t birth)
 {
 	uint64_t key = meta_key_dev(m, entry->dev);
 	meta_lock(m);
-	struct meta_entry *slot = (struct meta_entry *)(uintptr_t)meta_lookup(m->header, key, entry->ino);
+	struct meta_entry *slot = find_locked(m, key, entry->ino);
 	if (slot && slot->run == entry->run) {
 		if (!meta_is_same_birth(slot->birth, birth)) {
 			meta_drop_locked(m, key, entry->ino);

@@ -142,13 +142,16 @@ static inline uint64_t meta_hash(uint64_t dev, uint64_t ino)
 	return x ^ x >> 29;
 }
 
-/* The live entry of (dev, ino), or 0.  `dev` is already 0 for the root's device. */
-static inline const struct meta_entry *meta_lookup(const struct meta_header *header, uint64_t dev,
+/*
+ * The live entry of (dev, ino), or 0.  `dev` is already 0 for the root's device; `capacity` as it was when the mapping
+ * was last known to be as long: the header's may be more by now.
+ */
+static inline const struct meta_entry *meta_lookup(const struct meta_header *header, uint64_t capacity, uint64_t dev,
 						   uint64_t ino)
 {
 	const struct meta_entry *entries =
 		(const struct meta_entry *)((const char *)header + META_HEADER_BYTES);
-	uint64_t mask = header->capacity - 1;
+	uint64_t mask = capacity - 1;
 	for (uint64_t i = meta_hash(dev, ino) & mask, n = 0; n <= mask; i = (i + 1) & mask, n++) {
 		const struct meta_entry *entry = entries + i;
 		if (entry->state == META_FREE)
@@ -341,9 +344,10 @@ static inline int meta_try_read(const struct meta_header *header, uint64_t limit
 	if (!__atomic_load_n(&header->live, __ATOMIC_RELAXED))
 		return 0;
 	uint32_t before = __atomic_load_n(&header->sequence, __ATOMIC_ACQUIRE);
-	if ((before & 1) || META_HEADER_BYTES + header->capacity * sizeof(*ret) > limit_bytes)
+	uint64_t capacity = __atomic_load_n(&header->capacity, __ATOMIC_ACQUIRE);
+	if ((before & 1) || META_HEADER_BYTES + capacity * sizeof(*ret) > limit_bytes)
 		return -1;
-	const struct meta_entry *found = meta_lookup(header, dev, ino);
+	const struct meta_entry *found = meta_lookup(header, capacity, dev, ino);
 	if (found)
 		*ret = *found;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
