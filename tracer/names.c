@@ -160,9 +160,23 @@ int64_t hook_link(struct call *c)
 	return 0;
 }
 
-/* may_delete of fs/namei.c, and that nothing is mounted there. */
+/* The mount that the name itself is on, whatever is mounted over it. */
+static const struct mount *mount_of_name(const struct call *c, const struct object *o)
+{
+	char parent[PATH_ROOM];
+	if (o->is_dot || o->guest[0] != '/')
+		return o->mount;
+	size_t length = strrchr(o->guest, '/') - o->guest;
+	memcpy(parent, o->guest, length);
+	parent[length] = '\0';
+	return mounts_of(c->t->mounts, length ? parent : "/");
+}
+
+/* do_unlinkat and may_delete of fs/namei.c: nothing is removed where the mount is read-only, or something is mounted there. */
 static int may_delete(struct call *c, struct object *o, bool wants_directory)
 {
+	if (mount_of_name(c, o)->flags & BINDING_READ_ONLY)
+		return -EROFS;
 	int r = path_may_change_parent(c->t, o);
 	if (r == 0)
 		r = path_may_remove(c->t, o);
@@ -296,18 +310,6 @@ static bool have_one_parent(const struct object *a, const struct object *b)
 	return strncmp(a->guest, b->guest, length + 1) == 0 && strrchr(b->guest, '/') == b->guest + length;
 }
 
-/* The mount that the name itself is on, whatever is mounted over it. */
-static const struct mount *mount_of_name(const struct call *c, const struct object *o)
-{
-	char parent[PATH_ROOM];
-	if (o->is_dot)
-		return o->mount;
-	size_t length = strrchr(o->guest, '/') - o->guest;
-	memcpy(parent, o->guest, length);
-	parent[length] = '\0';
-	return mounts_of(c->t->mounts, length ? parent : "/");
-}
-
 /* do_renameat2 of fs/namei.c, down to where the permissions are asked for. */
 static int check_rename_names(struct call *c, unsigned flags)
 {
@@ -316,6 +318,8 @@ static int check_rename_names(struct call *c, unsigned flags)
 		return -EXDEV;
 	if (from->is_dot || to->is_dot)
 		return !from->is_dot && (flags & RENAME_NOREPLACE) ? -EEXIST : -EBUSY;
+	if (mount_of_name(c, from)->flags & BINDING_READ_ONLY)
+		return -EROFS;
 	if (from->late_error)
 		return from->late_error;
 	if (!from->exists || path_is_nowhere(to))

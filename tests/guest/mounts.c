@@ -201,6 +201,30 @@ TEST(a_read_only_bind_is_erofs)
 	WORKS(umount("b"));
 }
 
+TEST(what_is_mounted_on_a_read_only_mount_stays)
+{
+	WORKS(mkdir("a", 0755));
+	WORKS(mkdir("a/d", 0755));
+	put_file("a/f", 0644, "under");
+	put_file("a/g", 0644, "");
+	put_file("over", 0644, "over");
+	WORKS(mount("a", "a", NULL, MS_BIND, NULL));
+	WORKS(mount("over", "a/f", NULL, MS_BIND, NULL));
+	WORKS(mount("none", "a/d", "tmpfs", 0, NULL));
+	FAILS(EBUSY, unlink("a/f"));
+	FAILS(EBUSY, rmdir("a/d"));
+	FAILS(EBUSY, rename("a/f", "a/h"));
+	WORKS(mount(NULL, "a", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL));
+	FAILS(EROFS, unlink("a/f"));
+	FAILS(EROFS, rmdir("a/d"));
+	FAILS(EROFS, rename("a/f", "a/h"));
+	FAILS(EROFS, rename("a/none", "a/h"));
+	FAILS(EXDEV, rename("over", "a/f"));
+	WORKS(umount("a/f"));
+	WORKS(umount("a/d"));
+	WORKS(umount("a"));
+}
+
 TEST(proc_may_be_mounted_anywhere)
 {
 	char expected[16], self[16] = "";
