@@ -2,6 +2,7 @@
 /* Owns the mount tables; the mount(2) calls are in mountcalls.c, walking paths over them in path.c. */
 #include "tracer/mounts.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "tracer/base/mem.h"
@@ -209,13 +210,19 @@ void mounts_sort(struct mounts *m)
 	cover_again(m);
 }
 
+/* The name of a terminal is the one it was opened by, below /dev/pts, though it is bound elsewhere, too: to /dev/console. */
+static size_t fitness(const struct mount *at)
+{
+	return at->fs_type && strcmp(at->fs_type, "devpts") == 0 ? SIZE_MAX : at->host_length;
+}
+
 bool mounts_to_guest(const struct mounts *m, const char *host, char *guest, size_t room)
 {
 	const struct mount *best = NULL;
 	for (size_t i = m->count; i-- > 0;) {
 		const struct mount *at = m->list[i];
-		if (!at->is_covered && !at->is_clone && (!best || at->host_length > best->host_length) &&
-		    is_at_or_below(host, at->host, at->host_length))
+		if (!at->is_covered && !at->is_clone && is_at_or_below(host, at->host, at->host_length) &&
+		    (!best || fitness(at) > fitness(best)))
 			best = at;
 	}
 	if (!best)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 
 #include "compat/runc/rootfs.h"
 #include "tracer/base/io.h"
+#include "tracer/base/text.h"
 
 /* config-linux.md, "Default Devices" */
 static const struct {
@@ -93,6 +95,34 @@ static int make_ptmx(const struct spec *spec, struct error *err)
 	if (stat("/dev/pts/ptmx", &st) < 0 || (st.st_mode & 0666) == 0666 || access("/dev/ptmx", F_OK) < 0)
 		return symlink("pts/ptmx", path) < 0 ? error_set(err, errno, "cannot make '/dev/ptmx'") : 0;
 	return bind_device("/dev/ptmx", path, err);
+}
+
+/* The value of NAME=VALUE among a mount's options, in this base; or what else it is. */
+static unsigned long option_of(const struct strlist *options, const char *name, int base, unsigned long otherwise)
+{
+	for (size_t i = options->count; i-- > 0;)
+		if (text_starts(options->items[i], name))
+			return strtoul(options->items[i] + strlen(name), NULL, base);
+	return otherwise;
+}
+
+int devices_own_terminal(struct json *config, int fd, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct json *mounts = json_get(config, "mounts");
+	for (unsigned i = json_length(mounts); i-- > 0;) {
+		struct json *m = json_at(mounts, i);
+		const char *type = json_get_string(m, "type");
+		if (!type || strcmp(type, "devpts") != 0)
+			continue;
+		const struct strlist *options = json_get_strings(scratch, m, "options");
+		/* devpts: "default is 0600", and the ids of who made it. */
+		if (fchmod(fd, option_of(options, "mode=", 8, 0600) & 07777) < 0 ||
+		    fchown(fd, option_of(options, "uid=", 10, 0), option_of(options, "gid=", 10, 0)) < 0)
+			return error_set(err, errno, "cannot give the terminal its owner and mode");
+		return 0;
+	}
+	return 0;
 }
 
 static bool is_dev_bound(const struct spec *spec)

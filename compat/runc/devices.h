@@ -10,5 +10,7 @@
  * under the same name is that one, shown there.  console is the terminal's host path, or NULL.
  */
 int devices_make(const struct spec *spec, const char *console, struct error *err);
+/* Give a new terminal the group and mode that terminals of the config's devpts have: as if it had been made there. */
+int devices_own_terminal(struct json *config, int fd, struct error *err);
 
 #endif
