@@ -13,9 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compat/runc/devices.h"
 #include "compat/runc/execute.h"
 #include "compat/runc/hooks.h"
 #include "compat/runc/identity.h"
+#include "compat/runc/memory.h"
 #include "compat/runc/network.h"
 #include "compat/runc/rootfs.h"
 #include "compat/runc/sync.h"
@@ -27,6 +29,11 @@
 #endif
 
 typedef int (*step)(struct begin *b, struct error *err);
+
+static bool is_first(const struct begin *b)
+{
+	return b->fifo >= 0;
+}
 
 /* ---- outside ---- */
 
@@ -75,18 +82,17 @@ static int step_take_terminal(struct begin *b, struct error *err)
 static int step_take_host_settings(struct begin *b, struct error *err)
 {
 	(void)err;
-	struct json *process = json_get(b->container->config, "process");
-	int64_t score = json_get_int(process, "oomScoreAdj", INT64_MIN);
 	/* To lower it is for real root; who may not keeps what it is. */
-	FILE *file = score == INT64_MIN ? NULL : fopen("/proc/self/oom_score_adj", "we");
+	FILE *file = b->process->has_oom_score_adjustment ? fopen("/proc/self/oom_score_adj", "we") : NULL;
 	if (file) {
-		fprintf(file, "%d", (int)score);
+		fprintf(file, "%d", b->process->oom_score_adjustment);
 		fclose(file);
 	}
+	schedule_reset_cpus();
 	identity_raise_limits(b->process);
 	b->groups = cgroup_views(NULL, b->container->config);
 	/* Of a process namespace's orphans its first process is the parent. */
-	for (size_t i = 0; b->spec && i < b->spec->namespace_count; i++)
+	for (size_t i = 0; is_first(b) && i < b->spec->namespace_count; i++)
 		if (b->spec->namespaces[i].clone_flag == CLONE_NEWPID)
 			prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	return 0;
@@ -209,11 +215,18 @@ static int step_take_schedule(struct begin *b, struct error *err)
 {
 	const struct schedule *s = &b->process->schedule;
 	/* Of the affinity, exec alone is spoken of. */
-	if (!b->spec && schedule_take_cpus(CPU_COUNT(&s->final) ? &s->final : &s->initial, err) < 0)
+	if (!is_first(b) && schedule_take_cpus(CPU_COUNT(&s->final) ? &s->final : &s->initial, err) < 0)
 		return -1;
-	if (b->spec && b->spec->personality && personality(b->spec->personality) < 0)
+	if (b->spec->personality && personality(b->spec->personality) < 0)
 		return error_set(err, errno, "cannot set the personality");
+	if (memory_take_policy(&b->spec->memory_policy, err) < 0)
+		return -1;
 	return schedule_take(s, err);
+}
+
+static int step_own_terminal(struct begin *b, struct error *err)
+{
+	return b->terminal ? devices_own_terminal(b->container->config, STDIN_FILENO, err) : 0;
 }
 
 static int step_take_identity(struct begin *b, struct error *err)
@@ -275,13 +288,13 @@ static const step first_steps[] = {
 	step_detach, step_seal_descriptors, step_take_terminal, step_take_host_settings, step_enter_network,
 	step_join_session, step_make_namespaces, step_prepare_root, step_run_create_hooks, step_enter_root,
 	step_make_directory, step_finish_root, step_take_names, step_enter_directory, step_take_schedule,
-	step_take_identity, step_find_program, step_tell_ready, NULL,
+	step_own_terminal, step_take_identity, step_find_program, step_tell_ready, NULL,
 };
 static const step start_steps[] = { step_wait_for_start, step_run_start_hooks, step_execute, NULL };
 static const step other_steps[] = {
 	step_detach, step_seal_descriptors, step_take_terminal, step_take_host_settings, step_join_network,
 	step_join_session, step_join_namespaces, step_make_directory, step_enter_directory, step_take_schedule,
-	step_take_identity, step_find_program, step_tell_ready, step_execute, NULL,
+	step_own_terminal, step_take_identity, step_find_program, step_tell_ready, step_execute, NULL,
 };
 
 static int take(struct begin *b, const step *steps, struct error *err)

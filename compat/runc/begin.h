@@ -10,7 +10,7 @@
 
 struct begin {
 	const struct runc_container *container;
-	const struct spec *spec;           /* NULL: not the first process */
+	const struct spec *spec;           /* of the container */
 	const struct spec_process *process;
 	struct terminal *terminal;         /* NULL: none */
 	int sync;                          /* our end, see sync.h */

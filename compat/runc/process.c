@@ -108,6 +108,29 @@ static bool is_alive(const struct runc_container *c)
 	return now && now == c->pid_start_time;
 }
 
+/* Fork the process that `begin` tells of, which takes the steps of `body`. */
+static int bear(struct runc_container *c, const struct process_options *o, struct birth *b, struct begin *begin,
+		void (*body)(struct begin *b), struct error *err)
+{
+	/* What comes for a process in the foreground before it is waited for is its own. */
+	if (!o->is_detached)
+		terminal_hold_signals(&begin->signals);
+	fflush(NULL);
+	b->pid = fork();
+	if (b->pid < 0)
+		return error_set(err, errno, "cannot start a process");
+	if (b->pid == 0) {
+		close(b->sync[0]);
+		supervisor_close(&b->supervisor);
+		/* Hooks that the first process runs get it, too. */
+		if (begin->fifo >= 0)
+			c->pid = getpid();
+		body(begin);
+	}
+	close(io_take_fd(&b->sync[1]));
+	return 0;
+}
+
 static void end_birth(struct birth *b)
 {
 	if (b->sync[0] >= 0)
@@ -156,21 +179,8 @@ static int make_first(struct runc_container *c, const struct spec *spec, const s
 	begin.process = spec->process;
 	begin.fifo = fifo;
 	begin.dies_with_command = !o->is_detached;
-	/* What comes for a container in the foreground before it is waited for is its own. */
-	if (!o->is_detached)
-		terminal_hold_signals(&begin.signals);
-	fflush(NULL);
-	b->pid = fork();
-	if (b->pid < 0)
-		return error_set(err, errno, "cannot start a process");
-	if (b->pid == 0) {
-		close(b->sync[0]);
-		supervisor_close(&b->supervisor);
-		/* Hooks that the process runs get it, too. */
-		c->pid = getpid();
-		begin_first(&begin);
-	}
-	close(io_take_fd(&b->sync[1]));
+	if (bear(c, o, b, &begin, begin_first, err) < 0)
+		return -1;
 	c->pid = b->pid;
 	c->pid_start_time = state_start_time(b->pid);
 	if (cgroup_enter(c->config, b->pid, err) < 0)
@@ -230,6 +240,14 @@ int process_create(struct runc_container *c, const struct spec *spec, const stru
 
 /* ---- start, wait ---- */
 
+/* Its parent may be slow to take notice: a zombie has ended. */
+static void wait_for_end(const struct runc_container *c)
+{
+	for (unsigned msec = 0; is_alive(c) && msec < PATIENCE_MSEC; msec += NAP_USEC / 1000)
+		usleep(NAP_USEC);
+	waitpid(c->pid, NULL, WNOHANG);
+}
+
 int process_start(struct runc_container *c, const struct spec *spec, struct error *err)
 {
 	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/" CONTAINER_FIFO, c->dir);
@@ -242,12 +260,13 @@ int process_start(struct runc_container *c, const struct spec *spec, struct erro
 		return error_set(err, errno == ENXIO ? 0 : errno, "cannot start a container that has stopped");
 	if (unlink(path) < 0 || write(fifo, "", 1) != 1)
 		return error_set(err, errno, "cannot let the container's process go on");
-	/* "If any poststart hook fails, the runtime MUST log a warning, but the remaining hooks and lifecycle continue" */
+	/* "If any poststart hook fails, the runtime MUST generate an error, stop the container" */
 	CLEANUP_TALLOC char *state = hooks_state(NULL, c, STATUS_RUNNING);
-	struct error failure = ERROR_INIT;
-	if (hooks_run(spec, HOOK_POSTSTART, state, &failure) < 0)
-		runc_log(LOG_WARNING_LEVEL, "%s", failure.text);
-	return 0;
+	if (hooks_run(spec, HOOK_POSTSTART, state, err) == 0)
+		return 0;
+	kill(c->pid, SIGKILL);
+	wait_for_end(c);
+	return -1;
 }
 
 static int exit_status(int status)
@@ -270,23 +289,13 @@ int process_wait(struct runc_container *c, const struct process_options *o, int 
 
 /* ---- exec ---- */
 
-static int make_other(struct runc_container *c, const struct spec_process *process, const struct process_options *o,
-		      struct birth *b, struct error *err)
+static int make_other(struct runc_container *c, const struct spec *spec, const struct spec_process *process,
+		      const struct process_options *o, struct birth *b, struct error *err)
 {
 	struct begin begin = begin_of(c, b, o);
+	begin.spec = spec;
 	begin.process = process;
-	if (!o->is_detached)
-		terminal_hold_signals(&begin.signals);
-	fflush(NULL);
-	b->pid = fork();
-	if (b->pid < 0)
-		return error_set(err, errno, "cannot start a process");
-	if (b->pid == 0) {
-		close(b->sync[0]);
-		begin_other(&begin);
-	}
-	close(io_take_fd(&b->sync[1]));
-	if (cgroup_join(c->config, o->groups, b->pid, err) < 0)
+	if (bear(c, o, b, &begin, begin_other, err) < 0 || cgroup_join(c->config, o->groups, b->pid, err) < 0)
 		return -1;
 	sync_say(b->sync[0], SYNC_GO);
 	if (sync_wait(b->sync[0], SYNC_READY, err) < 0 || tell_pid(b->pid, o, err) < 0)
@@ -295,8 +304,8 @@ static int make_other(struct runc_container *c, const struct spec_process *proce
 	return sync_wait_end(b->sync[0], err);
 }
 
-int process_exec(struct runc_container *c, const struct spec_process *process, const struct process_options *o,
-		 int *ret_status, struct error *err)
+int process_exec(struct runc_container *c, const struct spec *spec, const struct spec_process *process,
+		 const struct process_options *o, int *ret_status, struct error *err)
 {
 	struct birth b = { .sync = { -1, -1 }, .supervisor = { -1, -1 } };
 	if (!is_alive(c))
@@ -307,7 +316,7 @@ int process_exec(struct runc_container *c, const struct spec_process *process, c
 	if (r == 0)
 		r = sync_open(b.sync, err);
 	if (r == 0)
-		r = make_other(c, process, o, &b, err);
+		r = make_other(c, spec, process, o, &b, err);
 	if (r < 0) {
 		kill_newborn(&b);
 		end_birth(&b);
@@ -367,14 +376,6 @@ int process_pause(struct runc_container *c, bool is_paused, struct error *err)
 		return -1;
 	c->is_paused = is_paused;
 	return state_save(c, err);
-}
-
-/* Its parent may be slow to take notice: a zombie has ended. */
-static void wait_for_end(const struct runc_container *c)
-{
-	for (unsigned msec = 0; is_alive(c) && msec < PATIENCE_MSEC; msec += NAP_USEC / 1000)
-		usleep(NAP_USEC);
-	waitpid(c->pid, NULL, WNOHANG);
 }
 
 int process_destroy(struct runc_container *c, const struct spec *spec, struct error *err)

@@ -34,8 +34,8 @@ int process_wait(struct runc_container *c, const struct process_options *o, int 
  * Run another process in the container; when detached, returns once it has been executed, else at its end.
  * Fails for a container that does not run ("cannot exec in a stopped container").
  */
-int process_exec(struct runc_container *c, const struct spec_process *process, const struct process_options *o,
-		 int *ret_status, struct error *err);
+int process_exec(struct runc_container *c, const struct spec *spec, const struct spec_process *process,
+		 const struct process_options *o, int *ret_status, struct error *err);
 /* Send a signal to the first process, or to all. Fails with "container not running". */
 int process_kill(struct runc_container *c, int signal, bool is_to_all, struct error *err);
 /* Host pids of all its processes. */

@@ -84,19 +84,34 @@ static int add_capabilities(struct spec_process *p, const struct strlist *names,
 	return 0;
 }
 
+/* What the document of a process does not say is the container's, as runc has it. */
+static void inherit(struct spec_process *p, const struct spec_process *from)
+{
+	if (!p->has_capabilities) {
+		p->has_capabilities = from->has_capabilities;
+		p->capabilities = from->capabilities;
+	}
+	if (p->rlimit_count == 0) {
+		p->rlimits = from->rlimits;
+		p->rlimit_count = from->rlimit_count;
+	}
+	if (!p->user.has_umask) {
+		p->user.has_umask = from->user.has_umask;
+		p->user.umask = from->user.umask;
+	}
+	if (!p->has_oom_score_adjustment) {
+		p->has_oom_score_adjustment = from->has_oom_score_adjustment;
+		p->oom_score_adjustment = from->oom_score_adjustment;
+	}
+	schedule_inherit(&p->schedule, &from->schedule);
+}
+
 /* The container's own process, with the command and the options instead of what it has. */
-static int process_of_options(const struct runc_call *call, const struct runc_container *c, struct spec_process **ret,
-			      struct error *err)
+static int process_of_options(const struct runc_call *call, struct spec_process *p, struct error *err)
 {
 	const struct exec_options *o = call->options;
-	struct spec *spec;
 	if (call->word_count < 2)
 		return error_set(err, 0, "exec args cannot be empty");
-	if (runc_spec_of(c, c, &spec, err) < 0)
-		return -1;
-	struct spec_process *p = spec->process;
-	if (!p)
-		return error_set(err, 0, "container '%s' has no process to take after", c->id);
 	p->args = strlist_new(p);
 	for (int i = 1; i < call->word_count; i++)
 		strlist_add(p->args, call->words[i]);
@@ -116,25 +131,30 @@ static int process_of_options(const struct runc_call *call, const struct runc_co
 		return -1;
 	if (add_groups(p, o->additional_gids, err) < 0)
 		return -1;
-	*ret = p;
 	return add_capabilities(p, o->capabilities, err);
 }
 
 static int exec_in(struct runc_call *call, struct runc_container *c, int *ret_status, struct error *err)
 {
 	const struct exec_options *o = call->options;
-	struct spec_process *process;
+	struct spec *spec;
 	struct spec_notes notes;
 	enum container_status status = state_status(c);
 	if (status == STATUS_STOPPED)
 		return error_set(err, 0, "cannot exec in a stopped container");
 	if (status == STATUS_PAUSED && !o->ignores_pause)
 		return error_set(err, 0, "cannot exec in a paused container (use --ignore-paused to override)");
+	if (runc_spec_of(c, c, &spec, err) < 0)
+		return -1;
+	struct spec_process *process = spec->process;
+	if (!process)
+		return error_set(err, 0, "container '%s' has no process to take after", c->id);
 	if (o->process) {
 		if (spec_read_process(c, o->process, &process, &notes, err) < 0)
 			return -1;
+		inherit(process, spec->process);
 		runc_log_notes(&notes, o->is_detached);
-	} else if (process_of_options(call, c, &process, err) < 0) {
+	} else if (process_of_options(call, process, err) < 0) {
 		return -1;
 	}
 	if (runc_check_terminal(process->has_terminal, o->is_detached, o->console_socket, err) < 0)
@@ -147,7 +167,7 @@ static int exec_in(struct runc_call *call, struct runc_container *c, int *ret_st
 		.preserve_fds = o->preserve_fds,
 		.is_detached = o->is_detached,
 	};
-	return process_exec(c, process, &p, ret_status, err);
+	return process_exec(c, spec, process, &p, ret_status, err);
 }
 
 static int run_exec(struct runc_call *call, int *ret_status, struct error *err)

@@ -88,11 +88,10 @@ int schedule_read_io(struct member_reader *r, struct json *value, void *to)
 	return 0;
 }
 
-/* cpuset(7), "List format": "0-3,7". */
-static int read_list(struct member_reader *r, const char *member, const char *text, cpu_set_t *ret)
+bool schedule_read_list(const char *text, cpu_set_t *ret)
 {
 	CPU_ZERO(ret);
-	for (const char *p = text ? text : ""; *p;) {
+	for (const char *p = text; *p;) {
 		char *end;
 		unsigned long first = strtoul(p, &end, 10), last = first;
 		bool is_number = end > p && *p >= '0' && *p <= '9';
@@ -102,12 +101,19 @@ static int read_list(struct member_reader *r, const char *member, const char *te
 			is_number = end > p && *p >= '0' && *p <= '9';
 		}
 		if (!is_number || last < first || last >= CPU_SETSIZE || (*end && *end != ','))
-			return members_fail(r, member, "is '%s', which is no list of CPUs", text);
+			return false;
 		for (; first <= last; first++)
 			CPU_SET(first, ret);
 		p = end + (*end == ',');
 	}
-	return 0;
+	return true;
+}
+
+static int read_list(struct member_reader *r, const char *member, const char *text, cpu_set_t *ret)
+{
+	if (schedule_read_list(text ? text : "", ret))
+		return 0;
+	return members_fail(r, member, "is '%s', which is no list of CPUs", text);
 }
 
 int schedule_read_cpus(struct member_reader *r, struct json *value, void *to)
@@ -120,6 +126,22 @@ int schedule_read_cpus(struct member_reader *r, struct json *value, void *to)
 		       read_list(r, "final", json_get_string(value, "final"), &s->final);
 }
 
+void schedule_inherit(struct schedule *s, const struct schedule *from)
+{
+	if (!s->has_attributes) {
+		s->has_attributes = from->has_attributes;
+		s->attributes = from->attributes;
+	}
+	if (!s->has_io) {
+		s->has_io = from->has_io;
+		s->io = from->io;
+	}
+	if (CPU_COUNT(&s->initial) == 0 && CPU_COUNT(&s->final) == 0) {
+		s->initial = from->initial;
+		s->final = from->final;
+	}
+}
+
 int schedule_take(const struct schedule *s, struct error *err)
 {
 	if (s->has_attributes && syscall(SYS_sched_setattr, 0, &s->attributes, 0) < 0)
@@ -127,6 +149,14 @@ int schedule_take(const struct schedule *s, struct error *err)
 	if (s->has_io && syscall(SYS_ioprio_set, WHO_PROCESS, 0, s->io) < 0)
 		return error_set(err, errno, "cannot set the priority of input and output");
 	return 0;
+}
+
+void schedule_reset_cpus(void)
+{
+	cpu_set_t all;
+	/* Of these the kernel takes those of our control group. */
+	memset(&all, 0xff, sizeof(all));
+	sched_setaffinity(0, sizeof(all), &all);
 }
 
 int schedule_take_cpus(const cpu_set_t *cpus, struct error *err)

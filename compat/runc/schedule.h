@@ -28,8 +28,14 @@ int schedule_read_scheduler(struct member_reader *r, struct json *value, void *t
 int schedule_read_io(struct member_reader *r, struct json *value, void *to);
 int schedule_read_cpus(struct member_reader *r, struct json *value, void *to);
 
+/* A list of CPUs, or of nodes, as cpuset(7) has it ("0-3,7"); false when it is none, or has numbers too large. */
+bool schedule_read_list(const char *text, cpu_set_t *ret);
+/* Take from another what is not said. */
+void schedule_inherit(struct schedule *s, const struct schedule *from);
 /* Take them for the calling process.  Fails with a sentence that names what the kernel refused. */
 int schedule_take(const struct schedule *s, struct error *err);
+/* Run on all CPUs that the host has for us, whatever our caller was bound to. */
+void schedule_reset_cpus(void);
 /* Run on these CPUs from now on, unless there are none. */
 int schedule_take_cpus(const cpu_set_t *cpus, struct error *err);
 

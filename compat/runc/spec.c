@@ -286,7 +286,7 @@ static const struct member_row linux_rows[] = {
 	{ .name = "sysctl", .kind = MEMBER_TAKEN },
 	{ .name = "mountLabel", .kind = MEMBER_TAKEN },
 	{ .name = "timeOffsets", .kind = MEMBER_TAKEN },
-	{ .name = "memoryPolicy", .kind = MEMBER_TAKEN },
+	{ .name = "memoryPolicy", .kind = MEMBER_HOOK, MEMBER(spec, memory_policy), .hook = memory_read_policy },
 	{ .name = "intelRdt", .kind = MEMBER_REFUSED, .why = "it needs resctrl, which is root's" },
 	{ .name = "netDevices", .kind = MEMBER_REFUSED, .why = "it needs a network namespace" },
 	{ .name = NULL },

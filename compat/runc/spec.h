@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "compat/runc/memory.h"
 #include "compat/runc/schedule.h"
 #include "oci/json.h"
 #include "tracer/base/error.h"
@@ -46,6 +47,8 @@ struct spec_process {
 	size_t rlimit_count;
 	bool has_no_new_privileges;
 	struct schedule schedule;
+	int oom_score_adjustment;
+	bool has_oom_score_adjustment;
 	const char *apparmor_profile, *selinux_label; /* NULL: none; only told */
 };
 
@@ -109,6 +112,7 @@ struct spec {
 	struct strlist *masked_paths, *read_only_paths;
 	unsigned long rootfs_propagation; /* MS_* or 0 */
 	unsigned long personality;   /* PER_*; 0 is PER_LINUX */
+	struct memory_policy memory_policy;
 	struct spec_hooks hooks[HOOK_KINDS];
 	const char *cgroups_path;    /* NULL: not said */
 	struct json *annotations;    /* an object or NULL */

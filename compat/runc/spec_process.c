@@ -145,13 +145,14 @@ static int note_capabilities(struct member_reader *r, struct json *value, void *
 	return members_read(r, &capabilities_shape, value, &p->capabilities);
 }
 
-/* Set from the document (begin.c), as far as the host lets us. */
-static int check_oom_score(struct member_reader *r, struct json *value, void *to)
+static int read_oom_score(struct member_reader *r, struct json *value, void *to)
 {
+	struct spec_process *p = to;
 	int64_t score = json_as_int(value);
-	(void)to;
 	if (json_kind(value) != JSON_KIND_INTEGER || score < -1000 || score > 1000)
 		return members_fail(r, NULL, "is not a whole number from -1000 to 1000");
+	p->oom_score_adjustment = (int)score;
+	p->has_oom_score_adjustment = true;
 	return 0;
 }
 
@@ -168,7 +169,7 @@ static const struct member_row process_rows[] = {
 	{ .name = "noNewPrivileges", .kind = MEMBER_BOOL, MEMBER(spec_process, has_no_new_privileges) },
 	{ .name = "apparmorProfile", .kind = MEMBER_TEXT, MEMBER(spec_process, apparmor_profile) },
 	{ .name = "selinuxLabel", .kind = MEMBER_TEXT, MEMBER(spec_process, selinux_label) },
-	{ .name = "oomScoreAdj", .kind = MEMBER_HOOK, .hook = check_oom_score },
+	{ .name = "oomScoreAdj", .kind = MEMBER_HOOK, .hook = read_oom_score },
 	{ .name = "scheduler", .kind = MEMBER_HOOK, MEMBER(spec_process, schedule), .hook = schedule_read_scheduler },
 	{ .name = "ioPriority", .kind = MEMBER_HOOK, MEMBER(spec_process, schedule), .hook = schedule_read_io },
 	{ .name = "execCPUAffinity", .kind = MEMBER_HOOK, MEMBER(spec_process, schedule), .hook = schedule_read_cpus },

@@ -49,6 +49,25 @@ teardown_file() { remove_store; }
 	runc run -b "$bundle" a </dev/null >"$BATS_TEST_TMPDIR/out"
 	equal "one two" "$(tr '\n' ' ' <"$BATS_TEST_TMPDIR/out" | sed 's/ $//')"
 }
+@test "a_terminal_has_a_name_below_pts" {
+	config 'c["process"]["terminal"] = True'
+	# shellcheck disable=SC2016
+	command_is 'tty; readlink /proc/self/fd/0; cd /dev; for f in console pts/"$(basename "$(tty)")"; do stat -c "%t:%T %u:%g %a" $f; done'
+	runc run -b "$bundle" a </dev/null >"$BATS_TEST_TMPDIR/out"
+	mapfile -t lines <"$BATS_TEST_TMPDIR/out"
+	[[ ${lines[0]} =~ ^/dev/pts/([0-9]+)$ ]]
+	local rdev
+	rdev=$(printf '88:%x' "${BASH_REMATCH[1]}")
+	equal "${lines[0]}" "${lines[1]}"
+	# The group and mode are those that the mount of devpts asks for.
+	equal "$rdev 0:5 620" "${lines[2]}"
+	equal "$rdev 0:5 620" "${lines[3]}"
+	command_is 'sleep 60'
+	config 'c["process"]["terminal"] = False'
+	runc run -d -b "$bundle" b >/dev/null 2>&1 3>&-
+	run -0 runc exec -t b tty </dev/null
+	[[ ${lines[0]} =~ ^/dev/pts/[0-9]+$ ]]
+}
 @test "who_waits_for_a_creation_does_not_wait_for_the_container" {
 	command_is 'sleep 60'
 	run -0 timeout 20 bash -c 'fakebuild runc --root "$1" create -b "$2" c 7>&1 >/dev/null 2>&1 </dev/null | cat' _ "$state" "$bundle"
@@ -232,6 +251,30 @@ teardown_file() { remove_store; }
 	run -255 --separate-stderr runc exec -p "$BATS_TEST_TMPDIR/p" a
 	told "exec failed: $BATS_TEST_TMPDIR/p: cwd is 'etc', not an absolute path"
 }
+@test "what_the_file_of_a_process_does_not_say_is_the_containers" {
+	config 'c["linux"]["personality"] = {"domain": "LINUX32"}' \
+		'c["process"]["user"]["umask"] = 0o77' \
+		'c["process"].update(oomScoreAdj=500, ioPriority={"class": "IOPRIO_CLASS_IDLE"}, scheduler={"policy": "SCHED_BATCH", "nice": 3})' \
+		'c["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 100}]' \
+		'c["process"]["capabilities"] = {k: ["CAP_CHOWN"] for k in ("bounding", "effective", "permitted")}'
+	start_sleeper a
+	# Fields 19 and 41 of proc(5): the nice value and the policy.
+	# shellcheck disable=SC2016
+	local line='read -r stat </proc/self/stat; set -- ${stat##*) }; echo ${17} ${39} $(busybox uname -m) $(umask) $(cat /proc/self/oom_score_adj) \
+		$(busybox ionice -p $$) $(ulimit -n) $(grep CapEff /proc/self/status)'
+	process_is() { # MEMBERS
+		LINE=$line python3 -c 'import json, os, sys; print(json.dumps(dict({"cwd": "/", "env": ["PATH=/bin"], "args": ["sh", "-c", os.environ["LINE"]]}, **eval(sys.argv[1]))))' "$1"
+	}
+	run -0 runc exec a sh -c "$line"
+	equal "3 3 i686 0077 500 idle 100 CapEff: 0000000000000001" "$output"
+	run -0 runc exec -p <(process_is '{}') a
+	equal "3 3 i686 0077 500 idle 100 CapEff: 0000000000000001" "$output"
+	run -0 runc exec -p <(process_is '{
+		"user": {"uid": 0, "gid": 0, "umask": 0o27}, "oomScoreAdj": 600, "ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 6},
+		"scheduler": {"policy": "SCHED_OTHER", "nice": 4}, "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 90, "hard": 90}],
+		"capabilities": {k: ["CAP_KILL"] for k in ("bounding", "effective", "permitted")}}') a
+	equal "4 0 i686 0027 600 best-effort: prio 6 90 CapEff: 0000000000000020" "$output"
+}
 @test "a_detached_command_goes_on" {
 	start_sleeper a
 	runc exec -d --pid-file "$BATS_TEST_TMPDIR/pid" a sh -c 'sleep 0.3; echo done >/done' 3>&-
@@ -329,6 +372,22 @@ assert f["linux"]["namespaces"] == [] and "CAP_BPF" in f["linux"]["capabilities"
 	config 'c["process"]["execCPUAffinity"] = {"initial": "0", "final": "0"}'
 	start_sleeper b
 	runc exec b busybox grep Cpus_allowed_list /proc/self/status | grep -q '[[:space:]]0$'
+}
+@test "memory_comes_from_the_nodes_of_the_configuration" {
+	local n=$bundle/config.json
+	[ -e /proc/self/numa_maps ] || skip "the kernel knows no nodes"
+	config 'c["linux"]["memoryPolicy"] = {"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"]}'
+	command_is 'head -n 1 /proc/self/numa_maps; sleep 60'
+	runc run -d -b "$bundle" a >"$BATS_TEST_TMPDIR/out" 2>&1 3>&-
+	eventually test -s "$BATS_TEST_TMPDIR/out"
+	grep -q ' bind=static:0 ' "$BATS_TEST_TMPDIR/out"
+	[[ $(runc exec a head -n 1 /proc/self/numa_maps) == *' bind=static:0 '* ]]
+	config 'c["linux"]["memoryPolicy"] = {"mode": "MPOL_NONE"}'
+	run -1 --separate-stderr runc run -b "$bundle" b
+	told "runc run failed: $n: linux.memoryPolicy has an invalid memory policy mode 'MPOL_NONE'"
+	config 'c["linux"]["memoryPolicy"] = {"mode": "MPOL_LOCAL", "nodes": "0"}'
+	run -1 --separate-stderr runc run -b "$bundle" b
+	told "runc run failed: $n: linux.memoryPolicy MPOL_LOCAL mode requires 0 nodes but got 1"
 }
 @test "schedulers_that_are_none_are_named" {
 	local n
@@ -431,6 +490,17 @@ END
 	grep -q '"status": *"stopped"' "$out"
 }
 
+@test "a_failed_poststart_hook_ends_the_container" {
+	config 'c["hooks"] = {"poststart": [{"path": "/bin/false"}]}'
+	command_is 'sleep 60'
+	run -1 --separate-stderr runc run -b "$bundle" a
+	told "runc run failed: error running poststart hook #0: exit status 1"
+	equal "" "$(runc list -q)"
+	runc create -b "$bundle" a 3>&-
+	run -1 --separate-stderr runc start a
+	told "error running poststart hook #0: exit status 1"
+	equal stopped "$(status_of a)"
+}
 @test "a_start_hook_that_says_none_has_the_containers_environment" {
 	config 'c["process"]["env"] += ["ONE=two"]' \
 		'c["hooks"] = {"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "echo $ONE >/hook"]}]}'
