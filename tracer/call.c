@@ -190,11 +190,13 @@ static void drop_generated(struct tracee *t)
 static void pass(struct call *c, bool wants_exit)
 {
 	struct tracee *t = c->t;
-	if (c->is_trapped && (!c->changed || !t->has_shim || wants_exit)) {
+	/* Stubs are of the program's own ABI, whatever else it calls by. */
+	const bool has_stub = t->has_shim && c->abi == t->process->abi;
+	if (c->is_trapped && (!c->changed || !has_stub || wants_exit)) {
 		/* Filters around us refuse it. */
 		arch_answer(t, -confined_refusal(c->abi, c->row_data & 0x7fff));
 		wants_exit = false;
-	} else if (c->changed && t->has_shim && !wants_exit) {
+	} else if (c->changed && has_stub && !wants_exit) {
 		if (t->slot < 0)
 			t->slot = arena_claim();
 		if (t->slot < 0)

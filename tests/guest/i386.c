@@ -63,6 +63,24 @@ TEST(shared_memory_by_numbers_of_its_own)
 	WORKS(syscall(SHMDT, at));
 	WORKS(syscall(SHMCTL, id, 0 /* IPC_RMID */, NULL));
 }
+#elif defined(__x86_64__)
+TEST(calls_of_the_other_kind_change_no_register)
+{
+	enum { OPEN = 5 };
+	static const char name[] = "/etc/passwd";
+	char *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	EQUAL(1, low != MAP_FAILED);
+	memcpy(low, name, sizeof(name));
+	int64_t result = OPEN, rdi = 0x123456789a, rsi = 0x2345678901, rbx = (int64_t)(intptr_t)low, rcx = O_RDONLY;
+	__asm__ volatile("int $0x80" : "+a"(result), "+b"(rbx), "+c"(rcx), "+D"(rdi), "+S"(rsi) : : "memory", "cc", "r8", "r9", "r10", "r11");
+	if ((int32_t)result == -ENOSYS)
+		SKIP("a kernel without calls of i386");
+	EQUAL(1, (int32_t)result >= 0);
+	EQUAL((int64_t)(intptr_t)low, rbx);
+	EQUAL(O_RDONLY, rcx);
+	EQUAL(0x123456789a, rdi);
+	EQUAL(0x2345678901, rsi);
+}
 #else
 TEST(of_i386_only)
 {
