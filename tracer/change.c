@@ -202,7 +202,12 @@ static int read_timespecs(const struct call *c, struct timespec times[2])
 			times[i] = (struct timespec){ small[2 * i], small[2 * i + 1] };
 		return 0;
 	}
-	return memory_read(c->t, from, times, 2 * sizeof(*times));
+	if (memory_read(c->t, from, times, 2 * sizeof(*times)) < 0)
+		return -EFAULT;
+	/* get_timespec64 of kernel/time/time.c: the other half is padding there. */
+	for (int i = 0; i < 2 && c->abi == ABI_32; i++)
+		times[i].tv_nsec &= 0xffffffff;
+	return 0;
 }
 
 /* sys_utimensat and do_utimes of fs/utimes.c */
