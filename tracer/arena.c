@@ -112,16 +112,20 @@ const char *arena_shim_path(enum abi abi)
 	return shim_path[abi];
 }
 
-bool arena_read_shim(taddr address, void *to, size_t size)
+bool arena_read_shim(enum abi abi, taddr address, void *to, size_t size)
 {
-	Elf64_Ehdr head;
-	Elf64_Phdr p;
-	memcpy(&head, shim64_bytes, sizeof(head));
-	for (unsigned i = 0; i < head.e_phnum; i++) {
-		memcpy(&p, shim64_bytes + head.e_phoff + i * sizeof(p), sizeof(p));
-		if (p.p_type != PT_LOAD || address < p.p_vaddr || address + size > p.p_vaddr + p.p_filesz)
+	const char *bytes = abi == ABI_64 ? shim64_bytes : shim32_bytes;
+	const Elf64_Ehdr *head64 = (const Elf64_Ehdr *)bytes;
+	const Elf32_Ehdr *head32 = (const Elf32_Ehdr *)bytes;
+	unsigned count = abi == ABI_64 ? head64->e_phnum : head32->e_phnum;
+	for (unsigned i = 0; i < count; i++) {
+		const Elf64_Phdr *p = (const Elf64_Phdr *)(bytes + head64->e_phoff) + i;
+		const Elf32_Phdr *q = (const Elf32_Phdr *)(bytes + head32->e_phoff) + i;
+		uint64_t begin = abi == ABI_64 ? p->p_vaddr : q->p_vaddr, offset = abi == ABI_64 ? p->p_offset : q->p_offset;
+		uint64_t file_size = abi == ABI_64 ? p->p_filesz : q->p_filesz;
+		if ((abi == ABI_64 ? p->p_type : q->p_type) != PT_LOAD || address < begin || address + size > begin + file_size)
 			continue;
-		memcpy(to, shim64_bytes + p.p_offset + (address - p.p_vaddr), size);
+		memcpy(to, bytes + offset + (address - begin), size);
 		return true;
 	}
 	return false;

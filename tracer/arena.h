@@ -17,8 +17,8 @@ void arena_close(void);
 int arena_descriptor(void);
 /* Host path of the loader for this ABI; NULL when this build has none. */
 const char *arena_shim_path(enum abi abi);
-/* What the 64-bit shim has at an address, whatever has become of that in a tracee.  False: nothing. */
-bool arena_read_shim(taddr address, void *to, size_t size);
+/* What the shim of this ABI has at an address, whatever has become of that in a tracee.  False: nothing. */
+bool arena_read_shim(enum abi abi, taddr address, void *to, size_t size);
 /* Claim the lowest free slot; -1 when all are in use. */
 int arena_claim(void);
 /* Claim `count` slots that follow each other; the first, or -1. */

@@ -360,7 +360,7 @@ static int64_t start_loader(struct call *c, unsigned path_argument, const char *
 	info->guest_name = put_text(c, info, given);
 	info->program_text = p->text ? put_text(c, info, p->text) : 0;
 	info->interpreter_text = p->interpreter_text ? put_text(c, info, p->interpreter_text) : 0;
-	plan->state = p->abi == ABI_64 && !c->t->ptraced && !c->t->seccomp_mode ? fast_state(&plan->cred, c->t->fs, c->t->mounts) : 0;
+	plan->state = !c->t->ptraced && !c->t->seccomp_mode ? fast_state(&plan->cred, c->t->fs, c->t->mounts) : 0;
 	info->state = plan->state;
 	if (p->interpreter[0])
 		info->interpreter = put_text(c, info, path_short(p->interpreter));

@@ -491,6 +491,7 @@ int64_t hook_differs(struct call *c)
 	if (c->ip < SHIM_HUB || c->ip >= SHIM_HUB + 0x10000 || session.difference ||
 	    memory_read(c->t, c->argument[0], &f, offsetof(struct shim_frame, reserved)) < 0)
 		return -ENOSYS;
+	c->abi = c->t->process->abi; /* its own call is a 64-bit one always */
 	c->number = f.rax;
 	const struct row *row = filter_find_row(c);
 	c->number = c->argument[4];

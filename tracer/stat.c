@@ -16,6 +16,7 @@
 #include "tracer/base/compat.h"
 #include "tracer/base/text.h"
 #include "tracer/cgroups.h"
+#include "tracer/core/stat_i386.h"
 #include "tracer/fscontext.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
@@ -47,19 +48,6 @@ struct stat_i386 {
 	uint16_t mode, nlink, uid, gid;
 	uint32_t rdev, size, blksize, blocks, atime, atime_nsec, mtime, mtime_nsec, ctime, ctime_nsec, unused[2];
 };
-
-struct stat64_i386 {
-	uint64_t dev;
-	uint32_t pad0, short_ino, mode, nlink, uid, gid;
-	uint64_t rdev;
-	uint32_t pad3;
-	int64_t size;
-	uint32_t blksize;
-	uint64_t blocks;
-	uint32_t atime, atime_nsec, mtime, mtime_nsec, ctime, ctime_nsec;
-	uint64_t ino;
-} __attribute__((packed));
-_Static_assert(sizeof(struct stat64_i386) == 96, "arch/x86/include/uapi/asm/stat.h");
 
 struct stat_oldest {
 	uint16_t dev, ino, mode, nlink, uid, gid, rdev;

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls that i386 has twice: by socketcall(2) and ipc(2), and since Linux 4.3 and 5.1 by numbers of their own. */
+/* Calls that i386 has twice: by socketcall(2) and ipc(2), and since Linux 4.3 and 5.1 by numbers of their own; and how it makes them. */
 /* covers: socketcall ipc sendmmsg recvmmsg */
 #include "guest.h"
 
+#include <pthread.h>
+#include <sys/auxv.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
+#include <ucontext.h>
 
 #ifdef __i386__
 enum { RECVMMSG = 337, SENDMMSG = 345, SOCKET = 359, SOCKETPAIR, BIND, CONNECT, LISTEN, ACCEPT4, GETSOCKOPT, SETSOCKOPT,
@@ -62,6 +66,122 @@ TEST(shared_memory_by_numbers_of_its_own)
 	at[0] = 'x';
 	WORKS(syscall(SHMDT, at));
 	WORKS(syscall(SHMCTL, id, 0 /* IPC_RMID */, NULL));
+}
+
+/* Number and arguments, then the result and what the registers of the arguments have become. */
+struct registers {
+	uint32_t eax, ebx, ecx, edx, esi, edi, ebp;
+};
+uint32_t call_entry;
+void call_as_libcs(struct registers *r);
+__asm__(".text\n"
+	"call_as_libcs:\n"
+	"	pushl %ebp\n	pushl %ebx\n	pushl %esi\n	pushl %edi\n"
+	"	movl 20(%esp), %eax\n	pushl %eax\n"
+	"	movl 4(%eax), %ebx\n	movl 8(%eax), %ecx\n	movl 12(%eax), %edx\n"
+	"	movl 16(%eax), %esi\n	movl 20(%eax), %edi\n	movl 24(%eax), %ebp\n	movl (%eax), %eax\n"
+	"	call *call_entry\n"
+	"	xchgl %eax, (%esp)\n"
+	"	movl %ebx, 4(%eax)\n	movl %ecx, 8(%eax)\n	movl %edx, 12(%eax)\n"
+	"	movl %esi, 16(%eax)\n	movl %edi, 20(%eax)\n	movl %ebp, 24(%eax)\n	popl (%eax)\n"
+	"	popl %edi\n	popl %esi\n	popl %ebx\n	popl %ebp\n	ret\n");
+
+static uint32_t address_of(const void *p)
+{
+	return (uint32_t)(uintptr_t)p;
+}
+
+/* The call's result; faults are counted. */
+static int make_call(struct registers r, int *faults)
+{
+	struct registers after = r;
+	call_as_libcs(&after);
+	*faults += after.ebx != r.ebx || after.ecx != r.ecx || after.edx != r.edx || after.esi != r.esi || after.edi != r.edi ||
+		   after.ebp != r.ebp;
+	return after.eax;
+}
+
+/* Calls that are answered, that fail, and that only the kernel can answer, by its way for libcs; how much was wrong. */
+static int call_around(int rounds)
+{
+	enum { FSTATAT64 = 300, OPENAT = 295, CLOSE = 6, MMAP2 = 192, MUNMAP = 91, LARGE = 0100000 };
+	int faults = 0;
+	for (int i = 0; i < rounds; i++) {
+		struct stat st = { .st_size = -1 };
+		struct registers look = { FSTATAT64, AT_FDCWD, address_of("call"), address_of(&st), 0, 0x12345678, 0x9abcdef0 };
+		faults += make_call(look, &faults) != 0 || st.st_size != 4 || st.st_uid != 0;
+		look.ecx = address_of("not there");
+		faults += make_call(look, &faults) != -ENOENT;
+		struct registers open = { OPENAT, AT_FDCWD, address_of("call"), O_RDONLY | LARGE, 0xfffffff1, 0xfffffff2, 0xfffffff3 };
+		int fd = make_call(open, &faults);
+		faults += fd < 0;
+		struct registers map = { MMAP2, 0, 4096, PROT_READ, MAP_PRIVATE, fd, 0 };
+		int at = make_call(map, &faults);
+		faults += memcmp((const char *)(uintptr_t)at, "call", 4) != 0;
+		struct registers unmap = { MUNMAP, at, 4096, 1, 2, 3, 4 }, close = { CLOSE, fd, 1, 2, 3, 4, 5 };
+		faults += make_call(unmap, &faults) != 0;
+		faults += make_call(close, &faults) != 0;
+	}
+	return faults;
+}
+
+static void make_file_to_call_for(void)
+{
+	call_entry = getauxval(AT_SYSINFO);
+	int fd = WORKS(open("call", O_WRONLY | O_CREAT, 0644));
+	WORKS(write(fd, "call", 4));
+	WORKS(close(fd));
+}
+
+TEST(calls_as_libcs_make_them_change_no_register)
+{
+	make_file_to_call_for();
+	if (!call_entry)
+		SKIP("a kernel without AT_SYSINFO");
+	EQUAL(0, call_around(100));
+}
+
+static volatile sig_atomic_t interrupted, elsewhere;
+
+static void look_where(int signal, siginfo_t *info, void *context)
+{
+	const greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
+	uint32_t at = r[REG_EIP];
+	(void)signal;
+	(void)info;
+	interrupted++;
+	/* As 32-bit code, and in the program or the vdso. */
+	elsewhere += (r[REG_CS] & 0xffff) != 0x23 || (at >= 0x69000000 && at < 0x71000000);
+}
+
+static void *call_in_thread(void *faults)
+{
+	*(int *)faults = call_around(2000);
+	return NULL;
+}
+
+TEST(signals_find_all_threads_in_code_of_their_own)
+{
+	enum { THREADS = 3 };
+	struct sigaction action = { .sa_sigaction = look_where, .sa_flags = SA_SIGINFO | SA_RESTART };
+	struct itimerval every = { { 0, 150 }, { 0, 150 } }, never = { { 0, 0 }, { 0, 0 } };
+	pthread_t thread[THREADS];
+	int faults[THREADS] = { 0 };
+	make_file_to_call_for();
+	if (!call_entry)
+		SKIP("a kernel without AT_SYSINFO");
+	WORKS(sigaction(SIGALRM, &action, NULL));
+	WORKS(setitimer(ITIMER_REAL, &every, NULL));
+	for (int i = 0; i < THREADS; i++)
+		EQUAL(0, pthread_create(&thread[i], NULL, call_in_thread, &faults[i]));
+	EQUAL(0, call_around(2000));
+	for (int i = 0; i < THREADS; i++) {
+		EQUAL(0, pthread_join(thread[i], NULL));
+		EQUAL(0, faults[i]);
+	}
+	WORKS(setitimer(ITIMER_REAL, &never, NULL));
+	EQUAL(1, interrupted > 0);
+	EQUAL(0, elsewhere);
 }
 #elif defined(__x86_64__)
 TEST(calls_of_the_other_kind_change_no_register)

@@ -4,16 +4,19 @@
 
 #ifdef __x86_64__
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <linux/audit.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/user.h>
 #include <unistd.h>
 
 #include "tracer/arena.h"
 #include "tracer/base/compat.h"
+#include "tracer/base/io.h"
 #include "tracer/call.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/fast.h"
@@ -200,7 +203,8 @@ bool arch_demote(struct tracee *t, int slot)
 	if (r.rip < stub || r.rip >= stub + SHIM_STUB_BYTES)
 		return true;
 	const struct shim_slot *s = arena_slot(slot);
-	enum abi abi = r.cs == 0x23 ? ABI_32 : ABI_64;
+	/* The fast path of 32-bit programs makes their calls from 64-bit code. */
+	enum abi abi = t->process->abi;
 	for (unsigned i = 0; i < 6; i++)
 		memcpy((char *)&r + argument_register[abi][i], &s->argument[i], 8);
 	/*
@@ -225,10 +229,92 @@ static unsigned frame_of(uint64_t r11)
 	       SHIM_FRAME_COUNT;
 }
 
+/* Where the hub is how far (the vectors of shim/hub_x86.S and hub_i386.S), the same in all processes. */
+enum mark { ENTRY, OWNED, INSIDE, BACK, FREED, SLOW, BACK_SLOW, FREED_SLOW, END, RETURN, RESTART, MARKS };
+
+static const uint64_t *marks_of(enum abi abi)
+{
+	static uint64_t marks[ABI_COUNT][MARKS];
+	/* From our copy: the tracee's may no longer be what it was. */
+	if (!marks[abi][END] && !arena_read_shim(abi, SHIM_HUB, marks[abi], sizeof(marks[abi])))
+		return NULL;
+	return marks[abi];
+}
+
+static uint64_t mark_of(enum abi abi, enum mark mark)
+{
+	const uint64_t *marks = marks_of(abi);
+	return marks ? marks[mark] : 0;
+}
+
 static void free_frame(struct tracee *t, unsigned frame)
 {
 	static const uint32_t unlocked;
 	memory_write(t, SHIM_LOCKS + 4 * frame, &unlocked, sizeof(unlocked));
+}
+
+/*
+ * 32-bit programs call an entry of ours in the place of the vdso's: what is not answered goes on there, where unwinders
+ * know their way.  The kernel has kept what it said; the guest may have put anything else in our memory.
+ */
+static uint32_t vsyscall_of(struct tracee *t)
+{
+	enum { AUX_SYSINFO = 32, PAIRS_MAX = 64 };
+	uint32_t pair[2] = { 0, 0 };
+	char name[32];
+	snprintf(name, sizeof(name), "/proc/%d/auxv", t->tid);
+	CLEANUP_CLOSE int fd = open(name, O_RDONLY | O_CLOEXEC);
+	for (unsigned i = 0; i < PAIRS_MAX && fd >= 0 && read(fd, pair, sizeof(pair)) == sizeof(pair); i++)
+		if (pair[0] == AUX_SYSINFO)
+			return pair[1];
+	memory_read(t, SHIM_VSYSCALL, &pair[1], sizeof(pair[1]));
+	return pair[1];
+}
+
+static void go_to_call(struct tracee *t, struct user_regs_struct *r, uint64_t ret)
+{
+	if (t->process->abi == ABI_64) {
+		r->rip = ret - 2;
+		return;
+	}
+	r->rip = vsyscall_of(t);
+	r->cs = SHIM_CODE_32;
+}
+
+static void go_behind_call(struct tracee *t, struct user_regs_struct *r, uint64_t ret)
+{
+	uint32_t below;
+	if (t->process->abi == ABI_64) {
+		r->rip = ret;
+		return;
+	}
+	r->cs = SHIM_CODE_32;
+	if (memory_read(t, r->rsp, &below, sizeof(below)) < 0) {
+		r->rip = mark_of(ABI_32, RETURN); /* where it faults by itself */
+		return;
+	}
+	r->rip = below;
+	r->rsp = (uint32_t)(r->rsp + sizeof(below));
+}
+
+/* Behind the `int $0x80` of the vdso, where the kernel restarts a call, and where three registers are on the stack. */
+static void go_to_restart(struct tracee *t, struct user_regs_struct *r, uint64_t ret)
+{
+	static const uint8_t expected[] = { 0xcd, 0x80, 0x5d, 0x5a, 0x59, 0xc3 }; /* pop %ebp, %edx, %ecx; ret */
+	const uint32_t pushed[] = { r->rbp, r->rdx, r->rcx };
+	uint8_t code[64];
+	if (t->process->abi == ABI_64) {
+		r->rip = ret;
+		return;
+	}
+	uint32_t at = vsyscall_of(t);
+	r->cs = SHIM_CODE_32;
+	r->rip = mark_of(ABI_32, RESTART);
+	const uint8_t *found = memory_read(t, at, code, sizeof(code)) < 0 ? NULL : memmem(code, sizeof(code), expected, sizeof(expected));
+	if (!found || memory_write(t, (uint32_t)(r->rsp - sizeof(pushed)), pushed, sizeof(pushed)) < 0)
+		return;
+	r->rsp = (uint32_t)(r->rsp - sizeof(pushed));
+	r->rip = at + (found - code) + 2;
 }
 
 /* The registers of a call whose frame is complete: as at its `syscall`, or behind it when it has acted. */
@@ -245,20 +331,27 @@ static void leave_frame(struct tracee *t, struct user_regs_struct *r, unsigned f
 	f.result = result;
 	if (has_acted && !must_restart && f.makes)
 		fast_look_at_made(t, &f, at + offsetof(struct shim_frame, path));
+	if (t->process->abi == ABI_64) {
+		r->rbx = f.rbx;
+		r->rbp = f.rbp;
+		r->r12 = f.r12;
+		r->r13 = f.r13;
+		r->r14 = f.r14;
+		r->r15 = f.r15;
+		r->rcx = f.ret;
+	}
 	for (unsigned i = 0; i < 6; i++)
-		memcpy((char *)r + argument_register[ABI_64][i], &f.argument[i], 8);
-	r->rbx = f.rbx;
-	r->rbp = f.rbp;
-	r->r12 = f.r12;
-	r->r13 = f.r13;
-	r->r14 = f.r14;
-	r->r15 = f.r15;
+		memcpy((char *)r + argument_register[t->process->abi][i], &f.argument[i], 8);
 	r->rsp = f.rsp;
-	r->rcx = f.ret;
 	/* The kernel restarts, or says EINTR, only for a thread that it finds in a system call. */
 	r->orig_rax = must_restart ? f.rax : (uint64_t)-1;
 	r->rax = has_acted ? (uint64_t)result : f.rax;
-	r->rip = has_acted ? f.ret : f.ret - 2;
+	if (must_restart)
+		go_to_restart(t, r, f.ret);
+	else if (has_acted)
+		go_behind_call(t, r, f.ret);
+	else
+		go_to_call(t, r, f.ret);
 	free_frame(t, frame);
 }
 
@@ -302,8 +395,6 @@ bool arch_is_in_stub(struct tracee *t)
 
 bool arch_leave_shim(struct tracee *t, int signal)
 {
-	enum { ENTRY, OWNED, INSIDE, BACK, FREED, SLOW, BACK_SLOW, FREED_SLOW, END, MARKS };
-	static uint64_t mark[MARKS]; /* the hub's vector, the same in all processes */
 	struct user_regs_struct r;
 	errno = 0;
 	uint64_t ip = ptrace(PTRACE_PEEKUSER, t->tid, (void *)REG(rip), NULL);
@@ -311,24 +402,27 @@ bool arch_leave_shim(struct tracee *t, int signal)
 		return false;
 	if (ip < SHIM_BASE || ip >= SHIM_BASE + SHIM_IMAGE_BYTES || (ip >= SHIM_STUBS && ip < SHIM_STATE))
 		return signal == SIGSEGV && leave_lost_hub(t);
-	/* From our copy: the tracee's may no longer be what it was. */
-	if (!mark[END] && !arena_read_shim(SHIM_HUB, mark, sizeof(mark)))
+	enum abi abi = t->process->abi;
+	const uint64_t *mark = marks_of(abi);
+	if (!mark || ptrace(PTRACE_GETREGS, t->tid, NULL, &r) < 0)
 		return false;
-	if (t->process->abi != ABI_64 || ptrace(PTRACE_GETREGS, t->tid, NULL, &r) < 0)
-		return false;
-	if (ip >= mark[ENTRY] && ip < mark[OWNED]) {
-		r.rip = r.rcx - 2;
+	if (abi == ABI_32 && ip >= SHIM_ENTRY && ip < mark[RETURN]) {
+		go_to_call(t, &r, 0);
+	} else if (abi == ABI_32 && ip == mark[RETURN]) {
+		go_behind_call(t, &r, 0);
+	} else if (ip >= mark[ENTRY] && ip < mark[OWNED]) {
+		go_to_call(t, &r, r.rcx);
 	} else if (ip >= mark[OWNED] && ip < mark[INSIDE]) {
 		free_frame(t, frame_of(r.r11));
-		r.rip = r.rcx - 2;
+		go_to_call(t, &r, r.rcx);
 	} else if (ip >= mark[BACK] && ip < mark[SLOW]) {
 		if (ip < mark[FREED])
 			free_frame(t, frame_of(r.r11));
-		r.rip = r.rcx;
+		go_behind_call(t, &r, r.rcx);
 	} else if (ip >= mark[BACK_SLOW] && ip < mark[END]) {
 		if (ip < mark[FREED_SLOW])
 			free_frame(t, frame_of(r.r11));
-		r.rip = r.rcx - 2;
+		go_to_call(t, &r, r.rcx);
 	} else if (r.rsp >= SHIM_FRAMES && r.rsp < SHIM_FRAMES + SHIM_FRAME_COUNT * SHIM_FRAME_BYTES) {
 		unsigned frame = (r.rsp - SHIM_FRAMES) / SHIM_FRAME_BYTES;
 		if (is_held(t, frame, signal))

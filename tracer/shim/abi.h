@@ -9,7 +9,7 @@
  *   SHIM_ARENA   the arena, one file mapped shared: written by the tracer, read-only in tracees
  *   SHIM_SHARED  its second part, the tables that the fast path reads
  *   SHIM_BASE    the shim's own image
- *   SHIM_HUB     where patched call sites go (64-bit only)
+ *   SHIM_HUB     where patched call sites go; in 32-bit tracees the whole fast path, which is 64-bit code there, too
  *   SHIM_GATE    its calls that the seccomp filter allows by address: the raw calls, then one stub a slot
  *   SHIM_FRAMES  the fast path's own memory, private to the process
  */
@@ -24,6 +24,9 @@
 #define SHIM_BASE 0x70000000
 #define SHIM_IMAGE_BYTES 0x100000
 #define SHIM_HUB 0x70010000
+#define SHIM_ENTRY (SHIM_HUB + 0x80) /* 32-bit code: what AT_SYSINFO says to 32-bit programs */
+#define SHIM_CODE_32 0x23 /* the segments of 32-bit and of 64-bit code, for all */
+#define SHIM_CODE_64 0x33
 #define SHIM_GATE 0x70020000      /* allowed are addresses with (ip & SHIM_GATE_MASK) == SHIM_GATE */
 #define SHIM_GATE_MASK 0xfffe0000
 #define SHIM_STUBS 0x70021000     /* stub of slot n at SHIM_STUBS + n * SHIM_STUB_BYTES */
@@ -43,7 +46,8 @@
 #define SHIM_ARENA_BYTES (SHIM_PREFIXES + SHIM_PREFIX_COUNT * 512 - SHIM_ARENA)
 
 /* Raw calls, at the gate's begin; the second one is of calls that must not be made twice. */
-#define SHIM_RAW SHIM_GATE
+#define SHIM_RAW SHIM_GATE /* of the loader */
+#define SHIM_RAW_64 (SHIM_GATE + 0x80) /* of 64-bit code */
 #define SHIM_ACT (SHIM_GATE + 0x100)
 #define SHIM_ACT_CALL (SHIM_ACT + 0x20) /* its `syscall` */
 #define SHIM_ACT_END (SHIM_ACT + 0x40)  /* from here on the phase is told in the frame */
@@ -57,6 +61,7 @@
 #define INBOX_UNKNOWN 0 /* not mapped */
 #define INBOX_READ 1
 #define INBOX_WRITE 2
+#define SHIM_VSYSCALL 0x70050014 /* u32: in 32-bit tracees, what AT_SYSINFO was */
 #define SHIM_LOCKS 0x70050040
 #define SHIM_FRAMES 0x70051000
 #define SHIM_FRAME_COUNT 32

@@ -55,6 +55,62 @@
 	X(faccessat2, 439)                                                                         \
 	X(fchmodat2, 452)
 
+/*
+ * The same for 32-bit programs, by their numbers.  What is not told there otherwise than to 64-bit programs has the same
+ * arguments in the same order; the rest is converted (shim/i386.c).
+ */
+#define FAST_CALLS_I386(X)                                                                         \
+	X(i386_open, 5)                                                                            \
+	X(fast_unlink, 10)                                                                         \
+	X(fast_chmod, 15)                                                                          \
+	X(i386_getuid, 24)                                                                         \
+	X(fast_access, 33)                                                                         \
+	X(fast_rename, 38)                                                                         \
+	X(fast_mkdir, 39)                                                                          \
+	X(fast_rmdir, 40)                                                                          \
+	X(i386_getgid, 47)                                                                         \
+	X(i386_geteuid, 49)                                                                        \
+	X(i386_getegid, 50)                                                                        \
+	X(fast_symlink, 83)                                                                        \
+	X(fast_readlink, 85)                                                                       \
+	X(fast_fchmod, 94)                                                                         \
+	X(fast_getcwd, 183)                                                                        \
+	X(i386_stat64, 195)                                                                        \
+	X(i386_lstat64, 196)                                                                       \
+	X(i386_fstat64, 197)                                                                       \
+	X(fast_lchown, 198)                                                                        \
+	X(fast_getuid, 199)                                                                        \
+	X(fast_getgid, 200)                                                                        \
+	X(fast_geteuid, 201)                                                                       \
+	X(fast_getegid, 202)                                                                       \
+	X(fast_fchown, 207)                                                                        \
+	X(fast_chown, 212)                                                                         \
+	X(fast_setxattr, 226)                                                                      \
+	X(fast_fsetxattr, 228)                                                                     \
+	X(fast_getxattr, 229)                                                                      \
+	X(fast_lgetxattr, 230)                                                                     \
+	X(fast_fgetxattr, 231)                                                                     \
+	X(fast_listxattr, 232)                                                                     \
+	X(fast_llistxattr, 233)                                                                    \
+	X(fast_flistxattr, 234)                                                                    \
+	X(i386_openat, 295)                                                                        \
+	X(fast_mkdirat, 296)                                                                       \
+	X(fast_fchownat, 298)                                                                      \
+	X(i386_fstatat64, 300)                                                                     \
+	X(fast_unlinkat, 301)                                                                      \
+	X(fast_renameat, 302)                                                                      \
+	X(fast_symlinkat, 304)                                                                     \
+	X(fast_readlinkat, 305)                                                                    \
+	X(fast_fchmodat, 306)                                                                      \
+	X(fast_faccessat, 307)                                                                     \
+	X(i386_utimensat, 320)                                                                     \
+	X(fast_renameat2, 353)                                                                     \
+	X(fast_connect, 362)                                                                       \
+	X(fast_statx, 383)                                                                         \
+	X(i386_utimensat_time64, 412)                                                              \
+	X(fast_faccessat2, 439)                                                                    \
+	X(fast_fchmodat2, 452)
+
 #define FAST_NUMBERS 453 /* one more than the largest */
 
 /*

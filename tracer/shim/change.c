@@ -151,20 +151,23 @@ int fast_fchownat(struct shim_frame *f)
 	return chown_file(f, f->argument[0], f->argument[1], f->argument[2], f->argument[3], !(flags & AT_NOFOLLOW));
 }
 
-int fast_utimensat(struct shim_frame *f)
+enum answer utimens_path(struct shim_frame *f, long dir_fd, uint64_t path, uint64_t times, uint32_t flags)
 {
 	struct own own;
-	uint32_t flags = f->argument[3];
-	long dir_fd = (int)f->argument[0], times = f->argument[2];
-	if ((flags & ~(uint32_t)AT_NOFOLLOW) || (!f->argument[1] && (flags || dir_fd == AT_CWD)) ||
-	    !find_own(f, dir_fd, f->argument[1], !flags, &own) || own.is_shared)
+	if ((flags & ~(uint32_t)AT_NOFOLLOW) || (!path && (flags || dir_fd == AT_CWD)) ||
+	    !find_own(f, dir_fd, path, !flags, &own) || own.is_shared)
 		return SLOW;
 	/* A container's symlinks may be a layer's own. */
 	if ((own.st.mode & TYPE) == TYPE_LINK && (META->flags & META_SHARED_LAYERS))
 		return SLOW;
-	long r = f->argument[1] ? raw(NR_UTIMENSAT, own.place.dir_fd, (long)f->path, times, AT_NOFOLLOW) :
-				  raw(NR_UTIMENSAT, dir_fd, 0, times, 0);
+	long r = path ? raw(NR_UTIMENSAT, own.place.dir_fd, (long)f->path, times, AT_NOFOLLOW) :
+			raw(NR_UTIMENSAT, dir_fd, 0, times, 0);
 	return r == 0 ? answer(f, 0) : SLOW;
+}
+
+int fast_utimensat(struct shim_frame *f)
+{
+	return utimens_path(f, (int)f->argument[0], f->argument[1], f->argument[2], f->argument[3]);
 }
 
 /* ---- attributes that are not there ---- */

@@ -42,7 +42,7 @@ static long stat_place(struct shim_frame *f, struct place *p, bool follows, stru
 	return r != 0 || show_stat(st) ? r : 1;
 }
 
-static enum answer stat_path(struct shim_frame *f, long dir_fd, uint64_t path, uint64_t to, bool follows)
+enum answer stat_path(struct shim_frame *f, long dir_fd, uint64_t path, uint64_t to, bool follows)
 {
 	struct place p;
 	if (!may_be_mapped(to) || !place_find_any(f, dir_fd, path, STATE_LOOKS_AS_ROOT, &p))
@@ -51,7 +51,7 @@ static enum answer stat_path(struct shim_frame *f, long dir_fd, uint64_t path, u
 	return r == 1 ? SLOW : answer(f, r);
 }
 
-static enum answer stat_descriptor(struct shim_frame *f, long fd, uint64_t to)
+enum answer stat_descriptor(struct shim_frame *f, long fd, uint64_t to)
 {
 	uint32_t number;
 	if (!may_be_mapped(to) || !state_with(STATE_MAKES_AS_ROOT, &number) || raw(NR_FSTAT, fd, to, 0, 0) < 0 ||
@@ -81,14 +81,18 @@ static bool is_descriptor(struct shim_frame *f, uint64_t path, uint32_t flags)
 	return (flags & AT_EMPTY) && (int)f->argument[0] >= 0 && may_be_mapped(path) && !*(const char *)path;
 }
 
-int fast_newfstatat(struct shim_frame *f)
+enum answer stat_at(struct shim_frame *f, long dir_fd, uint64_t path, uint64_t to, uint32_t flags)
 {
-	uint32_t flags = f->argument[3];
 	if (flags & ~(uint32_t)(AT_NOFOLLOW | AT_NO_MOUNT | AT_EMPTY))
 		return SLOW;
-	if (is_descriptor(f, f->argument[1], flags))
-		return stat_descriptor(f, (int)f->argument[0], f->argument[2]);
-	return stat_path(f, f->argument[0], f->argument[1], f->argument[2], !(flags & AT_NOFOLLOW));
+	if (is_descriptor(f, path, flags))
+		return stat_descriptor(f, (int)dir_fd, to);
+	return stat_path(f, dir_fd, path, to, !(flags & AT_NOFOLLOW));
+}
+
+int fast_newfstatat(struct shim_frame *f)
+{
+	return stat_at(f, f->argument[0], f->argument[1], f->argument[2], f->argument[3]);
 }
 
 /* The head of struct statx, include/uapi/linux/stat.h. */
@@ -349,9 +353,11 @@ int fast_getegid(struct shim_frame *f)
 	return identity(f, 3);
 }
 
+#ifndef SHIM_I386
 int (*const shim_handlers[FAST_NUMBERS])(struct shim_frame *f) = {
 #define HANDLER(name, number) [number] = fast_##name,
 	FAST_CALLS(HANDLER)
 #undef HANDLER
 };
+#endif
 #endif

@@ -180,6 +180,12 @@ static inline bool may_be_read_only(const struct place *p)
 #define HANDLER(name, number) int fast_##name(struct shim_frame *f);
 FAST_CALLS(HANDLER)
 #undef HANDLER
+
+/* What of them takes other arguments in 32-bit programs. */
+enum answer stat_path(struct shim_frame *f, long dir_fd, uint64_t path, uint64_t to, bool follows);
+enum answer stat_at(struct shim_frame *f, long dir_fd, uint64_t path, uint64_t to, uint32_t flags);
+enum answer stat_descriptor(struct shim_frame *f, long fd, uint64_t to);
+enum answer utimens_path(struct shim_frame *f, long dir_fd, uint64_t path, uint64_t times, uint32_t flags);
 #endif
 
 #endif

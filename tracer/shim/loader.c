@@ -11,7 +11,7 @@
 typedef uint64_t word;
 enum {
 	NR_OPEN = 2, NR_CLOSE = 3, NR_MMAP = 9, NR_MPROTECT = 10, NR_MUNMAP = 11, NR_PREAD = 17, NR_MADVISE = 28,
-	NR_GETPID = 39, NR_KILL = 62, NR_FCNTL = 72, NR_PERSONALITY = 135, NR_PRCTL = 157,
+	NR_GETPID = 39, NR_KILL = 62, NR_FCNTL = 72, NR_PERSONALITY = 135, NR_PRCTL = 157, LARGE_FILE = 0,
 	ELF_CLASS = 2, ELF_MACHINE = 62,
 };
 #define PIE_BASE 0x555555554000ull /* ELF_ET_DYN_BASE: two thirds of the address space */
@@ -20,7 +20,7 @@ enum {
 typedef uint32_t word;
 enum {
 	NR_OPEN = 5, NR_CLOSE = 6, NR_MMAP = 192, NR_MPROTECT = 125, NR_MUNMAP = 91, NR_PREAD = 180, NR_MADVISE = 219,
-	NR_GETPID = 20, NR_KILL = 37, NR_FCNTL = 55, NR_PERSONALITY = 136, NR_PRCTL = 172,
+	NR_GETPID = 20, NR_KILL = 37, NR_FCNTL = 55, NR_PERSONALITY = 136, NR_PRCTL = 172, LARGE_FILE = 0100000,
 	ELF_CLASS = 1, ELF_MACHINE = 3,
 };
 #define PIE_BASE 0x56555000u
@@ -58,7 +58,7 @@ enum { SHARED = 1, PRIVATE = 2, FIXED = 0x10, ANONYMOUS = 0x20 };
 enum { CLOEXEC = 02000000, ADDR_NO_RANDOMIZE = 0x0040000 };
 enum {
 	AUX_EXECFD = 2, AUX_PHDR = 3, AUX_PHENT = 4, AUX_PHNUM = 5, AUX_BASE = 7, AUX_FLAGS = 8, AUX_ENTRY = 9, AUX_UID = 11,
-	AUX_EUID = 12, AUX_GID = 13, AUX_EGID = 14, AUX_SECURE = 23, AUX_RANDOM = 25, AUX_EXECFN = 31,
+	AUX_EUID = 12, AUX_GID = 13, AUX_EGID = 14, AUX_SECURE = 23, AUX_RANDOM = 25, AUX_EXECFN = 31, AUX_SYSINFO = 32,
 };
 
 long shim_raw_call(long number, long a, long b, long c, long d, long e, long f);
@@ -236,19 +236,18 @@ static word open_emulated(const char *path)
 	return above;
 }
 
-#ifdef __x86_64__
 /* What the fast path needs besides; without the metadata table it stays off. */
-static void start_fast_path(uint32_t state)
+static int start_fast_path(uint32_t state)
 {
 	const struct shim_shared *shared = (const struct shim_shared *)(word)SHIM_SHARED;
-	long fd = state ? shim_raw_call(NR_OPEN, (word)shared->table_path, CLOEXEC, 0, 0, 0, 0) : -1;
+	long fd = state ? shim_raw_call(NR_OPEN, (word)shared->table_path, CLOEXEC | LARGE_FILE, 0, 0, 0, 0) : -1;
 	if (fd < 0)
-		return;
+		return 0;
 	map(SHIM_META, SHIM_META_BYTES, READ, SHARED | FIXED, fd, 0);
 	shim_raw_call(NR_CLOSE, fd, 0, 0, 0, 0, 0);
 	*(volatile uint32_t *)SHIM_STATE = state;
+	return 1;
 }
-#endif
 
 const void *shim_load(word *stack, unsigned slot_number)
 {
@@ -280,9 +279,7 @@ const void *shim_load(word *stack, unsigned slot_number)
 	if (info->interpreter)
 		load(slot->room + info->interpreter,
 		     info->interpreter_text ? slot->room + info->interpreter_text : 0, 0, 0, seed, &interpreter);
-#ifdef __x86_64__
-	start_fast_path(info->state);
-#endif
+	int is_fast = start_fast_path(info->state);
 	if (program.needs_exec_stack)
 		shim_raw_call(NR_MPROTECT, (word)stack & ~(word)(PAGE - 1), PAGE,
 			      READ | WRITE | EXEC | GROWSDOWN, 0, 0, 0);
@@ -305,6 +302,12 @@ const void *shim_load(word *stack, unsigned slot_number)
 			a[1] = open_emulated(slot->room + info->emulated);
 			break;
 		case AUX_EXECFN: a[1] = (word)guest_name; break;
+		case AUX_SYSINFO: /* of i386 alone: where libcs call, to make system calls */
+			if (!is_fast)
+				break;
+			*(volatile uint32_t *)SHIM_VSYSCALL = a[1];
+			a[1] = SHIM_ENTRY;
+			break;
 		}
 	}
 	shim_raw_call(NR_PRCTL, 15 /* PR_SET_NAME */, (word)info->comm, 0, 0, 0, 0);

@@ -4,6 +4,7 @@
  * and opens, are made by both; after a call that changes files both look at what has become of them.  When the
  * two differ, not just because somebody has changed it meanwhile, the tracer is told, and ends the run.
  */
+#include "tracer/core/stat_i386.h"
 #include "tracer/shim/fast.h"
 
 #ifdef __x86_64__
@@ -22,9 +23,11 @@ struct checked {
 #define LOOK(number, path, out, bytes) { number, LOOKS, out, bytes, { { 0, path } }, 0 }
 #define OPEN(number, flags, ...) { number, OPENS, 0, 0, { __VA_ARGS__ }, flags }
 #define CHANGE(number, ...) { number, CHANGES, 0, 0, { __VA_ARGS__ }, 0 }
-enum { STAT_BYTES = sizeof(struct kernel_stat), STATX_BYTES = 256 };
+enum { STATX_BYTES = 256 };
 
 /* By the numbers of shim/calls.h.  mmap and connect are not here: they say nothing of files that could be compared. */
+#ifndef SHIM_I386
+enum { STAT_BYTES = sizeof(struct kernel_stat), LOOK_FSTAT = NR_FSTAT, LOOK_FSTATAT = NR_NEWFSTATAT };
 static const struct checked all_checked[] = {
 	LOOK(4, 1, 2, STAT_BYTES), LOOK(5, 0, 2, STAT_BYTES), LOOK(6, 1, 2, STAT_BYTES), LOOK(262, 2, 3, STAT_BYTES),
 	LOOK(332, 2, 5, STATX_BYTES),
@@ -40,6 +43,25 @@ static const struct checked all_checked[] = {
 	CHANGE(92, { 0, 1 }), CHANGE(93, { 1, 0 }), CHANGE(94, { 0, 1 }), CHANGE(260, { 1, 2 }),
 	CHANGE(188, { 0, 1 }), CHANGE(190, { 1, 0 }), CHANGE(280, { 1, 2 }),
 };
+#else
+enum { STAT_BYTES = sizeof(struct stat64_i386), LOOK_FSTAT = 197, LOOK_FSTATAT = 300 };
+static const struct checked all_checked[] = {
+	LOOK(195, 1, 2, STAT_BYTES), LOOK(197, 0, 2, STAT_BYTES), LOOK(196, 1, 2, STAT_BYTES), LOOK(300, 2, 3, STAT_BYTES),
+	LOOK(383, 2, 5, STATX_BYTES),
+	LOOK(33, 1, 0, 0), LOOK(307, 2, 0, 0), LOOK(439, 2, 0, 0),
+	LOOK(85, 1, 2, 0), LOOK(305, 2, 3, 0), LOOK(183, 0, 1, 0),
+	LOOK(24, 0, 0, 0), LOOK(47, 0, 0, 0), LOOK(49, 0, 0, 0), LOOK(50, 0, 0, 0),
+	LOOK(199, 0, 0, 0), LOOK(200, 0, 0, 0), LOOK(201, 0, 0, 0), LOOK(202, 0, 0, 0),
+	LOOK(229, 1, 0, 0), LOOK(230, 1, 0, 0), LOOK(231, 0, 0, 0), LOOK(232, 1, 0, 0), LOOK(233, 1, 0, 0), LOOK(234, 0, 0, 0),
+	OPEN(5, 2, { 0, 1 }), OPEN(295, 3, { 1, 2 }),
+	CHANGE(38, { 0, 1 }, { 0, 2 }), CHANGE(302, { 1, 2 }, { 3, 4 }), CHANGE(353, { 1, 2 }, { 3, 4 }),
+	CHANGE(39, { 0, 1 }), CHANGE(296, { 1, 2 }), CHANGE(40, { 0, 1 }), CHANGE(10, { 0, 1 }), CHANGE(301, { 1, 2 }),
+	CHANGE(83, { 0, 2 }), CHANGE(304, { 2, 3 }),
+	CHANGE(15, { 0, 1 }), CHANGE(94, { 1, 0 }), CHANGE(306, { 1, 2 }), CHANGE(452, { 1, 2 }),
+	CHANGE(212, { 0, 1 }), CHANGE(207, { 1, 0 }), CHANGE(198, { 0, 1 }), CHANGE(298, { 1, 2 }),
+	CHANGE(226, { 0, 1 }), CHANGE(228, { 1, 0 }), CHANGE(320, { 1, 2 }), CHANGE(412, { 1, 2 }),
+};
+#endif
 
 static const struct checked *checked_of(uint64_t number)
 {
@@ -61,6 +83,9 @@ static void hear(const struct shim_frame *f, const struct checked *c, int64_t re
 {
 	uint32_t bytes = result < 0 || !c->out ? 0 : c->out_bytes ? c->out_bytes : (uint32_t)result;
 	const uint8_t *from = c->out ? (const uint8_t *)f->argument[c->out - 1] : 0;
+#ifdef SHIM_I386
+	result = (int32_t)result;
+#endif
 	ret->result = result;
 	ret->hash = 0xcbf29ce484222325u;
 	for (uint32_t i = 0; i < 32; i++)
@@ -189,7 +214,7 @@ static void look_at(struct shim_frame *g, uint64_t number, uint64_t dir_fd, uint
 	g->makes = MAKES_NOTHING;
 	g->rax = number;
 	g->argument[0] = dir_fd;
-	g->argument[1] = number == NR_FSTAT ? (uint64_t)&st : path;
+	g->argument[1] = number == LOOK_FSTAT ? (uint64_t)&st : path;
 	g->argument[2] = (uint64_t)&st;
 	g->argument[3] = flags;
 	if (shim_handlers[number](g) == ANSWERED)
@@ -206,11 +231,11 @@ static void check_change(struct shim_frame *f, const struct checked *c)
 		if (!dir && !path)
 			break;
 		if (!text) {
-			look_at(g, NR_FSTAT, dir_fd, 0, 0, f->rax);
+			look_at(g, LOOK_FSTAT, dir_fd, 0, 0, f->rax);
 			continue;
 		}
-		look_at(g, NR_NEWFSTATAT, dir_fd, text, AT_NOFOLLOW, f->rax);
-		look_at(g, NR_NEWFSTATAT, dir_fd, text, 0, f->rax);
+		look_at(g, LOOK_FSTATAT, dir_fd, text, AT_NOFOLLOW, f->rax);
+		look_at(g, LOOK_FSTATAT, dir_fd, text, 0, f->rax);
 	}
 	if (g)
 		free_frame(g);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fast path of 32-bit programs: by their numbers of calls the same answers as 64-bit programs get, and what is
+ * told otherwise there converted.  It is 64-bit code, and its own calls are (hub_i386.S).
+ */
+#include "tracer/core/stat_i386.h"
+#include "tracer/shim/fast.h"
+
+#define CONVERTED(name) static int name(struct shim_frame *f)
+
+static enum answer tell_stat64(const struct shim_frame *f, const struct kernel_stat *st, uint64_t to)
+{
+	struct stat64_i386 *s = (struct stat64_i386 *)to;
+	if (f->result != 0)
+		return ANSWERED;
+	s->dev = st->dev;
+	s->pad0 = s->pad3 = 0;
+	s->short_ino = st->ino;
+	s->mode = st->mode;
+	s->nlink = st->nlink;
+	s->uid = st->uid;
+	s->gid = st->gid;
+	s->rdev = st->rdev;
+	s->size = st->size;
+	s->blksize = st->blksize;
+	s->blocks = st->blocks;
+	s->atime = st->atime;
+	s->atime_nsec = st->atime_nsec;
+	s->mtime = st->mtime;
+	s->mtime_nsec = st->mtime_nsec;
+	s->ctime = st->ctime;
+	s->ctime_nsec = st->ctime_nsec;
+	s->ino = st->ino;
+	return ANSWERED;
+}
+
+CONVERTED(i386_stat64)
+{
+	struct kernel_stat st;
+	uint64_t to = f->argument[1];
+	return may_be_mapped(to) && stat_path(f, AT_CWD, f->argument[0], (uint64_t)&st, true) ? tell_stat64(f, &st, to) : SLOW;
+}
+
+CONVERTED(i386_lstat64)
+{
+	struct kernel_stat st;
+	uint64_t to = f->argument[1];
+	return may_be_mapped(to) && stat_path(f, AT_CWD, f->argument[0], (uint64_t)&st, false) ? tell_stat64(f, &st, to) : SLOW;
+}
+
+CONVERTED(i386_fstat64)
+{
+	struct kernel_stat st;
+	uint64_t to = f->argument[1];
+	return may_be_mapped(to) && stat_descriptor(f, (int)f->argument[0], (uint64_t)&st) ? tell_stat64(f, &st, to) : SLOW;
+}
+
+CONVERTED(i386_fstatat64)
+{
+	struct kernel_stat st;
+	uint64_t to = f->argument[2];
+	return may_be_mapped(to) && stat_at(f, f->argument[0], f->argument[1], (uint64_t)&st, f->argument[3]) ?
+		       tell_stat64(f, &st, to) :
+		       SLOW;
+}
+
+/* A 64-bit call has O_LARGEFILE always: without it a large file is not opened, and fcntl(2) tells of it. */
+static bool is_for_large_files(uint32_t flags)
+{
+	enum { O_LARGE = 0100000 };
+	return flags & (O_LARGE | O_PATH_ONLY);
+}
+
+CONVERTED(i386_open)
+{
+	return is_for_large_files(f->argument[1]) ? fast_open(f) : SLOW;
+}
+
+CONVERTED(i386_openat)
+{
+	return is_for_large_files(f->argument[2]) ? fast_openat(f) : SLOW;
+}
+
+CONVERTED(i386_utimensat)
+{
+	struct {
+		int64_t seconds, nanoseconds;
+	} times[2];
+	uint64_t from = f->argument[2];
+	if (from && !may_be_mapped(from))
+		return SLOW;
+	for (uint32_t i = 0; from && i < 2; i++) {
+		times[i].seconds = ((const int32_t *)from)[2 * i];
+		times[i].nanoseconds = ((const int32_t *)from)[2 * i + 1];
+	}
+	return utimens_path(f, (int)f->argument[0], f->argument[1], from ? (uint64_t)times : 0, f->argument[3]);
+}
+
+CONVERTED(i386_utimensat_time64)
+{
+	struct {
+		int64_t seconds, nanoseconds;
+	} times[2];
+	uint64_t from = f->argument[2];
+	if (from && !may_be_mapped(from))
+		return SLOW;
+	/* get_timespec64 of kernel/time/time.c: the other half is padding. */
+	for (uint32_t i = 0; from && i < 2; i++) {
+		times[i].seconds = ((const int64_t *)from)[2 * i];
+		times[i].nanoseconds = ((const uint32_t *)from)[4 * i + 2];
+	}
+	return utimens_path(f, (int)f->argument[0], f->argument[1], from ? (uint64_t)times : 0, f->argument[3]);
+}
+
+/* getuid(2): what has no room in 16 bits is told as what a sysctl says. */
+static enum answer short_identity(struct shim_frame *f, int (*whole)(struct shim_frame *))
+{
+	return whole(f) && f->result <= 0xffff ? ANSWERED : SLOW;
+}
+
+CONVERTED(i386_getuid)
+{
+	return short_identity(f, fast_getuid);
+}
+
+CONVERTED(i386_geteuid)
+{
+	return short_identity(f, fast_geteuid);
+}
+
+CONVERTED(i386_getgid)
+{
+	return short_identity(f, fast_getgid);
+}
+
+CONVERTED(i386_getegid)
+{
+	return short_identity(f, fast_getegid);
+}
+
+int (*const shim_handlers[FAST_NUMBERS])(struct shim_frame *f) = {
+#define HANDLER(handler, number) [number] = handler,
+	FAST_CALLS_I386(HANDLER)
+#undef HANDLER
+};
