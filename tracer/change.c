@@ -83,7 +83,7 @@ static void store_owner_first(struct object *o, struct meta_entry *entry)
 {
 	struct meta_entry other;
 	struct stat now;
-	if (session.writes_through || meta_get(session.meta, o->real.st_dev, o->real.st_ino, &other))
+	if (session.writes_through || !fast_is_on() || meta_get(session.meta, o->real.st_dev, o->real.st_ino, &other))
 		return;
 	share_store(o, entry);
 	if (fstatat(AT_FDCWD, path_short(o->host), &now, o->is_fd ? 0 : AT_SYMLINK_NOFOLLOW) < 0 || now.st_mode == o->real.st_mode)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tracer/base/compat.h"
+#include "tracer/behind.h"
 #include "tracer/cgroups.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
@@ -156,6 +157,7 @@ int64_t hook_link(struct call *c)
 		   from->is_fd ? AT_SYMLINK_FOLLOW : 0) < 0)
 		return -errno;
 	to->real = from->real;
+	to->birth = from->birth;
 	share_named(to);
 	return 0;
 }
@@ -405,10 +407,13 @@ int64_t hook_rename(struct call *c)
 		tracee_each(lose_directory, to);
 	/* Processes inside a renamed directory are where it now is. */
 	struct moved m = { from, to, flags & RENAME_EXCHANGE };
-	if (is_directory || (m.is_exchange && S_ISDIR(to->real.st_mode)))
+	if (is_directory || (m.is_exchange && S_ISDIR(to->real.st_mode))) {
+		behind_forget_all();
 		tracee_each(move_tracee, &m);
+	}
 	const struct stat replaced = to->real;
 	to->real = from->real;
+	to->birth = from->birth = 0;
 	share_named(to);
 	if (m.is_exchange) {
 		from->real = replaced;

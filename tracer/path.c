@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "tracer/base/io.h"
+#include "tracer/base/look.h"
 #include "tracer/base/mem.h"
+#include "tracer/behind.h"
 #include "tracer/core/prefix.h"
 #include "tracer/fast.h"
 #include "tracer/modes.h"
@@ -176,15 +178,22 @@ int path_lstat(const char *host, struct stat *ret)
 {
 	if (lstat(path_short(host), ret) < 0 && !(errno == EACCES && path_repair(host) && lstat(path_short(host), ret) == 0))
 		return -errno;
-	meta_meet(session.meta, path_short(host), false, ret);
+	meta_meet(session.meta, path_short(host), false, ret, 0);
 	return 0;
 }
 
-int path_stat(const char *host, struct stat *ret)
+int path_examine(struct object *o)
 {
-	if (stat(path_short(host), ret) < 0)
-		return -errno;
-	meta_meet(session.meta, path_short(host), true, ret);
+	struct look look;
+	const char *host = path_short(o->host);
+	int r = look_at(host, o->is_fd, &look);
+	if (r == -EACCES && !o->is_fd && path_repair(o->host))
+		r = look_at(host, false, &look);
+	if (r < 0)
+		return r;
+	meta_meet(session.meta, host, o->is_fd, &look.st, look.birth);
+	o->real = look.st;
+	o->birth = look.birth;
 	return 0;
 }
 
@@ -259,17 +268,8 @@ static int append(char *path, size_t *length, const char *name, size_t name_leng
 /* The guest path that a magic link of a directory shows; false when it has no name there. */
 static bool name_behind(const struct mounts *mounts, const char *link, char guest[PATH_ROOM])
 {
-	static const char deleted[] = " (deleted)";
-	const size_t tail = sizeof(deleted) - 1;
 	char host[PATH_MAX];
-	struct stat st;
-	ssize_t n = readlink(link, host, sizeof(host) - 1);
-	if (n <= 0 || host[0] != '/')
-		return false;
-	host[n] = '\0';
-	/* A name may end like that. */
-	bool is_gone = (size_t)n > tail && strcmp(host + n - tail, deleted) == 0 && lstat(host, &st) < 0;
-	return !is_gone && mounts_to_guest(mounts, host, guest, PATH_ROOM);
+	return behind_read(link, host) && mounts_to_guest(mounts, host, guest, PATH_ROOM);
 }
 
 bool path_name_of(const struct tracee *t, const struct object *o, char guest[PATH_ROOM])
@@ -484,24 +484,36 @@ static int enter_tree(struct walk *w, unsigned tree)
 	return 0;
 }
 
+/* Stand where the guest has this host path, when that is the directory there. */
+static bool enter_named(struct walk *w, const char *host, const struct look *directory)
+{
+	char guest[PATH_ROOM];
+	struct stat there;
+	return mounts_to_guest(w->t->mounts, host, guest, sizeof(guest)) && locate(w, guest) == 0 &&
+	       path_lstat(w->at->host, &there) == 0 && there.st_dev == directory->st.st_dev &&
+	       there.st_ino == directory->st.st_ino;
+}
+
 /* Go on from the directory behind a magic link of the host's. */
 static int enter_link(struct walk *w, const char *link)
 {
-	char host[PATH_MAX], guest[PATH_ROOM];
-	struct stat st, there;
+	char host[PATH_MAX];
+	struct look directory;
 	unsigned tree = trees_of_link(link);
 	if (tree)
 		return enter_tree(w, tree);
-	if (stat(link, &st) < 0)
-		return -errno;
-	if (!S_ISDIR(st.st_mode))
+	int r = look_at(link, true, &directory);
+	if (r < 0)
+		return r;
+	if (!S_ISDIR(directory.st.st_mode))
 		return -ENOTDIR;
-	if (name_behind(w->t->mounts, link, guest)) {
-		int r = locate(w, guest);
-		/* A covered directory is still reached through the descriptor itself. */
-		if (r == 0 && path_lstat(w->at->host, &there) == 0 && there.st_dev == st.st_dev &&
-		    there.st_ino == st.st_ino)
-			return 0;
+	const char *recalled = behind_recall(&directory);
+	if (recalled && enter_named(w, recalled, &directory))
+		return 0;
+	/* A covered directory is still reached through the descriptor itself. */
+	if (behind_read(link, host) && enter_named(w, host, &directory)) {
+		behind_remember(&directory, host);
+		return 0;
 	}
 	/* A name that no mount has, so that none is found below it. */
 	set_guest(w->at, "\001");
@@ -518,16 +530,14 @@ static int enter_link(struct walk *w, const char *link)
 static int enter_program(struct walk *w, const struct process *program)
 {
 	struct object *o = w->at;
-	struct stat named = { 0 };
-	bool is_named = path_lstat(o->host, &named) == 0;
+	bool is_named = path_examine(o) == 0;
 	if (program->exe_host && *program->exe_host &&
-	    !(is_named && named.st_dev == program->exe_dev && named.st_ino == program->exe_ino)) {
+	    !(is_named && o->real.st_dev == program->exe_dev && o->real.st_ino == program->exe_ino)) {
 		set_host(o, program->exe_host);
 		o->is_fd = program->exe_kept != NULL;
-		is_named = path_stat(o->host, &named) == 0;
+		is_named = path_examine(o) == 0;
 	}
 	o->exists = o->is_magic = is_named;
-	o->real = named;
 	return is_named ? 0 : -ENOENT;
 }
 
@@ -573,7 +583,7 @@ static int step(struct walk *w, bool *ret_done)
 	if (is_last) {
 		*ret_done = true;
 		o->had_trailing_slash = must_be_directory;
-		r = path_lstat(o->host, &o->real);
+		r = path_examine(o);
 		o->exists = r == 0;
 		if (r == -ENOENT && w->flags & LOOKUP_CREATE)
 			return must_have_parent(o);
@@ -639,7 +649,7 @@ static int step(struct walk *w, bool *ret_done)
 			*ret_done = true;
 			if (program)
 				return enter_program(w, program);
-			r = path_lstat(o->host, &o->real);
+			r = path_examine(o);
 			o->exists = r == 0;
 			o->is_magic = true;
 			return r;
@@ -649,12 +659,10 @@ static int step(struct walk *w, bool *ret_done)
 	if (kind == PROCFS_DESCRIPTOR) {
 		if (!*tail) {
 			*ret_done = true;
-			r = path_stat(o->host, &o->real);
-			if (r < 0)
-				return r;
-			o->exists = true;
 			o->is_fd = o->is_magic = true;
-			return 0;
+			r = path_examine(o);
+			o->exists = r == 0;
+			return r;
 		}
 		char link[PATH_MAX];
 		snprintf(link, sizeof(link), "%s", path_short(o->host));
@@ -668,7 +676,7 @@ static int step(struct walk *w, bool *ret_done)
 static int finish_at_directory(struct walk *w)
 {
 	struct object *o = w->at;
-	int r = path_lstat(o->host, &o->real);
+	int r = path_examine(o);
 	o->exists = r == 0;
 	o->is_dot = true;
 	if (r == 0 && !S_ISDIR(o->real.st_mode))
@@ -804,6 +812,7 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 {
 	size_t length = strlen(path);
 	ret->exists = ret->is_fd = ret->is_tree = ret->is_magic = ret->had_trailing_slash = ret->is_dot = false;
+	ret->birth = 0;
 	ret->late_error = 0;
 	ret->is_plain = false;
 	if (length == 0) {
@@ -874,7 +883,7 @@ static int look_at_tree(struct tracee *t, unsigned tree, struct object *ret)
 	ret->is_tree = ret->is_magic = true;
 	int r = enter_tree(&w, tree);
 	if (r == 0)
-		r = path_lstat(ret->host, &ret->real);
+		r = path_examine(ret);
 	ret->exists = r == 0;
 	return r;
 }
@@ -888,7 +897,7 @@ int path_of_fd(struct tracee *t, int fd, struct object *ret)
 	ret->guest_length = 0;
 	ret->host_length = snprintf(ret->host, sizeof(ret->host), "/proc/%d/fd/%d", t->tid, fd);
 	ret->mount = t->mounts->list[0];
-	if (fd < 0 || path_stat(ret->host, &ret->real) < 0)
+	if (fd < 0 || path_examine(ret) < 0)
 		return -EBADF;
 	unsigned tree = trees_of_link(ret->host);
 	if (tree)

@@ -37,6 +37,7 @@ struct object {
 	size_t guest_length, host_length;
 	const struct mount *mount;
 	struct stat real;      /* as the host has it, when exists */
+	uint32_t birth;        /* of that inode, as birth_of says; 0: not asked */
 	bool exists;
 	bool is_fd;            /* host is a magic link: to be followed, never renamed or removed */
 	bool is_tree;          /* it is the root behind a descriptor of trees.h, which itself is another file */
@@ -133,8 +134,8 @@ void path_forget(const struct object *o);
 bool path_repair(const char *host);
 /* lstat(2), by path_short and path_repair when needed; 0 or -errno. */
 int path_lstat(const char *host, struct stat *ret);
-/* The real stat of what this host path, a magic link, leads to; 0 or -errno. */
-int path_stat(const char *host, struct stat *ret);
+/* The same of an object's host path, into its `real` and `birth`; of a descriptor what it leads to. */
+int path_examine(struct object *o);
 /* A host path that fits PATH_MAX, by an alias when needed; valid until the next call. */
 const char *path_short(const char *host);
 

@@ -103,7 +103,7 @@ void share_store(struct object *o, struct meta_entry *entry)
 {
 	through_give(o, entry);
 	if (!entry->birth && (meta_header(session.meta)->flags & META_HAS_RUNS))
-		entry->birth = birth_of(path_short(o->host), o->is_fd, o->real.st_dev);
+		entry->birth = o->birth ? o->birth : birth_of(path_short(o->host), o->is_fd, o->real.st_dev);
 	meta_set(session.meta, &o->real, entry);
 }
 
@@ -212,6 +212,7 @@ static int replace_by_copy(struct object *o, bool keeps_content)
 		return r;
 	}
 	o->real = made;
+	o->birth = 0;
 	return 0;
 }
 
@@ -245,6 +246,7 @@ int share_make_private(struct object *o, bool keeps_content)
 	}
 	if ((o->real.st_mode & 0600) != 0600 && o->real.st_uid == session.uid) {
 		path_repair(o->host);
+		o->birth = 0;
 		if (stat(path_short(o->host), &o->real) < 0)
 			return -errno;
 	}
@@ -328,8 +330,9 @@ static void note_node(const struct stat *directory)
 int share_record_new(struct tracee *t, struct object *o, mode_t mode, dev_t rdev)
 {
 	struct stat parent;
-	if (lstat(path_short(o->host), &o->real) < 0)
-		return -errno;
+	int r = path_examine(o);
+	if (r < 0)
+		return r;
 	o->exists = true;
 	mode_t type = mode & S_IFMT ? mode & S_IFMT : o->real.st_mode & S_IFMT;
 	struct meta_entry entry = {

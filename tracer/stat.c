@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tracer/base/compat.h"
+#include "tracer/base/look.h"
 #include "tracer/base/text.h"
 #include "tracer/cgroups.h"
 #include "tracer/core/stat_i386.h"
@@ -107,23 +108,6 @@ int64_t hook_stat_old(struct call *c)
 	return memory_write(c->t, c->argument[after_path(c)], &s, sizeof(s));
 }
 
-/* struct statx of Linux 4.11, its first part; the rest is copied through. */
-struct statx_head {
-	uint32_t mask, blksize;
-	uint64_t attributes;
-	uint32_t nlink, uid, gid;
-	uint16_t mode, spare;
-	uint64_t ino, size, blocks, attributes_mask;
-	struct {
-		int64_t sec;
-		uint32_t nsec;
-		int32_t reserved;
-	} atime, btime, ctime, mtime;
-	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
-	uint64_t rest[14];
-};
-_Static_assert(sizeof(struct statx_head) == 256, "include/uapi/linux/stat.h");
-
 int check_statx(const struct call *c)
 {
 	/* do_statx of fs/stat.c: STATX__RESERVED, and two ways of synchronising at once. */
@@ -133,7 +117,7 @@ int check_statx(const struct call *c)
 int64_t hook_statx(struct call *c)
 {
 	const struct object *o = &c->object[0];
-	struct statx_head x;
+	struct look_statx x;
 	unsigned flags = (c->at_flags & AT_STATX_SYNC_TYPE) | (o->is_fd ? 0 : AT_SYMLINK_NOFOLLOW);
 	if (syscall(SYS_statx, AT_FDCWD, path_short(o->host), flags, (unsigned)c->argument[3], &x) < 0)
 		return -errno;

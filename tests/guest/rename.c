@@ -166,6 +166,39 @@ TEST(whiteout_leaves_a_whiteout)
 	TEXT("f", file_text("g"));
 }
 
+TEST(below_a_moved_directory_a_descriptor_stays_where_it_is)
+{
+	WORKS(mkdir("old", 0755));
+	WORKS(mkdir("old/d", 0755));
+	put_file("old/d/f", 0644, "");
+	put_file("old/beside", 0600, "");
+	int fd = WORKS(open("old/d", O_RDONLY | O_DIRECTORY));
+	struct stat st;
+	WORKS(fstatat(fd, "f", &st, 0));
+	WORKS(rename("old", "new"));
+	/* By its old name, too, it is found now. */
+	WORKS(symlink("new", "old"));
+	WORKS(fstatat(fd, "f", &st, 0));
+	EQUAL(0100644, st.st_mode);
+	WORKS(fstatat(fd, "../beside", &st, 0));
+	EQUAL(0100600, st.st_mode);
+	WORKS(fstatat(fd, "..", &st, 0));
+	EQUAL(look("new").st_ino, st.st_ino);
+	char cwd[4096];
+	WORKS(fchdir(fd));
+	WORKS(getcwd(cwd, sizeof(cwd)));
+	TEXT("/new/d", cwd + strlen(cwd) - strlen("/new/d"));
+	WORKS(unlink("f"));
+	WORKS(chdir("../.."));
+	WORKS(rmdir("new/d"));
+	FAILS(ENOENT, fstatat(fd, "f", &st, 0));
+	FAILS(ENOENT, mkdirat(fd, "x", 0755));
+	/* Another one of that name is none of its. */
+	WORKS(mkdir("new/d", 0755));
+	put_file("new/d/f", 0644, "");
+	FAILS(ENOENT, fstatat(fd, "f", &st, 0));
+}
+
 TEST(wrong_flags_are_einval_before_anything)
 {
 	need_renameat2();

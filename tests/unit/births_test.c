@@ -76,7 +76,7 @@ static void an_entry_of_an_earlier_inode_goes_when_it_is_met(void **state)
 	meta_begin_run(m);
 	assert_true(is_there(h, m, &entry));
 	assert_false(meta_is_met(meta_header(m), &entry));
-	meta_meet(m, h->file, false, &h->st);
+	meta_meet(m, h->file, false, &h->st, 0);
 	assert_false(is_there(h, m, &entry));
 	talloc_free(m);
 }
@@ -90,11 +90,11 @@ static void an_entry_of_the_inode_stays_and_is_met_once_a_run(void **state)
 	put(h, m, birth);
 	for (unsigned run = 0; run < 3; run++) {
 		meta_begin_run(m);
-		meta_meet(m, h->file, false, &h->st);
+		meta_meet(m, h->file, false, &h->st, 0);
 		assert_true(is_there(h, m, &entry));
 		assert_true(meta_is_met(meta_header(m), &entry));
 		/* A second look would find that there is no such file. */
-		meta_meet(m, "/nonexistent", false, &h->st);
+		meta_meet(m, "/nonexistent", false, &h->st, 0);
 		assert_true(is_there(h, m, &entry));
 		assert_int_equal(entry.birth, birth);
 		assert_int_equal(entry.uid, 5);
@@ -113,7 +113,7 @@ static void an_entry_without_a_birth_gets_that_of_its_file(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		put(h, m, unknown[i]);
 		meta_begin_run(m);
-		meta_meet(m, h->file, false, &h->st);
+		meta_meet(m, h->file, false, &h->st, 0);
 		assert_true(is_there(h, m, &entry));
 		assert_int_equal(entry.birth, birth ? birth : unknown[i]);
 	}
@@ -142,7 +142,7 @@ static void what_only_we_change_is_not_met(void **state)
 	struct meta *m = open_table(h, META_SHARED_LAYERS);
 	put(h, m, birth_of(h->file, false, h->st.st_dev) ^ 2);
 	meta_begin_run(m);
-	meta_meet(m, h->file, false, &h->st);
+	meta_meet(m, h->file, false, &h->st, 0);
 	assert_true(is_there(h, m, &entry));
 	assert_true(meta_is_met(meta_header(m), &entry));
 	talloc_free(m);

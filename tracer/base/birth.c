@@ -11,30 +11,25 @@
 
 #include "tracer/base/compat.h"
 #include "tracer/base/io.h"
+#include "tracer/base/look.h"
 #include "tracer/base/meta_format.h"
 
 enum kind { UNKNOWN, BY_TIME, BY_GENERATION, NEVER };
-enum { DEVICES = 8, WITH_BIRTH = 0x800 /* STATX_BTIME */, DONT_SYNC = 0x4000 /* AT_STATX_DONT_SYNC */ };
+enum { DEVICES = 8, DONT_SYNC = 0x4000 /* AT_STATX_DONT_SYNC */ };
 
-/* struct statx of Linux 4.11, as far as it is looked at. */
-struct statx_birth {
-	uint32_t mask, unused[15];
-	struct {
-		int64_t seconds;
-		uint32_t nanoseconds, pad;
-	} access, birth, change, modification;
-	uint64_t rest[16];
-};
-_Static_assert(sizeof(struct statx_birth) == 256, "include/uapi/linux/stat.h");
+static struct {
+	dev_t dev;
+	enum kind kind;
+} known[DEVICES];
 
 static uint32_t by_time(const char *host, bool follows)
 {
-	struct statx_birth x;
+	struct look_statx x;
 	memset(&x, 0, sizeof(x));
 	int flags = (follows ? 0 : AT_SYMLINK_NOFOLLOW) | DONT_SYNC;
-	if (syscall(SYS_statx, AT_FDCWD, host, flags, WITH_BIRTH, &x) < 0 || !(x.mask & WITH_BIRTH) || !x.birth.seconds)
+	if (syscall(SYS_statx, AT_FDCWD, host, flags, LOOK_BIRTH, &x) < 0 || !(x.mask & LOOK_BIRTH) || !x.btime.sec)
 		return 0;
-	return meta_birth_of_time(x.birth.seconds, x.birth.nanoseconds);
+	return meta_birth_of_time(x.btime.sec, x.btime.nsec);
 }
 
 static uint32_t by_generation(const char *host, bool follows)
@@ -66,18 +61,22 @@ static enum kind kind_of(const char *host, bool follows)
 	return by_time(host, follows) ? BY_TIME : by_generation(host, follows) ? BY_GENERATION : UNKNOWN;
 }
 
-/* A device is looked at until it is known. */
-static enum kind kind_on(const char *host, bool follows, dev_t dev)
+static enum kind kind_known(dev_t dev)
 {
-	static struct {
-		dev_t dev;
-		enum kind kind;
-	} known[DEVICES];
-	static unsigned next;
 	for (unsigned i = 0; i < DEVICES; i++)
 		if (known[i].kind != UNKNOWN && known[i].dev == dev)
 			return known[i].kind;
-	enum kind kind = kind_of(host, follows);
+	return UNKNOWN;
+}
+
+/* A device is looked at until it is known. */
+static enum kind kind_on(const char *host, bool follows, dev_t dev)
+{
+	static unsigned next;
+	enum kind kind = kind_known(dev);
+	if (kind != UNKNOWN)
+		return kind;
+	kind = kind_of(host, follows);
 	if (kind != UNKNOWN) {
 		known[next % DEVICES].dev = dev;
 		known[next++ % DEVICES].kind = kind;
@@ -97,6 +96,11 @@ uint32_t birth_of(const char *host, bool follows, dev_t dev)
 		break;
 	}
 	return 0;
+}
+
+uint32_t birth_if_told(dev_t dev, int64_t seconds, uint32_t nanoseconds)
+{
+	return seconds && kind_known(dev) == BY_TIME ? meta_birth_of_time(seconds, nanoseconds) : 0;
 }
 
 bool birth_is_time(const char *host, dev_t dev)

@@ -13,6 +13,8 @@
  * or the file system shows one inode as another after a copy, as union file systems do.
  */
 uint32_t birth_of(const char *host, bool follows, dev_t dev);
+/* The same by a time of birth that statx(2) has told with something else; 0 too when birth_of has not met the device yet. */
+uint32_t birth_if_told(dev_t dev, int64_t seconds, uint32_t nanoseconds);
 /* Is it told by the time on this path's file system, which has this device number? */
 bool birth_is_time(const char *host, dev_t dev);
 

@@ -52,9 +52,9 @@ bool meta_make_inbox(struct meta *m);
 void meta_begin_run(struct meta *m);
 /*
  * The inode at this host path, whose stat is `real`, has come to light: when its entry was not met in this run, see
- * that it is of this inode and not of an earlier one of the number, or drop it.
+ * that it is of this inode and not of an earlier one of the number, or drop it.  `birth` is the inode's; 0: it is asked for.
  */
-void meta_meet(struct meta *m, const char *host, bool follows, const struct stat *real);
+void meta_meet(struct meta *m, const char *host, bool follows, const struct stat *real, uint32_t birth);
 
 /* Copy the entry of this inode to *ret; false when there is none.  ret->dev is the real device. */
 bool meta_get(struct meta *m, dev_t dev, ino_t ino, struct meta_entry *ret);

@@ -132,11 +132,11 @@ bool meta_view(struct meta *m, struct stat *st)
 	return has_entry;
 }
 
-void meta_meet(struct meta *m, const char *host, bool follows, const struct stat *real)
+void meta_meet(struct meta *m, const char *host, bool follows, const struct stat *real, uint32_t birth)
 {
 	struct meta_entry entry;
 	const struct meta_header *h = m->header;
 	if (!(h->flags & META_HAS_RUNS) || !meta_get(m, real->st_dev, real->st_ino, &entry) || meta_is_met(m->header, &entry))
 		return;
-	meta_met(m, &entry, birth_of(host, follows, real->st_dev));
+	meta_met(m, &entry, birth ? birth : birth_of(host, follows, real->st_dev));
 }
