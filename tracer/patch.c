@@ -14,10 +14,11 @@
 
 #include "tracer/arch/decode.h"
 #include "tracer/base/mem.h"
+#include "tracer/padding.h"
 #include "tracer/shim/abi.h"
 #include "tracer/shim/calls.h"
 
-enum { PAGE = 4096, JUMP_BYTES = 5, MOVED_MAX = 15, TAIL_BYTES = 14, LOOK_BACK = 8, SEGMENTS_MAX = 64 };
+enum { PAGE = 4096, JUMP_BYTES = 5, ADDRESS_BYTES = 7, LEAVE_BYTES = 7, MOVED_MAX = 15, LOOK_BACK = 8, SEGMENTS_MAX = 64 };
 
 struct list {
 	uint64_t *items;
@@ -39,6 +40,10 @@ struct text {
 	uint64_t file_offset, address; /* of bytes[0] */
 	size_t begin, end;             /* of the segment in bytes */
 	size_t room;                   /* where the next stub goes */
+	struct padding *padding;       /* where pieces of stubs go when that is used up; once it was looked for */
+	size_t padding_count;
+	bool has_looked;
+	const uint8_t *leave;          /* a piece that jumps to the hub, which stubs in padding share; NULL: there is none */
 };
 
 struct site {
@@ -230,7 +235,7 @@ static const uint16_t numbers[] = {
 
 uint32_t patch_version(void)
 {
-	enum { PATCHER = 4 };
+	enum { PATCHER = 5 };
 	uint32_t hash = PATCHER ^ SHIM_HUB;
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		hash = (hash ^ numbers[i]) * 0x01000193u;
@@ -289,44 +294,130 @@ static bool is_entered(const struct list *targets, const struct site *s)
 	return false;
 }
 
-/*
- * All of a call site's code moves to the stub: [what was there] lea end(%rip),%rcx; jmp *SHIM_HUB.
- */
-static void write_stub(struct text *t, const struct site *s)
-{
-	static const uint8_t lea_rcx[] = { 0x48, 0x8d, 0x0d }, jump_through[] = { 0xff, 0x24, 0x25 };
-	size_t moved = s->call - s->from;
-	uint8_t *stub = t->bytes + t->room, *at = stub;
-	int32_t distance;
-	uint32_t hub = SHIM_HUB;
-	memcpy(at, t->bytes + s->from, moved);
-	at += moved;
-	memcpy(at, lea_rcx, 3);
-	distance = (int32_t)((int64_t)(s->call + 2) - (at + 7 - t->bytes));
-	memcpy(at + 3, &distance, 4);
-	at += 7;
-	memcpy(at, jump_through, 3);
-	memcpy(at + 3, &hub, 4);
-	t->room += moved + TAIL_BYTES;
+/* ---- stubs: [what was there] lea end(%rip),%rcx; jmp *SHIM_HUB ---- */
 
-	memset(t->bytes + s->from, 0x90, moved);
-	t->bytes[s->from] = 0xe9;
-	distance = (int32_t)((int64_t)(stub - t->bytes) - (int64_t)(s->from + JUMP_BYTES));
-	memcpy(t->bytes + s->from + 1, &distance, 4);
+static uint8_t *put(uint8_t *at, const void *bytes, size_t size)
+{
+	memcpy(at, bytes, size);
+	return at + size;
 }
 
-static void patch_site(struct text *t, const struct site *s, const struct list *targets, struct patch_counts *ret)
+/* An instruction of these first bytes, and the distance from its end to `to`. */
+static uint8_t *put_distance(uint8_t *at, const void *opcode, size_t size, const uint8_t *to)
 {
+	int32_t distance = (int32_t)(to - (at + size + sizeof(distance)));
+	return put(put(at, opcode, size), &distance, sizeof(distance));
+}
+
+static uint8_t *put_jump(uint8_t *at, const uint8_t *to)
+{
+	return put_distance(at, "\xe9", 1, to);
+}
+
+static uint8_t *put_address(uint8_t *at, const struct text *t, const struct site *s)
+{
+	return put_distance(at, "\x48\x8d\x0d", 3, t->bytes + s->call + 2);
+}
+
+static uint8_t *put_leave(uint8_t *at)
+{
+	uint32_t hub = SHIM_HUB;
+	return put(put(at, "\xff\x24\x25", 3), &hub, sizeof(hub));
+}
+
+static size_t stub_bytes(const struct site *s)
+{
+	return s->call - s->from + ADDRESS_BYTES + LEAVE_BYTES;
+}
+
+/* Padding of so many bytes, the smallest there is; NULL: there is none. */
+static uint8_t *take_padding(struct text *t, size_t bytes)
+{
+	struct padding *best = NULL;
+	for (size_t i = 0; i < t->padding_count; i++)
+		if (t->padding[i].size >= bytes && (!best || t->padding[i].size < best->size))
+			best = &t->padding[i];
+	if (!best)
+		return NULL;
+	uint8_t *at = t->bytes + best->at;
+	best->at += bytes;
+	best->size -= bytes;
+	return at;
+}
+
+static void find_padding(struct elf *e, struct text *t)
+{
+	size_t count = 0;
+	uint64_t *starts = mem_array(NULL, uint64_t, e->starts.count + 1);
+	for (size_t i = 0; i < e->starts.count; i++)
+		if (e->starts.items[i] >= t->address + t->begin && e->starts.items[i] < t->address + t->end)
+			starts[count++] = e->starts.items[i] - t->address;
+	/* In the file, not in the copy: that has jumps by now. */
+	size_t least = ADDRESS_BYTES + JUMP_BYTES;
+	t->padding = padding_find(e, e->bytes + t->file_offset, t->end, starts, count, least, &t->padding_count);
+	t->has_looked = true;
+	talloc_free(starts);
+}
+
+static uint8_t *put_stub(uint8_t *at, const struct text *t, const struct site *s)
+{
+	return put_leave(put_address(put(at, t->bytes + s->from, s->call - s->from), t, s));
+}
+
+/* Most padding is too short for a stub: it goes into two pieces, and all of these share one that leaves. */
+static const uint8_t *stub_in_pieces(struct text *t, const struct site *s)
+{
+	size_t moved = s->call - s->from;
+	if (!t->leave) {
+		uint8_t *leave = take_padding(t, LEAVE_BYTES);
+		if (!leave)
+			return NULL;
+		put_leave(leave);
+		t->leave = leave;
+	}
+	uint8_t *second = take_padding(t, ADDRESS_BYTES + JUMP_BYTES), *first = second ? take_padding(t, moved + JUMP_BYTES) : NULL;
+	if (!first)
+		return NULL;
+	put_jump(put_address(second, t, s), t->leave);
+	put_jump(put(first, t->bytes + s->from, moved), second);
+	return first;
+}
+
+static const uint8_t *stub_in_padding(struct elf *e, struct text *t, const struct site *s)
+{
+	if (!t->has_looked)
+		find_padding(e, t);
+	uint8_t *stub = take_padding(t, stub_bytes(s));
+	if (!stub)
+		return stub_in_pieces(t, s);
+	put_stub(stub, t, s);
+	return stub;
+}
+
+/* Behind the segment, as long as there is room; NULL: there is none anywhere. */
+static const uint8_t *write_stub(struct elf *e, struct text *t, const struct site *s)
+{
+	uint8_t *stub = t->bytes + t->room;
+	if (t->room + stub_bytes(s) > t->size)
+		return stub_in_padding(e, t, s);
+	t->room = put_stub(stub, t, s) - t->bytes;
+	return stub;
+}
+
+static void patch_site(struct elf *e, struct text *t, const struct site *s, const struct list *targets, struct patch_counts *ret)
+{
+	const uint8_t *stub = NULL;
 	if (s->is_cold)
 		ret->cold++;
-	else if (s->is_short || t->room + (s->call - s->from) + TAIL_BYTES > t->size)
-		ret->no_room++;
-	else if (is_entered(targets, s))
+	else if (!s->is_short && is_entered(targets, s))
 		ret->unproven++;
-	else {
-		write_stub(t, s);
-		ret->patched++;
-	}
+	else if (s->is_short || !(stub = write_stub(e, t, s)))
+		ret->no_room++;
+	if (!stub)
+		return;
+	memset(t->bytes + s->from, 0x90, s->call - s->from);
+	put_jump(t->bytes + s->from, stub);
+	ret->patched++;
 }
 
 /* From a function's start to its end: its sites, once all its branches are known. */
@@ -346,7 +437,7 @@ static void patch_function(struct elf *e, struct text *t, size_t from, size_t to
 		remember(&past, at, &is);
 	}
 	for (unsigned i = 0; i < count; i++)
-		patch_site(t, &sites[i], &targets, ret);
+		patch_site(e, t, &sites[i], &targets, ret);
 	talloc_free(targets.items);
 }
 
@@ -391,6 +482,7 @@ static int copy_text(struct elf *e, const Elf64_Phdr *p, int out_fd, struct patc
 	memcpy(t.bytes, e->bytes + t.file_offset, there < t.size ? there : t.size);
 	patch_text(e, &t, ret);
 	int r = pwrite(out_fd, t.bytes, t.size, t.file_offset) == (ssize_t)t.size ? 0 : -EIO;
+	talloc_free(t.padding);
 	talloc_free(t.bytes);
 	return r;
 }

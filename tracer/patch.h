@@ -6,7 +6,8 @@
  * At a site `syscall` stays where it is; the instructions before it, five bytes or more, become a jump to a
  * stub, which has them, loads rcx with the address behind the `syscall` and jumps to the shim's hub.
  * rcx and r11 are what a system call destroys anyway, so a stub needs no stack.  The slow path is a jump
- * to that very `syscall`.  Stubs lie between the end of an executable segment and the end of its page.
+ * to that very `syscall`.  Stubs lie between the end of an executable segment and the end of its page,
+ * and when that is full, in pieces, in the padding between functions (padding.h).
  */
 #ifndef FAKEBUILD_PATCH_H
 #define FAKEBUILD_PATCH_H
@@ -17,7 +18,7 @@
 struct patch_counts {
 	unsigned patched;
 	unsigned unproven; /* no known function leads there instruction by instruction, or a branch does */
-	unsigned no_room;  /* too few bytes before the call, or behind the segment */
+	unsigned no_room;  /* too few bytes before the call, or no room for a stub */
 	unsigned cold;     /* of calls that the shim does not answer */
 };
 

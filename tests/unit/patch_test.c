@@ -22,8 +22,10 @@
 
 enum { TEXT = 0x1000, FILE_BYTES = 0x3000, ADDRESS = 0x400000, JUMP = 0xe9 };
 
-/* A program with this code at TEXT, a page of it at most, and a symbol where it begins (when has_symbol). */
-static uint8_t *program(const uint8_t *code, size_t size, size_t text_bytes, int has_symbol)
+enum { APART = 16 };
+
+/* A program with this code at TEXT, a page of it at most, and symbols of functions where it begins and each 16 bytes on. */
+static uint8_t *program(const uint8_t *code, size_t size, size_t text_bytes, unsigned symbols)
 {
 	uint8_t *file = mem_array(NULL, uint8_t, FILE_BYTES);
 	Elf64_Ehdr *h = (Elf64_Ehdr *)file;
@@ -40,12 +42,13 @@ static uint8_t *program(const uint8_t *code, size_t size, size_t text_bytes, int
 			   .p_filesz = text_bytes, .p_memsz = text_bytes };
 	memset(file + TEXT, 0xcc, text_bytes);
 	memcpy(file + TEXT, code, size);
-	if (!has_symbol)
+	if (!symbols)
 		return file;
 	Elf64_Sym *symbol = (Elf64_Sym *)(file + 0x2000);
-	*symbol = (Elf64_Sym){ .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), .st_value = ADDRESS };
+	for (unsigned i = 0; i < symbols; i++)
+		symbol[i] = (Elf64_Sym){ .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), .st_value = ADDRESS + APART * i };
 	Elf64_Shdr *s = (Elf64_Shdr *)(file + 0x2100);
-	*s = (Elf64_Shdr){ .sh_type = SHT_SYMTAB, .sh_offset = 0x2000, .sh_size = sizeof(*symbol) };
+	*s = (Elf64_Shdr){ .sh_type = SHT_SYMTAB, .sh_offset = 0x2000, .sh_size = symbols * sizeof(*symbol) };
 	h->e_shoff = 0x2100;
 	h->e_shentsize = sizeof(*s);
 	h->e_shnum = 1;
@@ -82,11 +85,11 @@ static int out_file(void)
 }
 
 /* Patch it; ret_text gets what the copy has at TEXT. */
-static struct patch_counts patch(const uint8_t *code, size_t size, size_t text_bytes, int has_symbol,
+static struct patch_counts patch(const uint8_t *code, size_t size, size_t text_bytes, unsigned symbols,
 				 uint8_t ret_text[0x1000])
 {
 	struct patch_counts counts;
-	CLEANUP_TALLOC uint8_t *file = program(code, size, text_bytes, has_symbol);
+	CLEANUP_TALLOC uint8_t *file = program(code, size, text_bytes, symbols);
 	CLEANUP_CLOSE int fd = out_file();
 	assert_int_equal(patch_copy(file, FILE_BYTES, fd, &counts), 0);
 	memset(ret_text, 0, 0x1000);
@@ -127,6 +130,56 @@ static void other_instructions_are_moved_together(void **state)
 	assert_int_equal(patch(code, sizeof(code), 64, 1, text).patched, 1);
 	assert_int_equal(text[0], JUMP);
 	assert_memory_equal(text + 64, code, 6);
+}
+
+/* Three functions that end with padding, and a fourth; the segment fills its page. */
+#define NOPS_15 0x66, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, 0x0f, 0x1f, 0x40, 0
+#define RETURN_AND_PAD 0xc3, NOPS_15
+#define OPEN_AND_PAD 0xb8, 0x01, 0x01, 0, 0, 0x0f, 0x05, 0xc3, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0
+CODE(padded, OPEN_AND_PAD, RETURN_AND_PAD, RETURN_AND_PAD, RETURN_AND_PAD, 0xc3);
+
+static const uint8_t *behind_jump(const uint8_t *at)
+{
+	int32_t distance;
+	assert_int_equal(*at, JUMP);
+	memcpy(&distance, at + 1, 4);
+	return at + 5 + distance;
+}
+
+static void without_room_behind_the_segment_stubs_are_pieces_in_padding(void **state)
+{
+	(void)state;
+	uint8_t text[0x1000];
+	int32_t distance;
+	uint32_t hub = SHIM_HUB;
+	assert_int_equal(patch(padded, sizeof(padded), 0x1000, 5, text).patched, 1);
+	const uint8_t *first = behind_jump(text), *second = behind_jump(first + 5), *leave = behind_jump(second + 7);
+	assert_memory_equal(first, open_call, 5);
+	assert_memory_equal(second, "\x48\x8d\x0d", 3);
+	memcpy(&distance, second + 3, 4);
+	assert_ptr_equal(second + 7 + distance, text + 7);
+	assert_memory_equal(leave, "\xff\x24\x25", 3);
+	assert_memory_equal(leave + 3, &hub, 4);
+	/* What is executed is as it was. */
+	assert_memory_equal(text + 5, padded + 5, 3);
+	for (size_t i = APART; i <= 4 * APART; i += APART)
+		assert_int_equal(text[i], 0xc3);
+}
+
+static void what_may_be_executed_is_no_padding(void **state)
+{
+	(void)state;
+	CODE(falls_through, OPEN_AND_PAD, 0x50, NOPS_15, 0x50, NOPS_15, 0x50, NOPS_15, 0xc3);
+	CODE(other_bytes, OPEN_AND_PAD, 0xc3, 0x66, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, 0xf3, 0x90, 0x90, 0x90,
+	     RETURN_AND_PAD, RETURN_AND_PAD, 0xc3);
+	/* The fourth function jumps into the padding of the third. */
+	CODE(is_entered, OPEN_AND_PAD, RETURN_AND_PAD, RETURN_AND_PAD, 0xeb, 0xf8, 0x66, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, 0x66, 0x90, 0x90, 0xc3);
+	uint8_t text[0x1000];
+	assert_int_equal(patch(falls_through, sizeof(falls_through), 0x1000, 5, text).no_room, 1);
+	assert_int_equal(patch(other_bytes, sizeof(other_bytes), 0x1000, 5, text).no_room, 1);
+	assert_int_equal(patch(is_entered, sizeof(is_entered), 0x1000, 5, text).no_room, 1);
+	/* Padding goes up to the next function, not up to the end. */
+	assert_int_equal(patch(padded, sizeof(padded), 0x1000, 1, text).no_room, 1);
 }
 
 static void calls_that_nobody_answers_are_left_alone(void **state)
@@ -281,6 +334,14 @@ static void a_libc_is_patched_at_its_calls_only(void **state)
 		assert_memory_equal(copy + at, "\x0f\x05", 2);
 	}
 	assert_int_equal(jumps, counts.patched);
+
+	/* As libcs are whose segment fills its last page: there is as much room. */
+	struct patch_counts full;
+	CLEANUP_CLOSE int other_fd = out_file();
+	Elf64_Phdr *segment = (Elf64_Phdr *)((char *)bytes + ((const char *)p - bytes));
+	segment->p_filesz = segment->p_memsz = (p->p_filesz + 0xfff) & ~0xfffull;
+	assert_int_equal(patch_copy((const uint8_t *)bytes, size, other_fd, &full), 0);
+	assert_int_equal(full.patched, counts.patched);
 	talloc_free(bytes);
 }
 
@@ -322,6 +383,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mov_before_the_call_becomes_a_jump),
 		cmocka_unit_test(other_instructions_are_moved_together),
+		cmocka_unit_test(without_room_behind_the_segment_stubs_are_pieces_in_padding),
+		cmocka_unit_test(what_may_be_executed_is_no_padding),
 		cmocka_unit_test(calls_that_nobody_answers_are_left_alone),
 		cmocka_unit_test(a_branch_between_forbids),
 		cmocka_unit_test(what_depends_on_its_place_is_not_moved),

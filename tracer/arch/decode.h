@@ -11,6 +11,8 @@ struct instruction {
 	unsigned length;  /* bytes */
 	bool is_bound;    /* means something else at another address: a branch, or relative to the instruction pointer */
 	bool is_syscall;
+	bool ends_flow;   /* what is behind it is not executed next: an unconditional branch, a return, a trap */
+	bool is_filler;   /* compilers and linkers fill up with it: a nop, or int3 */
 	bool has_target;  /* a direct branch or call ... */
 	int64_t target;   /* ... to this many bytes from the instruction's start */
 	bool sets_number; /* loads a constant into the register of the system call's number */

@@ -162,6 +162,19 @@ static bool take_vector(struct reader *r, uint8_t lead, struct instruction *ret)
 	       (!(map == 3 || (map == 1 && two_byte[opcode] == MB)) || take(r, 1));
 }
 
+/* Of an opcode at code[at], 0x0f00 above the second map's, with its ModRM behind it. */
+static void tell_flow(const uint8_t *code, size_t at, unsigned opcode, struct instruction *ret)
+{
+	enum { NOP = 0x90, NOP_LONG = 0x0f1f, INT3 = 0xcc, RET = 0xc3, RET_POP = 0xc2, JMP = 0xe9, JMP_SHORT = 0xeb, HLT = 0xf4,
+	       INDIRECT = 0xff, UD2 = 0x0f0b };
+	bool has_other_meaning = at && (code[at - 1] & 0xf0) == 0x40; /* REX: xchg */
+	for (size_t i = 0; i < at; i++)
+		has_other_meaning |= code[i] == 0xf2 || code[i] == 0xf3;
+	ret->is_filler = opcode == INT3 || ((opcode == NOP || opcode == NOP_LONG) && !has_other_meaning);
+	ret->ends_flow = opcode == INT3 || opcode == RET || opcode == RET_POP || opcode == JMP || opcode == JMP_SHORT ||
+			 opcode == HLT || opcode == UD2 || (opcode == INDIRECT && (code[at + 1] >> 3 & 7) == 4);
+}
+
 bool decode_instruction(const uint8_t *code, size_t room, struct instruction *ret)
 {
 	static const uint8_t prefixes[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3 };
@@ -185,7 +198,10 @@ bool decode_instruction(const uint8_t *code, size_t room, struct instruction *re
 	if (byte == 0xc4 || byte == 0xc5 || byte == 0x62) {
 		is_known = take_vector(&r, byte, ret);
 	} else if (byte != 0x0f) {
+		size_t at = r.at - 1;
 		is_known = take_rest(&r, one_byte[byte], ret);
+		if (is_known)
+			tell_flow(code, at, byte, ret);
 		/* mov $imm32,%eax; mov $imm32,%rax */
 		ret->sets_number = is_known && ((r.at == 5 && code[0] == 0xb8) || (r.at == 7 && memcmp(code, "\x48\xc7\xc0", 3) == 0));
 		if (ret->sets_number)
@@ -195,6 +211,7 @@ bool decode_instruction(const uint8_t *code, size_t room, struct instruction *re
 			return false;
 		byte = code[r.at - 1];
 		ret->is_syscall = byte == 0x05 && r.at == 2;
+		tell_flow(code, r.at - 1, 0x0f00u | byte, ret);
 		if (byte == 0x38 || byte == 0x3a)
 			is_known = take(&r, 1) && take_rest(&r, byte == 0x38 ? M : MB, ret);
 		else
