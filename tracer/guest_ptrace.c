@@ -83,9 +83,8 @@ void guest_resume(struct tracee *t, int signal)
 	long mode = t->ptraced ? t->ptraced->mode : PTRACE_CONT;
 	if (watch_is_due(t) && !is_by_call(mode))
 		mode = PTRACE_SYSCALL;
-	follow_before(t->tid, session.is_event);
+	follow_resume(t->tid);
 	ptrace(mode, t->tid, NULL, (void *)(long)signal);
-	follow_behind(t->tid);
 }
 
 /* ---- stops ---- */

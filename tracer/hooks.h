@@ -179,6 +179,7 @@ int64_t hook_setpriority(struct call *c);
 int64_t hook_getpriority(struct call *c);
 int64_t hook_nice(struct call *c);
 int64_t hook_sched_set(struct call *c);
+int64_t hook_sched_getaffinity(struct call *c);
 int64_t hook_ioprio_set(struct call *c);
 
 /* guest_ptrace.c, guest_wait.c */

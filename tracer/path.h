@@ -61,7 +61,6 @@ struct session {
 	bool is_over;
 	char *difference; /* a sentence that ends the run: the fast path has answered otherwise than we (shim/verify.c) */
 	uint64_t stops;
-	bool is_event; /* the present stop is no call of the tracee's */
 	uid_t uid; /* of the invoking user */
 	gid_t gid;
 	bool is_plain; /* the table is META_PLAIN: plain.h */

@@ -16,6 +16,7 @@
 #include "tracer/base/text.h"
 #include "tracer/cgroups.h"
 #include "tracer/code.h"
+#include "tracer/follow.h"
 #include "tracer/foreign.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/memory.h"
@@ -482,8 +483,10 @@ char *procfs_generate(struct tracee *t, const struct object *o)
 		f++;
 	if (!rest || f == end || (f->name[0] != '/' && !v.of) || ((f->flags & OF_EMULATORS) && !v.of->process->is_emulated))
 		return NULL;
-	if (v.of)
+	if (v.of) {
 		v.tid = v.of->tid;
+		follow_show(v.tid);
+	}
 	CLEANUP_TALLOC char *text = (f->flags & WANTS_TEXT) ? read_host(NULL, o->host, &v.text_bytes) : NULL;
 	v.text = text;
 	if ((f->flags & WANTS_TEXT) && !text)

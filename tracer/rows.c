@@ -231,6 +231,7 @@ const struct row rows[] = {
 	TRACE(setpriority, hook_setpriority), TRACE(getpriority, hook_getpriority), TRACE(nice, hook_nice),
 	TRACE(sched_setscheduler, hook_sched_set), TRACE(sched_setparam, hook_sched_set),
 	TRACE(sched_setattr, hook_sched_set), TRACE(sched_setaffinity, hook_sched_set),
+	TRACE(sched_getaffinity, hook_sched_getaffinity),
 	TRACE(ioprio_set, hook_ioprio_set),
 	TRACE(seccomp, hook_seccomp),
 
@@ -297,7 +298,7 @@ const struct row rows[] = {
 	ALLOW(sigaltstack), ALLOW(personality), ALLOW(sched_getparam),
 	ALLOW(sched_getscheduler), ALLOW(sched_get_priority_max), ALLOW(sched_get_priority_min),
 	ALLOW(sched_rr_get_interval), ALLOW(sched_rr_get_interval_time64),
-	ALLOW(sched_getaffinity), ALLOW(sched_getattr), ALLOW(mlock), ALLOW(munlock), ALLOW(mlockall),
+	ALLOW(sched_getattr), ALLOW(mlock), ALLOW(munlock), ALLOW(mlockall),
 	ALLOW(munlockall), ALLOW(mlock2), ALLOW(modify_ldt), ALLOW(arch_prctl), ALLOW(sync),
 	ALLOW(syncfs), ALLOW(readahead), ALLOW(futex), ALLOW(futex_time64), ALLOW(set_thread_area),
 	ALLOW(get_thread_area), ALLOW(io_setup), ALLOW(io_destroy), ALLOW(io_getevents),

@@ -12,6 +12,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/cgroups.h"
 #include "tracer/fast.h"
+#include "tracer/follow.h"
 #include "tracer/keeper.h"
 #include "tracer/mounts.h"
 #include "tracer/stats.h"
@@ -318,6 +319,7 @@ void tracee_remove(struct tracee *t)
 		count--;
 		break;
 	}
+	follow_forget(t->tid);
 	release(t);
 	talloc_free(t);
 }
@@ -346,6 +348,7 @@ struct tracee *tracee_exec_from_thread(pid_t pid, pid_t old_tid)
 	thread->run_count = 0;
 	thread->remove_later = NULL;
 	thread->exec = NULL;
+	follow_renamed(old_tid, pid);
 	tracee_remove(thread);
 	return leader;
 }

@@ -185,6 +185,7 @@ static void on_child(struct tracee *parent, int event)
 		fast_place_shared(parent);
 		fast_place_shared(child);
 	}
+	follow_born(child->tid, parent->tid);
 	bool is_kept = guest_traces_child(parent, child, event, flags);
 	if ((parent->slot >= 0 || is_kept) && !child->is_stopped_early) {
 		/* The child comes back through the parent's stub: it must be put right while the slot holds. */
@@ -221,9 +222,8 @@ static void on_exec(pid_t pid)
 		guest_exec_from_thread(message, t);
 	exec_commit(t);
 	/* The loader runs unseen. */
-	follow_before(pid, true);
+	follow_resume(pid);
 	ptrace(PTRACE_CONT, pid, NULL, NULL);
-	follow_behind(pid);
 }
 
 static bool stops_group(int signal)
@@ -310,7 +310,6 @@ static void on_stop(pid_t pid, int status)
 {
 	int signal = WSTOPSIG(status), event = status >> 16;
 	struct tracee *t = tracee_find(pid);
-	session.is_event = event != PTRACE_EVENT_SECCOMP;
 	if (event == PTRACE_EVENT_EXEC) {
 		on_exec(pid);
 		return;

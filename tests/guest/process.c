@@ -2,7 +2,7 @@
 /* Signals, ranks and limits between processes, and what a process is told about itself. */
 /* covers: kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo getppid pidfd_open pidfd_send_signal */
 /* covers: pidfd_getfd kcmp process_vm_readv process_vm_writev process_madvise process_mrelease prctl seccomp */
-/* covers: setpriority getpriority nice sched_setscheduler sched_setparam sched_setattr sched_setaffinity */
+/* covers: setpriority getpriority nice sched_setscheduler sched_setparam sched_setattr sched_setaffinity sched_getaffinity */
 /* covers: ioprio_set prlimit64 setrlimit clone clone3 */
 #include "guest.h"
 
@@ -239,6 +239,46 @@ TEST(policies_are_set_by_the_owner_or_root)
 		WORKS(syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 7));
 	}
 	end(child);
+}
+
+/* How many processors a grandchild may run on, which its parent has made as its very first act. */
+static int processors_of_a_grandchild(void)
+{
+	int status;
+	pid_t child = fork();
+	if (child == 0) {
+		pid_t grandchild = fork();
+		if (grandchild == 0) {
+			cpu_set_t set;
+			_exit(sched_getaffinity(0, sizeof(set), &set) < 0 ? 0 : CPU_COUNT(&set));
+		}
+		_exit(waitpid(grandchild, &status, 0) == grandchild && WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+	}
+	return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+}
+
+TEST(processors_are_inherited_and_no_others)
+{
+	cpu_set_t set, own;
+	WORKS(sched_getaffinity(0, sizeof(set), &set));
+	FAILS(EINVAL, sched_getaffinity(0, 1, &own));
+	FAILS(EFAULT, syscall(SYS_sched_getaffinity, 0, sizeof(set), NULL));
+	FAILS(ESRCH, sched_getaffinity(0x3fffffff, sizeof(own), &own));
+	for (int i = 0; i < 100; i++)
+		EQUAL(CPU_COUNT(&set), processors_of_a_grandchild());
+	int first = 0;
+	while (!CPU_ISSET(first, &set))
+		first++;
+	CPU_ZERO(&own);
+	CPU_SET(first, &own);
+	WORKS(sched_setaffinity(0, sizeof(own), &own));
+	EQUAL(1, processors_of_a_grandchild());
+	WORKS(sched_setaffinity(0, sizeof(set), &set));
+	EQUAL(CPU_COUNT(&set), processors_of_a_grandchild());
+	CPU_ZERO(&own);
+	FAILS(EINVAL, sched_setaffinity(0, sizeof(own), &own));
+	FAILS(EFAULT, syscall(SYS_sched_setaffinity, 0, sizeof(own), NULL));
+	EQUAL(CPU_COUNT(&set), processors_of_a_grandchild());
 }
 
 TEST(limits_are_lowered_by_all_and_raised_by_root)
