@@ -70,6 +70,7 @@ struct process {
 	struct mm *mm;
 	pid_t pid;
 	pid_t parent, parent_tid; /* process and thread that made it; 0: none of the guest */
+	pid_t vforked_by;   /* the thread that waits for its execve or end, and is kept for it; 0: none */
 	char *exe;          /* guest path of the program */
 	char *exe_host;     /* where it really is; NULL, "": not known */
 	struct kept *exe_kept; /* when no name leads there (keeper.h); else NULL */
@@ -109,6 +110,7 @@ struct tracee {
 	bool is_injecting;   /* it is being added */
 	bool is_loading;     /* in the shim, to its breakpoint: a guest watches */
 	pid_t tid_before_exec;
+	pid_t vforks; /* it is kept at its vfork event for this child; 0: it is not */
 	struct ptraced *ptraced; /* a guest traces it (guest_ptrace.h); NULL mostly */
 	struct guest_wait wait;  /* the wait call that it is in */
 

@@ -172,6 +172,36 @@ static bool show_own_state(struct tracee *t, int signal)
 	return has_lost_stub || (fast_is_on() && t->has_shim && arch_leave_shim(t, signal));
 }
 
+static void on_end(pid_t pid, int status);
+
+/* The first stop of a child that is not known to have made it.  False: it is gone already. */
+static bool meet_child(pid_t tid)
+{
+	int status;
+	pid_t r;
+	do
+		r = waitpid(tid, &status, __WALL);
+	while (r < 0 && errno == EINTR);
+	if (r == tid && WIFSTOPPED(status))
+		return true;
+	on_end(tid, r == tid ? status : 0);
+	return false;
+}
+
+/*
+ * vfork(2): the parent sleeps until the child has memory of its own.  So it is kept at its event until then, which spares it a
+ * wake-up.
+ */
+static void release_vfork(struct process *child)
+{
+	struct tracee *parent = child->vforked_by ? tracee_find(child->vforked_by) : NULL;
+	child->vforked_by = 0;
+	if (!parent || parent->vforks != child->pid)
+		return;
+	parent->vforks = 0;
+	guest_resume(parent, 0);
+}
+
 static void on_child(struct tracee *parent, int event)
 {
 	unsigned long message = 0;
@@ -186,20 +216,24 @@ static void on_child(struct tracee *parent, int event)
 		fast_place_shared(child);
 	}
 	follow_born(child->tid, parent->tid);
+	/* Whom it made may wait for its parent, which is then to go on as the kernel has it. */
+	release_vfork(parent->process);
 	bool is_kept = guest_traces_child(parent, child, event, flags);
-	if ((parent->slot >= 0 || is_kept) && !child->is_stopped_early) {
-		/* The child comes back through the parent's stub: it must be put right while the slot holds. */
-		int status;
-		if (waitpid(child->tid, &status, __WALL) == child->tid && WIFSTOPPED(status))
-			child->is_stopped_early = true;
-	}
-	if (child->is_stopped_early) {
+	bool is_vfork = event == PTRACE_EVENT_VFORK && !is_kept && !parent->ptraced, is_there = true;
+	/* A child that comes back through the parent's stub must be put right while the slot holds. */
+	if ((parent->slot >= 0 || is_kept || is_vfork) && !child->is_stopped_early)
+		is_there = child->is_stopped_early = meet_child(child->tid);
+	if (is_there && child->is_stopped_early) {
 		child->is_stopped_early = false;
 		if (parent->slot >= 0)
 			arch_demote(child, parent->slot);
+		if (is_vfork) {
+			parent->vforks = child->tid;
+			child->process->vforked_by = parent->tid;
+		}
 		if (!is_kept)
 			guest_resume(child, 0);
-	} else {
+	} else if (is_there) {
 		child->has_first_stop = true;
 	}
 	if (parent->ptraced && !(flags & CLONE_UNTRACED)) {
@@ -207,14 +241,19 @@ static void on_child(struct tracee *parent, int event)
 		if (guest_stop_at_event(parent, event, message))
 			return;
 	}
-	guest_resume(parent, 0);
+	if (!parent->vforks)
+		guest_resume(parent, 0);
 }
 
 static void on_exec(pid_t pid)
 {
 	unsigned long message = pid;
-	ptrace(PTRACE_GETEVENTMSG, pid, NULL, &message);
-	struct tracee *t = tracee_exec_from_thread(pid, message);
+	struct tracee *t = tracee_find(pid);
+	/* Only where there are threads may another than the leader have called it. */
+	if (!t || !t->process || t->process->users > 1) {
+		ptrace(PTRACE_GETEVENTMSG, pid, NULL, &message);
+		t = tracee_exec_from_thread(pid, message);
+	}
 	if (!t)
 		return;
 	t->tid_before_exec = message;
@@ -224,6 +263,7 @@ static void on_exec(pid_t pid)
 	/* The loader runs unseen. */
 	follow_resume(pid);
 	ptrace(PTRACE_CONT, pid, NULL, NULL);
+	release_vfork(t->process);
 }
 
 static bool stops_group(int signal)
@@ -321,6 +361,7 @@ static void on_stop(pid_t pid, int status)
 		return;
 	}
 	t->is_listening = false;
+	t->vforks = 0;
 	switch (event) {
 	case PTRACE_EVENT_SECCOMP:
 		call_serve(t);
@@ -367,8 +408,11 @@ static void on_end(pid_t pid, int status)
 {
 	struct tracee *t = tracee_find(pid);
 	join_forget(pid);
-	if (t && t->is_known)
+	if (t && t->is_known) {
 		guest_ended(t, status, pid == t->process->pid);
+		if (pid == t->process->pid)
+			release_vfork(t->process);
+	}
 	if (pid == session.first_pid) {
 		session.first_status = status;
 		session.is_over = !(session.config->flags & TRACER_UNTIL_LAST);

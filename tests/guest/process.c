@@ -281,6 +281,45 @@ TEST(processors_are_inherited_and_no_others)
 	EQUAL(CPU_COUNT(&set), processors_of_a_grandchild());
 }
 
+static int in_memory_of_parent;
+
+/* vfork(2): the parent goes on when the child has executed a program or has ended, however that comes. */
+TEST(a_parent_in_vfork_goes_on_when_its_child_does_not_need_it)
+{
+	int status;
+	char *const none[] = { NULL };
+	volatile pid_t child;
+	for (volatile int i = 0; i < 20; i++) {
+		in_memory_of_parent = 0;
+		child = vfork();
+		if (child == 0) {
+			in_memory_of_parent = 1;
+			execve("/none", none, none);
+			_exit(errno == ENOENT ? 3 : 4);
+		}
+		EQUAL(1, in_memory_of_parent);
+		WORKS(waitpid(child, &status, 0));
+		EQUAL(3, WEXITSTATUS(status));
+	}
+	child = vfork();
+	if (child == 0) {
+		kill(getpid(), SIGKILL);
+		_exit(1);
+	}
+	WORKS(waitpid(child, &status, 0));
+	EQUAL(SIGKILL, WTERMSIG(status));
+	/* One that is in vfork itself. */
+	child = vfork();
+	if (child == 0) {
+		volatile pid_t grandchild = vfork();
+		if (grandchild == 0)
+			_exit(5);
+		_exit(waitpid(grandchild, &status, 0) == grandchild ? 10 + WEXITSTATUS(status) : 1);
+	}
+	WORKS(waitpid(child, &status, 0));
+	EQUAL(15, WEXITSTATUS(status));
+}
+
 TEST(limits_are_lowered_by_all_and_raised_by_root)
 {
 	struct rlimit limit, read_back;
