@@ -129,6 +129,30 @@ TEST(directories_have_them_too)
 	WORKS(rmdir("d"));
 }
 
+/* Of the directories above it is known where they are, of itself not yet. */
+TEST(a_directory_has_them_when_it_is_first_met_on_the_way)
+{
+	char above[4096], name[4200];
+	if (!getcwd(above, sizeof(above)))
+		SKIP("no name for the directory");
+	WORKS(mkdir("d", 0755));
+	WORKS(mkdir("d/e", 0755));
+	int fd = opened("d/e");
+	WORKS(set_flags(fd, FS_IMMUTABLE_FL));
+	for (int i = 0; i < 4; i++) {
+		snprintf(name, sizeof(name), "%s/d", above);
+		WORKS(access(name, F_OK));
+		snprintf(name, sizeof(name), "%s/d/e/new", above);
+		FAILS(EPERM, open(name, O_WRONLY | O_CREAT, 0644));
+		FAILS(EPERM, mkdir(name, 0755));
+	}
+	WORKS(set_flags(fd, 0));
+	WORKS(mkdir(name, 0755));
+	WORKS(rmdir(name));
+	WORKS(rmdir("d/e"));
+	WORKS(rmdir("d"));
+}
+
 TEST(they_are_set_by_who_may)
 {
 	put_file("f", 0644, "x");

@@ -107,7 +107,8 @@ static uint32_t flags_of(const struct kernel_stat *st)
 	if (found < 0)
 		return PREFIX_READ_ONLY;
 	uint32_t mode = found ? entry.mode : st->mode;
-	return (mode & STICKY ? PREFIX_STICKY : 0u) | (!(mode & SETGID) && !(found && entry.xattr) ? PREFIX_PLAIN : 0u);
+	bool is_fixed = found && (entry.marks & META_MARKS_OF_FLAGS);
+	return (is_fixed ? PREFIX_READ_ONLY : 0u) | (mode & STICKY ? PREFIX_STICKY : 0u) | (!(mode & SETGID) && !(found && entry.xattr) ? PREFIX_PLAIN : 0u);
 }
 
 uint32_t place_directory_flags(const struct place *p)
