@@ -22,7 +22,7 @@ static const char *const names[] = { "shim64", "shim32", "arena" };
 
 static struct shim_slot *slots; /* mapped at SHIM_ARENA, where tracees have it too */
 static uint64_t in_use[SHIM_SLOTS / 64];
-static char *shim_path[ABI_COUNT], *arena_path;
+static char *shim_path[ABI_COUNT], *arena_file;
 
 /* Is it there from an earlier run? */
 static bool is_written(const char *path, const char *bytes, size_t size)
@@ -65,7 +65,7 @@ int arena_open(const char *run_dir, struct error *err)
 		if (write_program(shim_path[ABI_32], shim32_bytes, shim32_end - shim32_bytes, err) < 0)
 			return -1;
 	}
-	char *path = arena_path = mem_printf(NULL, "%s/arena", run_dir);
+	char *path = arena_file = mem_printf(NULL, "%s/arena", run_dir);
 	/* Nobody has it any more, when it is there, and nothing of it counts. */
 	CLEANUP_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0 || ftruncate(fd, SHIM_ARENA_BYTES) < 0)
@@ -99,12 +99,17 @@ void arena_close(void)
 	memset(in_use, 0, sizeof(in_use));
 	TALLOC_FREE(shim_path[ABI_64]);
 	TALLOC_FREE(shim_path[ABI_32]);
-	TALLOC_FREE(arena_path);
+	TALLOC_FREE(arena_file);
 }
 
 int arena_descriptor(void)
 {
-	return open(arena_path, O_RDONLY | O_CLOEXEC);
+	return open(arena_file, O_RDONLY | O_CLOEXEC);
+}
+
+const char *arena_path(void)
+{
+	return arena_file;
 }
 
 const char *arena_shim_path(enum abi abi)

@@ -15,6 +15,8 @@ int arena_open(const char *run_dir, struct error *err);
 void arena_close(void);
 /* A new descriptor of the arena, for reading; -1. */
 int arena_descriptor(void);
+/* Its host path. */
+const char *arena_path(void);
 /* Host path of the loader for this ABI; NULL when this build has none. */
 const char *arena_shim_path(enum abi abi);
 /* What the shim of this ABI has at an address, whatever has become of that in a tracee.  False: nothing. */

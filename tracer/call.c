@@ -323,10 +323,10 @@ static void serve_stop(struct call *c)
 	else if (result == 0)
 		result = is_by_real_ids(c) ? serve_by_real_ids(c) : serve(c);
 	tell_fast_path(t, c->row->touches, &before);
-	if (result == 0 && c->row->touches == TOUCHES_IDENTITY && !t->ptraced && fast_must_leave_inbox(t, &before)) {
+	if (result == 0 && c->row->touches == TOUCHES_IDENTITY && !t->ptraced && fast_must_unmap(t, &before)) {
 		/* The call's place is taken by one that, too, says 0. */
-		call_set(c, 0, SHIM_INBOX);
-		call_set(c, 1, SHIM_INBOX_BYTES);
+		call_set(c, 0, SHIM_WRITABLE);
+		call_set(c, 1, SHIM_WRITABLE_BYTES);
 		arch_set_number(t, arch_call_number(c->abi, "munmap"));
 		result = CALL_PASS;
 	}

@@ -26,6 +26,7 @@
 #define SHARED ((struct shim_shared *)SHIM_SHARED)
 #define STATES ((struct shim_state *)SHIM_STATES)
 #define PREFIXES ((struct shim_prefix *)SHIM_PREFIXES)
+#define MOVES ((struct shim_moves *)SHIM_MOVES)
 
 enum { BASE_BUCKETS = 1024, BASES_MAX = 65536 };
 
@@ -128,7 +129,7 @@ static void describe_cwd(struct shim_state *s, const struct fs *fs, const struct
 	s->cwd_base = cwd_base(fs, mounts);
 	s->flags |= STATE_HAS_CWD;
 	/* Another mount there may have come after us. */
-	if (m == mounts->list[0] && fs->users == 1 && strcmp(fs->cwd, "/") == 0 && strcmp(fs->root, "/") == 0)
+	if (m == mounts->list[0] && (s->flags & STATE_IS_ALONE) && strcmp(fs->cwd, "/") == 0 && strcmp(fs->root, "/") == 0)
 		s->flags |= STATE_IS_AT_ROOT;
 }
 
@@ -153,7 +154,7 @@ uint32_t fast_state(const struct cred *cred, const struct fs *fs, const struct m
 {
 	if (!fast.is_on)
 		return 0;
-	struct shim_state s = { .flags = rights(cred), .ruid = cred->ruid, .euid = cred->euid, .rgid = cred->rgid,
+	struct shim_state s = { .flags = rights(cred) | (fs->users == 1 ? STATE_IS_ALONE : 0u), .ruid = cred->ruid, .euid = cred->euid, .rgid = cred->rgid,
 				.egid = cred->egid, .umask = fs->umask, .root_base = root_base(fs, mounts) };
 	describe_cwd(&s, fs, mounts);
 	uint32_t unused = 0;
@@ -241,7 +242,7 @@ void fast_update(struct tracee *t)
 
 void fast_place_shared(struct tracee *t)
 {
-	if (fast.is_on && t->process && (STATES[t->process->mm->state].flags & STATE_IS_AT_ROOT))
+	if (fast.is_on && t->process && (STATES[t->process->mm->state].flags & STATE_IS_ALONE))
 		fast_update(t);
 }
 
@@ -349,6 +350,18 @@ void fast_walked(const struct stat *st)
 		prefix_add_inode(SHARED->walked, WORDS, st->st_dev, st->st_ino);
 	else
 		memset(SHARED->walked, 0, sizeof(SHARED->walked));
+}
+
+void fast_move_begin(void)
+{
+	if (fast.is_on)
+		__atomic_add_fetch(&MOVES->begun, 1, __ATOMIC_SEQ_CST);
+}
+
+void fast_move_end(void)
+{
+	if (fast.is_on)
+		__atomic_add_fetch(&MOVES->ended, 1, __ATOMIC_SEQ_CST);
 }
 
 /* What is typed, and where that begins. */
@@ -515,14 +528,16 @@ void fast_note_entry(void)
 		meta_make_inbox(session.meta);
 }
 
-bool fast_must_leave_inbox(struct tracee *t, const struct cred *before)
+bool fast_must_unmap(struct tracee *t, const struct cred *before)
 {
-	uint32_t use, unknown = INBOX_UNKNOWN;
-	if (!fast.is_on || !t->has_shim || !(meta_header(session.meta)->flags & META_HAS_INBOX) ||
-	    !(rights(before) & STATE_MAKES_AS_ROOT) || (rights(&t->cred) & STATE_MAKES_AS_ROOT))
+	/* At SHIM_INBOX_USE. */
+	struct {
+		uint32_t inbox, moves;
+	} use, none = { INBOX_UNKNOWN, 0 };
+	if (!fast.is_on || !t->has_shim || !(rights(before) & STATE_MAKES_AS_ROOT) || (rights(&t->cred) & STATE_MAKES_AS_ROOT))
 		return false;
-	return memory_read(t, SHIM_INBOX_USE, &use, sizeof(use)) == 0 && use == INBOX_WRITE &&
-	       memory_write(t, SHIM_INBOX_USE, &unknown, sizeof(unknown)) == 0;
+	return memory_read(t, SHIM_INBOX_USE, &use, sizeof(use)) == 0 && (use.inbox == INBOX_WRITE || use.moves) &&
+	       memory_write(t, SHIM_INBOX_USE, &none, sizeof(none)) == 0;
 }
 
 void fast_note_fixed_directory(void)
@@ -586,6 +601,8 @@ void fast_open(struct tracee *first)
 	int n = snprintf(SHARED->inbox_path, sizeof(SHARED->inbox_path), "%s.inbox", meta_path(session.meta));
 	if (n < 0 || (size_t)n >= sizeof(SHARED->inbox_path))
 		SHARED->inbox_path[0] = '\0';
+	if (strlen(arena_path()) < sizeof(SHARED->arena_path))
+		snprintf(SHARED->arena_path, sizeof(SHARED->arena_path), "%s", arena_path());
 	SHARED->flags |= (session.writes_through ? SHARED_WRITES_THROUGH : 0u) |
 			 (session.writes_through || session.keeps_rootless ? SHARED_GIVES : 0u);
 	note_mounts(first->mounts);

@@ -44,14 +44,20 @@ void fast_publish(const struct tracee *t, enum fast_start from, const char *star
 		  const struct object *at);
 /* A walk that may be published goes through this inode; NULL: all prefixes are void. */
 void fast_walked(const struct stat *st);
+/* A directory is about to lose its name; it has lost it, or not: what processes have looked at themselves is void. */
+void fast_move_begin(void);
+void fast_move_end(void);
 /* A thread was taken out of the shim after it had made something (the frame tells, its path is in the tracee). */
 void fast_look_at_made(struct tracee *t, const struct shim_frame *made, taddr path);
 /* The path, as typed, is SHIM_OWN_DESCRIPTORS and the number of a descriptor of the tracee's own. */
 void fast_tell_descriptors(const struct tracee *t);
 /* An entry of the table has changed in a stop: when that comes often processes should be able to tell it by themselves. */
 void fast_note_entry(void);
-/* The tracee may no longer change all files, but write the table's inbox; it now forgets that it can.  It has to unmap it. */
-bool fast_must_leave_inbox(struct tracee *t, const struct cred *before);
+/*
+ * The tracee may no longer change all files, but write where who may leaves word of it (SHIM_WRITABLE); it now forgets
+ * that it can.  It has to unmap that.
+ */
+bool fast_must_unmap(struct tracee *t, const struct cred *before);
 /* In a directory names may not be changed: what is done by descriptors of directories is the tracer's from now on. */
 void fast_note_fixed_directory(void);
 /* A directory of /proc is or was open. */

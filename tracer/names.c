@@ -12,6 +12,7 @@
 #include "tracer/base/compat.h"
 #include "tracer/behind.h"
 #include "tracer/cgroups.h"
+#include "tracer/fast.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/share.h"
@@ -203,9 +204,14 @@ static int lose_directory(struct tracee *t, void *arg)
 /* Take the name away by `remove`, unlink() or rmdir(). */
 static int unname(struct object *o, int (*remove)(const char *path))
 {
+	const bool is_move = S_ISDIR(o->real.st_mode);
 	share_unname(o);
-	if (remove(path_short(o->host)) < 0) {
-		int r = -errno;
+	if (is_move)
+		fast_move_begin();
+	int r = remove(path_short(o->host)) < 0 ? -errno : 0;
+	if (is_move)
+		fast_move_end();
+	if (r < 0) {
 		share_not_unnamed(o);
 		return r;
 	}
@@ -390,12 +396,17 @@ int64_t hook_rename(struct call *c)
 	bool is_replaced = to->exists && !(flags & (RENAME_EXCHANGE | RENAME_NOREPLACE));
 	if (is_replaced)
 		share_unname(to);
+	const bool is_move = is_directory || kernel_flags || (to->exists && S_ISDIR(to->real.st_mode));
+	if (is_move)
+		fast_move_begin();
 	if (kernel_flags)
 		r = syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, kernel_flags);
 	else
 		r = rename(a, b);
+	r = r < 0 ? -errno : 0;
+	if (is_move)
+		fast_move_end();
 	if (r < 0) {
-		r = -errno;
 		if (is_replaced)
 			share_not_unnamed(to);
 		return r;

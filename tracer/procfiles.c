@@ -71,7 +71,7 @@ static char *next_line(char **at)
 static bool is_ours(const char *line)
 {
 	unsigned long long from = strtoull(line, NULL, 16);
-	return (from >= SHIM_INBOX && from < SHIM_ARENA + SHIM_ARENA_BYTES) ||
+	return (from >= SHIM_WRITABLE && from < SHIM_ARENA + SHIM_ARENA_BYTES) ||
 	       (from >= SHIM_BASE && from < SHIM_BASE + SHIM_IMAGE_BYTES);
 }
 

@@ -4,6 +4,7 @@
  * and by assembly, so it has no includes beyond stdint and no functions.  64-bit and 32-bit tracees see
  * the same layout.
  *
+ *   SHIM_MOVES_TO_WRITE  SHIM_MOVES once more, mapped for writing by who removes a directory
  *   SHIM_INBOX   the table's inbox, mapped when there is one: shared, and writable for who may change all files
  *   SHIM_META    the metadata table's file (base/meta_format.h), mapped shared, read-only
  *   SHIM_ARENA   the arena, one file mapped shared: written by the tracer, read-only in tracees
@@ -16,8 +17,13 @@
 #ifndef FAKEBUILD_SHIM_ABI_H
 #define FAKEBUILD_SHIM_ABI_H
 
+#define SHIM_MOVES_TO_WRITE 0x69fe0000
+#define SHIM_MOVES_BYTES 0x1000
 #define SHIM_INBOX 0x69ff0000
 #define SHIM_INBOX_BYTES 0x10000
+/* Who may no longer change all files may write to nothing here. */
+#define SHIM_WRITABLE SHIM_MOVES_TO_WRITE
+#define SHIM_WRITABLE_BYTES (SHIM_META - SHIM_WRITABLE)
 #define SHIM_META 0x6a000000
 #define SHIM_META_BYTES 0x4000000 /* a table that outgrows this turns the fast path off */
 #define SHIM_ARENA 0x6e000000
@@ -36,6 +42,7 @@
 #define SHIM_SLOT_HEADER 128
 
 #define SHIM_SHARED 0x6f000000
+#define SHIM_MOVES 0x6f00f000  /* struct shim_moves */
 #define SHIM_STATES 0x6f010000 /* struct shim_state [SHIM_STATE_COUNT]; the first is never used */
 #define SHIM_STATE_COUNT 2048
 #define SHIM_FILES 0x6f300000 /* struct shim_file [SHIM_FILE_COUNT] */
@@ -61,12 +68,16 @@
 #define INBOX_UNKNOWN 0 /* not mapped */
 #define INBOX_READ 1
 #define INBOX_WRITE 2
-#define SHIM_VSYSCALL 0x70050014 /* u32: in 32-bit tracees, what AT_SYSINFO was */
+#define SHIM_MOVES_USE 0x70050014 /* u32: is SHIM_MOVES_TO_WRITE mapped? */
+#define SHIM_HAS_LOOKED 0x70050018 /* u32: is anything in SHIM_LOOKED? */
+#define SHIM_VSYSCALL 0x7005001c /* u32: in 32-bit tracees, what AT_SYSINFO was */
 #define SHIM_LOCKS 0x70050040
 #define SHIM_FRAMES 0x70051000
 #define SHIM_FRAME_COUNT 32
 #define SHIM_FRAME_BYTES 16384 /* 4096 times a lock's; of each: a stack, then at FRAME_AT the frame, then room for paths */
 #define SHIM_FRAME_AT 6144
+#define SHIM_LOOKED (SHIM_FRAMES + SHIM_FRAME_COUNT * SHIM_FRAME_BYTES) /* struct shim_prefix [SHIM_LOOKED_COUNT] */
+#define SHIM_LOOKED_COUNT 256
 
 /* Offsets in struct shim_frame, for the hub. */
 #define FRAME_MAKES 0
@@ -148,7 +159,8 @@ enum shim_state_flags {
 	STATE_MAKES_AS_ROOT = 2, /* what it makes is root's, and it may change all */
 	STATE_IS_PLAIN = 8,      /* of a META_PLAIN table: neither is so, but the kernel itself decides */
 	STATE_HAS_CWD = 4,       /* cwd is on no special file system and its names are complete */
-	STATE_IS_AT_ROOT = 16,   /* it is the root, and no other task's: none can leave it while this one is in the shim */
+	STATE_IS_ALONE = 32,     /* no other task has its root and cwd: none leaves it while this one is in the shim */
+	STATE_IS_AT_ROOT = 16,   /* that, and cwd is the root */
 };
 struct shim_state {
 	uint32_t flags;
@@ -169,6 +181,9 @@ enum shim_prefix_flags {
 	PREFIX_FILE = 4,  /* no directory: a file that is bound there, and the key is its whole path */
 	PREFIX_STICKY = 8,
 	PREFIX_DESCRIPTORS = 16, /* SHIM_OWN_DESCRIPTORS: no name in it is looked up here */
+	/* Of SHIM_LOOKED: the host path is from where the typed one begins; is from the root, where the process is. */
+	PREFIX_RELATIVE = 32,
+	PREFIX_FROM_ROOT = 64,
 };
 struct shim_prefix {
 	uint32_t sequence; /* odd while it changes */
@@ -179,7 +194,16 @@ struct shim_prefix {
 	uint16_t root_length; /* so much of the host path is the root's: who is there needs only the rest; 0: it is not below */
 	uint32_t mount; /* tells the mounts of a table apart */
 	uint64_t dir_dev, dir_ino; /* of the descriptor's directory, 0: the path is from the root or the cwd */
-	char text[512 - 48]; /* key, then host path, which ends in '/' */
+	uint64_t moves; /* of SHIM_LOOKED: shim_moves.begun, for which it holds; else 0 */
+	char text[512 - 56]; /* key, then host path, which ends in '/' */
+};
+
+/*
+ * How often a directory was about to lose its name, and how often that was over.  They differ while one is: nobody then
+ * notes what he sees.  Who may change all files may write here; that none has gone is all that he can say.
+ */
+struct shim_moves {
+	uint64_t begun, ended;
 };
 
 /* What is known of files that were mapped executable. */
@@ -210,6 +234,7 @@ struct shim_shared {
 	uint32_t random;   /* 0, or one call in so many falls through: for tests */
 	uint64_t root_dev, proc_dev;
 	char table_path[1024], inbox_path[1024]; /* host paths; empty: it cannot be told */
+	char arena_path[1024];
 	uint64_t mount_names[256]; /* a Bloom filter of the last components of mount points */
 	uint64_t walked[2048];     /* of inodes that prefixes rest on (core/prefix.h): directories and symlinks */
 	uint64_t places[1024];     /* of directories that processes are in */
@@ -218,7 +243,8 @@ struct shim_shared {
 _Static_assert(sizeof(struct shim_slot) == SHIM_SLOT_BYTES, "slot layout");
 _Static_assert(SHIM_STUBS + SHIM_SLOTS * SHIM_STUB_BYTES <= SHIM_GATE + 0x20000, "stubs fit the gate");
 _Static_assert(SHIM_ARENA + SHIM_SLOTS * SHIM_SLOT_BYTES <= SHIM_SHARED, "slots end before the tables");
-_Static_assert(sizeof(struct shim_shared) <= SHIM_STATES - SHIM_SHARED, "shared tables fit");
+_Static_assert(sizeof(struct shim_shared) <= SHIM_MOVES - SHIM_SHARED, "shared tables fit");
+_Static_assert(SHIM_MOVES + SHIM_MOVES_BYTES <= SHIM_STATES && SHIM_MOVES % SHIM_MOVES_BYTES == 0, "moves have a page");
 _Static_assert(sizeof(struct shim_state) == 1024, "state layout");
 _Static_assert(SHIM_STATES + SHIM_STATE_COUNT * sizeof(struct shim_state) <= SHIM_FILES, "states fit");
 _Static_assert(sizeof(struct shim_file) == 256, "file layout");
@@ -229,7 +255,7 @@ _Static_assert(__builtin_offsetof(struct shim_frame, result) == FRAME_RESULT, "f
 _Static_assert(__builtin_offsetof(struct shim_frame, made_mode) == FRAME_MADE_MODE, "frame layout");
 _Static_assert(SHARED_VERIFIES == SHARED_VERIFIES_BIT && __builtin_offsetof(struct shim_shared, flags) == 0, "the hub reads it");
 _Static_assert(SHIM_FRAME_AT + sizeof(struct shim_frame) <= SHIM_FRAME_BYTES, "frames fit");
-_Static_assert(SHIM_FRAMES + SHIM_FRAME_COUNT * SHIM_FRAME_BYTES <= SHIM_BASE + SHIM_IMAGE_BYTES, "image size");
+_Static_assert(SHIM_LOOKED + SHIM_LOOKED_COUNT * sizeof(struct shim_prefix) <= SHIM_BASE + SHIM_IMAGE_BYTES, "image size");
 #endif
 
 #endif

@@ -127,6 +127,38 @@ struct place {
 	bool must_be_directory; /* the path ends in a slash, which is not in frame->path; that it does follows a symlink */
 };
 
+/* The directory that a path begins at. */
+struct start {
+	uint32_t base; /* 0: nothing is known of it */
+	uint64_t dev, ino;
+};
+
+/*
+ * Put the host directory of the entry into frame->path, when it is of the first `key_length` bytes of frame->link, and
+ * holds: `moves` as the entry has them.
+ */
+bool prefix_use(struct shim_frame *f, const struct shim_prefix *e, const struct start *start, uint32_t hash,
+		uint32_t key_length, uint64_t moves, struct place *p);
+
+/* ---- looked.c ---- */
+
+/* So, of a directory that the process has looked at itself. */
+bool looked_find(struct shim_frame *f, const struct start *start, uint32_t hash, uint32_t key_length, struct place *p);
+/* Before the first look: for what the looks will hold. */
+struct looking {
+	uint64_t generation, moves;
+	bool holds;
+};
+struct looking looked_begin(void);
+/* The first key_length bytes of frame->link lead to the directory in the first p->name_at bytes of frame->path. */
+void looked_add(const struct shim_frame *f, const struct looking *since, const struct start *start, uint32_t hash,
+		uint32_t key_length, const struct place *p);
+/* A directory is about to lose its name; no signal comes until that is over.  False: it is the tracer's to take. */
+bool move_begin(struct shim_frame *f, uint64_t *ret_mask);
+void move_end(struct shim_frame *f, uint64_t mask);
+
+/* ---- place.c ---- */
+
 /* Translate the path for a process with these state flags into frame->path.  False: ask the tracer. */
 bool place_find_any(struct shim_frame *f, long dir_fd, uint64_t address, uint32_t flags, struct place *p);
 /* So, but for the caller a path that ends in a slash is the tracer's. */
@@ -136,7 +168,7 @@ bool place_follow(struct shim_frame *f, struct place *p, const struct kernel_sta
 /* The real stat of the place, or of what it leads to; of a directory when it must be one.  0, -ENOENT; 1: ask the tracer. */
 long place_examine(struct shim_frame *f, struct place *p, bool follows, struct kernel_stat *st);
 /* The flags of the directory that the place is in. */
-uint32_t place_directory_flags(const struct place *p);
+uint32_t place_directory_flags(struct shim_frame *f, const struct place *p);
 
 /* The path is of a descriptor of the process' own: which, and its name for the kernel in frame->path.  -1: it is not. */
 long place_descriptor(struct shim_frame *f, uint64_t address, struct place *p);

@@ -167,7 +167,7 @@ start_address:
 	.section .frames, "aw", @nobits
 	.globl shim_state_number
 shim_state_number:
-	.skip SHIM_FRAMES - SHIM_STATE + SHIM_FRAME_COUNT * SHIM_FRAME_BYTES
+	.skip SHIM_LOOKED - SHIM_STATE + SHIM_LOOKED_COUNT * 512
 
 #ifndef __x86_64__
 	.section .hub, "ax", @progbits

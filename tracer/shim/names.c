@@ -162,7 +162,7 @@ static enum answer open_to_make(struct shim_frame *f, struct place *p, uint32_t 
 {
 	if (p->flags & PREFIX_FILE && !p->is_relative)
 		return flags & O_EXCLUSIVE ? answer(f, EXISTS) : open_to_write(f, p, flags);
-	uint32_t directory = place_directory_flags(p), real_mode = (mode & 0777) | 0600;
+	uint32_t directory = place_directory_flags(f, p), real_mode = (mode & 0777) | 0600;
 	if (!makes_plainly(directory) || may_be_proc(p) || !find_mode(f, p, TYPE_FILE, mode, real_mode))
 		return SLOW;
 	f->makes = MAKES_FILE_AT_RESULT;
@@ -240,7 +240,7 @@ static enum answer made_name(struct shim_frame *f, const struct place *p)
 static enum answer mkdir_path(struct shim_frame *f, long dir_fd, uint64_t path, uint32_t mode)
 {
 	struct place p;
-	if ((mode & SPECIAL_BITS) || !find_to_change(f, dir_fd, path, &p) || !makes_plainly(place_directory_flags(&p)) ||
+	if ((mode & SPECIAL_BITS) || !find_to_change(f, dir_fd, path, &p) || !makes_plainly(place_directory_flags(f, &p)) ||
 	    !find_mode(f, &p, TYPE_DIRECTORY, mode & 0777, (mode & 0777) | 0700))
 		return SLOW;
 	f->made_at = p.dir_fd;
@@ -263,7 +263,7 @@ static enum answer symlink_path(struct shim_frame *f, uint64_t target, long dir_
 {
 	struct place p;
 	if (!may_be_mapped(target) || !*(const char *)target || !find_to_change(f, dir_fd, path, &p) ||
-	    !makes_plainly(place_directory_flags(&p)))
+	    !makes_plainly(place_directory_flags(f, &p)))
 		return SLOW;
 	f->made_at = p.dir_fd;
 	f->makes = MAKES_NAME_AT_PATH;
@@ -314,8 +314,13 @@ static enum answer remove_path(struct shim_frame *f, long dir_fd, uint64_t path,
 	if (r != 0 || is_directory != !!(flags & REMOVE_DIRECTORY) || (!is_leaf(&st) && !is_unused(&st)) ||
 	    entry_of(st.dev, st.ino, &entry) != 0)
 		return SLOW;
+	uint64_t mask;
+	if (is_directory && !move_begin(f, &mask))
+		return SLOW;
 	f->makes = is_leaf(&st) ? MAKES_NOTHING : MAKES_PREFIXES_VOID;
 	shim_act(f, NR_UNLINKAT, p.dir_fd, (long)f->path, flags, 0);
+	if (is_directory)
+		move_end(f, mask);
 	if (f->result == 0) {
 		/* The tracer may have walked over it meanwhile: it says so before it looks. */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);

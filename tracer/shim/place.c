@@ -19,12 +19,6 @@ const struct shim_state *state_with(uint32_t flags, uint32_t *ret_number)
 	return s;
 }
 
-/* The directory that a path begins at. */
-struct start {
-	uint32_t base; /* 0: nothing is known of it */
-	uint64_t dev, ino;
-};
-
 /* A path as typed, without the slashes that it begins with; in frame->link. */
 enum { PARTS_MAX = 40 };
 struct typed {
@@ -37,14 +31,14 @@ struct typed {
 	uint32_t end[PARTS_MAX], end_hash[PARTS_MAX];
 };
 
-static bool use_entry(struct shim_frame *f, const struct shim_prefix *e, const struct start *start, uint32_t hash,
-		      uint32_t key_length, struct place *p)
+bool prefix_use(struct shim_frame *f, const struct shim_prefix *e, const struct start *start, uint32_t hash,
+		uint32_t key_length, uint64_t moves, struct place *p)
 {
 	uint32_t sequence = __atomic_load_n(&e->sequence, __ATOMIC_ACQUIRE);
 	uint64_t generation = __atomic_load_n(&META->generation, __ATOMIC_ACQUIRE);
 	uint32_t host_length = e->host_length;
 	if ((sequence & 1) || e->base != start->base || e->hash != hash || e->key_length != key_length ||
-	    e->generation != generation || e->dir_ino != start->ino || e->dir_dev != start->dev ||
+	    e->generation != generation || e->moves != moves || e->dir_ino != start->ino || e->dir_dev != start->dev ||
 	    key_length + host_length > sizeof(e->text))
 		return false;
 	for (uint32_t i = 0; i < key_length; i++)
@@ -67,7 +61,7 @@ static bool use_prefix(struct shim_frame *f, const struct start *start, uint32_t
 {
 	const struct shim_prefix *set = (const struct shim_prefix *)SHIM_PREFIXES + prefix_set(start->base, start->ino, hash);
 	for (uint32_t way = 0; start->base && way < SHIM_PREFIX_WAYS; way++)
-		if (use_entry(f, set + way, start, hash, key_length, p))
+		if (prefix_use(f, set + way, start, hash, key_length, 0, p))
 			return true;
 	return false;
 }
@@ -111,23 +105,31 @@ static uint32_t flags_of(const struct kernel_stat *st)
 	return (is_fixed ? PREFIX_READ_ONLY : 0u) | (mode & STICKY ? PREFIX_STICKY : 0u) | (!(mode & SETGID) && !(found && entry.xattr) ? PREFIX_PLAIN : 0u);
 }
 
-uint32_t place_directory_flags(const struct place *p)
+uint32_t place_directory_flags(struct shim_frame *f, const struct place *p)
 {
 	struct kernel_stat st;
+	uint32_t inherited = p->is_relative && (SHARED->flags & SHARED_READ_ONLY_TREES) ? PREFIX_READ_ONLY : p->flags & PREFIX_READ_ONLY;
+	long r;
 	if (p->has_flags)
 		return p->flags;
-	long r = p->dir_fd == AT_CWD ? raw(NR_NEWFSTATAT, AT_CWD, (long)".", (long)&st, 0) :
-				       raw(NR_FSTAT, p->dir_fd, (long)&st, 0, 0);
-	return r < 0 ? PREFIX_READ_ONLY : flags_of(&st) | (SHARED->flags & SHARED_READ_ONLY_TREES ? PREFIX_READ_ONLY : 0u);
+	if (p->name_at) {
+		f->path[p->name_at - 1] = '\0';
+		r = raw(NR_NEWFSTATAT, p->dir_fd, (long)f->path, (long)&st, AT_NOFOLLOW);
+		f->path[p->name_at - 1] = '/';
+	} else {
+		r = p->dir_fd == AT_CWD ? raw(NR_NEWFSTATAT, AT_CWD, (long)".", (long)&st, 0) : raw(NR_FSTAT, p->dir_fd, (long)&st, 0, 0);
+	}
+	return r < 0 ? PREFIX_READ_ONLY : flags_of(&st) | inherited;
 }
 
 /*
  * Append the directories that are typed from `known` parts on, when each is one: no symlink, no mount.  When one is missing
  * the rest needs no looking at: the call will find out.
  */
-static bool look_down(struct shim_frame *f, const struct typed *typed, uint32_t known, struct place *p)
+static bool look_down(struct shim_frame *f, const struct start *start, const struct typed *typed, uint32_t known, struct place *p)
 {
 	struct kernel_stat st;
+	const struct looking since = looked_begin();
 	uint32_t inherited = p->flags & PREFIX_READ_ONLY, at = known ? typed->end[known - 1] : 0;
 	bool is_missing = false;
 	p->flags = inherited;
@@ -144,6 +146,9 @@ static bool look_down(struct shim_frame *f, const struct typed *typed, uint32_t 
 		if (!is_missing && (r < 0 || (st.mode & TYPE) != TYPE_DIRECTORY || st.dev == SHARED->proc_dev))
 			return false;
 		p->flags = is_missing ? inherited : inherited | flags_of(&st);
+		/* Else what makes it so may pass without a word. */
+		if (!is_missing && (p->flags & PREFIX_READ_ONLY) == inherited)
+			looked_add(f, &since, start, typed->end_hash[part], typed->end[part], p);
 	}
 	p->has_flags = true;
 	return true;
@@ -166,6 +171,8 @@ static bool walk_down(struct shim_frame *f, const struct start *start, const str
 		if (use_prefix(f, start, known ? typed->end_hash[known - 1] : PREFIX_HASH_START,
 			       known ? typed->end[known - 1] : 0, p))
 			break;
+		if (known && looked_find(f, start, typed->end_hash[known - 1], typed->end[known - 1], p))
+			break;
 		if (known == typed->must_know)
 			return false;
 	}
@@ -176,7 +183,7 @@ static bool walk_down(struct shim_frame *f, const struct start *start, const str
 		return false;
 	if (!p->is_relative)
 		p->dir_fd = AT_CWD;
-	return look_down(f, typed, known, p);
+	return look_down(f, start, typed, known, p);
 }
 
 /* Copy the path to frame->link.  False: it is one for the tracer. */
@@ -249,7 +256,8 @@ static bool find_text(struct shim_frame *f, long dir_fd, const char *text, struc
 		p->dir_fd = AT_CWD;
 		if (p->flags & (PREFIX_FILE | PREFIX_DESCRIPTORS))
 			return false;
-	} else if (!walk_down(f, &start, &typed, p)) {
+	} else if (!(typed.count && looked_find(f, &start, typed.end_hash[typed.count - 1], typed.name_at, p)) &&
+		   !walk_down(f, &start, &typed, p)) {
 		return false;
 	}
 	if (state_number() != p->number)

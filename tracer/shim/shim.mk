@@ -6,7 +6,7 @@ SHIM_CFLAGS := -std=gnu11 -O2 -g0 -ffreestanding -nostdlib -static -no-pie -fno-
 	-fno-tree-loop-distribute-patterns -Wall -Wextra -I.
 SHIM_PLACES := -Wl,-Ttext-segment=0x70000000,--section-start=.gate=0x70020000,--section-start=.hub=0x70010000,--section-start=.bss=0x70040000,--section-start=.frames=0x70050000,--build-id=none,-z,noexecstack,-z,norelro
 # What answers calls; 32-bit programs are given it as 64-bit code, too, behind an entry of their own.
-SHIM_FAST_SRC := $(addprefix tracer/shim/,fast.c place.c table.c names.c change.c verify.c)
+SHIM_FAST_SRC := $(addprefix tracer/shim/,fast.c place.c looked.c table.c names.c change.c verify.c)
 SHIM_LOADER_SRC := $(addprefix tracer/shim/,gate_x86.S loader.c)
 SHIM_64_SRC := $(SHIM_LOADER_SRC) $(addprefix tracer/shim/,hub_x86.S say_x86.S) $(SHIM_FAST_SRC)
 SHIM_FAST_I386_SRC := $(addprefix tracer/shim/,hub_i386.S say_x86.S i386.c) $(SHIM_FAST_SRC)
