@@ -113,6 +113,73 @@ TEST(a_moved_cwd_is_where_it_now_is)
 	TEXT("x", file_text("c/moved/b/f"));
 }
 
+/* The directory a/b gives its name to a link to z, in one of these ways. */
+static void replace_by_link(int way, const char *target)
+{
+	if (way == 0) {
+		WORKS(unlink("a/b/c/f"));
+		WORKS(rmdir("a/b/c"));
+		WORKS(rmdir("a/b"));
+	} else if (way == 1) {
+		WORKS(rename("a/b", "away"));
+	} else {
+		WORKS(rename("a", "away"));
+		WORKS(mkdir("a", 0755));
+	}
+	WORKS(symlink(target, "a/b"));
+}
+
+TEST(what_replaces_a_directory_is_found_by_who_was_there_before)
+{
+	/* So that an absolute link leads elsewhere on a host. */
+	WORKS(chroot("."));
+	for (int i = 0; i < 12; i++) {
+		char full[64], target[64], own[16];
+		snprintf(own, sizeof(own), "%d", i);
+		WORKS(mkdir(own, 0755));
+		WORKS(chdir(own));
+		snprintf(full, sizeof(full), "/%d/a/b/c/f", i);
+		snprintf(target, sizeof(target), "/%d/z", i);
+		const char *name = i % 2 ? "a/b/c/f" : full;
+		WORKS(mkdir("a", 0755));
+		WORKS(mkdir("a/b", 0755));
+		WORKS(mkdir("a/b/c", 0755));
+		WORKS(mkdir("z", 0755));
+		WORKS(mkdir("z/c", 0755));
+		put_file("a/b/c/f", 0644, "old");
+		put_file("z/c/f", 0644, "newer");
+		WORKS(access(target, F_OK));
+		EQUAL(3, look(name).st_size);
+		EQUAL(3, look(name).st_size);
+		CHILD
+			replace_by_link(i / 2 % 3, target);
+		EQUAL(5, look(name).st_size);
+		EQUAL(5, look(full).st_size);
+		WORKS(chdir(".."));
+	}
+}
+
+/* Whose group what is made gets, though all else of the way is known. */
+TEST(a_mode_given_meanwhile_counts_for_what_is_made)
+{
+	char above[4000], name[4100];
+	if (!getcwd(above, sizeof(above)))
+		SKIP("no name for the directory");
+	WORKS(mkdir("a", 0755));
+	WORKS(mkdir("a/b", 0755));
+	WORKS(access(above, F_OK));
+	for (int i = 0; i < 4; i++) {
+		snprintf(name, sizeof(name), "%s/a/b/%d", above, i);
+		CHILD {
+			WORKS(chown("a/b", 0, i % 2 ? 7 : 0));
+			WORKS(chmod("a/b", i % 2 ? 02755 : 0755));
+		}
+		WORKS(mkdir(name, 0755));
+		EQUAL(i % 2 ? 7 : 0, look(name).st_gid);
+		EQUAL(i % 2 ? 02755 : 0755, mode_of(name));
+	}
+}
+
 TEST(noreplace_replaces_nothing)
 {
 	need_renameat2();
