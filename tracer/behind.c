@@ -5,10 +5,13 @@
  */
 #include "tracer/behind.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { NAMES = 128, NAME_ROOM = 480 };
+#include "tracer/base/compat.h"
+
+enum { NAMES = 128, NAME_ROOM = 480, PROCESSES = 16 };
 
 static struct known {
 	dev_t dev;
@@ -21,6 +24,63 @@ static struct known *place_of(const struct look *directory)
 {
 	return &known[(directory->st.st_ino ^ directory->st.st_dev) % NAMES];
 }
+
+/* ---- descriptors ---- */
+
+static struct {
+	pid_t pid; /* 0: none */
+	int fd;
+} processes[PROCESSES];
+
+static void drop_process(unsigned at)
+{
+	if (processes[at].pid)
+		close(processes[at].fd);
+	processes[at].pid = 0;
+}
+
+/* A copy of a process' descriptor; -1 with errno. */
+static int copy_descriptor(pid_t pid, int fd)
+{
+	unsigned at = (unsigned)pid % PROCESSES;
+	if (processes[at].pid == pid) {
+		int copy = syscall(SYS_pidfd_getfd, processes[at].fd, fd, 0);
+		if (copy >= 0 || errno != ESRCH)
+			return copy;
+	}
+	drop_process(at);
+	processes[at].fd = syscall(SYS_pidfd_open, pid, 0);
+	if (processes[at].fd < 0)
+		return -1;
+	processes[at].pid = pid;
+	return syscall(SYS_pidfd_getfd, processes[at].fd, fd, 0);
+}
+
+bool behind_look(const struct tracee *t, int fd, struct look *ret)
+{
+	static bool cannot, has_worked;
+	/* The copy is of the table of the process' first thread. */
+	if (cannot || t->process->pid != t->tid)
+		return false;
+	int copy = copy_descriptor(t->tid, fd);
+	if (copy < 0) {
+		cannot = errno == ENOSYS || (errno == EPERM && !has_worked);
+		return false;
+	}
+	has_worked = true;
+	bool is_seen = look_at(copy, "", AT_EMPTY_PATH, ret) == 0;
+	close(copy);
+	return is_seen;
+}
+
+void behind_close(void)
+{
+	behind_forget_all();
+	for (unsigned i = 0; i < PROCESSES; i++)
+		drop_process(i);
+}
+
+/* ---- names ---- */
 
 bool behind_read(const char *link, char host[PATH_MAX])
 {

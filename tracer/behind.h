@@ -8,6 +8,11 @@
 #include "tracer/base/look.h"
 #include "tracer/tracee.h"
 
+/*
+ * Look at what a descriptor of the tracee is open on, without its link: by a copy of it, which costs half, but is to be closed,
+ * and so is for directories only.  False when that cannot be told so (before Linux 5.6; not all threads have one table).
+ */
+bool behind_look(const struct tracee *t, int fd, struct look *ret);
 /* The name that the link shows, into `host`; false when it has none, or has lost it. */
 bool behind_read(const char *link, char host[PATH_MAX]);
 /*
@@ -18,5 +23,7 @@ const char *behind_recall(const struct look *directory);
 void behind_remember(const struct look *directory, const char *host);
 /* A directory was moved: where it was there may be a symlink to it now, by which all below would be found at wrong names. */
 void behind_forget_all(void);
+/* The run is over. */
+void behind_close(void);
 
 #endif

@@ -201,6 +201,7 @@ static int64_t record_unnamed(struct call *c)
 	entry.mode = S_IFREG | (c->t->exit_private & 07777);
 	ssize_t n = readlink(o->host, named->host, sizeof(named->host) - 1);
 	named->host[n < 0 ? 0 : n] = '\0';
+	named->has_parent = false;
 	if (n > 0)
 		share_init_owner(c->t, named, &entry, &parent);
 	/* Whatever the umask left of the mode, the invoking user can always work on it. */

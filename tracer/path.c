@@ -186,9 +186,9 @@ int path_examine(struct object *o)
 {
 	struct look look;
 	const char *host = path_short(o->host);
-	int r = look_at(host, o->is_fd, &look);
+	int flags = o->is_fd ? 0 : AT_SYMLINK_NOFOLLOW, r = look_at(AT_FDCWD, host, flags, &look);
 	if (r == -EACCES && !o->is_fd && path_repair(o->host))
-		r = look_at(host, false, &look);
+		r = look_at(AT_FDCWD, host, flags, &look);
 	if (r < 0)
 		return r;
 	meta_meet(session.meta, host, o->is_fd, &look.st, look.birth);
@@ -211,6 +211,8 @@ struct walk {
 	bool is_from_tree; /* it began at a descriptor of trees.h: the kernel gets nowhere from there */
 	bool is_checked; /* credentials that need a search check in every directory */
 	bool is_cacheable;
+	struct stat stood; /* of the directory where it stands, when is_seen */
+	bool is_seen;
 	const struct mount *first; /* LOOKUP_NO_XDEV: the mount that may not be left */
 	/* The directory part as typed, for the shim's table; NULL: not (or no more) to be told. */
 	const char *typed;
@@ -249,6 +251,7 @@ static int locate(struct walk *w, const char *guest)
 	set_guest(o, guest);
 	set_host(o, host);
 	o->mount = m;
+	w->is_seen = false;
 	return 0;
 }
 
@@ -305,6 +308,7 @@ int path_settle(struct tracee *t, struct object *o)
 static int go_up_unnamed(struct walk *w)
 {
 	struct object *o = w->at;
+	w->is_seen = false;
 	const char *slash = strrchr(o->host, '/');
 	if (o->host_length > w->opaque && strcmp(slash, "/..") != 0) {
 		o->host_length = slash - o->host;
@@ -349,6 +353,7 @@ static int go_down(struct walk *w, const char *name, size_t length)
 	if (m) {
 		set_host(o, m->host_length ? m->host : "/");
 		o->mount = m;
+		w->is_seen = false;
 		return 0;
 	}
 	return append(o->host, &o->host_length, name, length);
@@ -429,6 +434,7 @@ static bool cache_find(struct walk *w, const char *key, size_t length)
 		return false;
 	set_guest(w->at, p->guest);
 	set_host(w->at, p->host);
+	w->is_seen = false;
 	w->at->mount = p->mount;
 	memmove(w->rest, w->rest + dir_part(w->rest), strlen(w->rest) - dir_part(w->rest) + 1);
 	return true;
@@ -452,12 +458,14 @@ static void cache_store(const struct walk *w, const char *key, size_t length)
 	p->mount = w->at->mount;
 }
 
-/* What may be missing is the last component only. */
-static int must_have_parent(struct object *o)
+/* What may be missing is the last component only; `is_seen`: the walk has stood in its directory. */
+static int must_have_parent(struct walk *w, bool is_seen)
 {
-	struct stat st;
-	int r = path_parent_stat(o, &st);
-	return r < 0 || S_ISDIR(st.st_mode) ? r : -ENOTDIR;
+	struct object *o = w->at;
+	o->parent = w->stood;
+	int r = is_seen ? 0 : path_parent_stat(o, &o->parent);
+	o->has_parent = r == 0;
+	return r < 0 || S_ISDIR(o->parent.st_mode) ? r : -ENOTDIR;
 }
 
 /* Does the link lead to a directory that has lost its name, which readlink then says? */
@@ -488,10 +496,17 @@ static int enter_tree(struct walk *w, unsigned tree)
 static bool enter_named(struct walk *w, const char *host, const struct look *directory)
 {
 	char guest[PATH_ROOM];
-	struct stat there;
-	return mounts_to_guest(w->t->mounts, host, guest, sizeof(guest)) && locate(w, guest) == 0 &&
-	       path_lstat(w->at->host, &there) == 0 && there.st_dev == directory->st.st_dev &&
-	       there.st_ino == directory->st.st_ino;
+	w->is_seen = mounts_to_guest(w->t->mounts, host, guest, sizeof(guest)) && locate(w, guest) == 0 &&
+		     path_lstat(w->at->host, &w->stood) == 0 && w->stood.st_dev == directory->st.st_dev &&
+		     w->stood.st_ino == directory->st.st_ino;
+	return w->is_seen;
+}
+
+/* Stand in this directory by a name that is remembered. */
+static bool enter_recalled(struct walk *w, const struct look *directory)
+{
+	const char *host = behind_recall(directory);
+	return host && enter_named(w, host, directory);
 }
 
 /* Go on from the directory behind a magic link of the host's. */
@@ -502,13 +517,12 @@ static int enter_link(struct walk *w, const char *link)
 	unsigned tree = trees_of_link(link);
 	if (tree)
 		return enter_tree(w, tree);
-	int r = look_at(link, true, &directory);
+	int r = look_at(AT_FDCWD, link, 0, &directory);
 	if (r < 0)
 		return r;
 	if (!S_ISDIR(directory.st.st_mode))
 		return -ENOTDIR;
-	const char *recalled = behind_recall(&directory);
-	if (recalled && enter_named(w, recalled, &directory))
+	if (enter_recalled(w, &directory))
 		return 0;
 	/* A covered directory is still reached through the descriptor itself. */
 	if (behind_read(link, host) && enter_named(w, host, &directory)) {
@@ -570,6 +584,8 @@ static int step(struct walk *w, bool *ret_done)
 	}
 	size_t guest_length = o->guest_length;
 	int r = go_down(w, w->rest, length);
+	bool is_seen = w->is_seen;
+	w->is_seen = false;
 	if (r < 0)
 		return r;
 	if ((o->mount->flags & BINDING_PROC) && strcmp(o->host, "/proc/1") == 0 && procfs_is_hidden(o->host)) {
@@ -586,7 +602,7 @@ static int step(struct walk *w, bool *ret_done)
 		r = path_examine(o);
 		o->exists = r == 0;
 		if (r == -ENOENT && w->flags & LOOKUP_CREATE)
-			return must_have_parent(o);
+			return must_have_parent(w, is_seen);
 		if (r < 0)
 			return r;
 		if (w->flags & LOOKUP_NAME)
@@ -762,12 +778,17 @@ static int start_at_fd(struct walk *w, int dir_fd)
 	if (is_cwd && !w->t->fs->has_lost_cwd)
 		return locate(w, w->t->fs->cwd);
 	char link[64];
+	struct look directory;
+	if (!is_cwd && dir_fd < 0)
+		return -EBADF;
+	/* The usual case goes without the link. */
+	if (!is_cwd && !trees_are_there() && behind_look(w->t, dir_fd, &directory) && S_ISDIR(directory.st.st_mode) &&
+	    enter_recalled(w, &directory))
+		return 0;
 	if (is_cwd)
 		snprintf(link, sizeof(link), "/proc/%d/cwd", w->t->tid);
 	else
 		snprintf(link, sizeof(link), "/proc/%d/fd/%d", w->t->tid, dir_fd);
-	if (!is_cwd && dir_fd < 0)
-		return -EBADF;
 	int r = enter_link(w, link);
 	return r == -ENOENT ? -EBADF : r;
 }
@@ -780,7 +801,7 @@ static bool needs_search_checks(const struct cred *c)
 int path_of_directory(struct tracee *t, int dir_fd, struct object *ret)
 {
 	struct walk w = { .t = t, .at = ret, .root = t->fs->root };
-	ret->exists = ret->is_fd = ret->is_tree = ret->is_magic = ret->had_trailing_slash = ret->is_plain = false;
+	ret->exists = ret->is_fd = ret->is_tree = ret->is_magic = ret->had_trailing_slash = ret->is_plain = ret->has_parent = false;
 	ret->late_error = 0;
 	int r = start_at_fd(&w, dir_fd);
 	return r < 0 ? r : finish_at_directory(&w);
@@ -812,6 +833,7 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 {
 	size_t length = strlen(path);
 	ret->exists = ret->is_fd = ret->is_tree = ret->is_magic = ret->had_trailing_slash = ret->is_dot = false;
+	ret->has_parent = false;
 	ret->birth = 0;
 	ret->late_error = 0;
 	ret->is_plain = false;
@@ -830,6 +852,7 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 	w.flags = flags;
 	w.links = 0;
 	w.opaque = 0;
+	w.is_seen = false;
 	w.is_from_tree = false;
 	w.has_root = path[0] == '/' || (flags & (LOOKUP_IN_ROOT | LOOKUP_BENEATH));
 	w.is_checked = needs_search_checks(&t->cred);
@@ -890,7 +913,7 @@ static int look_at_tree(struct tracee *t, unsigned tree, struct object *ret)
 
 int path_of_fd(struct tracee *t, int fd, struct object *ret)
 {
-	ret->is_plain = ret->had_trailing_slash = ret->is_dot = ret->is_tree = false;
+	ret->is_plain = ret->had_trailing_slash = ret->is_dot = ret->is_tree = ret->has_parent = false;
 	ret->late_error = 0;
 	ret->is_fd = ret->is_magic = true;
 	ret->guest[0] = '\0';

@@ -38,7 +38,9 @@ struct object {
 	const struct mount *mount;
 	struct stat real;      /* as the host has it, when exists */
 	uint32_t birth;        /* of that inode, as birth_of says; 0: not asked */
+	struct stat parent;    /* the directory that it would be in, when has_parent: it does not exist */
 	bool exists;
+	bool has_parent;
 	bool is_fd;            /* host is a magic link: to be followed, never renamed or removed */
 	bool is_tree;          /* it is the root behind a descriptor of trees.h, which itself is another file */
 	bool is_magic;         /* reached through a /proc magic link */

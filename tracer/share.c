@@ -301,7 +301,8 @@ static void inherit_acl(const struct tracee *t, const struct object *o, const st
 int share_init_owner(const struct tracee *t, struct object *o, struct meta_entry *entry, struct stat *ret_parent)
 {
 	struct meta_entry above;
-	int r = path_parent_stat(o, ret_parent);
+	*ret_parent = o->parent;
+	int r = o->has_parent ? 0 : path_parent_stat(o, ret_parent);
 	if (r < 0)
 		return r;
 	meta_get_or_default(session.meta, ret_parent, &above);

@@ -26,6 +26,7 @@
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 #include "tracer/base/text.h"
+#include "tracer/behind.h"
 #include "tracer/call.h"
 #include "tracer/cgroups.h"
 #include "tracer/confined.h"
@@ -578,6 +579,7 @@ static void close_session(void)
 		nftw(session.run_dir, forget_file, 16, FTW_PHYS);
 	modes_pay();
 	follow_close();
+	behind_close();
 	tracee_each(forget_tracee, NULL);
 	cgroups_close();
 	namespaces_close();

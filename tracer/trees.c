@@ -88,6 +88,11 @@ unsigned trees_of_text(const char *text)
 	return tree <= trees.count ? tree : 0;
 }
 
+bool trees_are_there(void)
+{
+	return trees.count != 0;
+}
+
 unsigned trees_of_link(const char *link)
 {
 	char text[PATH_MAX];

@@ -24,6 +24,8 @@ int64_t trees_open(struct call *c, unsigned tree, bool is_directory, bool closes
 /* The tree that a descriptor's link (its text; its name below /proc) tells of; 0: none. */
 unsigned trees_of_text(const char *text);
 unsigned trees_of_link(const char *link);
+/* Was there ever a tree?  Else no descriptor is one's. */
+bool trees_are_there(void);
 /* The root of the tree in the tracee's namespace, wherever it is by now; NULL when it was unmounted. */
 struct mount *trees_mount(struct tracee *t, unsigned tree);
 /* The host path that its root shows. */

@@ -3,7 +3,7 @@
 #include "tracer/base/look.h"
 
 #include <errno.h>
-#include <string.h>
+#include <stdbool.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -11,26 +11,25 @@
 #include "tracer/base/birth.h"
 #include "tracer/base/compat.h"
 
-static int look_by_stat(const char *host, bool follows, struct look *ret)
+static int look_by_stat(int dir_fd, const char *host, int flags, struct look *ret)
 {
 	ret->birth = 0;
 	ret->mount = 0;
-	return fstatat(AT_FDCWD, host, &ret->st, follows ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	return fstatat(dir_fd, host, &ret->st, flags) < 0 ? -errno : 0;
 }
 
-int look_at(const char *host, bool follows, struct look *ret)
+int look_at(int dir_fd, const char *host, int flags, struct look *ret)
 {
 	static bool has_no_statx;
 	struct look_statx x;
 	if (has_no_statx)
-		return look_by_stat(host, follows, ret);
-	if (syscall(SYS_statx, AT_FDCWD, host, AT_NO_AUTOMOUNT | (follows ? 0 : AT_SYMLINK_NOFOLLOW),
-		    LOOK_BASIC | LOOK_BIRTH | LOOK_MOUNT, &x) < 0) {
+		return look_by_stat(dir_fd, host, flags, ret);
+	if (syscall(SYS_statx, dir_fd, host, AT_NO_AUTOMOUNT | flags, LOOK_BASIC | LOOK_BIRTH | LOOK_MOUNT, &x) < 0) {
 		/* Before Linux 4.11, and behind a filter that has not heard of it. */
 		if (errno != ENOSYS && errno != EPERM)
 			return -errno;
 		has_no_statx = true;
-		return look_by_stat(host, follows, ret);
+		return look_by_stat(dir_fd, host, flags, ret);
 	}
 	ret->st = (struct stat){
 		.st_dev = makedev(x.dev_major, x.dev_minor), .st_ino = x.ino, .st_mode = x.mode, .st_nlink = x.nlink,

@@ -3,7 +3,6 @@
 #ifndef FAKEBUILD_BASE_LOOK_H
 #define FAKEBUILD_BASE_LOOK_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
@@ -32,7 +31,7 @@ struct look {
 	uint64_t mount; /* the number of the host's mount (Linux 5.8); 0: not known */
 };
 
-/* Look at what is at the host path; `follows` symlinks there.  0 or -errno. */
-int look_at(const char *host, bool follows, struct look *ret);
+/* Look at what fstatat(2) would find, with its flags.  0 or -errno. */
+int look_at(int dir_fd, const char *host, int flags, struct look *ret);
 
 #endif

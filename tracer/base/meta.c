@@ -7,6 +7,7 @@
 #include "tracer/base/meta_table.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -58,9 +59,27 @@ static uint64_t follow_growth(struct meta *m)
 	return capacity;
 }
 
+/* Who writes.  The kernel is asked once: it has nothing to do with most of what is changed. */
+static uint32_t own_pid;
+
+static void forget_own_pid(void)
+{
+	own_pid = 0;
+}
+
+static uint32_t writer(void)
+{
+	static bool is_told_of_forks;
+	if (!is_told_of_forks)
+		is_told_of_forks = pthread_atfork(NULL, NULL, forget_own_pid) == 0;
+	if (!own_pid || !is_told_of_forks)
+		own_pid = getpid();
+	return own_pid;
+}
+
 void meta_lock(struct meta *m)
 {
-	uint32_t self = getpid();
+	uint32_t self = writer();
 	for (unsigned spins = 0;; spins++) {
 		uint32_t holder = 0;
 		if (__atomic_compare_exchange_n(&m->header->writer, &holder, self, false,
