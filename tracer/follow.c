@@ -235,14 +235,11 @@ static int is_running(struct tracee *t, void *arg)
 	return state && strncmp(state, ") R", 3) == 0;
 }
 
-/* Does no other tracee run, and does a processor sleep?  Where all are busy there is none to be woken up. */
+/* Does no other tracee run?  Other users' tasks do not count: a tracee that waits behind one would do so anywhere. */
 static bool is_alone(pid_t tid)
 {
-	unsigned long count = running();
-	if (count <= 1)
+	if (running() <= 1)
 		return true;
-	if (count > (unsigned long)CPU_COUNT(&follow.allowed))
-		return false;
 	if (follow.looks_left) {
 		follow.looks_left--;
 		return follow.was_alone;
