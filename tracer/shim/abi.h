@@ -10,7 +10,7 @@
  *   SHIM_ARENA   the arena, one file mapped shared: written by the tracer, read-only in tracees
  *   SHIM_SHARED  its second part, the tables that the fast path reads
  *   SHIM_BASE    the shim's own image
- *   SHIM_HUB     where patched call sites go; in 32-bit tracees the whole fast path, which is 64-bit code there, too
+ *   SHIM_HUB     where patched call sites go, and behind it the fast path, which is 64-bit code in 32-bit tracees, too
  *   SHIM_GATE    its calls that the seccomp filter allows by address: the raw calls, then one stub a slot
  *   SHIM_FRAMES  the fast path's own memory, private to the process
  */
@@ -72,7 +72,9 @@
 #define SHIM_HAS_LOOKED 0x70050018 /* u32: is anything in SHIM_LOOKED? */
 #define SHIM_VSYSCALL 0x7005001c /* u32: in 32-bit tracees, what AT_SYSINFO was */
 #define SHIM_LOCKS 0x70050040
-#define SHIM_FRAMES 0x70051000
+#define SHIM_START 0x70050100 /* where and how the loader leaves */
+#define SHIM_GUEST_NAME 0x70050180 /* what AT_EXECFN leads to, of PATH_MAX bytes at most */
+#define SHIM_FRAMES 0x70052000
 #define SHIM_FRAME_COUNT 32
 #define SHIM_FRAME_BYTES 16384 /* 4096 times a lock's; of each: a stack, then at FRAME_AT the frame, then room for paths */
 #define SHIM_FRAME_AT 6144

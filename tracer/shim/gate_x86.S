@@ -12,12 +12,10 @@ _start:
 	movl %ebx, %esi
 	andq $-16, %rsp
 	call shim_load
-	/* rax: struct start of loader.c */
-	movq 8(%rax), %rsp
-	movq 16(%rax), %rcx
-	movq (%rax), %rax
-	movq %rax, start_address(%rip)
-	testl %ecx, %ecx
+	/* At SHIM_START is a struct start of loader.c. */
+	movq SHIM_START, %rax
+	movq SHIM_START + 8, %rsp
+	testl $1, SHIM_START + 16
 	jz 1f
 	int3	/* the tracer takes over: it lets a tracer in the guest see the program's first state */
 1:
@@ -36,7 +34,7 @@ _start:
 	xorl %r13d, %r13d
 	xorl %r14d, %r14d
 	xorl %r15d, %r15d
-	jmp *start_address(%rip)
+	jmp *SHIM_START
 #else
 	movl %esp, %eax
 	andl $-16, %esp
@@ -44,11 +42,9 @@ _start:
 	pushl %ebx
 	pushl %eax
 	call shim_load
-	movl 4(%eax), %esp
-	movl 8(%eax), %ecx
-	movl (%eax), %eax
-	movl %eax, start_address
-	testl %ecx, %ecx
+	movl SHIM_START, %eax
+	movl SHIM_START + 4, %esp
+	testl $1, SHIM_START + 8
 	jz 1f
 	int3
 1:
@@ -59,7 +55,7 @@ _start:
 	xorl %esi, %esi
 	xorl %edi, %edi
 	xorl %ebp, %ebp
-	jmp *start_address
+	jmp *SHIM_START
 #endif
 
 	.section .gate, "ax", @progbits
@@ -160,13 +156,7 @@ shim_act:
 	.set slot, slot + SHIM_SLOT_BYTES
 	.endr
 
-	.section .bss
-start_address:
-	.quad 0
-
-	.section .frames, "aw", @nobits
-	.globl shim_state_number
-shim_state_number:
+	.section .own, "aw", @nobits
 	.skip SHIM_LOOKED - SHIM_STATE + SHIM_LOOKED_COUNT * 512
 
 #ifndef __x86_64__

@@ -52,7 +52,7 @@ struct elf_segment {
 
 enum { TYPE_EXEC = 2, TYPE_DYN = 3 };
 enum { SEGMENT_LOAD = 1, SEGMENT_PHDR = 6, SEGMENT_STACK = 0x6474e551 };
-enum { PAGE = 4096, MAX_SEGMENTS = 64 };
+enum { PAGE = 4096, MAX_SEGMENTS = 64, HEAD_BYTES = 1024, PATH_BYTES = 4096 };
 enum { READ = 1, WRITE = 2, EXEC = 4, GROWSDOWN = 0x01000000 };
 enum { SHARED = 1, PRIVATE = 2, FIXED = 0x10, ANONYMOUS = 0x20 };
 enum { CLOEXEC = 02000000, ADDR_NO_RANDOMIZE = 0x0040000 };
@@ -62,19 +62,20 @@ enum {
 };
 
 long shim_raw_call(long number, long a, long b, long c, long d, long e, long f);
-const void *shim_load(word *stack, unsigned slot_number);
+void shim_load(word *stack, unsigned slot_number);
 
 struct start {
 	word entry, stack, is_watched;
 };
+#define START ((volatile struct start *)SHIM_START)
+/* AT_EXECFN points here: the slot is used again. */
+#define GUEST_NAME ((char *)SHIM_GUEST_NAME)
+_Static_assert(SHIM_GUEST_NAME + PATH_BYTES <= SHIM_FRAMES, "a name fits");
 
 struct program {
 	word entry, base, phdr, phnum;
 	int needs_exec_stack;
 };
-
-static char guest_name[PAGE]; /* AT_EXECFN points here: the slot is used again */
-static struct start start;
 
 /* After the point of no return there is nobody to give an errno to: the kernel kills, too. */
 static void give_up(void)
@@ -139,83 +140,137 @@ static void map_segment(const struct elf_segment *s, word base, int fd, int text
 		map(mapped_end, memory_end - mapped_end, protection_of(s), PRIVATE | FIXED | ANONYMOUS, -1, 0);
 }
 
-static void load(const char *path, const char *text_path, int is_program, int has_interpreter,
-		 const unsigned char *seed, struct program *ret)
+/*
+ * Buffers are on the stack, whose pages the program touches anyway: each page of the shim's own would be one more fault
+ * for every execve.
+ */
+static const struct elf_segment *read_segments(int fd, char head[HEAD_BYTES], struct elf_segment room[MAX_SEGMENTS])
 {
-	static char head[PAGE];
-	static struct elf_segment table[MAX_SEGMENTS];
-	int fd = must(shim_raw_call(NR_OPEN, (word)path, CLOEXEC, 0, 0, 0, 0));
-	long got = must(shim_raw_call(NR_PREAD, fd, (word)head, sizeof(head), 0, 0, 0));
+	long got = must(shim_raw_call(NR_PREAD, fd, (word)head, HEAD_BYTES, 0, 0, 0));
 	const struct elf_header *h = (const struct elf_header *)head;
 	if (got < (long)sizeof(*h) || h->machine != ELF_MACHINE || h->ident[4] != ELF_CLASS ||
 	    h->phnum == 0 || h->phnum > MAX_SEGMENTS || h->phentsize != sizeof(struct elf_segment))
 		give_up();
 	word bytes = h->phnum * sizeof(struct elf_segment);
-	if (shim_raw_call(NR_PREAD, fd, (word)table, bytes, h->phoff, 0, 0) != (long)bytes)
+	if (h->phoff <= (word)got && bytes <= (word)got - h->phoff && h->phoff % sizeof(word) == 0)
+		return (const struct elf_segment *)(head + h->phoff);
+	if (shim_raw_call(NR_PREAD, fd, (word)room, bytes, h->phoff, 0, 0) != (long)bytes)
 		give_up();
-	word low = ~(word)0, high = 0, align = PAGE;
+	return room;
+}
+
+/* What the segments take. */
+struct extent {
+	word low, high, align;
+	const struct elf_segment *first; /* when each begins on the page where the one before ends, else 0 */
+};
+
+static word page_of(word address)
+{
+	return address & ~(word)(PAGE - 1);
+}
+
+static struct extent measure(const struct elf_segment *s, const struct elf_segment *end)
+{
+	struct extent e = { ~(word)0, 0, PAGE, 0 };
+	for (; s < end; s++) {
+		if (s->type != SEGMENT_LOAD)
+			continue;
+		if (!e.high)
+			e.first = s;
+		else if (page_of(s->vaddr) != page_of(e.high + PAGE - 1))
+			e.first = 0;
+		if (page_of(s->vaddr) < e.low)
+			e.low = page_of(s->vaddr);
+		if (s->vaddr + s->memsz > e.high)
+			e.high = s->vaddr + s->memsz;
+		if (s->align > e.align && !(s->align & (s->align - 1)))
+			e.align = s->align;
+	}
+	if (e.high <= e.low)
+		give_up();
+	return e;
+}
+
+/* Somewhere, with nothing there yet. */
+static word reserve(word want, const struct extent *e)
+{
+	word room = e->high - e->low + (e->align > PAGE ? e->align : 0);
+	word at = map(want, room, 0, PRIVATE | ANONYMOUS, -1, 0);
+	word aligned = (at + e->align - 1) & ~(e->align - 1);
+	if (aligned > at)
+		shim_raw_call(NR_MUNMAP, at, aligned - at, 0, 0, 0, 0);
+	word end = page_of(aligned + e->high - e->low + PAGE - 1);
+	if (at + room > end)
+		shim_raw_call(NR_MUNMAP, end, at + room - end, 0, 0, 0, 0);
+	return aligned;
+}
+
+/* A program with an interpreter goes to ELF_ET_DYN_BASE. */
+static word program_place(const struct extent *e, const unsigned char *seed)
+{
+	int persona = shim_raw_call(NR_PERSONALITY, 0xffffffff, 0, 0, 0, 0, 0);
+	word want = PIE_BASE;
+	if (!(persona & ADDR_NO_RANDOMIZE))
+		want += random_pages(PIE_RANDOM_PAGES, seed) * PAGE;
+	want &= ~(e->align - 1);
+#ifdef __x86_64__
+	/* There is nothing yet within terabytes: neither brk, which is behind the shim, nor mappings, wherever they begin. */
+	return want;
+#else
+	return reserve(want, e);
+#endif
+}
+
+static void load(const char *path, const char *text_path, int is_program, int has_interpreter,
+		 const unsigned char *seed, struct program *ret)
+{
+	char head[HEAD_BYTES] __attribute__((aligned(16)));
+	struct elf_segment room[MAX_SEGMENTS];
+	int fd = must(shim_raw_call(NR_OPEN, (word)path, CLOEXEC, 0, 0, 0, 0));
+	const struct elf_segment *table = read_segments(fd, head, room);
+	const struct elf_header *h = (const struct elf_header *)head;
+	const struct extent e = measure(table, table + h->phnum);
+	const struct elf_segment *mapped = 0;
+	long text_fd = text_path ? shim_raw_call(NR_OPEN, (word)text_path, CLOEXEC, 0, 0, 0, 0) : -1;
+	word base = 0;
+	if (h->type == TYPE_DYN && is_program && has_interpreter) {
+		base = program_place(&e, seed) - e.low;
+	} else if (h->type == TYPE_DYN && e.first && e.align == PAGE && e.first->filesz == e.first->memsz &&
+		   !(e.first->flags & 1)) {
+		/* Its first segment's mapping keeps the place of all, as the kernel's and libc's own do. */
+		mapped = e.first;
+		base = map(0, e.high - e.low, protection_of(mapped), PRIVATE, fd, page_of(mapped->offset)) - e.low;
+	} else if (h->type == TYPE_DYN) {
+		base = reserve(0, &e) - e.low;
+	}
 	ret->phdr = 0;
 	for (const struct elf_segment *s = table; s < table + h->phnum; s++) {
 		if (s->type == SEGMENT_STACK && is_program)
 			ret->needs_exec_stack = s->flags & 1;
 		if (s->type != SEGMENT_LOAD)
 			continue;
-		if ((s->vaddr & ~(word)(PAGE - 1)) < low)
-			low = s->vaddr & ~(word)(PAGE - 1);
-		if (s->vaddr + s->memsz > high)
-			high = s->vaddr + s->memsz;
-		if (s->align > align && !(s->align & (s->align - 1)))
-			align = s->align;
 		if (h->phoff >= s->offset && h->phoff < s->offset + s->filesz)
-			ret->phdr = h->phoff - s->offset + s->vaddr;
-	}
-	if (high <= low)
-		give_up();
-	word base = 0;
-	if (h->type == TYPE_DYN) {
-		/* A program with an interpreter goes to ELF_ET_DYN_BASE, all else among the mappings. */
-		word want = 0;
-		if (is_program && has_interpreter) {
-			int persona = shim_raw_call(NR_PERSONALITY, 0xffffffff, 0, 0, 0, 0, 0);
-			want = PIE_BASE;
-			if (!(persona & ADDR_NO_RANDOMIZE))
-				want += random_pages(PIE_RANDOM_PAGES, seed) * PAGE;
-			want &= ~(align - 1);
-		}
-		word room = high - low + (align > PAGE ? align : 0);
-		word at = map(want, room, 0, PRIVATE | ANONYMOUS, -1, 0);
-		word aligned = (at + align - 1) & ~(align - 1);
-		if (aligned > at)
-			shim_raw_call(NR_MUNMAP, at, aligned - at, 0, 0, 0, 0);
-		word end = (aligned + high - low + PAGE - 1) & ~(word)(PAGE - 1);
-		if (at + room > end)
-			shim_raw_call(NR_MUNMAP, end, at + room - end, 0, 0, 0, 0);
-		base = aligned - low;
-	}
-	long text_fd = text_path ? shim_raw_call(NR_OPEN, (word)text_path, CLOEXEC, 0, 0, 0, 0) : -1;
-	for (const struct elf_segment *s = table; s < table + h->phnum; s++)
-		if (s->type == SEGMENT_LOAD && s->memsz)
+			ret->phdr = base + h->phoff - s->offset + s->vaddr;
+		if (s->memsz && s != mapped)
 			map_segment(s, base, fd, text_fd < 0 ? fd : text_fd);
+	}
 	shim_raw_call(NR_CLOSE, fd, 0, 0, 0, 0, 0);
 	if (text_fd >= 0)
 		shim_raw_call(NR_CLOSE, text_fd, 0, 0, 0, 0, 0);
 	ret->entry = base + h->entry;
 	ret->base = base;
-	ret->phdr += ret->phdr ? base : 0;
 	ret->phnum = h->phnum;
 }
 
-/* The arena lies beside the file that was executed. */
-static void map_arena(const char *executed)
+/* The arena lies beside the file that was executed, whose path is not needed any more. */
+static void map_arena(char *path)
 {
 	static const char name[] = "arena";
-	static char path[PAGE];
 	unsigned slash = 0;
-	for (unsigned n = 0; executed[n] && n + 16 < sizeof(path); n++) {
-		path[n] = executed[n];
+	for (unsigned n = 0; path[n]; n++)
 		if (path[n] == '/')
 			slash = n;
-	}
 	for (unsigned i = 0; i < sizeof(name); i++)
 		path[slash + 1 + i] = name[i];
 	int fd = must(shim_raw_call(NR_OPEN, (word)path, CLOEXEC, 0, 0, 0, 0));
@@ -249,17 +304,17 @@ static int start_fast_path(uint32_t state)
 	return 1;
 }
 
-const void *shim_load(word *stack, unsigned slot_number)
+void shim_load(word *stack, unsigned slot_number)
 {
 	word *aux = stack + 1 + stack[0] + 1;
 	while (*aux)
 		aux++;
 	aux++;
-	const char *executed = 0;
+	char *executed = 0;
 	const unsigned char *seed = 0;
 	for (word *a = aux; a[0]; a += 2) {
 		if (a[0] == AUX_EXECFN)
-			executed = (const char *)a[1];
+			executed = (char *)a[1];
 		if (a[0] == AUX_RANDOM)
 			seed = (const unsigned char *)a[1];
 	}
@@ -270,8 +325,8 @@ const void *shim_load(word *stack, unsigned slot_number)
 	const struct shim_slot *slot = (const struct shim_slot *)(word)SHIM_ARENA + (slot_number - 1);
 	const struct shim_exec *info = (const struct shim_exec *)slot->room;
 	const char *name = slot->room + info->guest_name;
-	for (unsigned i = 0; i + 1 < sizeof(guest_name) && name[i]; i++)
-		guest_name[i] = name[i];
+	for (unsigned i = 0; i + 1 < PATH_BYTES && name[i]; i++)
+		GUEST_NAME[i] = name[i];
 
 	struct program program = { 0 }, interpreter = { 0 };
 	load(slot->room + info->program, info->program_text ? slot->room + info->program_text : 0, 1,
@@ -301,7 +356,7 @@ const void *shim_load(word *stack, unsigned slot_number)
 			a[0] = AUX_EXECFD;
 			a[1] = open_emulated(slot->room + info->emulated);
 			break;
-		case AUX_EXECFN: a[1] = (word)guest_name; break;
+		case AUX_EXECFN: a[1] = (word)GUEST_NAME; break;
 		case AUX_SYSINFO: /* of i386 alone: where libcs call, to make system calls */
 			if (!is_fast)
 				break;
@@ -311,8 +366,7 @@ const void *shim_load(word *stack, unsigned slot_number)
 		}
 	}
 	shim_raw_call(NR_PRCTL, 15 /* PR_SET_NAME */, (word)info->comm, 0, 0, 0, 0);
-	start.entry = info->interpreter ? interpreter.entry : program.entry;
-	start.stack = (word)stack;
-	start.is_watched = info->is_watched;
-	return &start;
+	START->entry = info->interpreter ? interpreter.entry : program.entry;
+	START->stack = (word)stack;
+	START->is_watched = info->is_watched;
 }

@@ -4,7 +4,7 @@
 SHIM_CFLAGS := -std=gnu11 -O2 -g0 -ffreestanding -nostdlib -static -no-pie -fno-pie -fno-stack-protector \
 	-mgeneral-regs-only -fno-asynchronous-unwind-tables -fcf-protection=none -fno-builtin \
 	-fno-tree-loop-distribute-patterns -Wall -Wextra -I.
-SHIM_PLACES := -Wl,-Ttext-segment=0x70000000,--section-start=.gate=0x70020000,--section-start=.hub=0x70010000,--section-start=.bss=0x70040000,--section-start=.frames=0x70050000,--build-id=none,-z,noexecstack,-z,norelro
+SHIM_PLACES := -Wl,-T,tracer/shim/shim.ld,--build-id=none,-z,noexecstack,-z,norelro,-z,max-page-size=4096
 # What answers calls; 32-bit programs are given it as 64-bit code, too, behind an entry of their own.
 SHIM_FAST_SRC := $(addprefix tracer/shim/,fast.c place.c looked.c table.c names.c change.c verify.c)
 SHIM_LOADER_SRC := $(addprefix tracer/shim/,gate_x86.S loader.c)
@@ -16,13 +16,13 @@ SHIM_FLAG = $(shell for f in -mgeneral-regs-only -fcf-protection=none; do $(CC) 
 SHIM_DROP := $(SHIM_FLAG)
 SHIM_CC = $(CC) $(filter-out $(SHIM_DROP) -fno-tree-loop-distribute-patterns,$(SHIM_CFLAGS))
 
-$(B)/tracer/shim/shim64: $(SHIM_64_SRC) $(SHIM_HEADERS) tracer/shim/shim.mk
+$(B)/tracer/shim/shim64: $(SHIM_64_SRC) $(SHIM_HEADERS) tracer/shim/shim.mk tracer/shim/shim.ld
 	@mkdir -p $(@D)
 	$(call say,SHIM,$@)$(SHIM_CC) -m64 $(SHIM_PLACES) -o $@ $(SHIM_64_SRC)
 $(B)/tracer/shim/fast_i386: $(SHIM_FAST_I386_SRC) $(SHIM_HEADERS) tracer/shim/shim.mk tracer/shim/fast_i386.ld
 	@mkdir -p $(@D)
 	$(call say,SHIM,$@)$(SHIM_CC) -m64 -DSHIM_I386 -Wl,-T,tracer/shim/fast_i386.ld,--oformat=binary,--build-id=none,-z,noexecstack -o $@ $(SHIM_FAST_I386_SRC)
-$(B)/tracer/shim/shim32: $(SHIM_LOADER_SRC) $(B)/tracer/shim/fast_i386 $(SHIM_HEADERS) tracer/shim/shim.mk
+$(B)/tracer/shim/shim32: $(SHIM_LOADER_SRC) $(B)/tracer/shim/fast_i386 $(SHIM_HEADERS) tracer/shim/shim.mk tracer/shim/shim.ld
 	@mkdir -p $(@D)
 	$(call say,SHIM,$@)$(SHIM_CC) -m32 $(SHIM_PLACES) -DSHIM_FAST_I386='"$(B)/tracer/shim/fast_i386"' -o $@ $(SHIM_LOADER_SRC) 2>$@.log || { echo "  note: no 32-bit shim: $$(head -n 1 $@.log)"; : >$@; }
 $(SHIM_OBJ): tracer/shim/blob.S $(B)/tracer/shim/shim64 $(B)/tracer/shim/shim32
