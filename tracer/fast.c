@@ -552,6 +552,12 @@ void fast_note_tree(void)
 		SHARED->flags |= SHARED_SEARCHES_ALL;
 }
 
+void fast_note_node(void)
+{
+	if (fast.is_on)
+		SHARED->flags |= SHARED_HAS_NODES;
+}
+
 void fast_note_proc_directory(void)
 {
 	if (fast.is_on)

@@ -62,6 +62,8 @@ bool fast_must_unmap(struct tracee *t, const struct cred *before);
 void fast_note_fixed_directory(void);
 /* A directory of /proc is or was open. */
 void fast_note_proc_directory(void);
+/* A device node of the guest's (nodes.h) is about to be opened: what a descriptor of a device shows is not its own. */
+void fast_note_node(void);
 /* A descriptor of a tree (trees.h) is about to be made. */
 void fast_note_tree(void);
 

@@ -87,7 +87,7 @@ int64_t hook_ioctl(struct call *c)
 	int r = path_of_fd(c->t, call_int(c, 0), o);
 	if (r < 0)
 		return r;
-	if (path_is_unopened(o) || (!S_ISREG(o->real.st_mode) && !S_ISDIR(o->real.st_mode)))
+	if (o->is_node || path_is_unopened(o) || (!S_ISREG(o->real.st_mode) && !S_ISDIR(o->real.st_mode)))
 		return CALL_PASS;
 	if (!gets)
 		return set_flags(c);

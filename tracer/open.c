@@ -17,6 +17,7 @@
 #include "tracer/listing.h"
 #include "tracer/memory.h"
 #include "tracer/namespaces.h"
+#include "tracer/nodes.h"
 #include "tracer/plain.h"
 #include "tracer/procfs.h"
 #include "tracer/share.h"
@@ -46,6 +47,8 @@ struct opening {
 	unsigned lookup; /* added to what the flags say */
 	bool is_put_off; /* another call is made first, then this one comes again */
 	uint64_t dropped; /* flags that are not the kernel's matter any more */
+	uint64_t added;   /* and those that the guest has not set */
+	dev_t node;       /* the number of the guest's device node that a device of the host's is opened for; 0: none */
 };
 
 /* build_open_flags of fs/open.c: what is refused before a path is looked at. */
@@ -100,7 +103,7 @@ static int create(struct call *c, struct opening *op)
 }
 
 /* A real device node in the guest's root. */
-static int open_own_node(const struct object *o, const struct opening *op, const char **ret_instead)
+static int open_own_node(const struct object *o, struct opening *op, const char **ret_instead)
 {
 	struct meta_entry entry = { .mode = o->real.st_mode, .rdev = o->real.st_rdev };
 	*ret_instead = host_device(&entry);
@@ -109,6 +112,7 @@ static int open_own_node(const struct object *o, const struct opening *op, const
 		*ret_instead = NULL;
 	else if (!*ret_instead)
 		return -ENXIO;
+	op->node = *ret_instead ? entry.rdev : 0;
 	return 0;
 }
 
@@ -174,6 +178,7 @@ static int64_t check_existing(struct call *c, struct opening *op, const char **r
 			*ret_instead = NULL;
 		else if (!*ret_instead)
 			return -ENXIO;
+		op->node = *ret_instead ? entry.rdev : 0;
 		return 0;
 	}
 	if (mask & CRED_WRITE) {
@@ -207,6 +212,13 @@ static int64_t record_unnamed(struct call *c)
 	/* Whatever the umask left of the mode, the invoking user can always work on it. */
 	share_set_mode(c->t, o, &entry);
 	meta_unname(session.meta, &o->real);
+	return c->result;
+}
+
+static int64_t note_node(struct call *c)
+{
+	if (c->result >= 0)
+		nodes_opened(c->t, (int)c->result);
 	return c->result;
 }
 
@@ -291,6 +303,14 @@ static int64_t open_common(struct call *c, struct opening *op)
 	const struct tracee *of = o->exists && o->is_fd ? procfs_subject(o->host, &rest) : NULL;
 	if (of && text_starts(rest, "ns/"))
 		instead = stand_in = namespaces_file(NULL, of, rest + 3);
+	if (op->node) {
+		enum nodes_opening known = nodes_opening(o, op->node, instead);
+		op->added = known == NODES_UNKNOWN ? 0 : O_NOFOLLOW;
+		if (known == NODES_COPIED) {
+			c->t->at_exit = note_node;
+			result = CALL_PASS_EXIT;
+		}
+	}
 	if (instead || !o->is_plain) {
 		r = call_set_path(c, op->path_argument, instead ? instead : o->host);
 		if (r < 0)
@@ -329,10 +349,10 @@ int64_t hook_open(struct call *c)
 	int64_t r = open_common(c, &op);
 	if ((r != CALL_PASS && r != CALL_PASS_EXIT) || op.is_put_off)
 		return r;
-	if (is_creat && session.writes_through && c->t->cred.fsuid)
-		become_open(c, flags & ~op.dropped);
-	else if ((flags & op.dropped) && !is_creat)
-		call_set(c, at + 1, flags & ~op.dropped);
+	if (is_creat && ((session.writes_through && c->t->cred.fsuid) || op.added))
+		become_open(c, (flags & ~op.dropped) | op.added);
+	else if (((flags & op.dropped) || op.added) && !is_creat)
+		call_set(c, at + 1, (flags & ~op.dropped) | op.added);
 	if (op.mode != mode)
 		call_set(c, at + 2, op.mode);
 	return r;
@@ -401,7 +421,7 @@ int64_t hook_openat2(struct call *c)
 	/* The path is resolved already; its host form would not pass the guest's restrictions. */
 	*changed = how;
 	changed->resolve = 0;
-	changed->flags &= ~op.dropped;
+	changed->flags = (changed->flags & ~op.dropped) | op.added;
 	changed->mode = changed->flags & (O_CREAT | TMPFILE_BIT) ? op.mode : 0;
 	call_set(c, 2, (uintptr_t)changed);
 	call_set(c, 3, sizeof(*changed));

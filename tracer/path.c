@@ -19,6 +19,7 @@
 #include "tracer/core/prefix.h"
 #include "tracer/fast.h"
 #include "tracer/modes.h"
+#include "tracer/nodes.h"
 #include "tracer/procfs.h"
 #include "tracer/trees.h"
 
@@ -678,6 +679,8 @@ static int step(struct walk *w, bool *ret_done)
 			o->is_fd = o->is_magic = true;
 			r = path_examine(o);
 			o->exists = r == 0;
+			if (r == 0)
+				nodes_settle(w->t, o);
 			return r;
 		}
 		char link[PATH_MAX];
@@ -801,7 +804,7 @@ static bool needs_search_checks(const struct cred *c)
 int path_of_directory(struct tracee *t, int dir_fd, struct object *ret)
 {
 	struct walk w = { .t = t, .at = ret, .root = t->fs->root };
-	ret->exists = ret->is_fd = ret->is_tree = ret->is_magic = ret->had_trailing_slash = ret->is_plain = ret->has_parent = false;
+	ret->exists = ret->is_fd = ret->is_node = ret->is_tree = ret->is_magic = ret->had_trailing_slash = ret->is_plain = ret->has_parent = false;
 	ret->late_error = 0;
 	int r = start_at_fd(&w, dir_fd);
 	return r < 0 ? r : finish_at_directory(&w);
@@ -832,7 +835,7 @@ static void tell_above(struct tracee *t, int dir_fd, const char *path, size_t le
 int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, struct object *ret)
 {
 	size_t length = strlen(path);
-	ret->exists = ret->is_fd = ret->is_tree = ret->is_magic = ret->had_trailing_slash = ret->is_dot = false;
+	ret->exists = ret->is_fd = ret->is_node = ret->is_tree = ret->is_magic = ret->had_trailing_slash = ret->is_dot = false;
 	ret->has_parent = false;
 	ret->birth = 0;
 	ret->late_error = 0;
@@ -913,7 +916,7 @@ static int look_at_tree(struct tracee *t, unsigned tree, struct object *ret)
 
 int path_of_fd(struct tracee *t, int fd, struct object *ret)
 {
-	ret->is_plain = ret->had_trailing_slash = ret->is_dot = ret->is_tree = ret->has_parent = false;
+	ret->is_plain = ret->had_trailing_slash = ret->is_dot = ret->is_node = ret->is_tree = ret->has_parent = false;
 	ret->late_error = 0;
 	ret->is_fd = ret->is_magic = true;
 	ret->guest[0] = '\0';
@@ -926,6 +929,7 @@ int path_of_fd(struct tracee *t, int fd, struct object *ret)
 	if (tree)
 		return look_at_tree(t, tree, ret);
 	ret->exists = true;
+	nodes_settle(t, ret);
 	return 0;
 }
 

@@ -42,6 +42,7 @@ struct object {
 	bool exists;
 	bool has_parent;
 	bool is_fd;            /* host is a magic link: to be followed, never renamed or removed */
+	bool is_node;          /* it is a device node of the guest's that a descriptor was opened by (nodes.h) */
 	bool is_tree;          /* it is the root behind a descriptor of trees.h, which itself is another file */
 	bool is_magic;         /* reached through a /proc magic link */
 	bool is_plain;         /* the kernel gets to the same file by the guest's own arguments */

@@ -13,6 +13,7 @@
 #include "tracer/base/text.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/namespaces.h"
+#include "tracer/nodes.h"
 #include "tracer/path.h"
 #include "tracer/trees.h"
 
@@ -97,7 +98,9 @@ ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t
 		*ret_kind = PROCFS_DESCRIPTOR;
 		return strlen(target);
 	}
-	ssize_t n = readlink(host, target, room - 1);
+	ssize_t n = nodes_readlink(host, target, room);
+	if (n < 0)
+		n = readlink(host, target, room - 1);
 	if (n < 0)
 		return n;
 	target[n] = '\0';

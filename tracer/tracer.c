@@ -44,6 +44,7 @@
 #include "tracer/namespaces.h"
 #include "tracer/memory.h"
 #include "tracer/modes.h"
+#include "tracer/nodes.h"
 #include "tracer/path.h"
 #include "tracer/stats.h"
 #include "tracer/fscontext.h"
@@ -586,6 +587,7 @@ static void close_session(void)
 	ipc_close();
 	contexts_close();
 	trees_close();
+	nodes_close();
 	if (session.short_dir && strcmp(session.short_dir, session.run_dir) != 0)
 		io_remove_tree(AT_FDCWD, session.short_dir);
 	TALLOC_FREE(session.short_dir);

@@ -4,6 +4,7 @@
 #include "guest.h"
 
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 TEST(mkdir_errors)
 {
@@ -83,6 +84,91 @@ TEST(made_devices_that_all_may_use_work)
 	FAILS(ENOSPC, write(fd, "a", 1));
 	FAILS(ENOTDIR, open("null/x", O_RDONLY));
 	FAILS(ENOTDIR, open("null", O_RDONLY | O_DIRECTORY));
+}
+
+/* What fstat, fchmod and the rest find behind a descriptor of a node is the node. */
+TEST(descriptors_of_made_devices_are_of_the_node)
+{
+	static const struct {
+		const char *name;
+		unsigned minor;
+	} node[] = { { "null", 3 }, { "zero", 5 }, { "full", 7 }, { "random", 8 }, { "urandom", 9 } };
+	struct stat st;
+	struct statfs of_node, of_directory;
+	char link[64], target[PATH_MAX], cwd[PATH_MAX], expected[PATH_MAX + 16];
+	WORKS(getcwd(cwd, sizeof(cwd)) ? 0 : -1);
+	WORKS(statfs(".", &of_directory));
+	for (unsigned i = 0; i < sizeof(node) / sizeof(*node); i++) {
+		WORKS(mknod(node[i].name, S_IFCHR | 0640, makedev(1, node[i].minor)));
+		WORKS(chown(node[i].name, 7, 8));
+		int fd = WORKS(open(node[i].name, O_RDWR | O_CLOEXEC));
+		struct stat named = look(node[i].name);
+		WORKS(fstat(fd, &st));
+		EQUAL(S_IFCHR | 0640, st.st_mode);
+		EQUAL(makedev(1, node[i].minor), st.st_rdev);
+		EQUAL(7, st.st_uid);
+		EQUAL(named.st_ino, st.st_ino);
+		EQUAL(named.st_dev, st.st_dev);
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		WORKS(stat(link, &st));
+		EQUAL(named.st_ino, st.st_ino);
+		ssize_t n = WORKS(readlink(link, target, sizeof(target) - 1));
+		target[n < 0 ? 0 : n] = '\0';
+		snprintf(expected, sizeof(expected), "%s/%s", cwd, node[i].name);
+		TEXT(expected, target);
+		WORKS(fstatfs(fd, &of_node));
+		EQUAL(of_directory.f_type, of_node.f_type);
+		WORKS(fchmod(fd, 0604));
+		EQUAL(S_IFCHR | 0604, look(node[i].name).st_mode);
+		WORKS(fchown(fd, 9, 10));
+		EQUAL(9, look(node[i].name).st_uid);
+		FAILS(EINVAL, ftruncate(fd, 0));
+		int other = WORKS(open(link, O_RDONLY));
+		WORKS(fstat(other, &st));
+		EQUAL(named.st_ino, st.st_ino);
+		EQUAL(10, st.st_gid);
+		close(other);
+		close(fd);
+	}
+	/* The host's are not touched. */
+	EQUAL(0666, mode_of("/dev/null"));
+}
+
+TEST(descriptors_tell_nodes_of_one_number_apart)
+{
+	static const char *const name[] = { "a", "b", "c" };
+	int fd[3], copy[3];
+	struct stat st;
+	for (int i = 0; i < 3; i++) {
+		WORKS(mknod(name[i], S_IFCHR | 0600, makedev(1, 3)));
+		WORKS(chmod(name[i], 0600 + i));
+		fd[i] = WORKS(open(name[i], i == 1 ? O_WRONLY | O_APPEND : O_RDWR));
+		copy[i] = WORKS(dup(fd[i]));
+	}
+	int real = WORKS(open("/dev/null", O_RDWR));
+	WORKS(rename("b", "d"));
+	WORKS(unlink("c"));
+	CHILD {
+		for (int i = 0; i < 3; i++) {
+			WORKS(fstat(copy[i], &st));
+			EQUAL(S_IFCHR | (0600 + i), st.st_mode);
+			EQUAL(makedev(1, 3), st.st_rdev);
+			EQUAL(i < 2, st.st_nlink);
+		}
+		WORKS(fstat(real, &st));
+		EQUAL(S_IFCHR | 0666, st.st_mode);
+		EQUAL(look("/dev/null").st_ino, st.st_ino);
+		WORKS(fchmod(fd[1], 0440));
+		EQUAL(0440, mode_of("d"));
+		WORKS(fchmod(fd[2], 0444));
+		WORKS(fstat(copy[2], &st));
+		EQUAL(S_IFCHR | 0444, st.st_mode);
+	}
+	/* One that was made by creat(2), which has no flags. */
+	int made = WORKS(creat("a", 0666));
+	WORKS(fstat(made, &st));
+	EQUAL(S_IFCHR | 0600, st.st_mode);
+	EQUAL(look("a").st_ino, st.st_ino);
 }
 
 TEST(devices_without_a_driver_are_enxio)

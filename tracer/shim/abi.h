@@ -228,6 +228,7 @@ enum shim_shared_flags {
 	SHARED_HAS_OPENAT2 = 128, /* since Linux 5.6 */
 	SHARED_VERIFIES = 64, /* for tests: what is answered here is asked of the tracer, too (shim/verify.c) */
 	SHARED_TELLS_BIRTHS = 256, /* what is told in the inbox comes with the inode's time of birth */
+	SHARED_HAS_NODES = 512, /* some descriptors of the host's devices stand for nodes of the guest's (nodes.h) */
 	SHARED_SEARCHES_ALL = 32, /* real root looks even into what stands for a tree of mounts (trees.h), and finds nothing there */
 };
 struct shim_shared {

@@ -51,11 +51,18 @@ enum answer stat_path(struct shim_frame *f, long dir_fd, uint64_t path, uint64_t
 	return r == 1 ? SLOW : answer(f, r);
 }
 
+/* A descriptor of a device may be of a node of the guest's. */
+static bool may_be_node(uint32_t mode)
+{
+	return (mode & TYPE) == TYPE_CHARACTER && (SHARED->flags & SHARED_HAS_NODES);
+}
+
 enum answer stat_descriptor(struct shim_frame *f, long fd, uint64_t to)
 {
 	uint32_t number;
+	struct kernel_stat *st = (struct kernel_stat *)to;
 	if (!may_be_mapped(to) || !state_with(STATE_MAKES_AS_ROOT, &number) || raw(NR_FSTAT, fd, to, 0, 0) < 0 ||
-	    !show_stat((struct kernel_stat *)to))
+	    may_be_node(st->mode) || !show_stat(st))
 		return SLOW;
 	return answer(f, 0);
 }
@@ -138,7 +145,7 @@ int fast_statx(struct shim_frame *f)
 		return SLOW;
 	if (is_descriptor(f, f->argument[1], flags)) {
 		if (!state_with(STATE_MAKES_AS_ROOT, &number) ||
-		    shim_raw_call(NR_STATX, (int)f->argument[0], f->argument[1], flags, mask, (long)x, 0) < 0 || !show_statx(x))
+		    shim_raw_call(NR_STATX, (int)f->argument[0], f->argument[1], flags, mask, (long)x, 0) < 0 || may_be_node(x->mode) || !show_statx(x))
 			return SLOW;
 		return answer(f, 0);
 	}
