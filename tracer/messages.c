@@ -9,6 +9,7 @@
 
 #include "tracer/base/mem.h"
 #include "tracer/hooks.h"
+#include "tracer/inflight.h"
 #include "tracer/memory.h"
 #include "tracer/netlink.h"
 #include "tracer/sockets.h"
@@ -38,11 +39,26 @@ static int read_message(struct call *c, taddr from, struct message *m)
 	return 0;
 }
 
+/* What the process names itself from now on; NULL: what it is. */
+static void set_claim(struct tracee *t, const struct ucred *claim)
+{
+	struct process *p = t->process;
+	struct ucred is = { p->pid, t->cred.ruid, t->cred.rgid }, was = p->has_claim ? p->claim : is;
+	const struct ucred *now = claim ? claim : &is;
+	if (was.pid != now->pid || was.uid != now->uid || was.gid != now->gid)
+		inflight_settle(p, &was);
+	p->has_claim = claim != NULL;
+	p->claim = *now;
+}
+
 /* SCM_CREDENTIALS: the kernel compares with the sender's real ids, so these are what goes out. */
 static int translate_control(struct call *c, struct message *m, size_t width)
 {
-	if (!m->control || !m->control_size || m->control_size > CONTROL_MAX)
+	if (!m->control || !m->control_size || m->control_size > CONTROL_MAX) {
+		if (c->t->process->has_claim)
+			set_claim(c->t, NULL);
 		return 0;
+	}
 	char *copy = NULL;
 	CLEANUP_TALLOC char *control = mem_array(NULL, char, m->control_size);
 	if (memory_read(c->t, m->control, control, m->control_size) < 0)
@@ -68,8 +84,7 @@ static int translate_control(struct call *c, struct message *m, size_t width)
 			if (!is_own || !is_own_pid)
 				return -EPERM;
 			/* The receiver is to see the claim (show_control), the kernel the truth. */
-			c->t->process->has_claim = true;
-			c->t->process->claim = u;
+			set_claim(c->t, &u);
 			u.pid = c->t->process->pid;
 			u.uid = session.uid;
 			u.gid = session.gid;
@@ -78,6 +93,8 @@ static int translate_control(struct call *c, struct message *m, size_t width)
 		}
 		at += (length + width - 1) & ~(uint64_t)(width - 1);
 	}
+	if (!copy && c->t->process->has_claim)
+		set_claim(c->t, NULL);
 	if (!copy)
 		return 0;
 	char *room = call_room(c, m->control_size);
@@ -215,8 +232,14 @@ int64_t hook_sendmmsg(struct call *c)
 
 /* ---- receiving ---- */
 
+struct received {
+	uint32_t room; /* for its address */
+	uint64_t size;
+	int flags; /* of the call */
+};
+
 /* SCM_CREDENTIALS of a sender of the guest's are its own; the invoking user's are root's. */
-static void show_control(struct call *c, const struct message *m, size_t width)
+static void show_control(struct call *c, const struct message *m, size_t width, const struct received *received)
 {
 	if (!m->control || !m->control_size || m->control_size > CONTROL_MAX)
 		return;
@@ -236,9 +259,10 @@ static void show_control(struct call *c, const struct message *m, size_t width)
 		if (level == SOL_SOCKET && type == SCM_CREDENTIALS && length >= head + sizeof(u)) {
 			memcpy(&u, control + at + head, sizeof(u));
 			struct shown_ids sender;
-			if (process_ids_of(u.pid, &sender))
+			bool is_settled = inflight_take(c->t, call_int(c, 0), received->size, received->flags, &u);
+			if (!is_settled && process_ids_of(u.pid, &sender))
 				u = sender.message;
-			else if (u.uid == session.uid)
+			else if (!is_settled && u.uid == session.uid)
 				u.uid = u.gid = 0;
 			memory_write(c->t, m->control + at + head, &u, sizeof(u));
 		}
@@ -246,20 +270,21 @@ static void show_control(struct call *c, const struct message *m, size_t width)
 	}
 }
 
-static void show_message(struct call *c, taddr at, uint32_t room)
+static void show_message(struct call *c, taddr at, const struct received *received)
 {
 	struct message m;
 	size_t width = c->abi == ABI_64 ? 8 : 4;
 	if (read_message(c, at, &m) < 0)
 		return;
-	socket_show(c, m.name, at + width, room);
-	show_control(c, &m, width);
+	socket_show(c, m.name, at + width, received->room);
+	show_control(c, &m, width, received);
 }
 
 static int64_t show_received(struct call *c)
 {
+	const struct received received = { c->t->exit_private, c->result, call_int(c, 2) };
 	if (c->result >= 0)
-		show_message(c, c->argument[1], c->t->exit_private);
+		show_message(c, c->argument[1], &received);
 	return c->result;
 }
 
@@ -273,8 +298,12 @@ int64_t hook_recvmsg(struct call *c)
 
 static int64_t show_all_received(struct call *c)
 {
-	for (int64_t i = 0; i < c->result; i++)
-		show_message(c, c->argument[1] + i * vector_step(c), sizeof(struct sockaddr_storage));
+	for (int64_t i = 0; i < c->result; i++) {
+		taddr at = c->argument[1] + i * vector_step(c);
+		struct received received = { sizeof(struct sockaddr_storage), 0, call_int(c, 3) };
+		memory_read(c->t, at + (c->abi == ABI_64 ? 56 : 28), &received.size, sizeof(uint32_t));
+		show_message(c, at, &received);
+	}
 	return c->result;
 }
 

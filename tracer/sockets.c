@@ -15,6 +15,7 @@
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 #include "tracer/hooks.h"
+#include "tracer/inflight.h"
 #include "tracer/memory.h"
 #include "tracer/ports.h"
 #include "tracer/netlink.h"
@@ -512,15 +513,25 @@ int64_t hook_setsockopt(struct call *c)
 {
 	/* Credentials come with messages from now on: those are looked at (messages.c). */
 	bool wants = call_int(c, 1) == SOL_SOCKET && call_int(c, 2) == SO_PASSCRED;
+	if (wants)
+		inflight_begin(c->t->process);
 	return wants && !c->t->is_watched ? watch_begin(c, WATCH_CALLS) : CALL_PASS;
 }
 
 /* ---- socketcall(2), i386: the arguments are in memory ---- */
 
+/* Of who comes this way all messages are looked at already. */
+static int64_t note_setsockopt(struct call *c)
+{
+	if (call_int(c, 1) == SOL_SOCKET && call_int(c, 2) == SO_PASSCRED)
+		inflight_begin(c->t->process);
+	return CALL_PASS;
+}
+
 static int64_t (*const by_number[])(struct call *c) = {
 	[1] = hook_socket, [4] = hook_listen, [8] = hook_socketpair,	 [2] = hook_bind,      [3] = hook_connect,  [5] = hook_accept,
 	[6] = hook_getsockname, [7] = hook_getpeername, [11] = hook_sendto, [12] = hook_recvfrom,
-	[15] = hook_getsockopt, [16] = hook_sendmsg,	[17] = hook_recvmsg, [18] = hook_accept,
+	[14] = note_setsockopt, [15] = hook_getsockopt, [16] = hook_sendmsg,	[17] = hook_recvmsg, [18] = hook_accept,
 	[19] = hook_recvmmsg,	 [20] = hook_sendmmsg,
 };
 

@@ -13,6 +13,7 @@
 #include "tracer/cgroups.h"
 #include "tracer/fast.h"
 #include "tracer/follow.h"
+#include "tracer/inflight.h"
 #include "tracer/keeper.h"
 #include "tracer/mounts.h"
 #include "tracer/stats.h"
@@ -234,6 +235,7 @@ void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t 
 		child->process->undumpable_as = parent->process->undumpable_as;
 		child->process->abi = parent->process->abi;
 		child->process->is_emulated = parent->process->is_emulated;
+		child->process->asks_ids = parent->process->asks_ids;
 		bool is_sibling = clone_flags & CLONE_PARENT;
 		child->process->parent = is_sibling ? parent->process->parent : parent->process->pid;
 		child->process->parent_tid = is_sibling ? parent->process->parent_tid : parent->tid;
@@ -406,4 +408,10 @@ void tracee_changed_cred(struct tracee *t, const struct cred *old)
 	if (old->euid != now->euid || old->egid != now->egid || old->fsuid != now->fsuid || old->fsgid != now->fsgid ||
 	    (now->permitted & ~old->permitted))
 		process_set_suid_dumpable(t->process);
+	if (old->ruid != now->ruid || old->rgid != now->rgid) {
+		const struct process *p = t->process;
+		struct ucred was = { p->pid, old->ruid, old->rgid };
+		inflight_settle(p, p->has_claim ? &p->claim : &was);
+		t->process->has_claim = false;
+	}
 }

@@ -78,6 +78,7 @@ struct process {
 	struct ucred peer;  /* as what, the last time */
 	bool has_claim;     /* it has sent credentials that it named itself */
 	struct ucred claim;
+	bool asks_ids;      /* it has asked for credentials with messages (inflight.h) */
 	bool must_watch;    /* its threads are to have the second filter (watch.h) */
 	dev_t exe_dev;      /* and the host's inode, into which nobody may write meanwhile */
 	ino_t exe_ino;
@@ -186,7 +187,10 @@ struct shown_ids {
 void process_become_peer(struct tracee *t);
 /* False when it is no process of the guest's; one that has ended lately is still known. */
 bool process_ids_of(pid_t pid, struct shown_ids *ret);
-/* Its credentials were `old`: a process that has become another may not be dumped (commit_creds of kernel/cred.c). */
+/*
+ * Its credentials were `old`: a process that has become another may not be dumped (commit_creds of kernel/cred.c), and what
+ * it has sent is the old one's.
+ */
 void tracee_changed_cred(struct tracee *t, const struct cred *old);
 /* As fs.suid_dumpable has it. */
 void process_set_suid_dumpable(struct process *p);

@@ -37,6 +37,7 @@
 #include "tracer/foreign.h"
 #include "tracer/groups.h"
 #include "tracer/guest_ptrace.h"
+#include "tracer/inflight.h"
 #include "tracer/ipc.h"
 #include "tracer/join.h"
 #include "tracer/keeper.h"
@@ -588,6 +589,7 @@ static void close_session(void)
 	contexts_close();
 	trees_close();
 	nodes_close();
+	inflight_close();
 	if (session.short_dir && strcmp(session.short_dir, session.run_dir) != 0)
 		io_remove_tree(AT_FDCWD, session.short_dir);
 	TALLOC_FREE(session.short_dir);

@@ -415,6 +415,45 @@ TEST(sent_credentials)
 	EQUAL(9, got.gid);
 }
 
+/* Whatever the sender has become when they are received. */
+TEST(credentials_are_those_of_the_send)
+{
+	static const int type[] = { SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM };
+	for (unsigned i = 0; i < sizeof(type) / sizeof(*type); i++) {
+		int pair[2], other[2], on = 1;
+		struct ucred u = { getpid(), 0, 0 };
+		WORKS(socketpair(AF_UNIX, type[i], 0, pair));
+		WORKS(socketpair(AF_UNIX, type[i], 0, other));
+		WORKS(setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+		WORKS(setsockopt(other[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+		EQUAL(1, send(pair[0], "x", 1, 0));
+		CHILD {
+			struct ucred named = { getpid(), 33, 44 };
+			EQUAL(1, send(pair[0], "x", 1, 0));
+			EQUAL(1, send(pair[0], "x", 1, 0));
+			EQUAL(1, send(other[0], "x", 1, 0));
+			EQUAL(1, send_ids(pair[0], &named));
+			WORKS(setresgid(8, 8, 8));
+			WORKS(setresuid(6, 6, 6));
+			EQUAL(1, send(pair[0], "x", 1, 0));
+			EQUAL(1, send(other[0], "x", 1, 0));
+		}
+		EQUAL(1, send_ids(pair[0], &u));
+		static const int uid[] = { 0, 0, 0, 33, 6, 0 }, gid[] = { 0, 0, 0, 44, 8, 0 };
+		for (unsigned n = 0; n < sizeof(uid) / sizeof(*uid); n++) {
+			struct ucred got = receive_ids(pair[1]);
+			EQUAL(uid[n], got.uid);
+			EQUAL(gid[n], got.gid);
+		}
+		EQUAL(0, receive_ids(other[1]).uid);
+		EQUAL(6, receive_ids(other[1]).uid);
+		for (unsigned n = 0; n < 2; n++) {
+			close(pair[n]);
+			close(other[n]);
+		}
+	}
+}
+
 TEST(kinds_of_sockets)
 {
 	close(WORKS(socket(AF_INET, SOCK_STREAM, 0)));
