@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -280,6 +281,37 @@ static void tell_fast_path(struct tracee *t, enum touches touches, const struct 
 	}
 }
 
+/* commit_creds of kernel/cred.c: the kernel's credentials become others for who compares them with those of a descriptor. */
+static int64_t renew_credentials(struct call *c)
+{
+	call_set(c, 0, PR_SET_KEEPCAPS);
+	call_set(c, 1, 0);
+	arch_set_number(c->t, arch_prctl_number[c->abi]);
+	return CALL_PASS;
+}
+
+static int64_t renew_next(struct call *c)
+{
+	c->t->must_renew = c->is_again = true;
+	arch_rewind(c->t, c->t->exit_private);
+	return c->result;
+}
+
+/* It has another identity than before: the call's place is taken by one that, too, says 0. */
+static int64_t become_other(struct call *c, const struct cred *before)
+{
+	struct tracee *t = c->t;
+	bool must_renew = !c->is_trapped && memcmp(before, &t->cred, sizeof(*before)) != 0 && names_link_by_opener();
+	if (!fast_must_unmap(t, before))
+		return must_renew ? renew_credentials(c) : 0;
+	call_set(c, 0, SHIM_WRITABLE);
+	call_set(c, 1, SHIM_WRITABLE_BYTES);
+	arch_set_number(t, arch_call_number(c->abi, "munmap"));
+	t->exit_private = c->number;
+	t->at_exit = must_renew ? renew_next : NULL;
+	return must_renew ? CALL_PASS_EXIT : CALL_PASS;
+}
+
 static void serve_stop(struct call *c)
 {
 	struct tracee *t = c->t;
@@ -314,6 +346,12 @@ static void serve_stop(struct call *c)
 	}
 	stats_call(c->row);
 	memcpy(c->original, c->argument, sizeof(c->argument));
+	if (t->must_renew) {
+		t->must_renew = false;
+		renew_credentials(c);
+		pass(c, false);
+		return;
+	}
 	struct cred before;
 	if (c->row->touches == TOUCHES_IDENTITY)
 		before = t->cred;
@@ -323,13 +361,8 @@ static void serve_stop(struct call *c)
 	else if (result == 0)
 		result = is_by_real_ids(c) ? serve_by_real_ids(c) : serve(c);
 	tell_fast_path(t, c->row->touches, &before);
-	if (result == 0 && c->row->touches == TOUCHES_IDENTITY && !t->ptraced && fast_must_unmap(t, &before)) {
-		/* The call's place is taken by one that, too, says 0. */
-		call_set(c, 0, SHIM_WRITABLE);
-		call_set(c, 1, SHIM_WRITABLE_BYTES);
-		arch_set_number(t, arch_call_number(c->abi, "munmap"));
-		result = CALL_PASS;
-	}
+	if (result == 0 && c->row->touches == TOUCHES_IDENTITY && !t->ptraced)
+		result = become_other(c, &before);
 	if (result == CALL_PASS || result == CALL_PASS_EXIT) {
 		pass(c, result == CALL_PASS_EXIT);
 		return;

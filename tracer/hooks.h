@@ -53,6 +53,8 @@ int64_t hook_mknod(struct call *c);
 int check_symlink(const struct call *c);
 int64_t hook_symlink(struct call *c);
 int64_t hook_link(struct call *c);
+/* May, as from Linux 6.10 on, any process give a name to what it has itself opened? */
+bool names_link_by_opener(void);
 int check_unlinkat(const struct call *c);
 int64_t hook_unlink(struct call *c);
 int64_t hook_rmdir(struct call *c);

@@ -2,6 +2,7 @@
 /* Owns the calls that make, link, rename and remove names, and those that move a process among them. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,8 +10,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tracer/arch/arch.h"
 #include "tracer/base/compat.h"
 #include "tracer/behind.h"
+#include "tracer/base/io.h"
 #include "tracer/cgroups.h"
 #include "tracer/fast.h"
 #include "tracer/hooks.h"
@@ -124,9 +127,71 @@ int64_t hook_symlink(struct call *c)
 	return share_record_new(c->t, o, 0777, 0);
 }
 
+bool names_link_by_opener(void)
+{
+	static int rule = -1;
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct all[2], none[2];
+	if (rule >= 0)
+		return rule;
+	/* Who has the capability cannot tell. */
+	bool is_known = syscall(SYS_capget, &head, all) == 0;
+	memcpy(none, all, sizeof(none));
+	none[0].effective = none[1].effective = 0;
+	is_known = is_known && syscall(SYS_capset, &head, none) == 0;
+	CLEANUP_CLOSE int fd = open("/", O_PATH | O_CLOEXEC);
+	rule = is_known && linkat(fd, "", AT_FDCWD, "/", AT_EMPTY_PATH) < 0 && errno == EEXIST;
+	if (is_known)
+		syscall(SYS_capset, &head, all);
+	return rule;
+}
+
+static int64_t opener_told(struct call *c)
+{
+	if (c->result != -EEXIST)
+		return -ENOENT;
+	c->t->is_opener = true;
+	arch_rewind(c->t, c->t->exit_private);
+	c->is_again = true;
+	return c->result;
+}
+
+/*
+ * do_linkat and path_init of fs/namei.c: AT_EMPTY_PATH takes CAP_DAC_READ_SEARCH; from 6.10 on, or that the credentials,
+ * as an object, are those that the descriptor was opened by.  Only the kernel knows, and it looks before it says
+ * that the root is there already.  0: it may go on; else what is to be done.
+ */
+static int64_t ask_opener(struct call *c)
+{
+	int fd = call_int(c, 0);
+	bool is_told = c->t->is_opener;
+	c->t->is_opener = false;
+	if (strcmp(c->row->name, "linkat") != 0 || !(call_int(c, 4) & AT_EMPTY_PATH) || is_told ||
+	    cred_has(&c->t->cred, CAPABILITY_DAC_READ_SEARCH))
+		return 0;
+	if (!names_link_by_opener())
+		return -ENOENT;
+	if (fd == AT_FDCWD || c->text[0][0] == '/')
+		return 0;
+	char *room = call_room(c, 4);
+	if (!room)
+		return -ENOMEM;
+	memcpy(room, "\0/", 3);
+	call_set(c, 1, (uintptr_t)room);
+	call_set(c, 2, AT_FDCWD);
+	call_set(c, 3, (uintptr_t)room + 1);
+	call_set(c, 4, AT_EMPTY_PATH);
+	c->t->exit_private = (uint64_t)c->number;
+	c->t->at_exit = opener_told;
+	return CALL_PASS_EXIT;
+}
+
 int64_t hook_link(struct call *c)
 {
 	struct object *from = &c->object[0], *to = &c->object[1];
+	int64_t asked = ask_opener(c);
+	if (asked)
+		return asked;
 	if (to->is_dot)
 		return -EEXIST;
 	if (path_is_nowhere(to))

@@ -170,6 +170,7 @@ void nodes_settle(const struct tracee *t, struct object *o)
 		return;
 	o->host_length = strlen(place);
 	memcpy(o->host, place, o->host_length + 1);
+	o->birth = 0;
 	o->is_fd = is_link;
 	o->is_node = true;
 	if (!is_link && mounts_to_guest(t->mounts, place, guest, sizeof(guest)))

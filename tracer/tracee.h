@@ -141,6 +141,8 @@ struct tracee {
 	uint64_t exit_private;
 	exit_hook exit_inner; /* of a call inside socketcall */
 	char *exit_text;      /* a path that the exit hook wants */
+	bool must_renew;      /* its identity has changed, and the call comes again for that (call.c) */
+	bool is_opener;       /* the kernel lets it link the descriptor (names.c), and the call comes again */
 	int context_fd;       /* of fscontext.c, plus 1: the descriptor that the call has made before it comes again; 0: none */
 	struct { /* restored at the exit stop when there was no gate */
 		bool is_needed;

@@ -305,6 +305,46 @@ TEST(link_does_not_follow_symlinks_unless_told)
 	EQUAL(4, look("f").st_nlink);
 }
 
+/* From 6.10 on what one has opened oneself, as who one still is; before, what one may read everywhere. */
+TEST(a_descriptor_is_linked_by_who_opened_it)
+{
+	put_file("f", 0644, "");
+	WORKS(chmod(".", 0777));
+	WORKS(mkdir("d", 0755));
+	int fd = WORKS(open("f", O_RDONLY)), link;
+	AS(1000, 1000) {
+		FAILS(ENOENT, linkat(fd, "", AT_FDCWD, "g", AT_EMPTY_PATH));
+		int mine = WORKS(open("mine", O_RDWR | O_CREAT, 0644));
+		bool is_by_opener = linkat(mine, "", AT_FDCWD, "g", AT_EMPTY_PATH) == 0;
+		if (!is_by_opener) {
+			EQUAL(ENOENT, errno);
+			FAILS(ENOENT, linkat(AT_FDCWD, "mine", AT_FDCWD, "h", AT_EMPTY_PATH));
+		} else {
+			EQUAL(look("mine").st_ino, look("g").st_ino);
+			FAILS(EEXIST, linkat(mine, "", AT_FDCWD, "g", AT_EMPTY_PATH));
+			FAILS(EACCES, linkat(mine, "", AT_FDCWD, "d/g", AT_EMPTY_PATH));
+			WORKS(linkat(AT_FDCWD, "mine", AT_FDCWD, "h", AT_EMPTY_PATH));
+			int here = WORKS(open(".", O_PATH));
+			WORKS(linkat(here, "mine", AT_FDCWD, "i", AT_EMPTY_PATH));
+			EQUAL(4, look("mine").st_nlink);
+			link = open(".", O_TMPFILE | O_WRONLY, 0644);
+			if (link >= 0)
+				WORKS(linkat(link, "", AT_FDCWD, "made", AT_EMPTY_PATH));
+			CHILD {
+				FAILS(ENOENT, linkat(mine, "", AT_FDCWD, "j", AT_EMPTY_PATH));
+				FAILS(ENOENT, linkat(here, "mine", AT_FDCWD, "j", AT_EMPTY_PATH));
+			}
+		}
+		FAILS(EBADF, linkat(77, "", AT_FDCWD, "k", AT_EMPTY_PATH));
+	}
+	CHILD {
+		WORKS(linkat(fd, "", AT_FDCWD, "l", AT_EMPTY_PATH));
+		fd = WORKS(open("f", O_RDONLY));
+		WORKS(setresuid(1000, 1000, 1000));
+		FAILS(ENOENT, linkat(fd, "", AT_FDCWD, "m", AT_EMPTY_PATH));
+	}
+}
+
 TEST(a_file_without_a_name_gets_none_again)
 {
 	put_file("f", 0644, "");

@@ -192,7 +192,7 @@ static bool has_no_attributes(struct shim_frame *f, long fd, uint64_t path, bool
 		/* One of O_PATH will not do. */
 		long flags = raw(NR_FCNTL, fd, F_GET_FLAGS, 0, 0);
 		if (!state_with(STATE_LOOKS_AS_ROOT, &p->number) || flags < 0 || (flags & O_PATH_ONLY) ||
-		    raw(NR_FSTAT, fd, (long)&st, 0, 0) < 0)
+		    raw(NR_FSTAT, fd, (long)&st, 0, 0) < 0 || may_be_node(st.mode))
 			return false;
 	}
 	int found = entry_of(st.dev, st.ino, &entry);

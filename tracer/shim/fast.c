@@ -51,12 +51,6 @@ enum answer stat_path(struct shim_frame *f, long dir_fd, uint64_t path, uint64_t
 	return r == 1 ? SLOW : answer(f, r);
 }
 
-/* A descriptor of a device may be of a node of the guest's. */
-static bool may_be_node(uint32_t mode)
-{
-	return (mode & TYPE) == TYPE_CHARACTER && (SHARED->flags & SHARED_HAS_NODES);
-}
-
 enum answer stat_descriptor(struct shim_frame *f, long fd, uint64_t to)
 {
 	uint32_t number;

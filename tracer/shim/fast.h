@@ -193,6 +193,12 @@ bool tell(const struct seen *seen, bool had_entry, uint32_t real_mode, struct me
 /* The same, root's, of one that has just been made; mode 0: it has no entry. */
 bool tell_made(uint64_t ino, uint32_t mode, long dir_fd, uint64_t path);
 
+/* A descriptor of what has this mode may be of a device node of the guest's. */
+static inline bool may_be_node(uint32_t mode)
+{
+	return (mode & TYPE) == TYPE_CHARACTER && (SHARED->flags & SHARED_HAS_NODES);
+}
+
 static inline struct meta_owner owner_on(uint64_t dev)
 {
 	return (struct meta_owner){ SHARED->uid, SHARED->gid, SHARED->shown_uid, SHARED->shown_gid, dev == SHARED->root_dev };
