@@ -24,12 +24,16 @@ enum { LOOKED_AT_MAX_BYTES = 128 << 20 };
 static char folder[PATH_MAX];
 static char *origins[SHIM_FILE_COUNT];
 static struct patch_counts counts[SHIM_FILE_COUNT];
+/* Of the copies that have stubs in front; NULL: it was not asked for, or is the same. */
+static char *fronts[SHIM_FILE_COUNT];
 static bool is_full;
 
 void code_open(const char *dir)
 {
-	for (unsigned i = 0; i < SHIM_FILE_COUNT; i++)
+	for (unsigned i = 0; i < SHIM_FILE_COUNT; i++) {
 		TALLOC_FREE(origins[i]);
+		TALLOC_FREE(fronts[i]);
+	}
 	is_full = strlen(dir) > 90 || io_mkdir_p(AT_FDCWD, dir, 0700) < 0;
 	snprintf(folder, sizeof(folder), "%s", dir);
 }
@@ -55,7 +59,7 @@ static int64_t text_offset(int fd)
 }
 
 /* Make the copy, or an empty file that says that there is nothing to patch.  Its size, or -errno. */
-static int64_t make_copy(int fd, const struct stat *st, const char *copy)
+static int64_t make_copy(int fd, const struct stat *st, const char *copy, bool has_front)
 {
 	CLEANUP_TALLOC char *temporary = mem_printf(NULL, "%s.tmp-%d", copy, (int)getpid());
 	CLEANUP_CLOSE int out = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -63,7 +67,7 @@ static int64_t make_copy(int fd, const struct stat *st, const char *copy)
 		return -errno;
 	struct patch_counts made_of;
 	void *bytes = mmap(NULL, st->st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	int r = bytes == MAP_FAILED ? -errno : patch_copy(bytes, st->st_size, out, &made_of);
+	int r = bytes == MAP_FAILED ? -errno : patch_copy(bytes, st->st_size, out, has_front, &made_of);
 	if (bytes != MAP_FAILED)
 		munmap(bytes, st->st_size);
 	if (r == -ENOEXEC)
@@ -82,20 +86,30 @@ static int64_t make_copy(int fd, const struct stat *st, const char *copy)
 	return made.st_size;
 }
 
-static bool look(const struct stat *st, const char *host_path, struct shim_file *ret)
+/* The size of the copy, that is there or is made; -1: it cannot be had. */
+static int64_t have_copy(int fd, const struct stat *st, const char *copy, bool has_front)
+{
+	struct stat made;
+	return stat(copy, &made) == 0 ? made.st_size : make_copy(fd, st, copy, has_front);
+}
+
+static int open_same(const char *host_path, const struct stat *st)
 {
 	struct stat is;
+	CLEANUP_CLOSE int fd = open(host_path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && fstat(fd, &is) == 0 && is.st_ino == st->st_ino && is.st_dev == st->st_dev ? io_take_fd(&fd) : -1;
+}
+
+static bool look(const struct stat *st, const char *host_path, struct shim_file *ret)
+{
 	int n = snprintf(ret->copy, sizeof(ret->copy), "%s/%llx-%llx-%llx-%llx.%llx-%llx.%llx-%x", folder,
 			 (unsigned long long)ret->dev, (unsigned long long)ret->ino, (unsigned long long)ret->size,
 			 (unsigned long long)ret->mtime, (unsigned long long)ret->mtime_nsec,
 			 (unsigned long long)ret->ctime, (unsigned long long)ret->ctime_nsec, patch_version());
 	if (n < 0 || (size_t)n >= sizeof(ret->copy))
 		return false;
-	CLEANUP_CLOSE int fd = open(host_path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &is) < 0 || is.st_ino != st->st_ino || is.st_dev != st->st_dev)
-		return false;
-	struct stat made;
-	int64_t size = stat(ret->copy, &made) == 0 ? made.st_size : make_copy(fd, &is, ret->copy);
+	CLEANUP_CLOSE int fd = open_same(host_path, st);
+	int64_t size = fd < 0 ? -1 : have_copy(fd, st, ret->copy, false);
 	if (size < 0)
 		return false;
 	int64_t offset = size ? text_offset(fd) : -1;
@@ -153,15 +167,48 @@ const struct shim_file *code_of(const struct stat *st, const char *host_path)
 	return e;
 }
 
+const char *code_to_load(const struct stat *st, const char *host_path, uint32_t *ret_front_at)
+{
+	const struct shim_file *e = code_of(st, host_path);
+	*ret_front_at = 0;
+	if (!e || e->kind != FILE_COPIED)
+		return NULL;
+	unsigned i = e - FILES;
+	if (!fronts[i] && counts[i].unplaced) {
+		char *copy = mem_printf(NULL, "%s-front", e->copy);
+		CLEANUP_CLOSE int fd = open_same(host_path, st);
+		if (fd < 0 || have_copy(fd, st, copy, true) <= 0) {
+			talloc_free(copy);
+			return e->copy;
+		}
+		fronts[i] = copy;
+		read_counts(copy, &counts[i]);
+	}
+	*ret_front_at = counts[i].front_at;
+	return fronts[i] ? fronts[i] : e->copy;
+}
+
+/* The place of the file in the table; -1: it is no copy. */
+static int place_of(const char *copy)
+{
+	if (strncmp(copy, folder, strlen(folder)) != 0)
+		return -1;
+	for (unsigned i = 0; i < SHIM_FILE_COUNT; i++)
+		if (FILES[i].kind == FILE_COPIED && (strcmp(FILES[i].copy, copy) == 0 || (fronts[i] && strcmp(fronts[i], copy) == 0)))
+			return i;
+	return -1;
+}
+
 const char *code_origin(const char *copy)
 {
-	size_t length = strlen(folder);
-	if (strncmp(copy, folder, length) != 0)
-		return NULL;
-	for (unsigned i = 0; i < SHIM_FILE_COUNT; i++)
-		if (FILES[i].kind == FILE_COPIED && strcmp(FILES[i].copy, copy) == 0)
-			return origins[i];
-	return NULL;
+	int i = place_of(copy);
+	return i < 0 ? NULL : origins[i];
+}
+
+bool code_is_front(const char *copy, uint64_t offset)
+{
+	int i = place_of(copy);
+	return i >= 0 && counts[i].front_at && offset >= counts[i].front_at;
 }
 
 void code_print(FILE *out)

@@ -31,10 +31,15 @@
 
 enum { HEAD_BYTES = 256 };
 
+struct patched {
+	const char *path; /* of the copy, NULL: there is none */
+	uint32_t front_at; /* struct patch_counts */
+};
+
 struct program {
 	char host[PATH_ROOM], guest[PATH_ROOM];
 	char interpreter[PATH_ROOM]; /* host path, "" when it has none */
-	const char *text, *interpreter_text; /* patched copies, NULL: none */
+	struct patched text, interpreter_text;
 	enum abi abi;
 	const struct emulator *emulator; /* that starts it, NULL: it is one of ours */
 	struct exec_file file;
@@ -157,11 +162,13 @@ static int parse_script(char *head, char **ret_interpreter, char **ret_argument)
 	return 0;
 }
 
-/* The patched copy of a program's code; NULL when there is none. */
-static const char *patched(const struct stat *real, const char *host)
+/* The patched copy of a program's code; without a path when there is none. */
+static struct patched patched(const struct stat *real, const char *host)
 {
-	const struct shim_file *file = fast_is_on() ? code_of(real, path_short(host)) : NULL;
-	return file && file->kind == FILE_COPIED ? file->copy : NULL;
+	struct patched p = { NULL, 0 };
+	if (fast_is_on())
+		p.path = code_to_load(real, path_short(host), &p.front_at);
+	return p;
 }
 
 /* Programs of ours whose loader there is. */
@@ -219,7 +226,7 @@ static int read_elf(struct call *c, int fd, const struct object *o, struct progr
 		return -ENOEXEC;
 	p->emulator = NULL;
 	p->interpreter[0] = '\0';
-	p->text = p->interpreter_text = NULL;
+	p->text = p->interpreter_text = (struct patched){ NULL, 0 };
 	if (!is_native(&e, &p->abi)) {
 		p->emulator = foreign_emulator(&e);
 		if (!p->emulator)
@@ -358,8 +365,10 @@ static int64_t start_loader(struct call *c, unsigned path_argument, const char *
 	if (wants_descriptor)
 		info->emulated = put_text(c, info, path_short(p->host));
 	info->guest_name = put_text(c, info, given);
-	info->program_text = p->text ? put_text(c, info, p->text) : 0;
-	info->interpreter_text = p->interpreter_text ? put_text(c, info, p->interpreter_text) : 0;
+	info->program_text = p->text.path ? put_text(c, info, p->text.path) : 0;
+	info->program_front = p->text.front_at;
+	info->interpreter_text = p->interpreter_text.path ? put_text(c, info, p->interpreter_text.path) : 0;
+	info->interpreter_front = p->interpreter_text.front_at;
 	plan->state = !c->t->ptraced && !c->t->seccomp_mode ? fast_state(&plan->cred, c->t->fs, c->t->mounts) : 0;
 	info->state = plan->state;
 	if (p->interpreter[0])

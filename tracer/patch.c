@@ -43,6 +43,8 @@ struct text {
 	struct padding *padding;       /* where pieces of stubs go when that is used up; once it was looked for */
 	size_t padding_count;
 	bool has_looked;
+	uint8_t *front;                /* PATCH_FRONT_BYTES that lie in memory where they lie here; NULL: there are none */
+	size_t front_used;
 	const uint8_t *leave;          /* a piece that jumps to the hub, which stubs in padding share; NULL: there is none */
 };
 
@@ -394,27 +396,47 @@ static const uint8_t *stub_in_padding(struct elf *e, struct text *t, const struc
 	return stub;
 }
 
+static const uint8_t *stub_in_front(struct text *t, const struct site *s)
+{
+	uint8_t *stub = t->front + t->front_used;
+	if (!t->front || t->front_used + stub_bytes(s) > PATCH_FRONT_BYTES)
+		return NULL;
+	t->front_used = put_stub(stub, t, s) - t->front;
+	return stub;
+}
+
 /* Behind the segment, as long as there is room; NULL: there is none anywhere. */
 static const uint8_t *write_stub(struct elf *e, struct text *t, const struct site *s)
 {
 	uint8_t *stub = t->bytes + t->room;
-	if (t->room + stub_bytes(s) > t->size)
-		return stub_in_padding(e, t, s);
+	if (t->room + stub_bytes(s) > t->size) {
+		const uint8_t *elsewhere = stub_in_padding(e, t, s);
+		return elsewhere ? elsewhere : stub_in_front(t, s);
+	}
 	t->room = put_stub(stub, t, s) - t->bytes;
 	return stub;
 }
 
 static void patch_site(struct elf *e, struct text *t, const struct site *s, const struct list *targets, struct patch_counts *ret)
 {
-	const uint8_t *stub = NULL;
-	if (s->is_cold)
+	if (s->is_cold) {
 		ret->cold++;
-	else if (!s->is_short && is_entered(targets, s))
-		ret->unproven++;
-	else if (s->is_short || !(stub = write_stub(e, t, s)))
-		ret->no_room++;
-	if (!stub)
 		return;
+	}
+	if (s->is_short) {
+		ret->no_room++;
+		return;
+	}
+	if (is_entered(targets, s)) {
+		ret->unproven++;
+		return;
+	}
+	const uint8_t *stub = write_stub(e, t, s);
+	if (!stub) {
+		ret->no_room++;
+		ret->unplaced++;
+		return;
+	}
 	memset(t->bytes + s->from, 0x90, s->call - s->from);
 	put_jump(t->bytes + s->from, stub);
 	ret->patched++;
@@ -464,9 +486,15 @@ static void patch_text(struct elf *e, struct text *t, struct patch_counts *ret)
 	}
 }
 
-static int copy_text(struct elf *e, const Elf64_Phdr *p, int out_fd, struct patch_counts *ret)
+static int write_at(int fd, const uint8_t *bytes, size_t size, uint64_t offset)
 {
-	size_t skew = p->p_offset % PAGE;
+	return pwrite(fd, bytes, size, offset) == (ssize_t)size ? 0 : -EIO;
+}
+
+/* `before`: bytes from where the file's first page is to this segment's, when stubs may lie in front of that; -1: they may not. */
+static int copy_text(struct elf *e, const Elf64_Phdr *p, int64_t before, int out_fd, struct patch_counts *ret)
+{
+	size_t skew = p->p_offset % PAGE, lead = before < 0 ? 0 : PATCH_FRONT_BYTES + (size_t)before;
 	struct text t = {
 		.size = (skew + p->p_filesz + PAGE - 1) / PAGE * PAGE,
 		.file_offset = p->p_offset - skew,
@@ -477,17 +505,35 @@ static int copy_text(struct elf *e, const Elf64_Phdr *p, int out_fd, struct patc
 	};
 	if (p->p_memsz > p->p_filesz)
 		t.room = t.size; /* what follows is the program's own memory */
-	t.bytes = mem_array(e, uint8_t, t.size);
+	uint8_t *memory = mem_array(e, uint8_t, lead + t.size);
+	t.bytes = memory + lead;
+	t.front = before < 0 ? NULL : memory;
 	size_t there = e->size - t.file_offset;
 	memcpy(t.bytes, e->bytes + t.file_offset, there < t.size ? there : t.size);
 	patch_text(e, &t, ret);
-	int r = pwrite(out_fd, t.bytes, t.size, t.file_offset) == (ssize_t)t.size ? 0 : -EIO;
+	int r = write_at(out_fd, t.bytes, t.size, t.file_offset);
+	if (r == 0 && t.front_used) {
+		ret->front_at = (e->size + PAGE - 1) / PAGE * PAGE;
+		r = write_at(out_fd, t.front, PATCH_FRONT_BYTES, ret->front_at);
+	}
 	talloc_free(t.padding);
-	talloc_free(t.bytes);
+	talloc_free(memory);
 	return r;
 }
 
-int patch_copy(const uint8_t *elf, size_t size, int out_fd, struct patch_counts *ret)
+/* How far the segment is from the file's first page in memory; -1: stubs cannot lie in front of that. */
+static int64_t distance_from_begin(const struct elf *e, const Elf64_Phdr *segment)
+{
+	enum { FAR = 64 << 20 };
+	uint64_t first = segment->p_vaddr;
+	for (unsigned i = 0; i < e->segment_count; i++)
+		if (e->segments[i].p_type == PT_LOAD && e->segments[i].p_vaddr < first)
+			first = e->segments[i].p_vaddr;
+	uint64_t distance = segment->p_vaddr / PAGE * PAGE - first / PAGE * PAGE;
+	return ((const Elf64_Ehdr *)e->bytes)->e_type == ET_DYN && distance < FAR && e->size < UINT32_MAX / 2 ? (int64_t)distance : -1;
+}
+
+int patch_copy(const uint8_t *elf, size_t size, int out_fd, bool has_front, struct patch_counts *ret)
 {
 	CLEANUP_TALLOC struct elf *e = mem_new(NULL, struct elf);
 	e->bytes = elf;
@@ -501,7 +547,9 @@ int patch_copy(const uint8_t *elf, size_t size, int out_fd, struct patch_counts 
 		if (p->p_type != PT_LOAD || !(p->p_flags & PF_X) || !p->p_filesz || !has(e, p->p_offset, p->p_filesz) ||
 		    p->p_offset % PAGE != p->p_vaddr % PAGE)
 			continue;
-		int r = copy_text(e, p, out_fd, ret);
+		/* There is one such place. */
+		int64_t before = has_front && !ret->front_at ? distance_from_begin(e, p) : -1;
+		int r = copy_text(e, p, before, out_fd, ret);
 		if (r < 0)
 			return r;
 	}

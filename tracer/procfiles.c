@@ -75,6 +75,12 @@ static bool is_ours(const char *line)
 	       (from >= SHIM_BASE && from < SHIM_BASE + SHIM_IMAGE_BYTES);
 }
 
+static bool is_front(const char *line, const char *path)
+{
+	unsigned long long offset;
+	return sscanf(line, "%*s %*s %llx", &offset) == 1 && code_is_front(path, offset);
+}
+
 /* A mapping of a patched copy, as one of the file that it was made of; false when it is none. */
 static bool write_original(const struct proc_view *v, const char *line, const char *copy)
 {
@@ -105,7 +111,7 @@ static void write_maps(const struct proc_view *v)
 		char *path = is_mapping ? strchr(line, '/') : NULL;
 		if (is_mapping)
 			is_hidden = !is_own && (is_ours(line) || (path && (strncmp(path, session.run_dir, run_length) == 0 ||
-									   foreign_is_emulator(path))));
+									   foreign_is_emulator(path) || is_front(line, path))));
 		if (is_hidden)
 			continue;
 		if (path && write_original(v, line, path))

@@ -485,6 +485,36 @@ looks_without_stops() { # PROGRAM
 	FAKEBUILD_TEST_VERIFY=1 run -0 fakebuild run --rootfs "$BATS_TEST_TMPDIR/root" -- /bin/p
 	equal "2000 right" "$output"
 }
+@test "code_without_padding_has_its_stubs_in_front" {
+	command -v cc >/dev/null || skip "no C compiler"
+	# 400 calls, functions close together: more than a page of stubs.
+	cat >"$BATS_TEST_TMPDIR/p.c" <<-'END'
+		#define CALL(n) long call##n(long x) { long r; __asm__ volatile("mov $102,%%eax\n\tsyscall" : "=a"(r) : : "rcx", "r11", "memory"); return r + x; }
+		#define TEN(n) CALL(n##0) CALL(n##1) CALL(n##2) CALL(n##3) CALL(n##4) CALL(n##5) CALL(n##6) CALL(n##7) CALL(n##8) CALL(n##9)
+		#define HUNDRED(n) TEN(n##0) TEN(n##1) TEN(n##2) TEN(n##3) TEN(n##4) TEN(n##5) TEN(n##6) TEN(n##7) TEN(n##8) TEN(n##9)
+		HUNDRED(1) HUNDRED(2) HUNDRED(3) HUNDRED(4)
+		static long say(long n, long a, long b, long c) { long r; register long d __asm__("r10") = 0; __asm__ volatile("syscall" : "=a"(r) : "a"(n), "D"(a), "S"(b), "d"(c), "r"(d) : "rcx", "r11", "memory"); return r; }
+		static char text[65536];
+		void _start(void)
+		{
+			long sum = call100(0);
+			for (int i = 0; i < 1000; i++)
+				sum += call499(0) + call250(1);
+			long fd = say(257, -100, (long)"/proc/self/maps", 0), n = say(0, fd, (long)text, sizeof(text));
+			say(1, 1, (long)text, n);
+			say(231, sum == 1000 ? 0 : 1, 0, 0);
+		}
+	END
+	cc -Os -falign-functions=1 -fno-stack-protector -ffreestanding -nostdlib -static-pie -fpie -o "$BATS_TEST_TMPDIR/p" "$BATS_TEST_TMPDIR/p.c" ||
+		skip "no static-pie"
+	mkdir -p "$BATS_TEST_TMPDIR/root/bin" "$BATS_TEST_TMPDIR/root/proc"
+	cp "$BATS_TEST_TMPDIR/p" "$BATS_TEST_TMPDIR/root/bin/p"
+	run -0 --separate-stderr fakebuild run --stats --rootfs "$BATS_TEST_TMPDIR/root" -- /bin/p
+	# The guest sees nothing of them.
+	[[ $output == *" /bin/p"* && $output != *"-front"* && $output != *"$FAKEBUILD_ROOT"* ]]
+	[[ $stderr =~ " 4"[0-9]{2}" "+"sites patched, 0 unproven, 0 without room: ".*/bin/p ]]
+	[[ ! $stderr =~ [0-9]{3,}" "+[0-9]+" "+getuid ]]
+}
 @test "static_programs_of_musl_look_without_stops" {
 	command -v musl-gcc >/dev/null || skip "no musl-gcc (Debian: musl-tools)"
 	cat >"$BATS_TEST_TMPDIR/p.c" <<-'END'

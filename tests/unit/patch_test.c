@@ -91,7 +91,7 @@ static struct patch_counts patch(const uint8_t *code, size_t size, size_t text_b
 	struct patch_counts counts;
 	CLEANUP_TALLOC uint8_t *file = program(code, size, text_bytes, symbols);
 	CLEANUP_CLOSE int fd = out_file();
-	assert_int_equal(patch_copy(file, FILE_BYTES, fd, &counts), 0);
+	assert_int_equal(patch_copy(file, FILE_BYTES, fd, false, &counts), 0);
 	memset(ret_text, 0, 0x1000);
 	ssize_t n = pread(fd, ret_text, 0x1000, TEXT);
 	assert_int_equal(n, counts.patched ? 0x1000 : 0);
@@ -182,6 +182,32 @@ static void what_may_be_executed_is_no_padding(void **state)
 	assert_int_equal(patch(padded, sizeof(padded), 0x1000, 1, text).no_room, 1);
 }
 
+static void what_can_be_loaded_anywhere_may_have_stubs_in_front(void **state)
+{
+	(void)state;
+	uint8_t text[0x1000], front[PATCH_FRONT_BYTES];
+	struct patch_counts counts;
+	int32_t distance;
+	CLEANUP_TALLOC uint8_t *file = program(open_call, sizeof(open_call), 0x1000, 1);
+	CLEANUP_CLOSE int fd = out_file();
+	CLEANUP_CLOSE int other_fd = out_file();
+	assert_int_equal(patch_copy(file, FILE_BYTES, fd, true, &counts), 0);
+	assert_int_equal(counts.unplaced, 1);
+	assert_int_equal(counts.front_at, 0);
+	((Elf64_Ehdr *)file)->e_type = ET_DYN;
+	assert_int_equal(patch_copy(file, FILE_BYTES, other_fd, true, &counts), 0);
+	assert_int_equal(counts.patched, 1);
+	assert_int_equal(counts.front_at, FILE_BYTES);
+	assert_int_equal(pread(other_fd, text, sizeof(text), TEXT), sizeof(text));
+	assert_int_equal(pread(other_fd, front, sizeof(front), counts.front_at), sizeof(front));
+	assert_int_equal(text[0], JUMP);
+	memcpy(&distance, text + 1, 4);
+	assert_int_equal(5 + distance, -PATCH_FRONT_BYTES);
+	assert_memory_equal(front, open_call, 5);
+	memcpy(&distance, front + 8, 4);
+	assert_int_equal(-PATCH_FRONT_BYTES + 12 + distance, 7); /* behind the call */
+}
+
 static void calls_that_nobody_answers_are_left_alone(void **state)
 {
 	(void)state;
@@ -225,18 +251,18 @@ static void the_unwind_section_is_enough_proof(void **state)
 	struct patch_counts counts;
 	CLEANUP_CLOSE int fd = out_file();
 	CLEANUP_TALLOC uint8_t *file = stripped_program(open_call, sizeof(open_call), 64, 0x1b);
-	assert_int_equal(patch_copy(file, FILE_BYTES, fd, &counts), 0);
+	assert_int_equal(patch_copy(file, FILE_BYTES, fd, false, &counts), 0);
 	assert_int_equal(counts.patched, 1);
 	/* Absolute pointers are not understood. */
 	CLEANUP_TALLOC uint8_t *other = stripped_program(open_call, sizeof(open_call), 64, 0x03);
-	assert_int_equal(patch_copy(other, FILE_BYTES, fd, &counts), 0);
+	assert_int_equal(patch_copy(other, FILE_BYTES, fd, false, &counts), 0);
 	assert_int_equal(counts.unproven, 1);
 	/* Lengths that lead out of the section, and common entries that lie before it. */
 	((int32_t *)(file + 0x2300 + 24))[1] = 0x7000;
-	assert_int_equal(patch_copy(file, FILE_BYTES, fd, &counts), 0);
+	assert_int_equal(patch_copy(file, FILE_BYTES, fd, false, &counts), 0);
 	assert_int_equal(counts.unproven, 1);
 	((int32_t *)(file + 0x2300))[0] = 0x7fffffff;
-	assert_int_equal(patch_copy(file, FILE_BYTES, fd, &counts), 0);
+	assert_int_equal(patch_copy(file, FILE_BYTES, fd, false, &counts), 0);
 	assert_int_equal(counts.unproven, 1);
 }
 
@@ -259,7 +285,7 @@ static void known_programs_are_patched(void **state)
 		if (io_read_file(NULL, AT_FDCWD, known[i].path, 128 << 20, &bytes, &size, NULL) < 0)
 			continue;
 		CLEANUP_CLOSE int fd = out_file();
-		assert_int_equal(patch_copy((const uint8_t *)bytes, size, fd, &counts), 0);
+		assert_int_equal(patch_copy((const uint8_t *)bytes, size, fd, false, &counts), 0);
 		if (counts.patched < known[i].at_least)
 			fail_msg("%s: %u sites patched, not %u", known[i].path, counts.patched, known[i].at_least);
 		talloc_free(bytes);
@@ -280,18 +306,18 @@ static void what_is_no_program_is_refused(void **state)
 	struct patch_counts counts;
 	CLEANUP_CLOSE int fd = out_file();
 	CLEANUP_TALLOC uint8_t *file = program(open_call, sizeof(open_call), 64, 1);
-	assert_int_equal(patch_copy((const uint8_t *)"#!/bin/sh\n", 10, fd, &counts), -ENOEXEC);
+	assert_int_equal(patch_copy((const uint8_t *)"#!/bin/sh\n", 10, fd, false, &counts), -ENOEXEC);
 	file[EI_CLASS] = ELFCLASS32;
-	assert_int_equal(patch_copy(file, FILE_BYTES, fd, &counts), -ENOEXEC);
+	assert_int_equal(patch_copy(file, FILE_BYTES, fd, false, &counts), -ENOEXEC);
 	file[EI_CLASS] = ELFCLASS64;
 	/* Tables that lead out of the file. */
 	Elf64_Phdr *p = (Elf64_Phdr *)(file + sizeof(Elf64_Ehdr));
 	p->p_offset = TEXT;
 	p->p_filesz = FILE_BYTES;
-	assert_int_equal(patch_copy(file, FILE_BYTES, fd, &counts), 0);
+	assert_int_equal(patch_copy(file, FILE_BYTES, fd, false, &counts), 0);
 	assert_int_equal(counts.patched, 0);
 	((Elf64_Ehdr *)file)->e_phoff = UINT64_MAX - 8;
-	assert_int_equal(patch_copy(file, FILE_BYTES, fd, &counts), -ENOEXEC);
+	assert_int_equal(patch_copy(file, FILE_BYTES, fd, false, &counts), -ENOEXEC);
 }
 
 /* In the libc of this test: where the copy differs there is a jump before a call, or the page's end. */
@@ -314,7 +340,7 @@ static void a_libc_is_patched_at_its_calls_only(void **state)
 	}
 	struct patch_counts counts;
 	CLEANUP_CLOSE int fd = out_file();
-	assert_int_equal(patch_copy((const uint8_t *)bytes, size, fd, &counts), 0);
+	assert_int_equal(patch_copy((const uint8_t *)bytes, size, fd, false, &counts), 0);
 	assert_true(counts.patched >= 10);
 	const Elf64_Ehdr *h = (const Elf64_Ehdr *)bytes;
 	const Elf64_Phdr *p = (const Elf64_Phdr *)(bytes + h->e_phoff);
@@ -340,7 +366,7 @@ static void a_libc_is_patched_at_its_calls_only(void **state)
 	CLEANUP_CLOSE int other_fd = out_file();
 	Elf64_Phdr *segment = (Elf64_Phdr *)((char *)bytes + ((const char *)p - bytes));
 	segment->p_filesz = segment->p_memsz = (p->p_filesz + 0xfff) & ~0xfffull;
-	assert_int_equal(patch_copy((const uint8_t *)bytes, size, other_fd, &full), 0);
+	assert_int_equal(patch_copy((const uint8_t *)bytes, size, other_fd, false, &full), 0);
 	assert_int_equal(full.patched, counts.patched);
 	talloc_free(bytes);
 }
@@ -385,6 +411,7 @@ int main(void)
 		cmocka_unit_test(other_instructions_are_moved_together),
 		cmocka_unit_test(without_room_behind_the_segment_stubs_are_pieces_in_padding),
 		cmocka_unit_test(what_may_be_executed_is_no_padding),
+		cmocka_unit_test(what_can_be_loaded_anywhere_may_have_stubs_in_front),
 		cmocka_unit_test(calls_that_nobody_answers_are_left_alone),
 		cmocka_unit_test(a_branch_between_forbids),
 		cmocka_unit_test(what_depends_on_its_place_is_not_moved),

@@ -131,6 +131,7 @@ struct shim_exec {
 	uint32_t state;        /* the process' state at its start, 0: no fast path */
 	uint32_t program_text; /* patched copies to map executable segments from, 0: none */
 	uint32_t interpreter_text;
+	uint32_t program_front, interpreter_front; /* where in the copies what belongs in front of them begins (patch.h), 0: there is none */
 	uint32_t emulated; /* a host path to hand to the program as AT_EXECFD; 0: none */
 	char comm[16];
 };

@@ -5,6 +5,7 @@
  * vector and jumps.  It keeps the kernel's stack, brk and randomisation.  Freestanding: its only calls
  * go through the gate, and nothing here has been translated by the tracer but the paths in its slot.
  */
+#include "tracer/patch.h"
 #include "tracer/shim/abi.h"
 
 #ifdef __x86_64__
@@ -159,9 +160,9 @@ static const struct elf_segment *read_segments(int fd, char head[HEAD_BYTES], st
 	return room;
 }
 
-/* What the segments take. */
+/* What the segments take, and what belongs in front of them (patch.h). */
 struct extent {
-	word low, high, align;
+	word low, high, align, front;
 	const struct elf_segment *first; /* when each begins on the page where the one before ends, else 0 */
 };
 
@@ -172,7 +173,7 @@ static word page_of(word address)
 
 static struct extent measure(const struct elf_segment *s, const struct elf_segment *end)
 {
-	struct extent e = { ~(word)0, 0, PAGE, 0 };
+	struct extent e = { ~(word)0, 0, PAGE, 0, 0 };
 	for (; s < end; s++) {
 		if (s->type != SEGMENT_LOAD)
 			continue;
@@ -195,11 +196,11 @@ static struct extent measure(const struct elf_segment *s, const struct elf_segme
 /* Somewhere, with nothing there yet. */
 static word reserve(word want, const struct extent *e)
 {
-	word room = e->high - e->low + (e->align > PAGE ? e->align : 0);
+	word room = e->front + e->high - e->low + (e->align > PAGE ? e->align : 0);
 	word at = map(want, room, 0, PRIVATE | ANONYMOUS, -1, 0);
-	word aligned = (at + e->align - 1) & ~(e->align - 1);
-	if (aligned > at)
-		shim_raw_call(NR_MUNMAP, at, aligned - at, 0, 0, 0, 0);
+	word aligned = (at + e->front + e->align - 1) & ~(e->align - 1);
+	if (aligned - e->front > at)
+		shim_raw_call(NR_MUNMAP, at, aligned - e->front - at, 0, 0, 0, 0);
 	word end = page_of(aligned + e->high - e->low + PAGE - 1);
 	if (at + room > end)
 		shim_raw_call(NR_MUNMAP, end, at + room - end, 0, 0, 0, 0);
@@ -222,7 +223,8 @@ static word program_place(const struct extent *e, const unsigned char *seed)
 #endif
 }
 
-static void load(const char *path, const char *text_path, int is_program, int has_interpreter,
+/* `front_at`: what of the patched copy belongs right in front of the file begins there; 0: nothing. */
+static void load(const char *path, const char *text_path, uint32_t front_at, int is_program, int has_interpreter,
 		 const unsigned char *seed, struct program *ret)
 {
 	char head[HEAD_BYTES] __attribute__((aligned(16)));
@@ -230,13 +232,14 @@ static void load(const char *path, const char *text_path, int is_program, int ha
 	int fd = must(shim_raw_call(NR_OPEN, (word)path, CLOEXEC, 0, 0, 0, 0));
 	const struct elf_segment *table = read_segments(fd, head, room);
 	const struct elf_header *h = (const struct elf_header *)head;
-	const struct extent e = measure(table, table + h->phnum);
+	struct extent e = measure(table, table + h->phnum);
 	const struct elf_segment *mapped = 0;
 	long text_fd = text_path ? shim_raw_call(NR_OPEN, (word)text_path, CLOEXEC, 0, 0, 0, 0) : -1;
+	e.front = front_at && text_fd >= 0 ? PATCH_FRONT_BYTES : 0;
 	word base = 0;
 	if (h->type == TYPE_DYN && is_program && has_interpreter) {
 		base = program_place(&e, seed) - e.low;
-	} else if (h->type == TYPE_DYN && e.first && e.align == PAGE && e.first->filesz == e.first->memsz &&
+	} else if (h->type == TYPE_DYN && !e.front && e.first && e.align == PAGE && e.first->filesz == e.first->memsz &&
 		   !(e.first->flags & 1)) {
 		/* Its first segment's mapping keeps the place of all, as the kernel's and libc's own do. */
 		mapped = e.first;
@@ -244,6 +247,8 @@ static void load(const char *path, const char *text_path, int is_program, int ha
 	} else if (h->type == TYPE_DYN) {
 		base = reserve(0, &e) - e.low;
 	}
+	if (e.front)
+		map(base + e.low - e.front, e.front, READ | EXEC, PRIVATE | FIXED, text_fd, front_at);
 	ret->phdr = 0;
 	for (const struct elf_segment *s = table; s < table + h->phnum; s++) {
 		if (s->type == SEGMENT_STACK && is_program)
@@ -329,11 +334,12 @@ void shim_load(word *stack, unsigned slot_number)
 		GUEST_NAME[i] = name[i];
 
 	struct program program = { 0 }, interpreter = { 0 };
-	load(slot->room + info->program, info->program_text ? slot->room + info->program_text : 0, 1,
+	load(slot->room + info->program, info->program_text ? slot->room + info->program_text : 0, info->program_front, 1,
 	     info->interpreter != 0, seed, &program);
 	if (info->interpreter)
 		load(slot->room + info->interpreter,
-		     info->interpreter_text ? slot->room + info->interpreter_text : 0, 0, 0, seed, &interpreter);
+		     info->interpreter_text ? slot->room + info->interpreter_text : 0, info->interpreter_front, 0, 0, seed,
+		     &interpreter);
 	int is_fast = start_fast_path(info->state);
 	if (program.needs_exec_stack)
 		shim_raw_call(NR_MPROTECT, (word)stack & ~(word)(PAGE - 1), PAGE,
