@@ -14,45 +14,11 @@
 
 #include "tracer/arch/decode.h"
 #include "tracer/base/mem.h"
-#include "tracer/padding.h"
+#include "tracer/patch_text.h"
 #include "tracer/shim/abi.h"
 #include "tracer/shim/calls.h"
 
-enum { PAGE = 4096, JUMP_BYTES = 5, ADDRESS_BYTES = 7, LEAVE_BYTES = 7, MOVED_MAX = 15, LOOK_BACK = 8, SEGMENTS_MAX = 64 };
-
-struct list {
-	uint64_t *items;
-	size_t count;
-};
-
-struct elf {
-	const uint8_t *bytes;
-	size_t size;
-	const Elf64_Phdr *segments;
-	unsigned segment_count;
-	struct list starts; /* addresses of functions, ascending */
-};
-
-/* An executable segment that is being patched, with the whole pages around it. */
-struct text {
-	uint8_t *bytes;
-	size_t size;
-	uint64_t file_offset, address; /* of bytes[0] */
-	size_t begin, end;             /* of the segment in bytes */
-	size_t room;                   /* where the next stub goes */
-	struct padding *padding;       /* where pieces of stubs go when that is used up; once it was looked for */
-	size_t padding_count;
-	bool has_looked;
-	uint8_t *front;                /* PATCH_FRONT_BYTES that lie in memory where they lie here; NULL: there are none */
-	size_t front_used;
-	const uint8_t *leave;          /* a piece that jumps to the hub, which stubs in padding share; NULL: there is none */
-};
-
-struct site {
-	size_t from, call; /* in text.bytes: first byte that is moved, the syscall */
-	unsigned pieces;   /* instructions moved */
-	bool is_cold, is_short;
-};
+enum { PAGE = 4096, MOVED_MAX = 15, LOOK_BACK = 8, SEGMENTS_MAX = 64 };
 
 static void list_add(struct elf *e, struct list *l, uint64_t value)
 {
@@ -296,127 +262,6 @@ static bool is_entered(const struct list *targets, const struct site *s)
 	return false;
 }
 
-/* ---- stubs: [what was there] lea end(%rip),%rcx; jmp *SHIM_HUB ---- */
-
-static uint8_t *put(uint8_t *at, const void *bytes, size_t size)
-{
-	memcpy(at, bytes, size);
-	return at + size;
-}
-
-/* An instruction of these first bytes, and the distance from its end to `to`. */
-static uint8_t *put_distance(uint8_t *at, const void *opcode, size_t size, const uint8_t *to)
-{
-	int32_t distance = (int32_t)(to - (at + size + sizeof(distance)));
-	return put(put(at, opcode, size), &distance, sizeof(distance));
-}
-
-static uint8_t *put_jump(uint8_t *at, const uint8_t *to)
-{
-	return put_distance(at, "\xe9", 1, to);
-}
-
-static uint8_t *put_address(uint8_t *at, const struct text *t, const struct site *s)
-{
-	return put_distance(at, "\x48\x8d\x0d", 3, t->bytes + s->call + 2);
-}
-
-static uint8_t *put_leave(uint8_t *at)
-{
-	uint32_t hub = SHIM_HUB;
-	return put(put(at, "\xff\x24\x25", 3), &hub, sizeof(hub));
-}
-
-static size_t stub_bytes(const struct site *s)
-{
-	return s->call - s->from + ADDRESS_BYTES + LEAVE_BYTES;
-}
-
-/* Padding of so many bytes, the smallest there is; NULL: there is none. */
-static uint8_t *take_padding(struct text *t, size_t bytes)
-{
-	struct padding *best = NULL;
-	for (size_t i = 0; i < t->padding_count; i++)
-		if (t->padding[i].size >= bytes && (!best || t->padding[i].size < best->size))
-			best = &t->padding[i];
-	if (!best)
-		return NULL;
-	uint8_t *at = t->bytes + best->at;
-	best->at += bytes;
-	best->size -= bytes;
-	return at;
-}
-
-static void find_padding(struct elf *e, struct text *t)
-{
-	size_t count = 0;
-	uint64_t *starts = mem_array(NULL, uint64_t, e->starts.count + 1);
-	for (size_t i = 0; i < e->starts.count; i++)
-		if (e->starts.items[i] >= t->address + t->begin && e->starts.items[i] < t->address + t->end)
-			starts[count++] = e->starts.items[i] - t->address;
-	/* In the file, not in the copy: that has jumps by now. */
-	size_t least = ADDRESS_BYTES + JUMP_BYTES;
-	t->padding = padding_find(e, e->bytes + t->file_offset, t->end, starts, count, least, &t->padding_count);
-	t->has_looked = true;
-	talloc_free(starts);
-}
-
-static uint8_t *put_stub(uint8_t *at, const struct text *t, const struct site *s)
-{
-	return put_leave(put_address(put(at, t->bytes + s->from, s->call - s->from), t, s));
-}
-
-/* Most padding is too short for a stub: it goes into two pieces, and all of these share one that leaves. */
-static const uint8_t *stub_in_pieces(struct text *t, const struct site *s)
-{
-	size_t moved = s->call - s->from;
-	if (!t->leave) {
-		uint8_t *leave = take_padding(t, LEAVE_BYTES);
-		if (!leave)
-			return NULL;
-		put_leave(leave);
-		t->leave = leave;
-	}
-	uint8_t *second = take_padding(t, ADDRESS_BYTES + JUMP_BYTES), *first = second ? take_padding(t, moved + JUMP_BYTES) : NULL;
-	if (!first)
-		return NULL;
-	put_jump(put_address(second, t, s), t->leave);
-	put_jump(put(first, t->bytes + s->from, moved), second);
-	return first;
-}
-
-static const uint8_t *stub_in_padding(struct elf *e, struct text *t, const struct site *s)
-{
-	if (!t->has_looked)
-		find_padding(e, t);
-	uint8_t *stub = take_padding(t, stub_bytes(s));
-	if (!stub)
-		return stub_in_pieces(t, s);
-	put_stub(stub, t, s);
-	return stub;
-}
-
-static const uint8_t *stub_in_front(struct text *t, const struct site *s)
-{
-	uint8_t *stub = t->front + t->front_used;
-	if (!t->front || t->front_used + stub_bytes(s) > PATCH_FRONT_BYTES)
-		return NULL;
-	t->front_used = put_stub(stub, t, s) - t->front;
-	return stub;
-}
-
-/* Behind the segment, as long as there is room; NULL: there is none anywhere. */
-static const uint8_t *write_stub(struct elf *e, struct text *t, const struct site *s)
-{
-	uint8_t *stub = t->bytes + t->room;
-	if (t->room + stub_bytes(s) > t->size) {
-		const uint8_t *elsewhere = stub_in_padding(e, t, s);
-		return elsewhere ? elsewhere : stub_in_front(t, s);
-	}
-	t->room = put_stub(stub, t, s) - t->bytes;
-	return stub;
-}
-
 static void patch_site(struct elf *e, struct text *t, const struct site *s, const struct list *targets, struct patch_counts *ret)
 {
 	if (s->is_cold) {
@@ -431,14 +276,14 @@ static void patch_site(struct elf *e, struct text *t, const struct site *s, cons
 		ret->unproven++;
 		return;
 	}
-	const uint8_t *stub = write_stub(e, t, s);
+	const uint8_t *stub = stub_write(e, t, s);
 	if (!stub) {
 		ret->no_room++;
 		ret->unplaced++;
 		return;
 	}
 	memset(t->bytes + s->from, 0x90, s->call - s->from);
-	put_jump(t->bytes + s->from, stub);
+	stub_put_jump(t->bytes + s->from, stub);
 	ret->patched++;
 }
 
