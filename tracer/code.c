@@ -41,20 +41,27 @@ void code_open(const char *dir)
 /* The offset of the page where the executable segment begins; -1: there is none that can be patched. */
 static int64_t text_offset(int fd)
 {
-	struct {
+	union {
 		Elf64_Ehdr head;
-		char rest[4096 - sizeof(Elf64_Ehdr)];
+		Elf32_Ehdr small;
+		char bytes[4096];
 	} page;
 	ssize_t n = pread(fd, &page, sizeof(page), 0);
-	const Elf64_Ehdr *h = &page.head;
-	if (n < (ssize_t)sizeof(*h) || memcmp(h->e_ident, ELFMAG, SELFMAG) != 0 || h->e_ident[EI_CLASS] != ELFCLASS64 ||
-	    h->e_phentsize != sizeof(Elf64_Phdr) || h->e_phoff % 8 ||
-	    h->e_phoff + h->e_phnum * sizeof(Elf64_Phdr) > (size_t)n)
+	if (n < (ssize_t)sizeof(page.head) || memcmp(page.head.e_ident, ELFMAG, SELFMAG) != 0)
 		return -1;
-	const Elf64_Phdr *p = (const Elf64_Phdr *)((const char *)&page + h->e_phoff);
-	for (unsigned i = 0; i < h->e_phnum; i++)
-		if (p[i].p_type == PT_LOAD && (p[i].p_flags & PF_X))
-			return p[i].p_offset / 4096 * 4096;
+	bool is_64 = page.head.e_ident[EI_CLASS] == ELFCLASS64;
+	uint64_t at = is_64 ? page.head.e_phoff : page.small.e_phoff, size = is_64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
+	unsigned count = is_64 ? page.head.e_phnum : page.small.e_phnum;
+	if ((is_64 ? page.head.e_phentsize : page.small.e_phentsize) != size || at % 4 || at > (uint64_t)n || count * size > n - at)
+		return -1;
+	for (unsigned i = 0; i < count; i++) {
+		Elf64_Phdr p;
+		Elf32_Phdr small;
+		memcpy(&p, page.bytes + at + i * size, is_64 ? size : 0);
+		memcpy(&small, page.bytes + at + i * size, is_64 ? 0 : size);
+		if ((is_64 ? p.p_type : small.p_type) == PT_LOAD && ((is_64 ? p.p_flags : small.p_flags) & PF_X))
+			return (is_64 ? p.p_offset : small.p_offset) / 4096 * 4096;
+	}
 	return -1;
 }
 

@@ -37,7 +37,7 @@ static void search_function(const void *ctx, struct search *s, size_t from, size
 {
 	struct instruction is;
 	size_t at, end = 0; /* behind what goes elsewhere, as long as only filler follows */
-	for (at = from; at < to && decode_instruction(s->code + at, to - at, &is); at += is.length) {
+	for (at = from; at < to && decode_instruction(CODE_64, s->code + at, to - at, &is); at += is.length) {
 		if (is.has_target)
 			add_target(s, (int64_t)at + is.target);
 		if (is.ends_flow && !is.is_filler)

@@ -18,7 +18,7 @@
 #include "tracer/shim/abi.h"
 #include "tracer/shim/calls.h"
 
-enum { PAGE = 4096, MOVED_MAX = 15, LOOK_BACK = 8, SEGMENTS_MAX = 64 };
+enum { PAGE = 4096, MOVED_MAX = 15, LOOK_BACK = 8, SEGMENTS_MAX = 64, SECTIONS_MAX = 4096 };
 
 static void list_add(struct elf *e, struct list *l, uint64_t value)
 {
@@ -39,35 +39,80 @@ static bool has(const struct elf *e, uint64_t offset, uint64_t length)
 	return offset <= e->size && length <= e->size - offset;
 }
 
-static bool open_elf(struct elf *e)
+static bool open_elf_64(struct elf *e)
 {
 	const Elf64_Ehdr *h = (const Elf64_Ehdr *)e->bytes;
-	if (e->size < sizeof(*h) || memcmp(h->e_ident, ELFMAG, SELFMAG) != 0 || h->e_ident[EI_CLASS] != ELFCLASS64 ||
-	    h->e_machine != EM_X86_64 || h->e_phentsize != sizeof(Elf64_Phdr) || h->e_phnum > SEGMENTS_MAX ||
-	    !has(e, h->e_phoff, h->e_phnum * sizeof(Elf64_Phdr)) || h->e_phoff % 8)
+	if (e->size < sizeof(*h) || h->e_machine != EM_X86_64 || h->e_phentsize != sizeof(Elf64_Phdr) ||
+	    h->e_phnum > SEGMENTS_MAX || !has(e, h->e_phoff, h->e_phnum * sizeof(Elf64_Phdr)) || h->e_phoff % 8)
 		return false;
 	e->segments = (const Elf64_Phdr *)(e->bytes + h->e_phoff);
 	e->segment_count = h->e_phnum;
+	if (!h->e_shoff || h->e_shentsize != sizeof(Elf64_Shdr) || h->e_shoff % 8 ||
+	    !has(e, h->e_shoff, (uint64_t)h->e_shnum * sizeof(Elf64_Shdr)))
+		return true;
+	e->sections = (const Elf64_Shdr *)(e->bytes + h->e_shoff);
+	e->section_count = h->e_shnum;
+	e->names_index = h->e_shstrndx;
 	return true;
+}
+
+/* What is looked at of a 32-bit file's heads, as a 64-bit one has it. */
+static bool open_elf_32(struct elf *e)
+{
+	const Elf32_Ehdr *h = (const Elf32_Ehdr *)e->bytes;
+	if (e->size < sizeof(*h) || h->e_machine != EM_386 || h->e_phentsize != sizeof(Elf32_Phdr) || h->e_phnum > SEGMENTS_MAX ||
+	    !has(e, h->e_phoff, h->e_phnum * sizeof(Elf32_Phdr)) || h->e_phoff % 4)
+		return false;
+	const Elf32_Phdr *p = (const Elf32_Phdr *)(e->bytes + h->e_phoff);
+	Elf64_Phdr *segments = mem_array(e, Elf64_Phdr, h->e_phnum);
+	for (unsigned i = 0; i < h->e_phnum; i++)
+		segments[i] = (Elf64_Phdr){ .p_type = p[i].p_type, .p_flags = p[i].p_flags, .p_offset = p[i].p_offset,
+					    .p_vaddr = p[i].p_vaddr, .p_filesz = p[i].p_filesz, .p_memsz = p[i].p_memsz };
+	e->is_32 = true;
+	e->segments = segments;
+	e->segment_count = h->e_phnum;
+	if (!h->e_shoff || h->e_shentsize != sizeof(Elf32_Shdr) || h->e_shoff % 4 || h->e_shnum > SECTIONS_MAX ||
+	    !has(e, h->e_shoff, h->e_shnum * sizeof(Elf32_Shdr)))
+		return true;
+	const Elf32_Shdr *s = (const Elf32_Shdr *)(e->bytes + h->e_shoff);
+	Elf64_Shdr *sections = mem_array(e, Elf64_Shdr, h->e_shnum);
+	for (unsigned i = 0; i < h->e_shnum; i++)
+		sections[i] = (Elf64_Shdr){ .sh_name = s[i].sh_name, .sh_type = s[i].sh_type, .sh_addr = s[i].sh_addr,
+					    .sh_offset = s[i].sh_offset, .sh_size = s[i].sh_size };
+	e->sections = sections;
+	e->section_count = h->e_shnum;
+	e->names_index = h->e_shstrndx;
+	return true;
+}
+
+static bool open_elf(struct elf *e)
+{
+	if (e->size < EI_NIDENT || memcmp(e->bytes, ELFMAG, SELFMAG) != 0)
+		return false;
+	return e->bytes[EI_CLASS] == ELFCLASS64 ? open_elf_64(e) : e->bytes[EI_CLASS] == ELFCLASS32 && open_elf_32(e);
 }
 
 /* ---- where functions begin ---- */
 
+static void add_symbol(struct elf *e, const uint8_t *at)
+{
+	const Elf64_Sym *symbol = (const Elf64_Sym *)at;
+	const Elf32_Sym *small = (const Elf32_Sym *)at;
+	uint64_t value = e->is_32 ? small->st_value : symbol->st_value;
+	if (ELF64_ST_TYPE(e->is_32 ? small->st_info : symbol->st_info) == STT_FUNC && value)
+		list_add(e, &e->starts, value);
+}
+
 static void add_symbols(struct elf *e)
 {
-	const Elf64_Ehdr *h = (const Elf64_Ehdr *)e->bytes;
-	if (!h->e_shoff || h->e_shentsize != sizeof(Elf64_Shdr) || h->e_shoff % 8 ||
-	    !has(e, h->e_shoff, (uint64_t)h->e_shnum * sizeof(Elf64_Shdr)))
-		return;
-	const Elf64_Shdr *section = (const Elf64_Shdr *)(e->bytes + h->e_shoff);
-	for (unsigned i = 0; i < h->e_shnum; i++) {
-		if ((section[i].sh_type != SHT_SYMTAB && section[i].sh_type != SHT_DYNSYM) || section[i].sh_offset % 8 ||
-		    !has(e, section[i].sh_offset, section[i].sh_size))
+	const size_t bytes = e->is_32 ? sizeof(Elf32_Sym) : sizeof(Elf64_Sym);
+	for (unsigned i = 0; i < e->section_count; i++) {
+		const Elf64_Shdr *s = &e->sections[i];
+		if ((s->sh_type != SHT_SYMTAB && s->sh_type != SHT_DYNSYM) || s->sh_offset % (e->is_32 ? 4 : 8) ||
+		    !has(e, s->sh_offset, s->sh_size))
 			continue;
-		const Elf64_Sym *symbol = (const Elf64_Sym *)(e->bytes + section[i].sh_offset);
-		for (uint64_t n = section[i].sh_size / sizeof(*symbol); n--; symbol++)
-			if (ELF64_ST_TYPE(symbol->st_info) == STT_FUNC && symbol->st_value)
-				list_add(e, &e->starts, symbol->st_value);
+		for (uint64_t n = 0; n < s->sh_size / bytes; n++)
+			add_symbol(e, e->bytes + s->sh_offset + n * bytes);
 	}
 }
 
@@ -155,13 +200,11 @@ static void add_unwind_entries(struct elf *e, const Elf64_Shdr *s)
 
 static void add_unwind_section(struct elf *e)
 {
-	const Elf64_Ehdr *h = (const Elf64_Ehdr *)e->bytes;
-	if (!h->e_shoff || h->e_shentsize != sizeof(Elf64_Shdr) || h->e_shoff % 8 || h->e_shstrndx >= h->e_shnum ||
-	    !has(e, h->e_shoff, (uint64_t)h->e_shnum * sizeof(Elf64_Shdr)))
+	if (e->names_index >= e->section_count)
 		return;
-	const Elf64_Shdr *section = (const Elf64_Shdr *)(e->bytes + h->e_shoff), *names = section + h->e_shstrndx;
+	const Elf64_Shdr *section = e->sections, *names = section + e->names_index;
 	static const char name[] = ".eh_frame";
-	for (unsigned i = 0; i < h->e_shnum; i++)
+	for (unsigned i = 0; i < e->section_count; i++)
 		if (section[i].sh_type != SHT_NOBITS && has(e, section[i].sh_offset, section[i].sh_size) &&
 		    has(e, names->sh_offset, names->sh_size) && section[i].sh_name + sizeof(name) <= names->sh_size &&
 		    memcmp(e->bytes + names->sh_offset + section[i].sh_name, name, sizeof(name)) == 0)
@@ -195,25 +238,27 @@ static size_t start_before(const struct elf *e, uint64_t address)
 
 /* ---- sites ---- */
 
-static const uint16_t numbers[] = {
 #define NUMBER(name, number) number,
-	FAST_CALLS(NUMBER)
+static const uint16_t numbers[] = { FAST_CALLS(NUMBER) }, numbers_32[] = { FAST_CALLS_I386(NUMBER) };
 #undef NUMBER
-};
 
 uint32_t patch_version(void)
 {
-	enum { PATCHER = 5 };
+	enum { PATCHER = 6 };
 	uint32_t hash = PATCHER ^ SHIM_HUB;
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		hash = (hash ^ numbers[i]) * 0x01000193u;
+	for (size_t i = 0; i < sizeof(numbers_32) / sizeof(*numbers_32); i++)
+		hash = (hash ^ numbers_32[i]) * 0x01000193u;
 	return hash;
 }
 
-static bool is_hot(uint32_t number)
+static bool is_hot(bool is_32, uint32_t number)
 {
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
-		if (numbers[i] == number)
+	const uint16_t *of = is_32 ? numbers_32 : numbers;
+	size_t count = is_32 ? sizeof(numbers_32) / sizeof(*numbers_32) : sizeof(numbers) / sizeof(*numbers);
+	for (size_t i = 0; i < count; i++)
+		if (of[i] == number)
 			return true;
 	return false;
 }
@@ -236,7 +281,7 @@ static void remember(struct past *p, size_t offset, const struct instruction *is
 		p->count++;
 }
 
-static struct site site_at(size_t call, const struct past *p)
+static struct site site_at(bool is_32, size_t call, const struct past *p)
 {
 	struct site s = { .from = call, .call = call };
 	while (call - s.from < JUMP_BYTES && s.pieces < p->count && !p->at[s.pieces].is.is_bound &&
@@ -247,7 +292,7 @@ static struct site site_at(size_t call, const struct past *p)
 	for (unsigned i = 0; i < p->count && !p->at[i].is.has_target; i++) {
 		if (!p->at[i].is.sets_number)
 			continue;
-		s.is_cold = !is_hot(p->at[i].is.number);
+		s.is_cold = !is_hot(is_32, p->at[i].is.number);
 		break;
 	}
 	return s;
@@ -296,9 +341,9 @@ static void patch_function(struct elf *e, struct text *t, size_t from, size_t to
 	struct list targets = { NULL, 0 };
 	struct past past = { .count = 0 };
 	struct instruction is;
-	for (size_t at = from; at < to && decode_instruction(t->bytes + at, to - at, &is); at += is.length) {
+	for (size_t at = from; at < to && decode_instruction(t->is_32 ? CODE_32 : CODE_64, t->bytes + at, to - at, &is); at += is.length) {
 		if (is.is_syscall && count < SITES_MAX)
-			sites[count++] = site_at(at, &past);
+			sites[count++] = site_at(t->is_32, at, &past);
 		if (is.has_target)
 			list_add(e, &targets, at + is.target);
 		remember(&past, at, &is);
@@ -310,13 +355,14 @@ static void patch_function(struct elf *e, struct text *t, size_t from, size_t to
 
 static void patch_text(struct elf *e, struct text *t, struct patch_counts *ret)
 {
+	const uint8_t call[] = { t->is_32 ? 0xcd : 0x0f, t->is_32 ? 0x80 : 0x05 };
 	size_t done = t->begin;
 	for (size_t at = t->begin; at + 2 <= t->end; at++) {
-		const uint8_t *found = memchr(t->bytes + at, 0x0f, t->end - 1 - at);
+		const uint8_t *found = memchr(t->bytes + at, call[0], t->end - 1 - at);
 		if (!found)
 			break;
 		at = found - t->bytes;
-		if (found[1] != 0x05 || at < done)
+		if (found[1] != call[1] || at < done)
 			continue;
 		size_t i = start_before(e, t->address + at);
 		if (i == e->starts.count || e->starts.items[i] < t->address + t->begin) {
@@ -347,6 +393,7 @@ static int copy_text(struct elf *e, const Elf64_Phdr *p, int64_t before, int out
 		.begin = skew,
 		.end = skew + p->p_filesz,
 		.room = skew + p->p_filesz,
+		.is_32 = e->is_32,
 	};
 	if (p->p_memsz > p->p_filesz)
 		t.room = t.size; /* what follows is the program's own memory */

@@ -6,7 +6,8 @@
  * At a site `syscall` stays where it is; the instructions before it, five bytes or more, become a jump to a
  * stub, which has them, loads rcx with the address behind the `syscall` and jumps to the shim's hub.
  * rcx and r11 are what a system call destroys anyway, so a stub needs no stack.  The slow path is a jump
- * to that very `syscall`.  Stubs lie between the end of an executable segment and the end of its page,
+ * to that very `syscall`.  In 32-bit code, where no register is free, the stub calls the hub, and has
+ * behind that the jump back and the jump to the site's `int $0x80`.  Stubs lie between the end of an executable segment and the end of its page,
  * and when that is full, in pieces, in the padding between functions (padding.h).  Who maps the whole file himself may
  * have more in front of it: code that was made small has no padding.
  */
@@ -34,7 +35,7 @@ uint32_t patch_version(void);
  * Write to out_fd, an empty file, the executable segments of `elf` (size bytes) with their sites patched;
  * all else is a hole: only executable mappings are made from it.  `has_front`: stubs may lie in front of it, when it can be
  * loaded anywhere.  0, with nothing written when
- * ret->patched is 0; -ENOEXEC when it is no 64-bit program or library for this machine; or -errno.
+ * ret->patched is 0; -ENOEXEC when it is no program or library for this machine; or -errno.
  */
 int patch_copy(const uint8_t *elf, size_t size, int out_fd, bool has_front, struct patch_counts *ret);
 

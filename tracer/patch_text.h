@@ -18,8 +18,11 @@ struct list {
 struct elf {
 	const uint8_t *bytes;
 	size_t size;
+	bool is_32;
 	const Elf64_Phdr *segments;
 	unsigned segment_count;
+	const Elf64_Shdr *sections; /* none when they are not whole */
+	unsigned section_count, names_index;
 	struct list starts; /* addresses of functions, ascending */
 };
 
@@ -30,6 +33,7 @@ struct text {
 	uint64_t file_offset, address; /* of bytes[0] */
 	size_t begin, end;             /* of the segment in bytes */
 	size_t room;                   /* where the next stub goes */
+	bool is_32;
 	struct padding *padding;       /* where pieces of stubs go when that is used up; once it was looked for */
 	size_t padding_count;
 	bool has_looked;

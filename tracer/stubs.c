@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the stubs of patched sites: [what was there] lea end(%rip),%rcx; jmp *SHIM_HUB. */
+/*
+ * Owns the stubs of patched sites.  Of 64-bit code: [what was there] lea end(%rip),%rcx; jmp *SHIM_HUB.
+ * Of 32-bit code: [what was there] call *SHIM_SITE; jmp end; jmp call.
+ */
 #include "tracer/patch_text.h"
 
 #include <string.h>
@@ -7,7 +10,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/shim/abi.h"
 
-enum { ADDRESS_BYTES = 7, LEAVE_BYTES = 7 };
+enum { ADDRESS_BYTES = 7, LEAVE_BYTES = 7, CALL_BYTES = 6 };
 
 static uint8_t *put(uint8_t *at, const void *bytes, size_t size)
 {
@@ -38,9 +41,16 @@ static uint8_t *put_leave(uint8_t *at)
 	return put(put(at, "\xff\x24\x25", 3), &hub, sizeof(hub));
 }
 
-static size_t stub_bytes(const struct site *s)
+static uint8_t *put_tail_32(uint8_t *at, const struct text *t, const struct site *s)
 {
-	return s->call - s->from + ADDRESS_BYTES + LEAVE_BYTES;
+	uint32_t site = SHIM_SITE;
+	at = put(put(at, "\xff\x15", 2), &site, sizeof(site));
+	return stub_put_jump(stub_put_jump(at, t->bytes + s->call + 2), t->bytes + s->call);
+}
+
+static size_t stub_bytes(const struct text *t, const struct site *s)
+{
+	return s->call - s->from + (t->is_32 ? CALL_BYTES + 2 * JUMP_BYTES : ADDRESS_BYTES + LEAVE_BYTES);
 }
 
 /* Padding of so many bytes, the smallest there is; NULL: there is none. */
@@ -74,7 +84,8 @@ static void find_padding(struct elf *e, struct text *t)
 
 static uint8_t *put_stub(uint8_t *at, const struct text *t, const struct site *s)
 {
-	return put_leave(put_address(put(at, t->bytes + s->from, s->call - s->from), t, s));
+	at = put(at, t->bytes + s->from, s->call - s->from);
+	return t->is_32 ? put_tail_32(at, t, s) : put_leave(put_address(at, t, s));
 }
 
 /* Most padding is too short for a stub: it goes into two pieces, and all of these share one that leaves. */
@@ -100,7 +111,7 @@ static const uint8_t *stub_in_padding(struct elf *e, struct text *t, const struc
 {
 	if (!t->has_looked)
 		find_padding(e, t);
-	uint8_t *stub = take_padding(t, stub_bytes(s));
+	uint8_t *stub = take_padding(t, stub_bytes(t, s));
 	if (!stub)
 		return stub_in_pieces(t, s);
 	put_stub(stub, t, s);
@@ -109,7 +120,7 @@ static const uint8_t *stub_in_padding(struct elf *e, struct text *t, const struc
 
 static const uint8_t *stub_in_front(struct text *t, const struct site *s)
 {
-	if (!t->front || t->front_used + stub_bytes(s) > PATCH_FRONT_BYTES)
+	if (!t->front || t->front_used + stub_bytes(t, s) > PATCH_FRONT_BYTES)
 		return NULL;
 	uint8_t *stub = t->front + t->front_used;
 	t->front_used = put_stub(stub, t, s) - t->front;
@@ -119,8 +130,8 @@ static const uint8_t *stub_in_front(struct text *t, const struct site *s)
 const uint8_t *stub_write(struct elf *e, struct text *t, const struct site *s)
 {
 	uint8_t *stub = t->bytes + t->room;
-	if (t->room + stub_bytes(s) > t->size) {
-		const uint8_t *elsewhere = stub_in_padding(e, t, s);
+	if (t->room + stub_bytes(t, s) > t->size) {
+		const uint8_t *elsewhere = t->is_32 ? NULL : stub_in_padding(e, t, s);
 		return elsewhere ? elsewhere : stub_in_front(t, s);
 	}
 	t->room = put_stub(stub, t, s) - t->bytes;

@@ -74,28 +74,33 @@ struct registers {
 };
 uint32_t call_entry;
 void call_as_libcs(struct registers *r);
-__asm__(".text\n"
-	"call_as_libcs:\n"
-	"	pushl %ebp\n	pushl %ebx\n	pushl %esi\n	pushl %edi\n"
-	"	movl 20(%esp), %eax\n	pushl %eax\n"
-	"	movl 4(%eax), %ebx\n	movl 8(%eax), %ecx\n	movl 12(%eax), %edx\n"
-	"	movl 16(%eax), %esi\n	movl 20(%eax), %edi\n	movl 24(%eax), %ebp\n	movl (%eax), %eax\n"
-	"	call *call_entry\n"
-	"	xchgl %eax, (%esp)\n"
-	"	movl %ebx, 4(%eax)\n	movl %ecx, 8(%eax)\n	movl %edx, 12(%eax)\n"
-	"	movl %esi, 16(%eax)\n	movl %edi, 20(%eax)\n	movl %ebp, 24(%eax)\n	popl (%eax)\n"
-	"	popl %edi\n	popl %esi\n	popl %ebx\n	popl %ebp\n	ret\n");
+void call_by_interrupt(struct registers *r);
+#define CALLER(name, how)                                                                                  \
+	__asm__(".text\n.type " name ", @function\n" name ":\n"                                            \
+		"	pushl %ebp\n	pushl %ebx\n	pushl %esi\n	pushl %edi\n"                               \
+		"	movl 20(%esp), %eax\n	pushl %eax\n"                                                \
+		"	movl 4(%eax), %ebx\n	movl 8(%eax), %ecx\n	movl 12(%eax), %edx\n"                   \
+		"	movl 16(%eax), %esi\n	movl 20(%eax), %edi\n	movl 24(%eax), %ebp\n	movl (%eax), %eax\n" \
+		"	" how "\n"                                                                          \
+		"	xchgl %eax, (%esp)\n"                                                               \
+		"	movl %ebx, 4(%eax)\n	movl %ecx, 8(%eax)\n	movl %edx, 12(%eax)\n"                   \
+		"	movl %esi, 16(%eax)\n	movl %edi, 20(%eax)\n	movl %ebp, 24(%eax)\n	popl (%eax)\n"      \
+		"	popl %edi\n	popl %esi\n	popl %ebx\n	popl %ebp\n	ret\n")
+CALLER("call_as_libcs", "call *call_entry");
+CALLER("call_by_interrupt", "int $0x80");
 
 static uint32_t address_of(const void *p)
 {
 	return (uint32_t)(uintptr_t)p;
 }
 
+static void (*make)(struct registers *r);
+
 /* The call's result; faults are counted. */
 static int make_call(struct registers r, int *faults)
 {
 	struct registers after = r;
-	call_as_libcs(&after);
+	make(&after);
 	*faults += after.ebx != r.ebx || after.ecx != r.ecx || after.edx != r.edx || after.esi != r.esi || after.edi != r.edi ||
 		   after.ebp != r.ebp;
 	return after.eax;
@@ -128,16 +133,17 @@ static int call_around(int rounds)
 static void make_file_to_call_for(void)
 {
 	call_entry = getauxval(AT_SYSINFO);
+	make = call_entry ? call_as_libcs : call_by_interrupt;
 	int fd = WORKS(open("call", O_WRONLY | O_CREAT, 0644));
 	WORKS(write(fd, "call", 4));
 	WORKS(close(fd));
 }
 
-TEST(calls_as_libcs_make_them_change_no_register)
+TEST(calls_change_no_register)
 {
 	make_file_to_call_for();
-	if (!call_entry)
-		SKIP("a kernel without AT_SYSINFO");
+	EQUAL(0, call_around(100));
+	make = call_by_interrupt;
 	EQUAL(0, call_around(100));
 }
 
@@ -160,16 +166,13 @@ static void *call_in_thread(void *faults)
 	return NULL;
 }
 
-TEST(signals_find_all_threads_in_code_of_their_own)
+static void call_under_a_storm(void)
 {
 	enum { THREADS = 3 };
 	struct sigaction action = { .sa_sigaction = look_where, .sa_flags = SA_SIGINFO | SA_RESTART };
 	struct itimerval every = { { 0, 150 }, { 0, 150 } }, never = { { 0, 0 }, { 0, 0 } };
 	pthread_t thread[THREADS];
 	int faults[THREADS] = { 0 };
-	make_file_to_call_for();
-	if (!call_entry)
-		SKIP("a kernel without AT_SYSINFO");
 	WORKS(sigaction(SIGALRM, &action, NULL));
 	WORKS(setitimer(ITIMER_REAL, &every, NULL));
 	for (int i = 0; i < THREADS; i++)
@@ -182,6 +185,57 @@ TEST(signals_find_all_threads_in_code_of_their_own)
 	WORKS(setitimer(ITIMER_REAL, &never, NULL));
 	EQUAL(1, interrupted > 0);
 	EQUAL(0, elsewhere);
+}
+
+TEST(signals_find_all_threads_in_code_of_their_own)
+{
+	make_file_to_call_for();
+	call_under_a_storm();
+	make = call_by_interrupt;
+	call_under_a_storm();
+}
+
+/* Before the call or behind it, and no matter how it is made. */
+static void open_is_interrupted(int flags)
+{
+	enum { OPENAT = 295, LARGE = 0100000 };
+	struct sigaction action = { .sa_sigaction = look_where, .sa_flags = SA_SIGINFO | flags };
+	struct itimerval soon = { { 0, 0 }, { 0, 20000 } };
+	struct registers open_pipe = { OPENAT, AT_FDCWD, address_of("pipe"), O_RDONLY | LARGE, 0, 7, 8 };
+	int faults = 0, status;
+	pid_t child = -1;
+	WORKS(sigaction(SIGALRM, &action, NULL));
+	if (flags & SA_RESTART) {
+		child = WORKS(fork());
+		if (child == 0) {
+			usleep(60000);
+			_exit(open("pipe", O_WRONLY) < 0);
+		}
+	}
+	WORKS(setitimer(ITIMER_REAL, &soon, NULL));
+	int result = make_call(open_pipe, &faults);
+	EQUAL(0, faults);
+	EQUAL(0, elsewhere);
+	if (child < 0) {
+		EQUAL(-EINTR, result);
+		return;
+	}
+	EQUAL(1, result >= 0);
+	close(result);
+	EQUAL(child, waitpid(child, &status, 0));
+	EQUAL(0, status);
+}
+
+TEST(an_interrupted_call_is_restarted_where_it_was_made)
+{
+	make_file_to_call_for();
+	WORKS(mkfifo("pipe", 0600));
+	for (int i = 0; i < 2; i++) {
+		open_is_interrupted(0);
+		open_is_interrupted(SA_RESTART);
+		make = call_by_interrupt;
+	}
+	EQUAL(4, interrupted);
 }
 #elif defined(__x86_64__)
 TEST(calls_of_the_other_kind_change_no_register)

@@ -75,6 +75,31 @@ static uint8_t *stripped_program(const uint8_t *code, size_t size, size_t text_b
 	return file;
 }
 
+/* The same of i386. */
+static uint8_t *program_of_i386(const uint8_t *code, size_t size, size_t text_bytes)
+{
+	uint8_t *file = mem_array(NULL, uint8_t, FILE_BYTES);
+	Elf32_Ehdr *h = (Elf32_Ehdr *)file;
+	memcpy(h->e_ident, ELFMAG, SELFMAG);
+	h->e_ident[EI_CLASS] = ELFCLASS32;
+	h->e_ident[EI_DATA] = ELFDATA2LSB;
+	h->e_type = ET_EXEC;
+	h->e_machine = EM_386;
+	h->e_phoff = sizeof(*h);
+	h->e_phentsize = sizeof(Elf32_Phdr);
+	h->e_phnum = 1;
+	*(Elf32_Phdr *)(file + h->e_phoff) = (Elf32_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_offset = TEXT,
+							   .p_vaddr = ADDRESS, .p_filesz = text_bytes, .p_memsz = text_bytes };
+	memset(file + TEXT, 0xcc, text_bytes);
+	memcpy(file + TEXT, code, size);
+	*(Elf32_Sym *)(file + 0x2000) = (Elf32_Sym){ .st_info = ELF32_ST_INFO(STB_GLOBAL, STT_FUNC), .st_value = ADDRESS };
+	h->e_shoff = 0x2100;
+	h->e_shentsize = sizeof(Elf32_Shdr);
+	h->e_shnum = 1;
+	*(Elf32_Shdr *)(file + h->e_shoff) = (Elf32_Shdr){ .sh_type = SHT_SYMTAB, .sh_offset = 0x2000, .sh_size = sizeof(Elf32_Sym) };
+	return file;
+}
+
 static int out_file(void)
 {
 	char path[] = "/tmp/fakebuild-test-XXXXXX";
@@ -230,6 +255,40 @@ static void a_branch_between_forbids(void **state)
 	assert_int_equal(patch(to_call, sizeof(to_call), 64, 1, text).patched, 1);
 }
 
+static void a_stub_of_i386_calls_the_hub_and_leads_to_the_call(void **state)
+{
+	(void)state;
+	/* xchg %eax,%ebx; mov $295,%eax; int $0x80; ret; mov $4,%eax; int $0x80; ret */
+	CODE(code, 0x93, 0xb8, 0x27, 1, 0, 0, 0xcd, 0x80, 0xc3, 0xb8, 4, 0, 0, 0, 0xcd, 0x80, 0xc3);
+	enum { OPENAT = 1, CALL = 6, STUB = 0x40 };
+	struct patch_counts counts;
+	uint8_t text[0x1000];
+	uint32_t site;
+	CLEANUP_TALLOC uint8_t *file = program_of_i386(code, sizeof(code), STUB);
+	CLEANUP_CLOSE int fd = out_file();
+	assert_int_equal(patch_copy(file, FILE_BYTES, fd, false, &counts), 0);
+	assert_int_equal(counts.patched, 1);
+	assert_int_equal(counts.cold, 1);
+	assert_int_equal(pread(fd, text, sizeof(text), TEXT), sizeof(text));
+	assert_int_equal(text[0], code[0]);
+	assert_int_equal(text[OPENAT], JUMP);
+	assert_int_equal(*(int32_t *)(text + OPENAT + 1), STUB - CALL);
+	assert_memory_equal(text + CALL, code + CALL, sizeof(code) - CALL);
+	/* What was there; call *SHIM_SITE; jmp behind; jmp to the call, where the hub expects them. */
+	assert_memory_equal(text + STUB, code + OPENAT, 5);
+	assert_memory_equal(text + STUB + 5, "\xff\x15", 2);
+	memcpy(&site, text + STUB + 7, sizeof(site));
+	assert_int_equal(site, SHIM_SITE);
+	assert_int_equal(text[STUB + 11], JUMP);
+	assert_int_equal(*(int32_t *)(text + STUB + 12), CALL + 2 - (STUB + 16));
+	assert_int_equal(text[STUB + 11 + SHIM_STUB_JUMP], JUMP);
+	assert_int_equal(*(int32_t *)(text + STUB + 17), CALL - (STUB + 21));
+	/* No room behind the segment: there is none. */
+	CLEANUP_TALLOC uint8_t *full = program_of_i386(code, sizeof(code), 0x1000 - 16);
+	assert_int_equal(patch_copy(full, FILE_BYTES, fd, false, &counts), 0);
+	assert_int_equal(counts.no_room, 1);
+}
+
 static void what_depends_on_its_place_is_not_moved(void **state)
 {
 	(void)state;
@@ -277,6 +336,7 @@ static void known_programs_are_patched(void **state)
 		{ "/bin/busybox", 40 },				/* static, without symbols */
 		{ "/usr/lib/x86_64-linux-musl/libc.so", 80 },	/* __syscall_cp_asm, too */
 		{ "/usr/sbin/runc", 5 },				/* Go: Syscall6 */
+		{ "/usr/lib32/ld-linux.so.2", 10 },
 	};
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
 		char *bytes;
@@ -394,14 +454,43 @@ static void instructions_have_their_length(void **state)
 	};
 	struct instruction is;
 	for (size_t i = 0; i + 1 < sizeof(known) / sizeof(*known); i++) {
-		assert_true(decode_instruction(known[i].code, 15, &is));
+		assert_true(decode_instruction(CODE_64, known[i].code, 15, &is));
 		assert_int_equal(is.length, known[i].length);
-		assert_false(decode_instruction(known[i].code, known[i].length - 1, &is));
+		assert_false(decode_instruction(CODE_64, known[i].code, known[i].length - 1, &is));
 	}
-	assert_false(decode_instruction(known[13].code, 6, &is));
-	assert_true(decode_instruction((const uint8_t *)"\xeb\xfe", 2, &is));
+	assert_false(decode_instruction(CODE_64, known[13].code, 6, &is));
+	assert_true(decode_instruction(CODE_64, (const uint8_t *)"\xeb\xfe", 2, &is));
 	assert_true(is.has_target && is.is_bound);
 	assert_int_equal(is.target, 0);
+}
+
+static void instructions_of_i386_have_theirs(void **state)
+{
+	(void)state;
+	static const struct {
+		unsigned length;
+		uint8_t code[15];
+	} known[] = {
+		{ 1, { 0x40 } },				/* inc %eax, no prefix */
+		{ 2, { 0xcd, 0x80 } },
+		{ 2, { 0xc5, 0x06 } },				/* lds (%esi),%eax */
+		{ 4, { 0xc5, 0xfd, 0x6f, 0x06 } },		/* vmovdqa (%esi),%ymm0 */
+		{ 5, { 0xa1, 0, 0, 0, 0 } },			/* mov 0,%eax */
+		{ 6, { 0x8b, 0x1d, 0, 0, 0, 0 } },		/* mov 0,%ebx: of any place */
+		{ 7, { 0x65, 0xff, 0x15, 0x10, 0, 0, 0 } },	/* call *%gs:16 */
+		{ 5, { 0xe8, 0, 0, 0, 0 } },
+	};
+	struct instruction is;
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		assert_true(decode_instruction(CODE_32, known[i].code, 15, &is));
+		assert_int_equal(is.length, known[i].length);
+		assert_false(decode_instruction(CODE_32, known[i].code, known[i].length - 1, &is));
+		assert_true(decode_instruction(CODE_32, known[i].code, known[i].length, &is));
+		assert_int_equal(is.is_syscall, known[i].code[0] == 0xcd);
+		assert_int_equal(is.is_bound, known[i].code[0] == 0xe8);
+	}
+	assert_false(decode_instruction(CODE_32, (const uint8_t *)"\x67\x8b\x07", 3, &is)); /* addresses of 16 bits */
+	assert_false(decode_instruction(CODE_64, (const uint8_t *)"\x8f\xe8\x78\xc2\xf6\x10", 6, &is)); /* XOP */
 }
 
 int main(void)
@@ -414,6 +503,7 @@ int main(void)
 		cmocka_unit_test(what_can_be_loaded_anywhere_may_have_stubs_in_front),
 		cmocka_unit_test(calls_that_nobody_answers_are_left_alone),
 		cmocka_unit_test(a_branch_between_forbids),
+		cmocka_unit_test(a_stub_of_i386_calls_the_hub_and_leads_to_the_call),
 		cmocka_unit_test(what_depends_on_its_place_is_not_moved),
 		cmocka_unit_test(no_function_no_proof),
 		cmocka_unit_test(the_unwind_section_is_enough_proof),
@@ -422,6 +512,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_program_is_refused),
 		cmocka_unit_test(a_libc_is_patched_at_its_calls_only),
 		cmocka_unit_test(instructions_have_their_length),
+		cmocka_unit_test(instructions_of_i386_have_theirs),
 	};
 	return cmocka_run_group_tests_name("patch", tests, NULL, NULL);
 }

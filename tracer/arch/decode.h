@@ -19,10 +19,14 @@ struct instruction {
 	uint32_t number;
 };
 
+/* Kinds of code, by their system calls: `syscall` and `int $0x80`. */
+enum code_kind { CODE_64, CODE_32 };
+
 /*
  * Decode one instruction of at most `room` bytes.  False when it is none, is cut off, or is of a kind that
- * compilers do not make for user programs.  Source: Intel SDM volume 2, appendix A, in 64-bit mode.
+ * compilers do not make for user programs.  Source: Intel SDM volume 2, appendix A, in 64-bit mode and
+ * in 32-bit mode.
  */
-bool decode_instruction(const uint8_t *code, size_t room, struct instruction *ret);
+bool decode_instruction(enum code_kind kind, const uint8_t *code, size_t room, struct instruction *ret);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lengths of x86-64 instructions, by the opcode maps.  What is not known for sure is not decoded. */
+/* Lengths of x86-64 and i386 instructions, by the opcode maps.  What is not known for sure is not decoded. */
 #include "tracer/arch/decode.h"
 
 #ifdef __x86_64__
@@ -62,9 +62,21 @@ static const uint8_t two_byte[256] = {
 	/* f0 */ M, M, M, M, M, M, M, M, M, M, M, M, M, M, M, M,
 };
 
+/* Where 32-bit code has something else. */
+static enum follows follows_in_32(uint8_t opcode)
+{
+	static const uint8_t alone[] = { 0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x27, 0x2f, 0x37, 0x3f, 0x60, 0x61, 0xce };
+	if ((opcode & 0xf0) == 0x40 || memchr(alone, opcode, sizeof(alone)))
+		return N;
+	return opcode == 0x62 || opcode == 0xc4 || opcode == 0xc5 ? M : /* bound, les, lds */
+	       opcode == 0x82				  ? MB :
+	       opcode == 0xd4 || opcode == 0xd5		  ? B : one_byte[opcode];
+}
+
 struct reader {
 	const uint8_t *code;
 	size_t room, at;
+	bool is_32;
 	bool has_operand_prefix, has_address_prefix, has_rex_w;
 };
 
@@ -83,13 +95,15 @@ static bool take_modrm(struct reader *r, uint8_t *ret_modrm, bool *ret_is_bound)
 	*ret_modrm = modrm;
 	if (mod == 3)
 		return true;
+	if (r->is_32 && r->has_address_prefix)
+		return false; /* of 16 bits */
 	bool has_displacement = mod == 2;
 	if (rm == 4) {
 		if (!take(r, 1))
 			return false;
 		has_displacement |= mod == 0 && (r->code[r->at - 1] & 7) == 5;
 	} else if (mod == 0 && rm == 5) {
-		*ret_is_bound = true;
+		*ret_is_bound |= !r->is_32;
 		has_displacement = true;
 	}
 	return take(r, has_displacement ? 4 : mod == 1 ? 1 : 0);
@@ -97,7 +111,7 @@ static bool take_modrm(struct reader *r, uint8_t *ret_modrm, bool *ret_is_bound)
 
 static bool take_branch(struct reader *r, size_t bytes, struct instruction *ret)
 {
-	if (!take(r, bytes))
+	if (!take(r, bytes) || (r->is_32 && r->has_operand_prefix))
 		return false;
 	int32_t distance = (int8_t)r->code[r->at - 1];
 	if (bytes == 4)
@@ -125,7 +139,7 @@ static bool take_rest(struct reader *r, enum follows what, struct instruction *r
 	case V:
 		return take(r, r->has_rex_w ? 8 : z);
 	case A:
-		return take(r, r->has_address_prefix ? 4 : 8);
+		return take(r, (r->is_32 ? 4 : 8) / (r->has_address_prefix ? 2 : 1));
 	case R1:
 		return take_branch(r, 1, ret);
 	case R4:
@@ -175,10 +189,10 @@ static void tell_flow(const uint8_t *code, size_t at, unsigned opcode, struct in
 			 opcode == HLT || opcode == UD2 || (opcode == INDIRECT && (code[at + 1] >> 3 & 7) == 4);
 }
 
-bool decode_instruction(const uint8_t *code, size_t room, struct instruction *ret)
+bool decode_instruction(enum code_kind kind, const uint8_t *code, size_t room, struct instruction *ret)
 {
 	static const uint8_t prefixes[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3 };
-	struct reader r = { .code = code, .room = room };
+	struct reader r = { .code = code, .room = room, .is_32 = kind == CODE_32 };
 	*ret = (struct instruction){ .length = 0 };
 	uint8_t byte = 0;
 	do {
@@ -188,18 +202,25 @@ bool decode_instruction(const uint8_t *code, size_t room, struct instruction *re
 		r.has_operand_prefix |= byte == 0x66;
 		r.has_address_prefix |= byte == 0x67;
 	} while (memchr(prefixes, byte, sizeof(prefixes)));
-	if ((byte & 0xf0) == 0x40) {
+	if (!r.is_32 && (byte & 0xf0) == 0x40) {
 		r.has_rex_w = byte & 8;
 		if (!take(&r, 1))
 			return false;
 		byte = code[r.at - 1];
 	}
 	bool is_known;
-	if (byte == 0xc4 || byte == 0xc5 || byte == 0x62) {
+	/* In 32-bit code they are vectors only in front of what would be a register. */
+	bool is_vector = byte == 0xc4 || byte == 0xc5 || byte == 0x62;
+	if (is_vector && r.is_32)
+		is_vector = r.at < room && code[r.at] >= 0xc0;
+	if (is_vector) {
 		is_known = take_vector(&r, byte, ret);
+	} else if (byte == 0x8f && r.at < room && (code[r.at] & 0x38)) {
+		is_known = false; /* no pop: AMD's XOP */
 	} else if (byte != 0x0f) {
 		size_t at = r.at - 1;
-		is_known = take_rest(&r, one_byte[byte], ret);
+		is_known = take_rest(&r, r.is_32 ? follows_in_32(byte) : one_byte[byte], ret);
+		ret->is_syscall = is_known && r.is_32 && r.at == 2 && byte == 0xcd && code[1] == 0x80;
 		if (is_known)
 			tell_flow(code, at, byte, ret);
 		/* mov $imm32,%eax; mov $imm32,%rax */
@@ -210,7 +231,7 @@ bool decode_instruction(const uint8_t *code, size_t room, struct instruction *re
 		if (!take(&r, 1))
 			return false;
 		byte = code[r.at - 1];
-		ret->is_syscall = byte == 0x05 && r.at == 2;
+		ret->is_syscall = !r.is_32 && byte == 0x05 && r.at == 2;
 		tell_flow(code, r.at - 1, 0x0f00u | byte, ret);
 		if (byte == 0x38 || byte == 0x3a)
 			is_known = take(&r, 1) && take_rest(&r, byte == 0x38 ? M : MB, ret);

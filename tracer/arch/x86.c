@@ -230,7 +230,7 @@ static unsigned frame_of(uint64_t r11)
 }
 
 /* Where the hub is how far (the vectors of shim/hub_x86.S and hub_i386.S), the same in all processes. */
-enum mark { ENTRY, OWNED, INSIDE, BACK, FREED, SLOW, BACK_SLOW, FREED_SLOW, END, RETURN, RESTART, MARKS };
+enum mark { ENTRY, OWNED, INSIDE, BACK, FREED, SLOW, BACK_SLOW, FREED_SLOW, END, RETURN, RESTART, SITE, ADDED, SITE_64, MARKS };
 
 static const uint64_t *marks_of(enum abi abi)
 {
@@ -271,14 +271,34 @@ static uint32_t vsyscall_of(struct tracee *t)
 	return pair[1];
 }
 
-static void go_to_call(struct tracee *t, struct user_regs_struct *r, uint64_t ret)
+/* The `int $0x80` that a stub called the hub for, from there; 0: that is no stub. */
+static uint32_t site_of(struct tracee *t, uint32_t return_address)
 {
+	uint8_t jump[5];
+	uint32_t at = return_address + SHIM_STUB_JUMP;
+	int32_t distance;
+	if (memory_read(t, at, jump, sizeof(jump)) < 0 || jump[0] != 0xe9)
+		return 0;
+	memcpy(&distance, jump + 1, sizeof(distance));
+	return at + sizeof(jump) + distance;
+}
+
+/* ret: behind the `syscall` (64-bit); is_site: a stub's return address is on the stack (32-bit). */
+static void go_to_call(struct tracee *t, struct user_regs_struct *r, uint64_t ret, bool is_site)
+{
+	uint32_t below = 0;
 	if (t->process->abi == ABI_64) {
 		r->rip = ret - 2;
 		return;
 	}
-	r->rip = vsyscall_of(t);
 	r->cs = SHIM_CODE_32;
+	if (!is_site) {
+		r->rip = vsyscall_of(t);
+		return;
+	}
+	memory_read(t, r->rsp, &below, sizeof(below));
+	r->rip = site_of(t, below);
+	r->rsp = (uint32_t)(r->rsp + sizeof(below));
 }
 
 static void go_behind_call(struct tracee *t, struct user_regs_struct *r, uint64_t ret)
@@ -298,13 +318,18 @@ static void go_behind_call(struct tracee *t, struct user_regs_struct *r, uint64_
 }
 
 /* Behind the `int $0x80` of the vdso, where the kernel restarts a call, and where three registers are on the stack. */
-static void go_to_restart(struct tracee *t, struct user_regs_struct *r, uint64_t ret)
+static void go_to_restart(struct tracee *t, struct user_regs_struct *r, uint64_t ret, bool is_site)
 {
 	static const uint8_t expected[] = { 0xcd, 0x80, 0x5d, 0x5a, 0x59, 0xc3 }; /* pop %ebp, %edx, %ecx; ret */
 	const uint32_t pushed[] = { r->rbp, r->rdx, r->rcx };
 	uint8_t code[64];
 	if (t->process->abi == ABI_64) {
 		r->rip = ret;
+		return;
+	}
+	if (is_site) {
+		go_to_call(t, r, ret, true);
+		r->rip += 2;
 		return;
 	}
 	uint32_t at = vsyscall_of(t);
@@ -347,11 +372,11 @@ static void leave_frame(struct tracee *t, struct user_regs_struct *r, unsigned f
 	r->orig_rax = must_restart ? f.rax : (uint64_t)-1;
 	r->rax = has_acted ? (uint64_t)result : f.rax;
 	if (must_restart)
-		go_to_restart(t, r, f.ret);
+		go_to_restart(t, r, f.ret, f.rbx);
 	else if (has_acted)
 		go_behind_call(t, r, f.ret);
 	else
-		go_to_call(t, r, f.ret);
+		go_to_call(t, r, f.ret, f.rbx);
 	free_frame(t, frame);
 }
 
@@ -361,6 +386,24 @@ static bool is_held(struct tracee *t, unsigned frame, int signal)
 	uint32_t held = 0;
 	uint64_t at = SHIM_FRAMES + frame * SHIM_FRAME_BYTES + SHIM_FRAME_AT + offsetof(struct shim_frame, held);
 	return (!signal || signal == SIGSTOP) && memory_read(t, at, &held, sizeof(held)) == 0 && held;
+}
+
+/* The same of a patched site of a 32-bit program: its stub calls through SHIM_SITE. */
+static bool leave_lost_site(struct tracee *t, struct user_regs_struct *r)
+{
+	static const uint8_t call_through[] = { 0xff, 0x15, SHIM_SITE & 0xff, SHIM_SITE >> 8 & 0xff, SHIM_SITE >> 16 & 0xff, SHIM_SITE >> 24 };
+	uint8_t at[sizeof(call_through)];
+	uint32_t entry, below;
+	if (memory_read(t, r->rip, at, sizeof(at)) == 0 && memcmp(at, call_through, sizeof(at)) == 0)
+		r->rip = site_of(t, r->rip + sizeof(at));
+	else if (memory_read(t, SHIM_SITE, &entry, sizeof(entry)) == 0 && entry == r->rip &&
+		 memory_read(t, r->rsp, &below, sizeof(below)) == 0 &&
+		 memory_read(t, below - sizeof(at), at, sizeof(at)) == 0 && memcmp(at, call_through, sizeof(at)) == 0)
+		go_to_call(t, r, 0, true);
+	else
+		return false;
+	r->orig_rax = (uint64_t)-1;
+	return ptrace(PTRACE_SETREGS, t->tid, NULL, r) == 0;
 }
 
 /*
@@ -374,8 +417,10 @@ static bool leave_lost_hub(struct tracee *t)
 	uint8_t at[sizeof(jump_through)], behind[sizeof(system_call)];
 	uint64_t entry;
 	struct user_regs_struct r;
-	if (t->process->abi != ABI_64 || ptrace(PTRACE_GETREGS, t->tid, NULL, &r) < 0)
+	if (ptrace(PTRACE_GETREGS, t->tid, NULL, &r) < 0)
 		return false;
+	if (t->process->abi == ABI_32)
+		return leave_lost_site(t, &r);
 	bool is_at_jump = memory_read(t, r.rip, at, sizeof(at)) == 0 && memcmp(at, jump_through, sizeof(at)) == 0;
 	bool has_jumped = memory_read(t, SHIM_HUB, &entry, sizeof(entry)) == 0 && entry == r.rip;
 	if ((!is_at_jump && !has_jumped) || memory_read(t, r.rcx - sizeof(behind), behind, sizeof(behind)) < 0 ||
@@ -393,6 +438,21 @@ bool arch_is_in_stub(struct tracee *t)
 	return !errno && ip >= SHIM_STUBS && ip < SHIM_STUBS + SHIM_SLOTS * SHIM_STUB_BYTES;
 }
 
+/* Out of the 32-bit code before and behind the hub's. */
+static void leave_entry(struct tracee *t, struct user_regs_struct *r, const uint64_t *mark)
+{
+	uint32_t below;
+	if (r->rip == mark[RETURN]) {
+		go_behind_call(t, r, 0);
+		return;
+	}
+	if (r->rip == mark[ADDED] && memory_read(t, r->rsp, &below, sizeof(below)) == 0) {
+		below -= SHIM_STUB_JUMP;
+		memory_write(t, r->rsp, &below, sizeof(below));
+	}
+	go_to_call(t, r, 0, r->rip >= mark[SITE]);
+}
+
 bool arch_leave_shim(struct tracee *t, int signal)
 {
 	struct user_regs_struct r;
@@ -406,15 +466,14 @@ bool arch_leave_shim(struct tracee *t, int signal)
 	const uint64_t *mark = marks_of(abi);
 	if (!mark || ptrace(PTRACE_GETREGS, t->tid, NULL, &r) < 0)
 		return false;
-	if (abi == ABI_32 && ip >= SHIM_ENTRY && ip < mark[RETURN]) {
-		go_to_call(t, &r, 0);
-	} else if (abi == ABI_32 && ip == mark[RETURN]) {
-		go_behind_call(t, &r, 0);
+	bool is_site = ip == mark[SITE_64] || (ip != mark[ENTRY] && (uint32_t)r.r10);
+	if (abi == ABI_32 && ip >= SHIM_ENTRY && ip < mark[ENTRY]) {
+		leave_entry(t, &r, mark);
 	} else if (ip >= mark[ENTRY] && ip < mark[OWNED]) {
-		go_to_call(t, &r, r.rcx);
+		go_to_call(t, &r, r.rcx, is_site);
 	} else if (ip >= mark[OWNED] && ip < mark[INSIDE]) {
 		free_frame(t, frame_of(r.r11));
-		go_to_call(t, &r, r.rcx);
+		go_to_call(t, &r, r.rcx, is_site);
 	} else if (ip >= mark[BACK] && ip < mark[SLOW]) {
 		if (ip < mark[FREED])
 			free_frame(t, frame_of(r.r11));
@@ -422,7 +481,7 @@ bool arch_leave_shim(struct tracee *t, int signal)
 	} else if (ip >= mark[BACK_SLOW] && ip < mark[END]) {
 		if (ip < mark[FREED_SLOW])
 			free_frame(t, frame_of(r.r11));
-		go_to_call(t, &r, r.rcx);
+		go_to_call(t, &r, r.rcx, is_site);
 	} else if (r.rsp >= SHIM_FRAMES && r.rsp < SHIM_FRAMES + SHIM_FRAME_COUNT * SHIM_FRAME_BYTES) {
 		unsigned frame = (r.rsp - SHIM_FRAMES) / SHIM_FRAME_BYTES;
 		if (is_held(t, frame, signal))

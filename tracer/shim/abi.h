@@ -31,6 +31,8 @@
 #define SHIM_IMAGE_BYTES 0x100000
 #define SHIM_HUB 0x70010000
 #define SHIM_ENTRY (SHIM_HUB + 0x80) /* 32-bit code: what AT_SYSINFO says to 32-bit programs */
+#define SHIM_SITE (SHIM_HUB + 0x78) /* u32: where patched call sites of 32-bit programs go */
+#define SHIM_STUB_JUMP 5 /* and where its second jump is, from where it calls: the first one is so long */
 #define SHIM_CODE_32 0x23 /* the segments of 32-bit and of 64-bit code, for all */
 #define SHIM_CODE_64 0x33
 #define SHIM_GATE 0x70020000      /* allowed are addresses with (ip & SHIM_GATE_MASK) == SHIM_GATE */
@@ -92,6 +94,7 @@
 #define FRAME_R8 48
 #define FRAME_R9 56
 #define FRAME_RBX 64
+#define FRAME_IS_SITE 64 /* of 32-bit programs, whose rbx is an argument */
 #define FRAME_RBP 72
 #define FRAME_R12 80
 #define FRAME_R13 88
@@ -143,7 +146,8 @@ struct shim_frame {
 	uint32_t phase; /* PHASE_* */
 	uint64_t rax;   /* the call's number */
 	uint64_t argument[6];
-	uint64_t rbx, rbp, r12, r13, r14, r15, rsp;
+	uint64_t rbx; /* of 32-bit programs: is it from a patched site? */
+	uint64_t rbp, r12, r13, r14, r15, rsp;
 	uint64_t ret; /* behind the `syscall` */
 	int64_t result;
 	int64_t made_at; /* directory descriptor that path is relative to */

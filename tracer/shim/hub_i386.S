@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the calls of 32-bit programs come to, and go on: what AT_SYSINFO says to their libcs is `shim_entry`.  It is
- * called with all as the call wants it and a return address on the stack, which is the guest's; flags are free, as in
- * any `asm` on i386.  A call that the fast path answers goes on as 64-bit code: there r8 to r15 are free, and each
- * address is below 4 GiB.  The tracer knows from the instruction pointer what to put back when a signal comes, and in
- * which kind of code (arch_leave_shim): no signal finds a thread in 64-bit code, whose registers its frame has no room for.
+ * Where the calls of 32-bit programs come to, and go on.  What AT_SYSINFO says to their libcs is shim_entry; patched
+ * `int $0x80` (patch.h) call shim_site.  All is as the call wants it, and a return address is on the stack, which is the
+ * guest's; flags are free, as in any `asm` on i386.  A call that the fast path answers goes on as 64-bit code: there r8 to
+ * r15 are free, and each address is below 4 GiB.  The tracer knows from the instruction pointer what to put back when a
+ * signal comes, and in which kind of code (arch_leave_shim): no signal finds a thread in 64-bit code, whose registers its
+ * frame has no room for.
  */
 #include "tracer/shim/abi.h"
 #include "tracer/shim/calls.h"
@@ -12,23 +13,39 @@
 	.section .hub, "ax", @progbits
 hub_vector:
 	.quad hub_entry, hub_owned, hub_inside, hub_back, hub_freed, hub_slow, hub_back_slow, hub_freed_slow, hub_end
-	.quad hub_return, hub_restart
+	.quad hub_return, hub_restart, shim_site, hub_added, hub_site
+	.org SHIM_SITE - SHIM_HUB
+	.long shim_site
 	.org SHIM_ENTRY - SHIM_HUB
 	.code32
-shim_entry:
+	.macro enter as, plain
 	cmpl $0, SHIM_STATE
-	je hub_plain
+	je \plain
 	cmpl $FAST_NUMBERS, %eax
-	jae hub_plain
+	jae \plain
 	cmpl $0, shim_handlers(, %eax, 8)
-	je hub_plain
-	ljmp $SHIM_CODE_64, $hub_entry
+	je \plain
+	ljmp $SHIM_CODE_64, $\as
+	.endm
+shim_entry:
+	enter hub_entry, hub_plain
 hub_plain:
 	jmp *SHIM_VSYSCALL
+shim_site:
+	enter hub_site, hub_plain_site
+hub_plain_site: /* to the second jump where the stub is called from, and so to the site's own `int $0x80` */
+	addl $SHIM_STUB_JUMP, (%esp)
+hub_added:
+	ret
 hub_return:
 	ret
 	.code64
-hub_entry:
+hub_entry: /* r10: is it from a site? */
+	xorl %r10d, %r10d
+	jmp 2f
+hub_site:
+	movl $1, %r10d
+2:
 	/* What the upper halves are is undefined. */
 	movl %eax, %eax
 	movl %ebx, %ebx
@@ -44,7 +61,7 @@ hub_entry:
 	addl $4, %r11d
 	cmpl $(SHIM_LOCKS + SHIM_FRAME_COUNT * 4), %r11d
 	jb 1b
-	ljmp *to_plain
+	jmp hub_freed_slow
 hub_owned: /* r11: a lock, then its frame */
 	movl hub_frames - SHIM_LOCKS(%r11), %r11d
 	movq %rax, FRAME_RAX(%r11)
@@ -55,6 +72,7 @@ hub_owned: /* r11: a lock, then its frame */
 	movq %rdi, FRAME_R8(%r11)
 	movq %rbp, FRAME_R9(%r11)
 	movq %rsp, FRAME_RSP(%r11)
+	movq %r10, FRAME_IS_SITE(%r11)
 	movq $0, FRAME_MAKES(%r11) /* and PHASE_LOOKING */
 	movq $0, FRAME_MADE_MODE(%r11)
 	movq %r11, %rsp
@@ -73,6 +91,7 @@ hub_answered:
 	movl FRAME_R10(%r11), %esi
 	movl FRAME_R8(%r11), %edi
 	movl FRAME_R9(%r11), %ebp
+	movl FRAME_IS_SITE(%r11), %r10d
 	jz hub_slow
 	incq SHIM_ANSWERS
 	movl FRAME_RESULT(%r11), %eax
@@ -93,7 +112,10 @@ hub_back_slow:
 	addl $SHIM_LOCKS, %r11d
 	movl $0, (%r11)
 hub_freed_slow:
+	testl %r10d, %r10d
+	jnz 1f
 	ljmp *to_plain
+1:	ljmp *to_plain_site
 hub_end:
 	/* Back behind a call is where all is put right when a signal comes: rsp tells of the frame. */
 hub_verify:
@@ -125,6 +147,10 @@ hub_restart:
 	.align 4
 to_plain:
 	.long hub_plain
+	.word SHIM_CODE_32
+	.align 4
+to_plain_site:
+	.long hub_plain_site
 	.word SHIM_CODE_32
 	.align 4
 to_return:
