@@ -365,6 +365,19 @@ terminal() { # LINE: run it in a terminal of script(1), print what is seen
 	done
 	[ ${#lines[@]} -eq 2 ]
 }
+@test "entries_of_an_earlier_run_need_no_stops" {
+	root=$BATS_TEST_TMPDIR/root
+	mkdir "$root"
+	tar -C "$root" -xf "$BATS_FILE_TMPDIR/base.tar"
+	mkdir "$root"/d
+	for i in {1..300}; do echo x >"$root/d/f$i"; done
+	run -0 fakebuild run --rootfs "$root" -- chown -R 7:8 /d
+	run -0 --separate-stderr fakebuild run --stats --rootfs "$root" -- sh -c 'cd /d; stat -c "%u:%g" * | sort | uniq -c; chmod 600 *'
+	equal "300 7:8" "$(echo $output)"
+	stops=$(awk '/ in all,/ { print $1 }' <<<"$stderr")
+	[ -n "$(stat -c %W "$root" | grep -v '^[0-]$')" ] || skip "the file system tells no births"
+	[ "$stops" -lt 150 ] || { echo "$stderr"; false; }
+}
 @test "a_link_proc_to_itself_is_covered" {
 	root=$BATS_TEST_TMPDIR/root
 	mkdir "$root"

@@ -13,14 +13,14 @@ struct own {
 	bool is_shared; /* with a layer: its inode is not touched */
 };
 
-/* Can what it becomes be told the tracer, or is it what the host shows? */
-static bool find_out(struct own *own)
+/* Can what it becomes be told the tracer, or is it what the host shows?  At a host path, 0: the descriptor. */
+static bool find_out(struct own *own, long dir_fd, uint64_t path)
 {
 	struct kernel_stat *st = &own->st;
 	struct meta_owner owner = owner_on(st->dev);
 	uint32_t type = st->mode & TYPE, needed = type == TYPE_FILE ? 0600 : 0700;
 	const struct meta_entry *entry = &own->seen.entry;
-	int found = entry_to_change(st->dev, st->ino, &own->seen);
+	int found = entry_to_change(st->dev, st->ino, dir_fd, path, &own->seen);
 	if (found < 0 || (found && (!meta_is_simple(entry) || !meta_fits(entry, st->mode, st->nlink))) ||
 	    (type != TYPE_FILE && type != TYPE_DIRECTORY && type != TYPE_LINK) || (st->mode & SPECIAL_BITS))
 		return false;
@@ -45,7 +45,7 @@ static bool find_own(struct shim_frame *f, long dir_fd, uint64_t path, bool foll
 		if (!p->state || raw(NR_FSTAT, dir_fd, (long)&own->st, 0, 0) < 0)
 			return false;
 	}
-	return find_out(own);
+	return path ? find_out(own, p->dir_fd, (uint64_t)f->path) : find_out(own, dir_fd, 0);
 }
 
 /* `fd`: when it is not found by a path. */
@@ -84,7 +84,7 @@ int fast_chmod(struct shim_frame *f)
 	long fd = place_descriptor(f, f->argument[0], &own.place);
 	if (fd >= 0)
 		return state_with(STATE_MAKES_AS_ROOT, &own.place.number) && raw(NR_FSTAT, fd, (long)&own.st, 0, 0) == 0 &&
-				       find_out(&own) ?
+				       find_out(&own, fd, 0) ?
 			       chmod_own(f, &own, true, fd, f->argument[1]) :
 			       SLOW;
 	return f->argument[0] ? chmod_file(f, AT_CWD, f->argument[0], f->argument[1]) : SLOW;
@@ -195,7 +195,7 @@ static bool has_no_attributes(struct shim_frame *f, long fd, uint64_t path, bool
 		    raw(NR_FSTAT, fd, (long)&st, 0, 0) < 0 || may_be_node(st.mode))
 			return false;
 	}
-	int found = entry_of(st.dev, st.ino, &entry);
+	int found = path ? entry_at(st.dev, st.ino, p->dir_fd, (uint64_t)f->path, &entry) : entry_at(st.dev, st.ino, fd, 0, &entry);
 	return (st.mode & TYPE) != TYPE_LINK && found >= 0 && !(found && entry.xattr);
 }
 

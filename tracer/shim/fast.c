@@ -8,11 +8,11 @@
 #include "tracer/shim/fast.h"
 
 #ifdef __x86_64__
-/* What the table makes of it; false: ask the tracer. */
-static bool show(uint64_t dev, struct meta_sight *s)
+/* What the table makes of what is at this host path (0: of the descriptor); false: ask the tracer. */
+static bool show(uint64_t dev, long dir_fd, uint64_t path, struct meta_sight *s)
 {
 	struct meta_entry entry;
-	int found = entry_of(dev, s->ino, &entry);
+	int found = entry_at(dev, s->ino, dir_fd, path, &entry);
 	/* A marked file may have lost its set-id bits to a write, the entry may be of another inode: the table's to mend. */
 	if (found < 0 || (found && ((entry.marks & ~(uint32_t)META_MARK_NODES) || !meta_fits(&entry, s->mode, s->nlink))))
 		return false;
@@ -21,10 +21,10 @@ static bool show(uint64_t dev, struct meta_sight *s)
 	return true;
 }
 
-static bool show_stat(struct kernel_stat *st)
+static bool show_stat(long dir_fd, uint64_t path, struct kernel_stat *st)
 {
 	struct meta_sight s = { st->ino, st->nlink, st->rdev, st->mode, st->uid, st->gid };
-	if (!show(st->dev, &s))
+	if (!show(st->dev, dir_fd, path, &s))
 		return false;
 	st->ino = s.ino;
 	st->nlink = s.nlink;
@@ -39,7 +39,7 @@ static bool show_stat(struct kernel_stat *st)
 static long stat_place(struct shim_frame *f, struct place *p, bool follows, struct kernel_stat *st)
 {
 	long r = place_examine(f, p, follows, st);
-	return r != 0 || show_stat(st) ? r : 1;
+	return r != 0 || show_stat(p->dir_fd, (uint64_t)f->path, st) ? r : 1;
 }
 
 enum answer stat_path(struct shim_frame *f, long dir_fd, uint64_t path, uint64_t to, bool follows)
@@ -56,7 +56,7 @@ enum answer stat_descriptor(struct shim_frame *f, long fd, uint64_t to)
 	uint32_t number;
 	struct kernel_stat *st = (struct kernel_stat *)to;
 	if (!may_be_mapped(to) || !state_with(STATE_MAKES_AS_ROOT, &number) || raw(NR_FSTAT, fd, to, 0, 0) < 0 ||
-	    may_be_node(st->mode) || !show_stat(st))
+	    may_be_node(st->mode) || !show_stat(fd, 0, st))
 		return SLOW;
 	return answer(f, 0);
 }
@@ -114,10 +114,10 @@ static uint64_t device(uint64_t major, uint64_t minor)
 	return (minor & 0xff) | (major & 0xfff) << 8 | (minor & ~UINT64_C(0xff)) << 12 | (major & ~UINT64_C(0xfff)) << 32;
 }
 
-static bool show_statx(struct kernel_statx *x)
+static bool show_statx(long dir_fd, uint64_t path, struct kernel_statx *x)
 {
 	struct meta_sight s = { x->ino, x->nlink, device(x->rdev_major, x->rdev_minor), x->mode, x->uid, x->gid };
-	if (!show(device(x->dev_major, x->dev_minor), &s))
+	if (!show(device(x->dev_major, x->dev_minor), dir_fd, path, &s))
 		return false;
 	x->ino = s.ino;
 	x->nlink = s.nlink;
@@ -139,7 +139,8 @@ int fast_statx(struct shim_frame *f)
 		return SLOW;
 	if (is_descriptor(f, f->argument[1], flags)) {
 		if (!state_with(STATE_MAKES_AS_ROOT, &number) ||
-		    shim_raw_call(NR_STATX, (int)f->argument[0], f->argument[1], flags, mask, (long)x, 0) < 0 || may_be_node(x->mode) || !show_statx(x))
+		    shim_raw_call(NR_STATX, (int)f->argument[0], f->argument[1], flags, mask, (long)x, 0) < 0 || may_be_node(x->mode) ||
+		    !show_statx((int)f->argument[0], 0, x))
 			return SLOW;
 		return answer(f, 0);
 	}
@@ -150,7 +151,7 @@ int fast_statx(struct shim_frame *f)
 		if (r < 0)
 			return r == NO_ENTRY ? answer(f, r) : SLOW;
 		if ((flags & AT_NOFOLLOW) || (x->mode & TYPE) != TYPE_LINK)
-			return show_statx(x) ? answer(f, 0) : SLOW;
+			return show_statx(p.dir_fd, (uint64_t)f->path, x) ? answer(f, 0) : SLOW;
 		struct kernel_stat link = { .dev = device(x->dev_major, x->dev_minor), .ino = x->ino, .uid = x->uid };
 		if (!place_follow(f, &p, &link))
 			return SLOW;

@@ -173,15 +173,17 @@ uint32_t place_directory_flags(struct shim_frame *f, const struct place *p);
 /* The path is of a descriptor of the process' own: which, and its name for the kernel in frame->path.  -1: it is not. */
 long place_descriptor(struct shim_frame *f, uint64_t address, struct place *p);
 
-/* What the table has of an inode: 1 an entry, 0 none, -1: ask the tracer. */
+/* What the table has of an inode: 1 an entry, 0 none, -1: ask the tracer.  Here that, too, when nobody has met it. */
 int entry_of(uint64_t dev, uint64_t ino, struct meta_entry *ret);
-/* The same, of an inode that is to be changed: and where that was found. */
+/* The same, of the inode that is at this host path (0: the descriptor itself): one that was not met is met here. */
+int entry_at(uint64_t dev, uint64_t ino, long dir_fd, uint64_t path, struct meta_entry *ret);
+/* The same, of one that is to be changed: and where that was found. */
 struct seen {
 	uint64_t ino;
 	struct meta_request request; /* {0, 0}: it was the table that said so */
 	struct meta_entry entry;
 };
-int entry_to_change(uint64_t dev, uint64_t ino, struct seen *seen);
+int entry_to_change(uint64_t dev, uint64_t ino, long dir_fd, uint64_t path, struct seen *seen);
 /* May the process say what the inode is, and does the tracer listen? */
 bool may_tell(uint64_t dev, uint64_t ino);
 /*

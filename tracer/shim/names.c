@@ -14,7 +14,7 @@ static bool is_special(long fd, bool is_relative)
 	bool is_device = (st.mode & TYPE) == TYPE_CHARACTER || (st.mode & TYPE) == TYPE_BLOCK;
 	if (is_device && (st.dev == SHARED->root_dev || is_relative) && (SHARED->flags & SHARED_WRITES_THROUGH))
 		return true;
-	int found = entry_of(st.dev, st.ino, &entry);
+	int found = entry_at(st.dev, st.ino, fd, 0, &entry);
 	return found < 0 || (found && ((entry.marks & META_MARK_NODES) ||
 				       ((st.mode & TYPE) == TYPE_FILE && (entry.mode & TYPE) != TYPE_FILE)));
 }
@@ -133,7 +133,7 @@ static enum answer open_to_write(struct shim_frame *f, struct place *p, uint32_t
 	if (r != 0 || may_be_read_only(p))
 		return SLOW;
 	if ((st.mode & TYPE) == TYPE_FILE) {
-		int found = entry_of(st.dev, st.ino, &entry);
+		int found = entry_at(st.dev, st.ino, p->dir_fd, (uint64_t)f->path, &entry);
 		if (found < 0 || !(st.mode & ANY_WRITE) || (st.mode & (ANY_EXECUTE | SPECIAL_BITS)) ||
 		    (found && ((entry.mode & TYPE) != TYPE_FILE || (entry.mode & SETID_BITS) || entry.xattr || entry.marks)))
 			return SLOW;
@@ -356,11 +356,12 @@ static enum answer rename_path(struct shim_frame *f, long from_fd, uint64_t from
 	struct place p, q;
 	struct kernel_stat st;
 	struct meta_entry entry;
+	int found;
 	if (!find_to_change(f, from_fd, from, &p) || place_examine(f, &p, false, &st) != 0 || !is_leaf(&st) ||
-	    entry_of(st.dev, st.ino, &entry) < 0)
+	    (found = entry_at(st.dev, st.ino, p.dir_fd, (uint64_t)f->path, &entry)) < 0)
 		return SLOW;
 	/* A device's directory is known for it. */
-	if ((META->nodes || (META->flags & META_HAS_FLAGS)) && (st.mode & TYPE) == TYPE_FILE && entry_of(st.dev, st.ino, &entry) == 1 &&
+	if ((META->nodes || (META->flags & META_HAS_FLAGS)) && (st.mode & TYPE) == TYPE_FILE && found == 1 &&
 	    ((entry.mode & TYPE) != TYPE_FILE || (entry.marks & META_MARKS_OF_FLAGS)))
 		return SLOW;
 	uint32_t length = 0;

@@ -94,10 +94,10 @@ static struct start start_of(const struct place *p, bool is_absolute, long dir_f
 }
 
 /* What is made in such a directory, as the tracer tells it with a prefix. */
-static uint32_t flags_of(const struct kernel_stat *st)
+static uint32_t flags_of(const struct kernel_stat *st, long dir_fd, uint64_t path)
 {
 	struct meta_entry entry;
-	int found = entry_of(st->dev, st->ino, &entry);
+	int found = entry_at(st->dev, st->ino, dir_fd, path, &entry);
 	if (found < 0)
 		return PREFIX_READ_ONLY;
 	uint32_t mode = found ? entry.mode : st->mode;
@@ -112,14 +112,18 @@ uint32_t place_directory_flags(struct shim_frame *f, const struct place *p)
 	long r;
 	if (p->has_flags)
 		return p->flags;
+	const char *path = p->dir_fd == AT_CWD ? "." : 0;
+	uint32_t flags = PREFIX_READ_ONLY;
 	if (p->name_at) {
 		f->path[p->name_at - 1] = '\0';
 		r = raw(NR_NEWFSTATAT, p->dir_fd, (long)f->path, (long)&st, AT_NOFOLLOW);
+		flags = r < 0 ? flags : flags_of(&st, p->dir_fd, (uint64_t)f->path);
 		f->path[p->name_at - 1] = '/';
 	} else {
-		r = p->dir_fd == AT_CWD ? raw(NR_NEWFSTATAT, AT_CWD, (long)".", (long)&st, 0) : raw(NR_FSTAT, p->dir_fd, (long)&st, 0, 0);
+		r = path ? raw(NR_NEWFSTATAT, AT_CWD, (long)path, (long)&st, 0) : raw(NR_FSTAT, p->dir_fd, (long)&st, 0, 0);
+		flags = r < 0 ? flags : flags_of(&st, p->dir_fd, (uint64_t)path);
 	}
-	return r < 0 ? PREFIX_READ_ONLY : flags_of(&st) | inherited;
+	return flags | inherited;
 }
 
 /*
@@ -141,11 +145,11 @@ static bool look_down(struct shim_frame *f, const struct start *start, const str
 			continue;
 		f->path[p->name_at - 1] = '\0';
 		long r = raw(NR_NEWFSTATAT, p->dir_fd, (long)f->path, (long)&st, AT_NOFOLLOW);
-		f->path[p->name_at - 1] = '/';
 		is_missing = r == NO_ENTRY;
 		if (!is_missing && (r < 0 || (st.mode & TYPE) != TYPE_DIRECTORY || st.dev == SHARED->proc_dev))
 			return false;
-		p->flags = is_missing ? inherited : inherited | flags_of(&st);
+		p->flags = is_missing ? inherited : inherited | flags_of(&st, p->dir_fd, (uint64_t)f->path);
+		f->path[p->name_at - 1] = '/';
 		/* Else what makes it so may pass without a word. */
 		if (!is_missing && (p->flags & PREFIX_READ_ONLY) == inherited)
 			looked_add(f, &since, start, typed->end_hash[part], typed->end[part], p);

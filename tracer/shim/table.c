@@ -28,7 +28,36 @@ static void map_inbox(void)
 	release(f, old);
 }
 
-int entry_of(uint64_t dev, uint64_t ino, struct meta_entry *ret)
+/* struct statx of Linux 4.11, as far as it is looked at. */
+struct statx_part {
+	uint32_t mask, unused[6];
+	uint16_t mode, pad;
+	uint64_t ino;
+	uint32_t more[10];
+	int64_t seconds;
+	uint32_t nanoseconds, rest[41];
+};
+_Static_assert(sizeof(struct statx_part) == 256, "include/uapi/linux/stat.h");
+
+/* The birth of the inode at this path (0: the descriptor), its number and mode too.  0: not known, and neither are they. */
+static uint32_t look_at_birth(long dir_fd, uint64_t path, uint64_t *ret_ino, uint32_t *ret_mode)
+{
+	enum { WITH_MODE = 3, WITH_NUMBER = 0x100, WITH_BIRTH = 0x800 };
+	struct statx_part x;
+	x.mask = 0;
+	if (!(SHARED->flags & SHARED_TELLS_BIRTHS) ||
+	    shim_raw_call(NR_STATX, dir_fd, path ? (long)path : (long)"", AT_NOFOLLOW | (path ? 0 : AT_EMPTY),
+			  WITH_MODE | WITH_NUMBER | WITH_BIRTH, (long)&x, 0) < 0 || !(x.mask & WITH_BIRTH) || !x.seconds)
+		return 0;
+	*ret_ino = x.ino;
+	*ret_mode = x.mode;
+	return meta_birth_of_time(x.seconds, x.nanoseconds);
+}
+
+enum { UNMET = 2 };
+
+/* As entry_of, but UNMET: *ret has an entry that may be an earlier inode's. */
+static int find_entry(uint64_t dev, uint64_t ino, struct meta_entry *ret)
 {
 	if (dev == SHARED->proc_dev)
 		return -1;
@@ -43,23 +72,44 @@ int entry_of(uint64_t dev, uint64_t ino, struct meta_entry *ret)
 			return asked;
 	}
 	int found = meta_try_read(META, SHIM_META_BYTES, is_root_dev ? 0 : dev, ino, ret);
-	return found == 1 && !meta_is_met(META, ret) ? -1 : found;
+	return found == 1 && !meta_is_met(META, ret) ? UNMET : found;
 }
 
-int entry_to_change(uint64_t dev, uint64_t ino, struct seen *seen)
+/* The tracer would ask no more, but tell everybody. */
+static int meet(int found, uint64_t ino, long dir_fd, uint64_t path, const struct meta_entry *entry)
+{
+	uint64_t real_ino;
+	uint32_t real_mode;
+	if (found != UNMET)
+		return found;
+	return entry->birth && entry->birth == look_at_birth(dir_fd, path, &real_ino, &real_mode) && real_ino == ino ? 1 : -1;
+}
+
+int entry_of(uint64_t dev, uint64_t ino, struct meta_entry *ret)
+{
+	int found = find_entry(dev, ino, ret);
+	return found == UNMET ? -1 : found;
+}
+
+int entry_at(uint64_t dev, uint64_t ino, long dir_fd, uint64_t path, struct meta_entry *ret)
+{
+	return meet(find_entry(dev, ino, ret), ino, dir_fd, path, ret);
+}
+
+int entry_to_change(uint64_t dev, uint64_t ino, long dir_fd, uint64_t path, struct seen *seen)
 {
 	seen->request = (struct meta_request){ 0, 0 };
 	seen->ino = ino;
 	/* Only the device of the root has an inbox. */
 	if (dev != SHARED->root_dev || !(META->flags & META_HAS_INBOX))
-		return entry_of(dev, ino, &seen->entry);
+		return entry_at(dev, ino, dir_fd, path, &seen->entry);
 	if (*INBOX_USE == INBOX_UNKNOWN)
 		map_inbox();
 	if (*INBOX_USE == INBOX_UNKNOWN)
 		return -1;
 	if (meta_find_request(INBOX, ino, &seen->request))
 		return meta_take_request(ino % META_INBOX_SETS, &seen->request, &seen->entry);
-	return entry_of(dev, ino, &seen->entry);
+	return entry_at(dev, ino, dir_fd, path, &seen->entry);
 }
 
 bool may_tell(uint64_t dev, uint64_t ino)
@@ -70,29 +120,6 @@ bool may_tell(uint64_t dev, uint64_t ino)
 	if (*INBOX_USE != INBOX_WRITE)
 		map_inbox();
 	return *INBOX_USE == INBOX_WRITE;
-}
-
-/* struct statx of Linux 4.11, as far as it is looked at. */
-struct statx_part {
-	uint32_t mask, unused[6];
-	uint16_t mode, pad;
-	uint32_t more[12];
-	int64_t seconds;
-	uint32_t nanoseconds, rest[41];
-};
-_Static_assert(sizeof(struct statx_part) == 256, "include/uapi/linux/stat.h");
-
-/* The birth of the inode at this path (0: the descriptor), its mode too.  0: not known, and neither is the mode. */
-static uint32_t look_at_birth(long dir_fd, uint64_t path, uint32_t *ret_mode)
-{
-	enum { WITH_MODE = 3, WITH_BIRTH = 0x800 };
-	struct statx_part x;
-	x.mask = 0;
-	if (shim_raw_call(NR_STATX, dir_fd, path ? (long)path : (long)"", AT_NOFOLLOW | (path ? 0 : AT_EMPTY), WITH_MODE | WITH_BIRTH,
-			  (long)&x, 0) < 0 || !(x.mask & WITH_BIRTH) || !x.seconds)
-		return 0;
-	*ret_mode = x.mode;
-	return meta_birth_of_time(x.seconds, x.nanoseconds);
 }
 
 /* What the table says of it still. */
@@ -108,8 +135,9 @@ static bool is_still(const struct seen *seen, bool had_entry)
 static bool is_mode_still(uint32_t real_mode, long dir_fd, uint64_t path, uint32_t *ret_birth)
 {
 	struct kernel_stat st;
+	uint64_t ino;
 	uint32_t mode;
-	*ret_birth = SHARED->flags & SHARED_TELLS_BIRTHS ? look_at_birth(dir_fd, path, &mode) : 0;
+	*ret_birth = look_at_birth(dir_fd, path, &ino, &mode);
 	if (*ret_birth)
 		return mode == real_mode;
 	long r = path ? raw(NR_NEWFSTATAT, dir_fd, (long)path, (long)&st, AT_NOFOLLOW) : raw(NR_FSTAT, dir_fd, (long)&st, 0, 0);
@@ -137,9 +165,10 @@ bool tell(const struct seen *seen, bool had_entry, uint32_t real_mode, struct me
 bool tell_made(uint64_t ino, uint32_t mode, long dir_fd, uint64_t path)
 {
 	struct meta_request wanted, old = { 0, 0 };
+	uint64_t real_ino;
 	uint32_t real_mode;
-	bool has_birth = mode && (SHARED->flags & SHARED_TELLS_BIRTHS);
-	struct meta_entry entry = { .ino = ino, .mode = mode, .birth = has_birth ? look_at_birth(dir_fd, path, &real_mode) : 0 };
+	struct meta_entry entry = { .ino = ino, .mode = mode,
+				    .birth = mode ? look_at_birth(dir_fd, path, &real_ino, &real_mode) : 0 };
 	meta_find_request(INBOX, ino, &old);
 	return meta_request_of(&entry, &wanted) && meta_leave_request(INBOX, ino, old, wanted);
 }
