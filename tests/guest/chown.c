@@ -296,6 +296,52 @@ TEST(a_file_that_gets_an_inode_again_is_new)
 	}
 }
 
+TEST(what_has_lost_its_name_is_what_it_was_for_who_has_it_open)
+{
+	char name[16];
+	struct stat st;
+	for (unsigned i = 0; i < 40; i++) {
+		int old = WORKS(open(numbered(name, i), O_WRONLY | O_CREAT | O_EXCL, 0640));
+		WORKS(chown(name, 33, 34));
+		WORKS(unlink(name));
+		int made = WORKS(open(name, O_WRONLY | O_CREAT | O_EXCL, 0600));
+		OWNER(name, 0, 0);
+		WORKS(fchown(made, 35, 36));
+		put_file("other", 0600, "");
+		WORKS(chown("other", 37, 38));
+		WORKS(rename("other", name));
+		OWNER(name, 37, 38);
+		WORKS(fstat(old, &st));
+		EQUAL(33, st.st_uid);
+		EQUAL(S_IFREG | 0640, st.st_mode);
+		WORKS(fstat(made, &st));
+		EQUAL(35, st.st_uid);
+		WORKS(fchown(made, 39, -1));
+		WORKS(fstat(made, &st));
+		EQUAL(39, st.st_uid);
+		EQUAL(36, st.st_gid);
+		WORKS(close(old));
+		WORKS(close(made));
+	}
+}
+
+TEST(a_file_with_other_names_keeps_its_owner)
+{
+	char name[16];
+	put_file("kept", 0640, "");
+	WORKS(chown("kept", 33, 34));
+	for (unsigned i = 0; i < 8; i++) {
+		WORKS(link("kept", numbered(name, i)));
+		WORKS(unlink(name));
+		WORKS(link("kept", name));
+		put_file("other", 0600, "");
+		WORKS(rename("other", name));
+		OWNER(name, 0, 0);
+		WORKS(unlink(name));
+		OWNER("kept", 33, 34);
+	}
+}
+
 TEST(who_gives_up_root_gives_nothing_away_from_then_on)
 {
 	char name[16];

@@ -189,13 +189,13 @@ static void a_request_holds_what_was_put_in(void **state)
 {
 	static const struct meta_entry entries[] = {
 		{ .ino = 1, .mode = S_IFDIR | 07777, .uid = 4194303, .gid = 0, .birth = UINT32_MAX },
-		{ .ino = 0xffffffffffff, .mode = S_IFREG, .uid = 0, .gid = 4194303, .birth = 1 },
+		{ .ino = 0x7fffffffffff, .mode = S_IFREG, .uid = 0, .gid = 4194303, .marks = META_MARK_UNNAMED, .birth = 1 },
 		{ .ino = 1024, .mode = S_IFLNK | 0777, .uid = 65534, .gid = 65533, .birth = 0x80000fff },
 	};
 	static const struct meta_entry too_large[] = {
 		{ .ino = 5, .mode = S_IFREG, .uid = 4194304 },
 		{ .ino = 5, .mode = S_IFREG, .gid = UINT32_MAX - 1 },
-		{ .ino = UINT64_C(1) << 48, .mode = S_IFREG },
+		{ .ino = UINT64_C(1) << 47, .mode = S_IFREG },
 		{ .ino = 5, .mode = S_IFCHR | 0666 },
 		{ .ino = 5, .mode = S_IFSOCK | 0666 },
 	};
@@ -212,6 +212,7 @@ static void a_request_holds_what_was_put_in(void **state)
 		assert_int_equal(back.uid, entries[i].uid);
 		assert_int_equal(back.gid, entries[i].gid);
 		assert_int_equal(back.birth, entries[i].birth);
+		assert_int_equal(back.marks, entries[i].marks);
 	}
 	for (size_t i = 0; i < sizeof(too_large) / sizeof(*too_large); i++)
 		assert_false(meta_request_of(&too_large[i], &r));
@@ -260,11 +261,26 @@ static void a_change_keeps_what_was_left_meanwhile(void **state)
 	assert_int_equal(entry.uid, 41);
 }
 
+static void that_an_earlier_inode_has_no_name_any_more_says_nothing_of_the_next(void **state)
+{
+	struct house *h = *state;
+	struct meta_request seen = { 0, 0 }, unnamed;
+	struct meta_entry entry, dead = { .ino = 5, .mode = S_IFREG | 0600, .uid = 33, .gid = 34, .marks = META_MARK_UNNAMED };
+	struct stat real = { .st_dev = DEVICE, .st_ino = 5, .st_mode = S_IFREG | 0644, .st_nlink = 1, .st_uid = getuid(), .st_gid = getgid() };
+	meta_get_or_default(h->m, &real, &entry);
+	assert_true(meta_request_of(&dead, &unnamed));
+	assert_true(meta_leave_request(h->inbox, 5, seen, unnamed));
+	meta_set(h->m, &real, &entry);
+	assert_false(meta_view(h->m, &real));
+	assert_int_equal(real.st_uid, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_request_is_read_before_the_table, move_in, move_out),
 		cmocka_unit_test_setup_teardown(what_is_put_later_is_newer_than_a_request, move_in, move_out),
+		cmocka_unit_test_setup_teardown(that_an_earlier_inode_has_no_name_any_more_says_nothing_of_the_next, move_in, move_out),
 		cmocka_unit_test_setup_teardown(a_full_inbox_takes_nothing_until_the_table_is_written, move_in, move_out),
 		cmocka_unit_test_setup_teardown(requests_outlive_who_was_killed, move_in, move_out),
 		cmocka_unit_test_setup_teardown(the_last_who_leaves_takes_the_inbox_along, move_in, move_out),

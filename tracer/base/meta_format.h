@@ -118,11 +118,11 @@ static inline bool meta_is_met(const struct meta_header *header, const struct me
  */
 #define META_INBOX_SETS 1024 /* by the inode's number, whose lower ten bits a request needs not have therefore */
 #define META_INBOX_WAYS 4
-#define META_INBOX_NUMBER_BITS 48
+#define META_INBOX_NUMBER_BITS 47
 #define META_INBOX_ID_BITS 22
 
 /*
- *   what    number >> 10: 38 bits, enum meta_request_kind: 2 bits, mode: 12 bits, birth: its lower 12 bits
+ *   what    META_MARK_UNNAMED: 1 bit, number >> 10: 37 bits, enum meta_request_kind: 2 bits, mode: 12 bits, birth: its lower 12 bits
  *   owner   birth: its upper 20 bits, gid: 22 bits, uid: 22 bits
  */
 struct meta_request {
@@ -130,6 +130,7 @@ struct meta_request {
 	uint64_t owner;
 } __attribute__((aligned(16)));
 
+#define META_REQUEST_UNNAMED (UINT64_C(1) << 63)
 enum meta_request_kind { META_REQUEST_NO_ENTRY = 0, META_REQUEST_FILE = 1, META_REQUEST_DIRECTORY = 2, META_REQUEST_LINK = 3 };
 
 struct meta_inbox {
@@ -242,7 +243,7 @@ static inline struct meta_request meta_read_request(const struct meta_request *a
 	}
 }
 
-/* The request that makes this entry, of which meta_is_simple; mode 0: that there is none.  False: it does not fit. */
+/* The request that makes this entry, simple but for META_MARK_UNNAMED; mode 0: that there is none.  False: it does not fit. */
 static inline bool meta_request_of(const struct meta_entry *entry, struct meta_request *ret)
 {
 	uint32_t type = entry->mode & 0170000;
@@ -252,7 +253,7 @@ static inline bool meta_request_of(const struct meta_entry *entry, struct meta_r
 					  META_REQUEST_NO_ENTRY;
 	/* One of the number 0 without a mode would be no request. */
 	uint64_t mode = kind == META_REQUEST_NO_ENTRY ? 1 : entry->mode & 07777;
-	ret->what = (entry->ino / META_INBOX_SETS) << 26 | kind << 24 | mode << 12 | (entry->birth & 0xfff);
+	ret->what = (entry->marks & META_MARK_UNNAMED ? META_REQUEST_UNNAMED : 0) | (entry->ino / META_INBOX_SETS) << 26 | kind << 24 | mode << 12 | (entry->birth & 0xfff);
 	ret->owner = (uint64_t)(entry->birth >> 12) << 44 | (uint64_t)entry->gid << META_INBOX_ID_BITS | entry->uid;
 	return !(entry->ino >> META_INBOX_NUMBER_BITS) && !(entry->uid >> META_INBOX_ID_BITS) && !(entry->gid >> META_INBOX_ID_BITS) &&
 	       (kind != META_REQUEST_NO_ENTRY || !entry->mode);
@@ -260,7 +261,7 @@ static inline bool meta_request_of(const struct meta_entry *entry, struct meta_r
 
 static inline bool meta_is_request_of(const struct meta_request *r, uint64_t ino)
 {
-	return r->what && r->what >> 26 == ino / META_INBOX_SETS;
+	return r->what && (r->what & ~META_REQUEST_UNNAMED) >> 26 == ino / META_INBOX_SETS;
 }
 
 /* The entry that a request in this set makes of its inode; false: none. */
@@ -268,9 +269,10 @@ static inline bool meta_take_request(unsigned set, const struct meta_request *r,
 {
 	static const uint32_t types[] = { 0, 0100000, 0040000, 0120000 };
 	const uint32_t id_mask = (1u << META_INBOX_ID_BITS) - 1;
-	*ret = (struct meta_entry){ .ino = (r->what >> 26) * META_INBOX_SETS + set, .state = META_LIVE, .uid = r->owner & id_mask,
+	*ret = (struct meta_entry){ .ino = ((r->what & ~META_REQUEST_UNNAMED) >> 26) * META_INBOX_SETS + set, .state = META_LIVE, .uid = r->owner & id_mask,
 				    .gid = r->owner >> META_INBOX_ID_BITS & id_mask,
 				    .mode = types[r->what >> 24 & 3] | (r->what >> 12 & 07777),
+				    .marks = r->what & META_REQUEST_UNNAMED ? META_MARK_UNNAMED : 0,
 				    .birth = (uint32_t)(r->owner >> 44) << 12 | (r->what & 0xfff) };
 	return (r->what >> 24 & 3) != META_REQUEST_NO_ENTRY;
 }

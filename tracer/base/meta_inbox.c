@@ -54,7 +54,8 @@ static bool merge(const struct meta *m, unsigned set, const struct meta_request 
 	const struct meta_entry *read = NULL;
 	for (unsigned i = 0; i < META_READS; i++)
 		read = m->reads[i].ino == stored->ino ? &m->reads[i].entry : read;
-	if (!read || !meta_take_request(set, r, &theirs))
+	/* That one's last name is gone changes nothing else, and may be of an earlier inode. */
+	if (!read || !meta_take_request(set, r, &theirs) || theirs.marks)
 		return false;
 	stored->uid = stored->uid == read->uid ? theirs.uid : stored->uid;
 	stored->gid = stored->gid == read->gid ? theirs.gid : stored->gid;

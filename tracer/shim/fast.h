@@ -18,7 +18,7 @@ enum {
 	NR_CLOSE = 3, NR_FSTAT = 5, NR_MMAP = 9, NR_SIGPROCMASK = 14, NR_CONNECT = 42, NR_FCNTL = 72, NR_GETCWD = 79, NR_FCHMOD = 91, NR_FCHOWN = 93,
 	NR_LGETXATTR = 192, NR_FGETXATTR = 193, NR_LISTXATTR = 194, NR_FLISTXATTR = 196, NR_LLISTXATTR = 195, NR_OPENAT = 257, NR_MKDIRAT = 258, NR_FCHOWNAT = 260,
 	NR_NEWFSTATAT = 262, NR_UNLINKAT = 263, NR_RENAMEAT = 264, NR_SYMLINKAT = 266, NR_READLINKAT = 267, NR_FCHMODAT = 268, NR_FACCESSAT = 269,
-	NR_UTIMENSAT = 280, NR_STATX = 332, NR_OPENAT2 = 437,
+	NR_UTIMENSAT = 280, NR_RENAMEAT2 = 316, NR_STATX = 332, NR_OPENAT2 = 437,
 };
 enum { F_GET_FLAGS = 3, O_PATH_ONLY = 010000000 };
 enum { NO_ENTRY = -2, ACCESS = -13, EXISTS = -17, NOT_DIRECTORY = -20, INVALID = -22, LOOP = -40, NO_DATA = -61 };
@@ -34,7 +34,7 @@ enum { PATH_LIMIT = 4096, LINKS_MAX = 8, NAME_LIMIT = 255 };
 #define META ((const struct meta_header *)SHIM_META)
 
 long shim_raw_call(long number, long a, long b, long c, long d, long e, long f);
-void shim_act(struct shim_frame *f, long number, long a, long b, long c, long d);
+void shim_act(struct shim_frame *f, long number, long a, long b, long c, long d, long e);
 long shim_ask(struct shim_frame *f);
 long shim_say_new(uint64_t dev, uint64_t ino, uint64_t mode);
 long shim_say_forget(void);
@@ -194,6 +194,8 @@ bool may_tell(uint64_t dev, uint64_t ino);
 bool tell(const struct seen *seen, bool had_entry, uint32_t real_mode, struct meta_entry *entry, long dir_fd, uint64_t path);
 /* The same, root's, of one that has just been made; mode 0: it has no entry. */
 bool tell_made(uint64_t ino, uint32_t mode, long dir_fd, uint64_t path);
+/* Say that the last name of an inode with an entry is gone. */
+void tell_unnamed(const struct seen *seen);
 
 /* A descriptor of what has this mode may be of a device node of the guest's. */
 static inline bool may_be_node(uint32_t mode)

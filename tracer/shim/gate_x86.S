@@ -96,7 +96,7 @@ shim_raw_call:	/* long shim_raw_call(long number, long a, long b, long c, long d
 	syscall
 	ret
 	/*
-	 * void shim_act(struct shim_frame *f, long number, long a, long b, long c, long d): a call that must
+	 * void shim_act(struct shim_frame *f, long number, long a, long b, long c, long d, long e): a call that must
 	 * not be made twice.  From the `syscall` on until the phase is written, the result is in rax.
 	 */
 	.org SHIM_ACT - SHIM_GATE
@@ -109,6 +109,7 @@ shim_act:
 	movq %rcx, %rsi
 	movq %r8, %rdx
 	movq %r9, %r10
+	movq 16(%rsp), %r8
 	.org SHIM_ACT_CALL - SHIM_GATE, 0x90
 	syscall
 	popq %r11

@@ -84,12 +84,12 @@ static void open_unfollowed(struct shim_frame *f, struct place *p, uint32_t flag
 			f->path[end] = '/';
 			f->path[end + 1] = '\0';
 		}
-		shim_act(f, NR_OPENAT2, p->dir_fd, (long)f->path, (long)how, sizeof(how));
+		shim_act(f, NR_OPENAT2, p->dir_fd, (long)f->path, (long)how, sizeof(how), 0);
 		if (p->must_be_directory)
 			f->path[end] = '\0';
 		return;
 	}
-	shim_act(f, NR_OPENAT, p->dir_fd, (long)f->path, flags | O_NO_FOLLOW | (p->must_be_directory ? O_DIRECTORY : 0u), 0);
+	shim_act(f, NR_OPENAT, p->dir_fd, (long)f->path, flags | O_NO_FOLLOW | (p->must_be_directory ? O_DIRECTORY : 0u), 0, 0);
 }
 
 /* Open for reading what is there. */
@@ -167,7 +167,7 @@ static enum answer open_to_make(struct shim_frame *f, struct place *p, uint32_t 
 		return SLOW;
 	f->makes = MAKES_FILE_AT_RESULT;
 	/* What is there, a symlink too, is not opened so. */
-	shim_act(f, NR_OPENAT, p->dir_fd, (long)f->path, flags | O_EXCLUSIVE, real_mode);
+	shim_act(f, NR_OPENAT, p->dir_fd, (long)f->path, flags | O_EXCLUSIVE, real_mode, 0);
 	if (f->result >= 0) {
 		look_at_descriptor(f);
 		return ANSWERED;
@@ -245,7 +245,7 @@ static enum answer mkdir_path(struct shim_frame *f, long dir_fd, uint64_t path, 
 		return SLOW;
 	f->made_at = p.dir_fd;
 	f->makes = MAKES_NAME_AT_PATH;
-	shim_act(f, NR_MKDIRAT, p.dir_fd, (long)f->path, (mode & 0777) | 0700, 0);
+	shim_act(f, NR_MKDIRAT, p.dir_fd, (long)f->path, (mode & 0777) | 0700, 0, 0);
 	return made_name(f, &p);
 }
 
@@ -267,7 +267,7 @@ static enum answer symlink_path(struct shim_frame *f, uint64_t target, long dir_
 		return SLOW;
 	f->made_at = p.dir_fd;
 	f->makes = MAKES_NAME_AT_PATH;
-	shim_act(f, NR_SYMLINKAT, target, p.dir_fd, (long)f->path, 0);
+	shim_act(f, NR_SYMLINKAT, target, p.dir_fd, (long)f->path, 0, 0);
 	return made_name(f, &p);
 }
 
@@ -298,10 +298,22 @@ static bool is_leaf(const struct kernel_stat *st)
 	return (st->mode & TYPE) != TYPE_DIRECTORY && (st->mode & TYPE) != TYPE_LINK;
 }
 
+/* The inode is about to lose this name: 1 when it leaves an entry that must be told of, 0, -1: the tracer's. */
+static int find_to_leave(const struct place *p, const struct shim_frame *f, const struct kernel_stat *st, struct seen *seen)
+{
+	int found = entry_to_change(st->dev, st->ino, p->dir_fd, (uint64_t)f->path, seen);
+	bool is_last = st->nlink == 1 || (st->mode & TYPE) == TYPE_DIRECTORY;
+	if (found <= 0)
+		return found;
+	if (!meta_is_simple(&seen->entry) || !meta_fits(&seen->entry, st->mode, st->nlink) || !may_tell(st->dev, st->ino))
+		return -1;
+	return is_last;
+}
+
 static enum answer remove_path(struct shim_frame *f, long dir_fd, uint64_t path, uint32_t flags)
 {
 	enum { REMOVE_DIRECTORY = 0x200 };
-	struct meta_entry entry;
+	struct seen seen;
 	struct place p;
 	struct kernel_stat st;
 	if (!find_to_change(f, dir_fd, path, &p))
@@ -310,15 +322,16 @@ static enum answer remove_path(struct shim_frame *f, long dir_fd, uint64_t path,
 	if (r == NO_ENTRY)
 		return answer(f, r);
 	bool is_directory = (st.mode & TYPE) == TYPE_DIRECTORY;
-	/* What has an entry leaves word there that its name is gone. */
-	if (r != 0 || is_directory != !!(flags & REMOVE_DIRECTORY) || (!is_leaf(&st) && !is_unused(&st)) ||
-	    entry_of(st.dev, st.ino, &entry) != 0)
+	if (r != 0 || is_directory != !!(flags & REMOVE_DIRECTORY) || (!is_leaf(&st) && !is_unused(&st)))
+		return SLOW;
+	int leaves = find_to_leave(&p, f, &st, &seen);
+	if (leaves < 0)
 		return SLOW;
 	uint64_t mask;
 	if (is_directory && !move_begin(f, &mask))
 		return SLOW;
 	f->makes = is_leaf(&st) ? MAKES_NOTHING : MAKES_PREFIXES_VOID;
-	shim_act(f, NR_UNLINKAT, p.dir_fd, (long)f->path, flags, 0);
+	shim_act(f, NR_UNLINKAT, p.dir_fd, (long)f->path, flags, 0, 0);
 	if (is_directory)
 		move_end(f, mask);
 	if (f->result == 0) {
@@ -327,6 +340,8 @@ static enum answer remove_path(struct shim_frame *f, long dir_fd, uint64_t path,
 		if (f->makes && is_walked(&st))
 			shim_say_forget();
 		f->makes = MAKES_NOTHING;
+		if (leaves)
+			tell_unnamed(&seen);
 		return ANSWERED;
 	}
 	int64_t result = failure(f);
@@ -349,15 +364,16 @@ int fast_unlinkat(struct shim_frame *f)
 	return flags & ~0x200u ? SLOW : remove_path(f, f->argument[0], f->argument[1], flags);
 }
 
-static enum answer rename_path(struct shim_frame *f, long from_fd, uint64_t from, long to_fd, uint64_t to)
+static enum answer rename_path(struct shim_frame *f, long from_fd, uint64_t from, long to_fd, uint64_t to, uint32_t flags)
 {
-	enum { SHORT = 1024 };
+	enum { SHORT = 1024, NO_REPLACE = 1 };
 	char old[SHORT + 8];
 	struct place p, q;
 	struct kernel_stat st;
 	struct meta_entry entry;
+	struct seen seen;
 	int found;
-	if (!find_to_change(f, from_fd, from, &p) || place_examine(f, &p, false, &st) != 0 || !is_leaf(&st) ||
+	if ((flags & ~(uint32_t)NO_REPLACE) || !find_to_change(f, from_fd, from, &p) || place_examine(f, &p, false, &st) != 0 || !is_leaf(&st) ||
 	    (found = entry_at(st.dev, st.ino, p.dir_fd, (uint64_t)f->path, &entry)) < 0)
 		return SLOW;
 	/* A device's directory is known for it. */
@@ -374,27 +390,33 @@ static enum answer rename_path(struct shim_frame *f, long from_fd, uint64_t from
 		return SLOW;
 	bool is_same_mount = p.is_relative ? q.is_relative && p.dir_fd == q.dir_fd : !q.is_relative && p.mount == q.mount;
 	long r = place_examine(f, &q, false, &st);
-	if (!is_same_mount || r == 1 || (r == 0 && (!is_leaf(&st) || entry_of(st.dev, st.ino, &entry) != 0)))
+	if (r == 0 && (flags & NO_REPLACE) && is_same_mount)
+		return answer(f, EXISTS);
+	int leaves = r == 0 && is_leaf(&st) ? find_to_leave(&q, f, &st, &seen) : r == NO_ENTRY ? 0 : -1;
+	if (!is_same_mount || leaves < 0)
 		return SLOW;
-	shim_act(f, NR_RENAMEAT, p.dir_fd, (long)old, q.dir_fd, (long)f->path);
-	if (f->result == 0)
+	shim_act(f, flags ? NR_RENAMEAT2 : NR_RENAMEAT, p.dir_fd, (long)old, q.dir_fd, (long)f->path, flags);
+	if (f->result == 0) {
+		if (leaves)
+			tell_unnamed(&seen);
 		return ANSWERED;
+	}
 	failure(f);
 	return SLOW;
 }
 
 int fast_rename(struct shim_frame *f)
 {
-	return rename_path(f, AT_CWD, f->argument[0], AT_CWD, f->argument[1]);
+	return rename_path(f, AT_CWD, f->argument[0], AT_CWD, f->argument[1], 0);
 }
 
 int fast_renameat(struct shim_frame *f)
 {
-	return rename_path(f, f->argument[0], f->argument[1], f->argument[2], f->argument[3]);
+	return rename_path(f, f->argument[0], f->argument[1], f->argument[2], f->argument[3], 0);
 }
 
 int fast_renameat2(struct shim_frame *f)
 {
-	return (uint32_t)f->argument[4] ? SLOW : fast_renameat(f);
+	return rename_path(f, f->argument[0], f->argument[1], f->argument[2], f->argument[3], f->argument[4]);
 }
 #endif

@@ -128,7 +128,7 @@ static bool is_still(const struct seen *seen, bool had_entry)
 	struct meta_entry now = { .ino = 0 };
 	int found = meta_try_read(META, SHIM_META_BYTES, 0, seen->ino, &now);
 	return found == had_entry && (!found || (now.uid == seen->entry.uid && now.gid == seen->entry.gid &&
-						 now.mode == seen->entry.mode && meta_is_simple(&now)));
+						 now.mode == seen->entry.mode && now.birth == seen->entry.birth && meta_is_simple(&now)));
 }
 
 /* What the host says of it: a mode that was changed while it had no entry counts. */
@@ -160,6 +160,21 @@ bool tell(const struct seen *seen, bool had_entry, uint32_t real_mode, struct me
 			meta_leave_request(INBOX, seen->ino, wanted, whole);
 	}
 	return is_same || !meta_leave_request(INBOX, seen->ino, wanted, seen->request);
+}
+
+/*
+ * Said when it is so: while it has a name it would lose its entry for this.  Who makes an inode of the number meanwhile says
+ * what that is; and when nothing is said, there is no room for it, each who makes one of the number will see that it has an entry.
+ */
+void tell_unnamed(const struct seen *seen)
+{
+	struct meta_entry entry = seen->entry;
+	struct meta_request wanted;
+	entry.ino = seen->ino;
+	entry.marks = META_MARK_UNNAMED;
+	if (meta_request_of(&entry, &wanted) && meta_leave_request(INBOX, seen->ino, seen->request, wanted) && !seen->request.what &&
+	    !is_still(seen, true))
+		meta_leave_request(INBOX, seen->ino, wanted, seen->request);
 }
 
 bool tell_made(uint64_t ino, uint32_t mode, long dir_fd, uint64_t path)
