@@ -369,7 +369,7 @@ static int64_t start_loader(struct call *c, unsigned path_argument, const char *
 	info->program_front = p->text.front_at;
 	info->interpreter_text = p->interpreter_text.path ? put_text(c, info, p->interpreter_text.path) : 0;
 	info->interpreter_front = p->interpreter_text.front_at;
-	plan->state = !c->t->ptraced && !c->t->seccomp_mode ? fast_state(&plan->cred, c->t->fs, c->t->mounts) : 0;
+	plan->state = !c->t->ptraced && !(c->t->narrow_filters >> p->abi & 1) ? fast_state(&plan->cred, c->t->fs, c->t->mounts) : 0;
 	info->state = plan->state;
 	if (p->interpreter[0])
 		info->interpreter = put_text(c, info, path_short(p->interpreter));

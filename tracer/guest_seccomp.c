@@ -21,9 +21,10 @@
 #include "tracer/guest_ptrace.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/shim/calls.h"
 
 enum { FLAG_TSYNC = 1, FLAG_LISTENER = 8, FLAGS_KNOWN = 0x3f };
-enum { ACTION_MASK = 0x7fff0000, ACTION_OF_TRACE = 0x7ff00000 };
+enum { ACTION_MASK = 0x7fff0000, ACTION_OF_TRACE = 0x7ff00000, ACTION_TO_PASS = 0x7fff0000 };
 
 #define FIELD(name) offsetof(struct seccomp_data, name)
 /* From the gate: allowed.  Then the state in which the kernel starts a program. */
@@ -89,36 +90,102 @@ static int64_t place(struct call *c, struct sock_filter *program, uint16_t lengt
 	return 0;
 }
 
-static void mark(struct tracee *t, unsigned mode)
+/*
+ * Does the program let this call pass, whatever its arguments are?  Where that cannot be said from the number and
+ * the architecture alone, it does not: seccomp_is_const_allow of kernel/seccomp.c.
+ */
+static bool lets_pass(const struct sock_filter *program, unsigned length, enum abi abi, int number)
 {
-	t->seccomp_mode = mode;
-	t->seccomp_filters += mode == SECCOMP_FILTER_MODE;
-	/* The shim's own calls come from the gate. */
-	fast_disable(t);
+	uint32_t value = 0;
+	for (unsigned at = 0; at < length; at++) {
+		const struct sock_filter *s = &program[at];
+		bool is_true;
+		switch (s->code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			if (s->k != FIELD(nr) && s->k != FIELD(arch))
+				return false;
+			value = s->k == FIELD(nr) ? (uint32_t)number : arch_audit[abi];
+			continue;
+		case BPF_RET | BPF_K:
+			return s->k == ACTION_TO_PASS;
+		case BPF_JMP | BPF_JA:
+			at += s->k;
+			continue;
+		case BPF_ALU | BPF_AND | BPF_K:
+			value &= s->k;
+			continue;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			is_true = value == s->k;
+			break;
+		case BPF_JMP | BPF_JGE | BPF_K:
+			is_true = value >= s->k;
+			break;
+		case BPF_JMP | BPF_JGT | BPF_K:
+			is_true = value > s->k;
+			break;
+		case BPF_JMP | BPF_JSET | BPF_K:
+			is_true = value & s->k;
+			break;
+		default:
+			return false;
+		}
+		at += is_true ? s->jt : s->jf;
+	}
+	return false;
 }
+
+/*
+ * May the fast path go on?  Its calls come from the gate, so that the filter does not see them.  Profiles that are older
+ * than fchmodat2 (Linux 6.6) refuse it unmeant, and allow what it does under another name.
+ */
+static bool is_narrow(const struct sock_filter *program, unsigned length, enum abi abi)
+{
+	enum { FCHMODAT2 = 452 };
+#define CALL(name, number) number,
+	static const int calls[] = { FAST_CALLS(CALL) 0 }, calls_i386[] = { FAST_CALLS_I386(CALL) 0 };
+#undef CALL
+	for (const int *call = abi == ABI_32 ? calls_i386 : calls; *call; call++)
+		if (*call != FCHMODAT2 && !lets_pass(program, length, abi, *call))
+			return true;
+	return false;
+}
+
+/* What is to be known at the call's exit. */
+enum { EXIT_MODE = 0xff, EXIT_FLAGS_SHIFT = 8, EXIT_FLAGS = 0xff, EXIT_NARROW_SHIFT = 16 };
 
 struct marking {
 	const struct process *process;
-	unsigned mode;
+	unsigned mode, narrow; /* see tracee.h */
+	enum abi abi;
 };
+
+static void mark(struct tracee *t, const struct marking *m)
+{
+	t->seccomp_mode = m->mode;
+	t->seccomp_filters += m->mode == SECCOMP_FILTER_MODE;
+	t->narrow_filters |= m->narrow;
+	if (m->narrow >> m->abi & 1)
+		fast_disable(t);
+}
 
 static int mark_thread(struct tracee *t, void *arg)
 {
 	const struct marking *m = arg;
 	if (t->process == m->process)
-		mark(t, m->mode);
+		mark(t, m);
 	return 0;
 }
 
 static int64_t is_set(struct call *c)
 {
-	struct marking m = { c->t->process, c->t->exit_private & 0xff };
+	uint64_t known = c->t->exit_private;
+	struct marking m = { c->t->process, known & EXIT_MODE, known >> EXIT_NARROW_SHIFT, c->abi };
 	if (c->result != 0)
 		return c->result;
-	if (c->t->exit_private >> 8 & FLAG_TSYNC)
+	if (c->t->exit_private >> EXIT_FLAGS_SHIFT & FLAG_TSYNC)
 		tracee_each(mark_thread, &m);
 	else
-		mark(c->t, m.mode);
+		mark(c->t, &m);
 	return 0;
 }
 
@@ -148,7 +215,9 @@ int64_t guest_set_seccomp(struct call *c, unsigned mode, unsigned flags, taddr a
 	int64_t r = place(c, program, length, argument);
 	if (r < 0)
 		return r;
-	t->exit_private = mode | (uint64_t)flags << 8;
+	t->exit_private = mode | (uint64_t)(flags & EXIT_FLAGS) << EXIT_FLAGS_SHIFT;
+	for (enum abi abi = 0; abi < ABI_COUNT; abi++)
+		t->exit_private |= (uint64_t)is_narrow(program, length, abi) << (EXIT_NARROW_SHIFT + abi);
 	t->at_exit = is_set;
 	return CALL_PASS_EXIT;
 }

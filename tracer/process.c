@@ -178,6 +178,9 @@ int64_t hook_pidfd_open(struct call *c)
 int64_t hook_process_vm(struct call *c)
 {
 	const struct tracee *to = named(c, 0);
+	/* process_vm_rw of mm/process_vm_access.c */
+	if (c->argument[5])
+		return -EINVAL;
 	if (!to)
 		return -ESRCH;
 	return guest_may_access(c->t, to) ? CALL_PASS : -EPERM;

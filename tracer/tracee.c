@@ -202,6 +202,7 @@ void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t 
 	child->has_own_network = parent->has_own_network || (clone_flags & CLONE_NEWNET);
 	child->seccomp_mode = parent->seccomp_mode;
 	child->seccomp_filters = parent->seccomp_filters;
+	child->narrow_filters = parent->narrow_filters;
 	child->has_nice = parent->has_nice;
 	child->nice = parent->nice;
 	child->has_shim = parent->has_shim;

@@ -120,6 +120,7 @@ struct tracee {
 	bool has_own_network; /* in name: it believes to be in a network namespace of its own */
 	unsigned char seccomp_mode; /* as the guest set it: SECCOMP_MODE_*, without effect */
 	unsigned seccomp_filters;
+	unsigned char narrow_filters; /* a bit for each ABI: one of them may refuse what the fast path answers */
 	bool has_nice; /* `nice` is what the guest set and the kernel refused us */
 	signed char nice;
 

@@ -229,6 +229,18 @@ static int step_own_terminal(struct begin *b, struct error *err)
 	return b->terminal ? devices_own_terminal(b->container->config, STDIN_FILENO, err) : 0;
 }
 
+/* Who may gain privileges needs a privilege to take the filter: while there is one. */
+static int step_filter_early(struct begin *b, struct error *err)
+{
+	return b->process->has_no_new_privileges ? 0 : seccomp_take(b->filter, err);
+}
+
+/* All others take it last, so that it need not allow what comes before. */
+static int step_filter_late(struct begin *b, struct error *err)
+{
+	return b->process->has_no_new_privileges ? seccomp_take(b->filter, err) : 0;
+}
+
 static int step_take_identity(struct begin *b, struct error *err)
 {
 	bool again;
@@ -288,13 +300,14 @@ static const step first_steps[] = {
 	step_detach, step_seal_descriptors, step_take_terminal, step_take_host_settings, step_enter_network,
 	step_join_session, step_make_namespaces, step_prepare_root, step_run_create_hooks, step_enter_root,
 	step_make_directory, step_finish_root, step_take_names, step_enter_directory, step_take_schedule,
-	step_own_terminal, step_take_identity, step_find_program, step_tell_ready, NULL,
+	step_own_terminal, step_filter_early, step_take_identity, step_find_program, step_filter_late, step_tell_ready, NULL,
 };
 static const step start_steps[] = { step_wait_for_start, step_run_start_hooks, step_execute, NULL };
 static const step other_steps[] = {
 	step_detach, step_seal_descriptors, step_take_terminal, step_take_host_settings, step_join_network,
 	step_join_session, step_join_namespaces, step_make_directory, step_enter_directory, step_take_schedule,
-	step_own_terminal, step_take_identity, step_find_program, step_tell_ready, step_execute, NULL,
+	step_own_terminal, step_filter_early, step_take_identity, step_find_program, step_filter_late, step_tell_ready,
+	step_execute, NULL,
 };
 
 static int take(struct begin *b, const step *steps, struct error *err)

@@ -4,6 +4,7 @@
 #define FAKEBUILD_COMPAT_RUNC_BEGIN_H
 
 #include "compat/runc/cgroup.h"
+#include "compat/runc/seccomp.h"
 #include "compat/runc/spec.h"
 #include "compat/runc/state.h"
 #include "tracer/base/terminal.h"
@@ -12,6 +13,7 @@ struct begin {
 	const struct runc_container *container;
 	const struct spec *spec;           /* of the container */
 	const struct spec_process *process;
+	const struct seccomp_filter *filter;
 	struct terminal *terminal;         /* NULL: none */
 	int sync;                          /* our end, see sync.h */
 	int fifo;                          /* where the first process waits; -1: another */

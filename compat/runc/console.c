@@ -35,16 +35,13 @@ static int connect_to(const char *path, struct error *err)
 	return io_take_fd(&fd);
 }
 
-static int send_descriptor(int fd, const char *name, const char *socket_path, struct error *err)
+int console_send_over(int to, int fd, const char *text, struct error *err)
 {
 	union {
 		struct cmsghdr head;
 		char room[CMSG_SPACE(sizeof(int))];
 	} control;
-	CLEANUP_CLOSE int to = connect_to(socket_path, err);
-	if (to < 0)
-		return -1;
-	struct iovec part = { (void *)(uintptr_t)name, strlen(name) };
+	struct iovec part = { (void *)(uintptr_t)text, strlen(text) };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
 				  .msg_controllen = sizeof(control.room) };
 	memset(&control, 0, sizeof(control));
@@ -52,8 +49,16 @@ static int send_descriptor(int fd, const char *name, const char *socket_path, st
 					 .cmsg_type = SCM_RIGHTS };
 	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
 	if (sendmsg(to, &message, MSG_NOSIGNAL) < 0)
-		return error_set(err, errno, "cannot send a descriptor to '%s'", socket_path);
+		return error_set(err, errno, "cannot send a descriptor");
 	return 0;
+}
+
+static int send_descriptor(int fd, const char *name, const char *socket_path, struct error *err)
+{
+	CLEANUP_CLOSE int to = connect_to(socket_path, err);
+	if (to < 0)
+		return -1;
+	return console_send_over(to, fd, name, err) < 0 ? error_wrap(err, "socket '%s'", socket_path) : 0;
 }
 
 int console_send(const struct terminal *t, const char *socket_path, struct error *err)

@@ -10,6 +10,8 @@
 
 /* Send the terminal's master to who listens at socket_path. */
 int console_send(const struct terminal *t, const char *socket_path, struct error *err);
+/* Send a descriptor and a text over a connected socket. */
+int console_send_over(int to, int fd, const char *text, struct error *err);
 /* Send a descriptor of the process. */
 int console_send_pidfd(pid_t pid, const char *socket_path, struct error *err);
 

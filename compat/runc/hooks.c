@@ -2,6 +2,7 @@
 /* Owns the running of hooks. */
 #include "compat/runc/hooks.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -118,8 +119,13 @@ static int run(const struct spec_hook *hook, const char *state, struct error *er
 	if (status == 0)
 		return 0;
 	what_it_told(told_fd, told);
-	return error_set(err, 0, "%s %d%s%s", WIFSIGNALED(status) ? "signal" : "exit status",
-			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), told[0] ? ", output: " : "", told);
+	const char *before = told[0] ? ", output: " : "";
+	if (!WIFSIGNALED(status))
+		return error_set(err, 0, "exit status %d%s%s", WEXITSTATUS(status), before, told);
+	/* Go's words, which are the C library's but for the first letter. */
+	const char *name = strsignal(WTERMSIG(status));
+	return error_set(err, 0, "signal: %c%s%s%s%s", tolower((unsigned char)*name), name + 1,
+			 WCOREDUMP(status) ? " (core dumped)" : "", before, told);
 }
 
 int hooks_run(const struct spec *spec, enum hook_kind kind, const char *state, struct error *err)

@@ -35,6 +35,7 @@ struct birth {
 	int sync[2];               /* the command's end, the process' */
 	pid_t pid;
 	struct supervisor_start supervisor;
+	struct seccomp_filter filter;
 };
 
 /* The terminal of the process that process_wait relays. */
@@ -75,6 +76,7 @@ static struct begin begin_of(const struct runc_container *c, const struct birth 
 {
 	struct begin begin = {
 		.container = c,
+		.filter = &b->filter,
 		.terminal = b->terminal,
 		.sync = b->sync[1],
 		.fifo = -1,
@@ -209,6 +211,8 @@ static int create(struct runc_container *c, const struct spec *spec, const struc
 		return error_set(err, 0, "config.json has no process");
 	if (o->has_subreaper)
 		prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	if (seccomp_make(spec, spec->seccomp, &b->filter, err) < 0)
+		return -1;
 	if (make_fifo(c, &fifo, err) < 0 || open_terminal(b, spec->process, o, err) < 0 || sync_open(b->sync, err) < 0)
 		return -1;
 	if (!tracer_is_guest() && supervisor_begin(c, spec, &b->supervisor, err) < 0)
@@ -312,7 +316,9 @@ int process_exec(struct runc_container *c, const struct spec *spec, const struct
 		return error_set(err, 0, "cannot exec in a stopped container");
 	if (o->has_subreaper)
 		prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	int r = open_terminal(&b, process, o, err);
+	int r = seccomp_make(spec, spec->seccomp, &b.filter, err);
+	if (r == 0)
+		r = open_terminal(&b, process, o, err);
 	if (r == 0)
 		r = sync_open(b.sync, err);
 	if (r == 0)

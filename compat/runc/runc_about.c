@@ -8,6 +8,7 @@
 
 #include "compat/runc/command.h"
 #include "compat/runc/log.h"
+#include "compat/runc/seccomp.h"
 #include "compat/runc/spec_members.h"
 #include "oci/runtimespec.h"
 #include "tracer/base/io.h"
@@ -75,7 +76,7 @@ static int run_features(struct runc_call *call, int *ret_status, struct error *e
 	json_set_bool(cgroup, "systemd", false);
 	json_set_bool(cgroup, "systemdUser", false);
 	json_set_bool(cgroup, "rdma", false);
-	set_enabled(of_linux, "seccomp", false);
+	seccomp_tell_features(json_need_object(of_linux, "seccomp"));
 	set_enabled(of_linux, "apparmor", false);
 	set_enabled(of_linux, "selinux", false);
 	set_enabled(of_linux, "intelRdt", false);

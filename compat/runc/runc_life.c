@@ -7,6 +7,7 @@
 
 #include "compat/runc/command.h"
 #include "compat/runc/log.h"
+#include "compat/runc/notify.h"
 #include "compat/runc/process.h"
 #include "compat/runc/signals.h"
 
@@ -90,7 +91,7 @@ static int create(struct runc_call *call, const struct process_options *p, struc
 	c->oci_version = spec->oci_version;
 	c->annotations = spec->annotations;
 	c->config = spec->document;
-	if (process_create(c, spec, p, err) < 0) {
+	if (notify_offer(c, spec, err) < 0 || process_create(c, spec, p, err) < 0) {
 		state_remove(c, NULL);
 		talloc_free(spec);
 		return -1;
@@ -124,14 +125,29 @@ static int run_run(struct runc_call *call, int *ret_status, struct error *err)
 	CLEANUP_TALLOC struct spec *spec = NULL;
 	if (create(call, &p, &c, &spec, err) < 0)
 		return error_wrap(err, "runc run failed");
-	int r = process_start(c, spec, err);
+	struct notify *notify;
+	int r = notify_listen(spec, c, &notify, err);
+	if (r == 0)
+		r = process_start(c, spec, err);
 	/* Others may ask for it, kill it and run more in it meanwhile. */
 	state_unlock(c);
+	if (r == 0)
+		notify_forward(notify, c->pid, o->is_detached ? c->pid : getpid(), !o->is_detached);
 	if (r == 0 && !o->is_detached)
 		r = process_wait(c, &p, ret_status, err);
 	if (r < 0 || (!o->is_detached && !o->is_kept))
 		destroy(c, spec);
 	return r < 0 ? error_wrap(err, "runc run failed") : 0;
+}
+
+static int start(struct runc_container *c, const struct spec *spec, struct error *err)
+{
+	struct notify *notify;
+	if (notify_listen(c, c, &notify, err) < 0 || process_start(c, spec, err) < 0)
+		return -1;
+	state_unlock(c);
+	notify_forward(notify, c->pid, c->pid, false);
+	return 0;
 }
 
 static int run_start(struct runc_call *call, int *ret_status, struct error *err)
@@ -144,7 +160,7 @@ static int run_start(struct runc_call *call, int *ret_status, struct error *err)
 	enum container_status status = state_status(c);
 	switch (status) {
 	case STATUS_CREATED:
-		return process_start(c, spec, err);
+		return start(c, spec, err);
 	case STATUS_STOPPED:
 		return error_set(err, 0, "cannot start a container that has stopped");
 	case STATUS_RUNNING:

@@ -222,6 +222,14 @@ static int read_personality(struct member_reader *r, struct json *value, void *t
 	return 0;
 }
 
+static int read_seccomp(struct member_reader *r, struct json *value, void *to)
+{
+	if (!json_holds_object(value))
+		return members_fail(r, NULL, "is not an object");
+	*(struct json **)to = value;
+	return 0;
+}
+
 static int check_absolute(struct member_reader *r, const char *member, const struct strlist *paths)
 {
 	for (size_t i = 0; paths && i < paths->count; i++)
@@ -282,7 +290,7 @@ static const struct member_row linux_rows[] = {
 	{ .name = "gidMappings", .kind = MEMBER_HOOK, .hook = read_mappings },
 	{ .name = "resources", .kind = MEMBER_OBJECT, .shape = &resources_shape },
 	{ .name = "personality", .kind = MEMBER_HOOK, MEMBER(spec, personality), .hook = read_personality },
-	{ .name = "seccomp", .kind = MEMBER_TAKEN },
+	{ .name = "seccomp", .kind = MEMBER_HOOK, MEMBER(spec, seccomp), .hook = read_seccomp },
 	{ .name = "sysctl", .kind = MEMBER_TAKEN },
 	{ .name = "mountLabel", .kind = MEMBER_TAKEN },
 	{ .name = "timeOffsets", .kind = MEMBER_TAKEN },

@@ -113,6 +113,7 @@ struct spec {
 	unsigned long rootfs_propagation; /* MS_* or 0 */
 	unsigned long personality;   /* PER_*; 0 is PER_LINUX */
 	struct memory_policy memory_policy;
+	struct json *seccomp;        /* NULL: none */
 	struct spec_hooks hooks[HOOK_KINDS];
 	const char *cgroups_path;    /* NULL: not said */
 	struct json *annotations;    /* an object or NULL */

@@ -299,6 +299,53 @@ teardown_file() { remove_store; }
 	told "exec failed: cannot exec in a stopped container"
 }
 
+# ---- who waits for it ----
+manages() { # a service manager that writes what it is told
+	export NOTIFY_SOCKET=$BATS_TEST_TMPDIR/manager
+	rm -f "$NOTIFY_SOCKET"
+	python3 "$BATS_TEST_DIRNAME/notify_manager.py" "$NOTIFY_SOCKET" >"$BATS_TEST_TMPDIR/told" 3>&- &
+	manager=$!
+	eventually test -S "$NOTIFY_SOCKET"
+}
+@test "a_service_manager_is_told_when_a_container_is_ready" {
+	local tell='import os, socket; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"STATUS=up\nREADY=1", os.environ["NOTIFY_SOCKET"])'
+	command -v busybox >/dev/null
+	# What the container sends, it sends through a program of the host's, which is bound into it.
+	config 'import os' "c['mounts'] += [{'destination': d, 'source': d, 'type': 'bind', 'options': ['rbind', 'ro']} for d in ('/usr', '/lib', '/lib64') if os.path.exists(d)]"
+	TELL=$tell config 'import os' 'c["process"]["args"] = ["/usr/bin/python3", "-c", os.environ["TELL"] + "; import time; time.sleep(60)"]'
+	manages
+	run -0 timeout 50 bash -c 'fakebuild runc --root "$1" run -d -b "$2" a >/dev/null 2>&1 3>&-' _ "$state" "$bundle"
+	wait "$manager"
+	local pid
+	pid=$(runc state a | python3 -c 'import json, sys; print(json.load(sys.stdin)["pid"])')
+	equal "READY=1 MAINPID=$pid BARRIER=1" "$(tr '\n' ' ' <"$BATS_TEST_TMPDIR/told" | sed 's/ $//')"
+	# Of `run` in the foreground it is the command that stands for the container.
+	TELL=$tell config 'import os' 'c["process"]["args"] = ["/usr/bin/python3", "-c", os.environ["TELL"] + "; import time; time.sleep(1)"]'
+	manages
+	"$FAKEBUILD" runc --root "$state" run -b "$bundle" b >/dev/null 2>&1 3>&- &
+	local command=$!
+	wait "$manager"
+	equal "READY=1 MAINPID=$command BARRIER=1" "$(tr '\n' ' ' <"$BATS_TEST_TMPDIR/told" | sed 's/ $//')"
+	wait "$command"
+	# Created first, it is `start` that waits.
+	manages
+	fakebuild runc --root "$state" create -b "$bundle" c >/dev/null 2>&1 3>&-
+	run -0 timeout 50 bash -c 'fakebuild runc --root "$1" start c 3>&-' _ "$state"
+	wait "$manager"
+	grep -q READY=1 "$BATS_TEST_TMPDIR/told"
+}
+@test "who_is_never_ready_keeps_nobody_waiting" {
+	command_is 'echo "$NOTIFY_SOCKET"'
+	manages
+	run -0 timeout 20 bash -c 'fakebuild runc --root "$1" run -b "$2" a 3>&-' _ "$state" "$bundle"
+	equal /run/notify/notify.sock "$output"
+	run -0 timeout 20 bash -c 'fakebuild runc --root "$1" run -d -b "$2" b >/dev/null 2>&1 3>&-' _ "$state" "$bundle"
+	kill "$manager"
+	NOTIFY_SOCKET=/no/such run -1 --separate-stderr runc run -b "$bundle" c
+	told "runc run failed: cannot connect to NOTIFY_SOCKET '/no/such': No such file or directory"
+	equal b "$(runc list -q)"
+}
+
 # ---- what is shown ----
 @test "containers_are_listed" {
 	run -1 --separate-stderr runc list
@@ -389,6 +436,28 @@ assert f["linux"]["namespaces"] == [] and "CAP_BPF" in f["linux"]["capabilities"
 	run -1 --separate-stderr runc run -b "$bundle" b
 	told "runc run failed: $n: linux.memoryPolicy MPOL_LOCAL mode requires 0 nodes but got 1"
 }
+@test "what_the_profile_forbids_cannot_be_called" {
+	local n=$bundle/config.json
+	config 'c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86"], "syscalls": [
+		{"names": ["mkdir", "mkdirat", "no_such_call"], "action": "SCMP_ACT_ERRNO", "errnoRet": 100},
+		{"names": ["kill"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 1, "value": 10, "op": "SCMP_CMP_EQ"}, {"index": 1, "value": 12, "op": "SCMP_CMP_EQ"}]}]}'
+	command_is 'mkdir /x; touch /y && chmod 640 /y && stat -c %a /y; for s in 0 USR1 USR2; do kill -$s $$; echo $?; done; grep Seccomp: /proc/self/status'
+	run -0 runc run -b "$bundle" a
+	equal "mkdir: can't create directory '/x': Network is down" "${lines[0]}"
+	equal "640 0" "${lines[*]:1:2}"; equal "1 1 Seccomp:	2" "$(printf "%s\n" "${lines[@]:3}" | grep -v permitted | tr "\n" " " | sed "s/ $//")"
+	# Who gains no new privileges takes it last; exec'd processes have it, too.
+	config 'c["process"]["noNewPrivileges"] = False'
+	start_sleeper b
+	run -1 runc exec b mkdir /x
+	equal "mkdir: can't create directory '/x': Network is down" "$output"
+	config 'c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_KILL_EVERYBODY"}'
+	run -1 --separate-stderr runc run -b "$bundle" c
+	told "runc run failed: unable to start container process: linux.seccomp: defaultAction is 'SCMP_ACT_KILL_EVERYBODY', which is no action"
+	config 'c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]}'
+	run -1 --separate-stderr runc run -b "$bundle" c
+	[[ $stderr == *"SCMP_ACT_NOTIFY is not supported"* ]]
+	equal b "$(runc list -q)"
+}
 @test "schedulers_that_are_none_are_named" {
 	local n
 	n=$(config 'pass' && echo "$bundle/config.json")
@@ -450,10 +519,10 @@ import json, sys
 e = json.loads(open(sys.argv[1]).readlines()[-1])
 assert e["level"] == "error" and e["msg"] == "container does not exist: 'none'" and e["time"].endswith("Z"), e
 END
-	config 'c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW"}'
+	config 'c["linux"]["mountLabel"] = "label"'
 	command_is true
 	fakebuild runc --root "$state" --log "$BATS_TEST_TMPDIR/log2" run -b "$bundle" a
-	equal 'level=warning msg="linux.seccomp is taken, but not held to"' "$(sed 's/^time="[^"]*" //' "$BATS_TEST_TMPDIR/log2")"
+	equal 'level=warning msg="linux.mountLabel is taken, but not held to"' "$(sed 's/^time="[^"]*" //' "$BATS_TEST_TMPDIR/log2")"
 }
 @test "wrong_words_are_told" {
 	run -1 --separate-stderr runc state
@@ -548,7 +617,7 @@ touches_nothing() { # SENTENCE
 }
 @test "a_mount_with_dots_stays_in_the_root" {
 	local outside=$BATS_TEST_TMPDIR/outside
-	config "c['mounts'] += [{'destination': '/../../../../../../..$outside', 'type': 'tmpfs', 'source': 'tmpfs'}]"
+	config 'import os' "c['mounts'] += [{'destination': '/../../../../../../..$outside', 'type': 'tmpfs', 'source': 'tmpfs'}]"
 	command_is "touch '$outside/x' && ls '$outside'"
 	run -0 runc run -b "$bundle" a
 	equal x "$output"

@@ -140,6 +140,7 @@ TEST(memory_of_others_is_for_those_who_may_trace_them)
 	EQUAL(8, syscall(SYS_process_vm_readv, child, &mine, 1, &its, 1, 0));
 	TEXT("there", text);
 	FAILS(ESRCH, syscall(SYS_process_vm_readv, 0x3fffffff, &mine, 1, &its, 1, 0));
+	FAILS(EINVAL, syscall(SYS_process_vm_readv, 0x3fffffff, &mine, 1, &its, 1, 1));
 	EQUAL(true, syscall(SYS_kcmp, getpid(), child, 0, 0, 0) >= 0 || errno == ENOSYS);
 	AS (1000, 1000) {
 		FAILS(EPERM, syscall(SYS_process_vm_readv, child, &mine, 1, &its, 1, 0));
@@ -465,6 +466,44 @@ TEST(filters_answer_what_they_say)
 	EQUAL(0711, mode_of("before"));
 	EQUAL(0, mode_of("refused"));
 	WORKS(rmdir("before"));
+}
+
+/* A filter that lets all pass but what it is about: by a list of calls that are allowed, and by their arguments. */
+TEST(filters_that_allow_leave_all_else_as_it_is)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getpgid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ERANGE),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_filter by_argument[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_chmod, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0700, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EDOM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(*code), code };
+	struct sock_fprog second = { sizeof(by_argument) / sizeof(*by_argument), by_argument };
+	CHILD {
+		WORKS(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0));
+		FAILS(ERANGE, syscall(SYS_getpgid, 0));
+		put_file("file", 0600, "text");
+		WORKS(syscall(SYS_chmod, "file", 0700));
+		EQUAL(0700, mode_of("file"));
+		WORKS(chown("file", 7, 8));
+		WORKS(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &second, 0, 0));
+		WORKS(syscall(SYS_chmod, "file", 0711));
+		FAILS(EDOM, syscall(SYS_chmod, "file", 0700));
+		EQUAL(0711, mode_of("file"));
+		CHILD {
+			FAILS(EDOM, syscall(SYS_chmod, "file", 0700));
+			WORKS(chmod("file", 0640));
+		}
+		EQUAL(0640, mode_of("file"));
+	}
 }
 
 TEST(strict_mode_leaves_four_calls)

@@ -354,7 +354,7 @@ static void what_is_not_held_to_is_told(void **state)
 		"\"resources\":{\"devices\":[{\"allow\":false}],\"memory\":{\"limit\":0,\"disableOOMKiller\":false},"
 		"\"cpu\":{\"shares\":2}},\"personality\":{\"domain\":\"LINUX32\"},"
 		"\"uidMappings\":[{\"containerID\":0,\"hostID\":1000,\"size\":4294967295}]},\"windows\":{\"a\":1},\"new\":1"));
-	expect_list(spec->notes.unsupported, "linux.resources.cpu linux.seccomp");
+	expect_list(spec->notes.unsupported, "linux.resources.cpu");
 	expect_list(spec->notes.harmless, "linux.uidMappings linux.resources.devices linux.cgroupsPath");
 	spec = read_text(state, OF_PROCESS("\"apparmorProfile\":\"p\",\"selinuxLabel\":\"\",\"oomScoreAdj\":0,"
 					   "\"capabilities\":{\"bounding\":[\"CAP_NEW\"]}"));

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <linux/audit.h>
-#include <seccomp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "tracer/arena.h"
 #include "tracer/base/compat.h"
 #include "tracer/base/io.h"
+#include "tracer/base/profile.h"
 #include "tracer/call.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/fast.h"
@@ -46,7 +46,7 @@ static const struct {
 
 int arch_call_number(enum abi abi, const char *name)
 {
-	int number = seccomp_syscall_resolve_name_arch(arch_audit[abi], name);
+	int number = profile_call_number(arch_audit[abi], name);
 	for (size_t i = 0; number < -1 && abi == ABI_32 && i < sizeof(not_multiplexed) / sizeof(*not_multiplexed); i++)
 		if (strcmp(name, not_multiplexed[i].name) == 0)
 			return not_multiplexed[i].number;
