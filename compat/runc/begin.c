@@ -90,7 +90,7 @@ static int step_take_host_settings(struct begin *b, struct error *err)
 	}
 	schedule_reset_cpus();
 	identity_raise_limits(b->process);
-	b->groups = cgroup_views(NULL, b->container->config);
+	b->groups = cgroup_views(NULL, b->container);
 	/* Of a process namespace's orphans its first process is the parent. */
 	for (size_t i = 0; is_first(b) && i < b->spec->namespace_count; i++)
 		if (b->spec->namespaces[i].clone_flag == CLONE_NEWPID)
@@ -171,6 +171,9 @@ static int step_prepare_root(struct begin *b, struct error *err)
 static int step_run_create_hooks(struct begin *b, struct error *err)
 {
 	CLEANUP_TALLOC char *state = hooks_state(NULL, b->container, STATUS_CREATING);
+	/* As runc has it: the mounts are there, and "." is the root to be. */
+	if (chdir(b->spec->root) < 0)
+		return error_set(err, errno, "cannot enter '%s'", b->spec->root);
 	return hooks_run(b->spec, HOOK_CREATE_CONTAINER, state, err);
 }
 

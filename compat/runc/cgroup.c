@@ -2,6 +2,7 @@
 /* Owns the groups' folders and the files of limits in them. */
 #include "compat/runc/cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compat/runc/spec_members.h"
 #include "tracer/base/io.h"
 #include "tracer/base/text.h"
 
@@ -74,11 +76,16 @@ static char *path_of_slice(const void *ctx, const char *slice)
 	return path;
 }
 
-/* The group's path in each hierarchy: with systemd's names ("SLICE:PREFIX:NAME"), where systemd would put it. */
-static char *group_path(const void *ctx, struct json *config)
+/*
+ * The group's path in each hierarchy: with systemd's names ("SLICE:PREFIX:NAME"), where systemd would put it; the
+ * container's own name when nothing is said.
+ */
+static char *group_path(const void *ctx, const struct runc_container *c)
 {
-	const char *asked = json_get_string(json_get(config, "linux"), "cgroupsPath");
-	if (!asked || !*asked || strstr(asked, ".."))
+	const char *asked = json_get_string(json_get(c->config, "linux"), "cgroupsPath");
+	if (!asked || !*asked)
+		return mem_printf(ctx, "/%s", c->id);
+	if (strstr(asked, ".."))
 		return NULL;
 	const char *first = strchr(asked, ':'), *second = first ? strchr(first + 1, ':') : NULL;
 	if (!second)
@@ -251,6 +258,21 @@ static int set_swap(const char *folder, struct json *memory, struct error *err)
 	return set_limit(folder, "memory.swap.max", text, err);
 }
 
+struct unified {
+	const char *folder;
+	struct error *err;
+};
+
+/* Files of version 2 and what is to be written to them. */
+static int set_unified(const char *name, struct json *value, void *arg)
+{
+	const struct unified *u = arg;
+	if (strchr(name, '/') || !json_holds_string(value))
+		return error_set(u->err, 0, "linux.resources.unified: '%s' is no file of a control group with a text", name);
+	int r = write_text(u->folder, name, json_text(value));
+	return r < 0 ? error_set(u->err, -r, "cannot write '%s' to '%s/%s'", json_text(value), u->folder, name) : 0;
+}
+
 static int set_limits(const struct hierarchy *h, const char *folder, struct json *resources, struct error *err)
 {
 	char text[4096];
@@ -265,134 +287,202 @@ static int set_limits(const struct hierarchy *h, const char *folder, struct json
 	}
 	if (h->controllers)
 		return 0;
+	struct unified unified = { folder, err };
+	if (json_each(json_get(resources, "unified"), set_unified, &unified) != 0)
+		return -1;
 	return set_bandwidth(folder, json_get(resources, "cpu"), err) < 0 ? -1 :
 									  set_swap(folder, json_get(resources, "memory"), err);
 }
 
-/* ---- all hierarchies ---- */
+/* ---- a container's groups ---- */
 
-static char *folder_in(const void *ctx, const struct hierarchy *h, const char *path)
+/* What a container has: a folder in each hierarchy. */
+struct groups {
+	const char *path; /* in each of them; NULL: it has none */
+	bool has_first;   /* of version 1; beside those, version 2's has no controllers */
+	struct group {
+		const struct hierarchy *hierarchy;
+		const char *folder;
+	} *items;
+	size_t count;
+};
+
+/* Who is not root has none. */
+static struct groups *groups_of(const void *ctx, const struct runc_container *c)
 {
-	return mem_printf(ctx, "%s%s", h->point, path);
+	struct groups *g = mem_new(ctx, struct groups);
+	const struct hierarchies *h = find_hierarchies(g);
+	g->path = geteuid() == 0 ? group_path(g, c) : NULL;
+	g->items = mem_array(g, struct group, h->count + 1);
+	for (size_t i = 0; g->path && i < h->count; i++) {
+		g->has_first |= h->items[i].controllers != NULL;
+		g->items[g->count++] = (struct group){ &h->items[i], mem_printf(g, "%s%s", h->items[i].point, g->path) };
+	}
+	return g;
 }
 
-int cgroup_enter(struct json *config, pid_t pid, struct error *err)
+static struct json *resources_of(const struct runc_container *c)
+{
+	return json_get(json_get(c->config, "linux"), "resources");
+}
+
+/* One that is there already may be used when nobody is in it, and who is put into it would go on.  runc's words. */
+static int check_old(const struct group *g, struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	const char *path = group_path(scratch, config);
-	const struct hierarchies *h = find_hierarchies(scratch);
+	const char *members = read_text(scratch, g->folder, "cgroup.procs");
+	const char *first = read_text(scratch, g->folder, "freezer.state"), *second = read_text(scratch, g->folder, "cgroup.freeze");
+	if (members && *members)
+		return error_set(err, 0, "container's cgroup is not empty: '%s' has processes", g->folder);
+	if ((first && strcmp(first, "THAWED") != 0) || (second && strcmp(second, "1") == 0))
+		return error_set(err, 0, "container's cgroup unexpectedly frozen: '%s'", g->folder);
+	return 0;
+}
+
+static int put_into(const char *folder, pid_t pid)
+{
 	char number[32];
 	snprintf(number, sizeof(number), "%d", pid);
-	for (size_t i = 0; path && geteuid() == 0 && i < h->count; i++) {
-		const char *folder = folder_in(scratch, &h->items[i], path);
-		if (make_folder(&h->items[i], path) < 0)
-			continue;
-		if (set_limits(&h->items[i], folder, json_get(json_get(config, "linux"), "resources"), err) < 0)
+	return write_text(folder, "cgroup.procs", number);
+}
+
+int cgroup_check(const struct runc_container *c, struct error *err)
+{
+	CLEANUP_TALLOC struct groups *g = groups_of(NULL, c);
+	if (g->has_first && members_ask(json_get(resources_of(c), "unified")))
+		return error_set(err, 0, "invalid configuration: resources.unified is for version 2 of control groups");
+	for (size_t i = 0; i < g->count; i++)
+		if (check_old(&g->items[i], err) < 0)
 			return -1;
-		write_text(folder, "cgroup.procs", number);
+	return 0;
+}
+
+int cgroup_enter(const struct runc_container *c, pid_t pid, struct error *err)
+{
+	CLEANUP_TALLOC struct groups *g = groups_of(NULL, c);
+	struct json *resources = resources_of(c);
+	for (size_t i = 0; i < g->count; i++) {
+		if (make_folder(g->items[i].hierarchy, g->path) < 0)
+			continue;
+		if (set_limits(g->items[i].hierarchy, g->items[i].folder, resources, err) < 0)
+			return -1;
+		put_into(g->items[i].folder, pid);
 	}
 	return 0;
 }
 
-/* Is the hierarchy one of these controllers', "cpu,memory"?  All are version 2's. */
-static bool is_of(const struct hierarchy *h, const char *controllers, size_t length)
+/* Is the hierarchy one of these controllers', "cpu,memory"?  All are version 2's, where it is alone. */
+static bool is_of(const struct groups *g, const struct hierarchy *h, const char *controllers, size_t length)
 {
 	CLEANUP_TALLOC char *list = mem_strndup(NULL, controllers, length);
 	char *save = NULL;
 	for (char *name = strtok_r(list, ",", &save); name; name = strtok_r(NULL, ",", &save))
-		if (!h->controllers || has_controller(h, name))
+		if (h->controllers ? has_controller(h, name) : !g->has_first)
 			return true;
 	return false;
 }
 
-static const char *path_below(const struct strlist *below, const struct hierarchy *h)
+static const char *path_below(const struct groups *g, const struct strlist *below, const struct hierarchy *h)
 {
 	for (size_t i = below ? below->count : 0; i-- > 0;) {
 		const char *colon = strchr(below->items[i], ':');
-		if (!colon || is_of(h, below->items[i], colon - below->items[i]))
+		if (!colon || is_of(g, h, below->items[i], colon - below->items[i]))
 			return colon ? colon + 1 : below->items[i];
 	}
 	return NULL;
 }
 
-int cgroup_join(struct json *config, const struct strlist *below, pid_t pid, struct error *err)
+/* runc's words. */
+static int check_below(const struct groups *g, const struct strlist *below, struct error *err)
 {
-	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	const char *path = group_path(scratch, config);
-	const struct hierarchies *h = find_hierarchies(scratch);
+	for (size_t i = 0; below && i < below->count; i++) {
+		const char *item = below->items[i], *colon = strchr(item, ':');
+		bool is_known = !colon;
+		for (size_t j = 0; colon && j < g->count; j++)
+			is_known |= is_of(g, g->items[j].hierarchy, item, colon - item);
+		if (strstr(item, ".."))
+			return error_set(err, 0, "bad sub cgroup path: '%s' is not below the container's", item);
+		if (!is_known && g->count > 0)
+			return error_set(err, 0, "unknown controller '%.*s' in --cgroup", (int)(colon - item), item);
+	}
+	return 0;
+}
+
+int cgroup_join(const struct runc_container *c, const struct strlist *below, pid_t pid, struct error *err)
+{
+	CLEANUP_TALLOC struct groups *g = groups_of(NULL, c);
 	bool has_joined = false;
-	char number[32];
-	snprintf(number, sizeof(number), "%d", pid);
-	for (size_t i = 0; below && i < below->count; i++)
-		if (strstr(below->items[i], ".."))
-			return error_set(err, 0, "the group '%s' is not below the container's", below->items[i]);
-	for (size_t i = 0; path && geteuid() == 0 && i < h->count; i++) {
-		const char *part = path_below(below, &h->items[i]);
-		const char *folder = mem_printf(scratch, "%s%s%s", folder_in(scratch, &h->items[i], path),
-						part && *part != '/' ? "/" : "", part ? part : "");
-		int r = write_text(folder, "cgroup.procs", number);
+	if (check_below(g, below, err) < 0)
+		return -1;
+	for (size_t i = 0; i < g->count; i++) {
+		const char *part = path_below(g, below, g->items[i].hierarchy);
+		const char *folder = mem_printf(g, "%s%s%s", g->items[i].folder, part && *part != '/' ? "/" : "", part ? part : "");
+		int r = put_into(folder, pid);
 		if (r < 0 && part)
-			return error_set(err, -r, "cannot put a process into the group '%s'", part);
+			return error_set(err, -r, "error adding pid %d to the group '%s'", pid, part);
 		has_joined |= part != NULL;
 	}
 	return !below || below->count == 0 || has_joined ? 0 : error_set(err, 0, "the container has no control group for --cgroup");
 }
 
-int cgroup_update(struct json *config, struct json *resources, struct error *err)
+int cgroup_update(const struct runc_container *c, struct json *resources, struct error *err)
 {
-	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	const char *path = group_path(scratch, config);
-	const struct hierarchies *h = find_hierarchies(scratch);
+	CLEANUP_TALLOC struct groups *g = groups_of(NULL, c);
 	size_t found = 0;
-	for (size_t i = 0; path && i < h->count; i++) {
-		const char *folder = folder_in(scratch, &h->items[i], path);
-		if (access(folder, F_OK) < 0)
+	for (size_t i = 0; i < g->count; i++) {
+		if (access(g->items[i].folder, F_OK) < 0)
 			continue;
 		found++;
-		if (set_limits(&h->items[i], folder, resources, err) < 0)
+		if (set_limits(g->items[i].hierarchy, g->items[i].folder, resources, err) < 0)
 			return -1;
 	}
 	return found ? 0 : error_set(err, 0, "the container has no control group: those are for real root to make");
 }
 
-void cgroup_remove(struct json *config)
+/* With those that the container has made below it. */
+static void remove_group(const char *folder)
 {
-	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
-	const char *path = group_path(scratch, config);
-	const struct hierarchies *h = find_hierarchies(scratch);
-	for (size_t i = 0; path && geteuid() == 0 && i < h->count; i++) {
-		const char *folder = folder_in(scratch, &h->items[i], path);
-		/* A process that has been waited for leaves its group a moment later. */
-		for (unsigned n = 0; n < REMOVAL_TRIES && rmdir(folder) < 0 && errno == EBUSY; n++)
-			usleep(NAP_USEC);
+	DIR *all = opendir(folder);
+	for (struct dirent *entry; all && (entry = readdir(all));) {
+		if (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		CLEANUP_TALLOC char *below = mem_printf(NULL, "%s/%s", folder, entry->d_name);
+		remove_group(below);
 	}
+	if (all)
+		closedir(all);
+	/* A process that has been waited for leaves its group a moment later. */
+	for (unsigned n = 0; n < REMOVAL_TRIES && rmdir(folder) < 0 && errno == EBUSY; n++)
+		usleep(NAP_USEC);
 }
 
-struct cgroup_views *cgroup_views(const void *ctx, struct json *config)
+void cgroup_remove(const struct runc_container *c)
 {
-	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	CLEANUP_TALLOC struct groups *g = groups_of(NULL, c);
+	for (size_t i = 0; i < g->count; i++)
+		remove_group(g->items[i].folder);
+}
+
+struct cgroup_views *cgroup_views(const void *ctx, const struct runc_container *c)
+{
+	CLEANUP_TALLOC struct groups *g = groups_of(NULL, c);
 	struct cgroup_views *views = mem_new(ctx, struct cgroup_views);
-	const char *path = group_path(scratch, config);
-	const struct hierarchies *h = find_hierarchies(scratch);
-	bool has_first = false;
-	for (size_t i = 0; i < h->count; i++)
-		has_first |= h->items[i].controllers != NULL;
-	for (size_t i = 0; path && geteuid() == 0 && i < h->count; i++) {
-		const char *folder = folder_in(scratch, &h->items[i], path);
+	for (size_t i = 0; i < g->count; i++) {
+		const struct group *one = &g->items[i];
 		/* Beside version 1, version 2's has no controllers; runc shows it to nobody. */
-		if ((has_first && !h->items[i].controllers) || access(folder, F_OK) < 0)
+		if ((g->has_first && !one->hierarchy->controllers) || access(one->folder, F_OK) < 0)
 			continue;
 		views->items = mem_grow(views, views->items, struct cgroup_view, views->count + 1);
 		views->items[views->count++] = (struct cgroup_view){
-			.name = has_first ? mem_strdup(views, strrchr(h->items[i].point, '/') + 1) : "",
-			.folder = mem_strdup(views, folder),
+			.name = g->has_first ? mem_strdup(views, strrchr(one->hierarchy->point, '/') + 1) : "",
+			.folder = mem_strdup(views, one->folder),
 		};
 	}
 	return views;
 }
 
-bool cgroup_exists(struct json *config)
+bool cgroup_exists(const struct runc_container *c)
 {
-	CLEANUP_TALLOC struct cgroup_views *views = cgroup_views(NULL, config);
+	CLEANUP_TALLOC struct cgroup_views *views = cgroup_views(NULL, c);
 	return views->count > 0;
 }

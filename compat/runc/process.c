@@ -185,7 +185,7 @@ static int make_first(struct runc_container *c, const struct spec *spec, const s
 		return -1;
 	c->pid = b->pid;
 	c->pid_start_time = state_start_time(b->pid);
-	if (cgroup_enter(c->config, b->pid, err) < 0)
+	if (cgroup_enter(c, b->pid, err) < 0)
 		return -1;
 	sync_say(b->sync[0], SYNC_GO);
 	if (sync_wait(b->sync[0], SYNC_NAMESPACES, err) < 0 || run_runtime_hooks(c, spec, err) < 0)
@@ -228,6 +228,8 @@ int process_create(struct runc_container *c, const struct spec *spec, const stru
 		   struct error *err)
 {
 	struct birth b = { .sync = { -1, -1 }, .supervisor = { -1, -1 } };
+	if (cgroup_check(c, err) < 0)
+		return error_wrap(err, "unable to start container process");
 	int r = create(c, spec, o, &b, err);
 	if (r == 0) {
 		relayed = b.is_relayed ? b.terminal : NULL;
@@ -299,7 +301,7 @@ static int make_other(struct runc_container *c, const struct spec *spec, const s
 	struct begin begin = begin_of(c, b, o);
 	begin.spec = spec;
 	begin.process = process;
-	if (bear(c, o, b, &begin, begin_other, err) < 0 || cgroup_join(c->config, o->groups, b->pid, err) < 0)
+	if (bear(c, o, b, &begin, begin_other, err) < 0 || cgroup_join(c, o->groups, b->pid, err) < 0)
 		return -1;
 	sync_say(b->sync[0], SYNC_GO);
 	if (sync_wait(b->sync[0], SYNC_READY, err) < 0 || tell_pid(b->pid, o, err) < 0)
@@ -394,10 +396,9 @@ int process_destroy(struct runc_container *c, const struct spec *spec, struct er
 		kill(c->pid, SIGKILL);
 		wait_for_end(c);
 	}
-	if (c->supervisor) {
+	if (c->supervisor)
 		supervisor_end(c);
-		cgroup_remove(c->config);
-	}
+	cgroup_remove(c);
 	CLEANUP_TALLOC char *state = spec ? hooks_state(NULL, c, STATUS_STOPPED) : NULL;
 	if (spec && hooks_run(spec, HOOK_POSTSTOP, state, &ignored) < 0)
 		runc_log(LOG_WARNING_LEVEL, "%s", ignored.text);

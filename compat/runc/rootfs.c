@@ -129,7 +129,7 @@ static bool is_read_only_later(const struct spec_mount *m)
 	return (m->flags & MS_RDONLY) && !(m->flags & MS_BIND) && (strcmp(m->destination, "/dev") == 0 || m->copies_up);
 }
 
-static int mount_type(const struct spec_mount *m, const char *point, const char *scratch, struct error *err)
+static int mount_type(const struct spec_mount *m, const char *point, bool is_new, const char *scratch, struct error *err)
 {
 	struct stat st;
 	unsigned long flags = is_read_only_later(m) ? m->flags & ~(unsigned long)MS_RDONLY : m->flags;
@@ -139,8 +139,8 @@ static int mount_type(const struct spec_mount *m, const char *point, const char 
 	if (strcmp(type, "cgroup") == 0 && statfs("/sys/fs/cgroup", &groups) == 0 && groups.f_type == CGROUP2_MAGIC)
 		type = "cgroup2";
 	CLEANUP_TALLOC char *data = mem_strdup(NULL, m->data ? m->data : "");
-	/* runc: a tmpfs has the mode of what it covers, unless options say another. */
-	if (strcmp(m->type, "tmpfs") == 0 && stat(point, &st) == 0) {
+	/* runc: a tmpfs has the mode of what it covers, unless options say another, or there was nothing. */
+	if (strcmp(m->type, "tmpfs") == 0 && !is_new && stat(point, &st) == 0) {
 		char *all = mem_printf(NULL, "mode=%04o%s%s", st.st_mode & 07777, *data ? "," : "", data);
 		talloc_free(data);
 		data = all;
@@ -217,12 +217,13 @@ static int mount_one(const struct spec *spec, const struct spec_mount *m, const 
 			return error_set(err, 0, "filesystem \"%s\" must be mounted on ordinary directory, which '%s' is not",
 					 m->type, m->destination);
 	}
+	bool is_new = access(point, F_OK) < 0;
 	if (make_point(point, is_directory, err) < 0)
 		return -1;
 	bool is_group = !is_bind && text_starts(m->type, "cgroup") && given->groups->count > 0;
 	if ((is_bind	? bind(m, point, err) :
 	     is_group	? mount_groups(m, point, given->groups, err) :
-			  mount_type(m, point, given->scratch, err)) < 0)
+			  mount_type(m, point, is_new, given->scratch, err)) < 0)
 		return -1;
 	if (m->propagation && mount(NULL, point, NULL, m->propagation, NULL) < 0)
 		return error_set(err, errno, "cannot set the propagation of '%s'", m->destination);

@@ -135,13 +135,13 @@ static int run_update(struct runc_call *call, int *ret_status, struct error *err
 	if ((o->resources ? resources_of_file(c, o->resources, &resources, err) :
 			    resources_of_options(c, o, &resources, err)) < 0)
 		return -1;
-	bool has_groups = cgroup_exists(c->config);
+	bool has_groups = cgroup_exists(c);
 	for (enum limit l = 0; !o->resources && l < LIMITS; l++)
 		if (o->values[l] && (!has_groups || !limits[l].part))
 			runc_log(LOG_WARNING_LEVEL, "--%s is taken, but not held to%s", name_of(l),
 				 has_groups ? "" : ": limits need cgroups");
 	if (has_groups)
-		return cgroup_update(c->config, resources, err);
+		return cgroup_update(c, resources, err);
 	if (o->resources && members_ask(resources))
 		runc_log(LOG_WARNING_LEVEL, "resources are taken, but not held to: limits need cgroups");
 	return 0;

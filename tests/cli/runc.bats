@@ -102,6 +102,19 @@ teardown_file() { remove_store; }
 	run -0 runc run -b "$bundle" a
 	equal "inside touch: /v/x: Read-only file system 1 1700 y" "${lines[*]}"
 }
+@test "a_tmpfs_has_the_mode_of_what_it_covers" {
+	mkdir -m 710 "$bundle/rootfs/there"
+	config 'c["mounts"] += [{"destination": d, "type": "tmpfs", "source": "tmpfs"} for d in ("/there", "/not/there")]'
+	command_is 'stat -c %a /there /not/there /not'
+	run -0 runc run -b "$bundle" a
+	equal "710 1777 755" "${lines[*]}"
+}
+@test "what_every_container_has_may_be_asked_for" {
+	config 'c["linux"]["devices"] = [{"path": "/dev/" + n, "type": "c", "major": 5, "minor": m} for n, m in (("ptmx", 2), ("tty", 0))]'
+	command_is 'stat -L -c %t,%T /dev/ptmx /dev/tty'
+	run -0 runc run -b "$bundle" a
+	equal "5,2 5,0" "${lines[*]}"
+}
 @test "masked_and_read_only_paths_are_kept_from_the_container" {
 	echo secret >"$bundle/rootfs/etc/secret"
 	mkdir "$bundle/rootfs/hidden"
@@ -476,6 +489,7 @@ assert f["linux"]["namespaces"] == [] and "CAP_BPF" in f["linux"]["capabilities"
 }
 @test "limits_are_those_of_the_groups_of_a_session" {
 	config 'c["linux"]["cgroupsPath"] = "/box"; c["linux"]["resources"] = {"cpu": {"quota": 50000, "period": 200000}}'
+	config 'c["linux"]["resources"]["unified"] = {"memory.high": "4096000"}'
 	command_is 'sleep 100'
 	export bundle state
 	# shellcheck disable=SC2016
@@ -490,12 +504,20 @@ assert f["linux"]["namespaces"] == [] and "CAP_BPF" in f["linux"]["capabilities"
 		mkdir below
 		$runc exec --cgroup below a busybox grep below /proc/self/cgroup || cat below/cgroup.procs
 		$runc exec --cgroup none a true || true
-		$runc delete -f a'
+		$runc exec --cgroup ../x a true || true
+		$runc run -d -b "$bundle" b </dev/null 2>&1 3>&- || true
+		cat memory.high
+		$runc delete -f a
+		ls -d /sys/fs/cgroup/box || true'
 	equal "50000 200000" "${lines[0]}"
 	equal $'67108864\n33554432\n7\n20000 200000\nmax\nmax\n20000 100000' "$(printf '%s\n' "${lines[@]:1:7}")"
 	[[ ${lines[8]} == *"a limit of memory and swap needs one of memory that is no larger"* ]]
 	[[ ${lines[9]} == *below ]]
-	[[ ${lines[10]} == *"cannot put a process into the group 'none'"* ]]
+	[[ ${lines[11]} == *"bad sub cgroup path: '../x' is not below the container's"* ]]
+	[[ ${lines[12]} == *"container's cgroup is not empty: "* ]]
+	equal 4096000 "${lines[13]}"
+	[[ ${lines[14]} == *"No such file"* ]]
+	[[ ${lines[10]} == *"error adding pid "*" to the group 'none'"* ]]
 }
 @test "limits_are_taken_and_told_of" {
 	start_sleeper a
@@ -559,6 +581,12 @@ END
 	grep -q '"status": *"stopped"' "$out"
 }
 
+@test "a_hook_before_the_change_of_roots_is_in_the_root_to_be" {
+	config 'c["hooks"] = {"createContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "touch ./etc/by-hook /dev/null"], "env": ["PATH=/bin:/usr/bin"]}]}'
+	command_is 'ls /etc/by-hook'
+	run -0 runc run -b "$bundle" a
+	equal /etc/by-hook "$output"
+}
 @test "a_failed_poststart_hook_ends_the_container" {
 	config 'c["hooks"] = {"poststart": [{"path": "/bin/false"}]}'
 	command_is 'sleep 60'
