@@ -98,7 +98,8 @@ static uint32_t rights(const struct cred *c)
 	if (session.is_plain)
 		return STATE_LOOKS_AS_ROOT | STATE_MAKES_AS_ROOT | STATE_IS_PLAIN;
 	static const enum capability making[] = { CAPABILITY_CHOWN, CAPABILITY_FOWNER, CAPABILITY_FSETID };
-	uint64_t all_access = UINT64_C(1) << CAPABILITY_DAC_OVERRIDE | UINT64_C(1) << CAPABILITY_DAC_READ_SEARCH;
+	/* generic_permission of fs/namei.c: it gives all that CAP_DAC_READ_SEARCH does, which containers have not by default. */
+	uint64_t all_access = UINT64_C(1) << CAPABILITY_DAC_OVERRIDE;
 	/* access(2) asks for the real id, and then for all that is permitted. */
 	if ((c->effective & all_access) != all_access || (c->permitted & all_access) != all_access || c->ruid != 0)
 		return 0;
