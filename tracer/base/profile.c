@@ -59,7 +59,7 @@ int profile_add_arch(struct profile *p, const char *name, struct error *err)
 	static const char prefix[] = "SCMP_ARCH_";
 	char plain[NAME_ROOM] = "";
 	const char *from = strncmp(name, prefix, sizeof(prefix) - 1) == 0 ? name + sizeof(prefix) - 1 : name;
-	for (size_t i = 0; from[i] && i < sizeof(plain) - 1; i++)
+	for (size_t i = 0; i < sizeof(plain) - 1 && from[i]; i++)
 		plain[i] = (char)tolower((unsigned char)from[i]);
 	uint32_t arch = seccomp_arch_resolve_name(plain);
 	if (arch == 0)
