@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tracer/base/io.h"
@@ -17,6 +18,7 @@
 #include "tracer/tracer.h"
 
 extern const char shim64_bytes[], shim64_end[], shim32_bytes[], shim32_end[];
+extern const uint32_t shim64_sum, shim32_sum;
 
 static const char *const names[] = { "shim64", "shim32", "arena" };
 
@@ -24,29 +26,36 @@ static struct shim_slot *slots; /* mapped at SHIM_ARENA, where tracees have it t
 static uint64_t in_use[SHIM_SLOTS / 64];
 static char *shim_path[ABI_COUNT], *arena_file;
 
-/* Is it there from an earlier run? */
-static bool is_written(const char *path, const char *bytes, size_t size)
+/* A file's seconds that tell the version of what is in it; file systems of 32 bits keep 31. */
+static time_t stamp_of(uint32_t sum)
 {
-	struct stat st;
-	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (st.st_mode & 07777) != 0500 || (size_t)st.st_size != size)
-		return false;
-	void *at = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-	bool is_same = at != MAP_FAILED && memcmp(at, bytes, size) == 0;
-	if (at != MAP_FAILED)
-		munmap(at, size);
-	return is_same;
+	return sum & 0x7fffffff;
 }
 
-static int write_program(const char *path, const char *bytes, size_t size, struct error *err)
+/* Is it there from an earlier run?  Each run reading it all would be a tenth of the run. */
+static bool is_written(const char *path, const char *bytes, size_t size, uint32_t sum)
 {
-	if (is_written(path, bytes, size))
+	char begin[4096];
+	struct stat st;
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 07777) == 0500 &&
+	       (size_t)st.st_size == size && st.st_mtim.tv_sec == stamp_of(sum) && st.st_uid == geteuid() &&
+	       size >= sizeof(begin) && pread(fd, begin, sizeof(begin), 0) == (ssize_t)sizeof(begin) &&
+	       memcmp(begin, bytes, sizeof(begin)) == 0;
+}
+
+static int write_program(const char *path, const char *bytes, size_t size, uint32_t sum, struct error *err)
+{
+	if (is_written(path, bytes, size, sum))
 		return 0;
 	unlink(path);
 	CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0500);
 	if (fd < 0)
 		return error_set(err, errno, "cannot create '%s'", path);
 	int r = io_write_all(fd, bytes, size);
+	const struct timespec times[2] = { { 0, UTIME_OMIT }, { stamp_of(sum), 0 } };
+	if (r == 0)
+		futimens(fd, times);
 	return r < 0 ? error_set(err, -r, "cannot write '%s'", path) : 0;
 }
 
@@ -58,16 +67,20 @@ int arena_open(const char *run_dir, struct error *err)
 				 "'%s' is on a file system mounted noexec: put the store (--root) elsewhere",
 				 run_dir);
 	shim_path[ABI_64] = mem_printf(NULL, "%s/shim64", run_dir);
-	if (write_program(shim_path[ABI_64], shim64_bytes, shim64_end - shim64_bytes, err) < 0)
+	if (write_program(shim_path[ABI_64], shim64_bytes, shim64_end - shim64_bytes, shim64_sum, err) < 0)
 		return -1;
 	if ((uintptr_t)shim32_end > (uintptr_t)shim32_bytes) {
 		shim_path[ABI_32] = mem_printf(NULL, "%s/shim32", run_dir);
-		if (write_program(shim_path[ABI_32], shim32_bytes, shim32_end - shim32_bytes, err) < 0)
+		if (write_program(shim_path[ABI_32], shim32_bytes, shim32_end - shim32_bytes, shim32_sum, err) < 0)
 			return -1;
 	}
 	char *path = arena_file = mem_printf(NULL, "%s/arena", run_dir);
-	/* Nobody has it any more, when it is there, and nothing of it counts. */
-	CLEANUP_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	/*
+	 * One that is there is of a run that was killed.  To truncate it would have ext4 write it out at the end, and wait for
+	 * that the next time: milliseconds of a run that lasts as long.
+	 */
+	unlink(path);
+	CLEANUP_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || ftruncate(fd, SHIM_ARENA_BYTES) < 0)
 		return error_set(err, errno, "cannot create '%s'", path);
 	void *at = mmap((void *)SHIM_ARENA, SHIM_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -93,8 +106,11 @@ bool tracer_leaves(const char *name)
 
 void arena_close(void)
 {
-	if (slots)
+	/* What was never written to disk need not be. */
+	if (slots) {
+		unlink(arena_file);
 		munmap(slots, SHIM_ARENA_BYTES);
+	}
 	slots = NULL;
 	memset(in_use, 0, sizeof(in_use));
 	TALLOC_FREE(shim_path[ABI_64]);

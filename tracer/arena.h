@@ -8,10 +8,11 @@
 #include "tracer/tracee.h"
 
 /*
- * Write shim64, shim32 and arena into run_dir, where those of an earlier run serve again, and map the arena at SHIM_ARENA.  Fails when the files
- * cannot be made or the directory forbids executing.
+ * Write shim64 and shim32 into run_dir, where those of an earlier run serve again, and arena, and map that at SHIM_ARENA.  Fails when
+ * the files cannot be made or the directory forbids executing.
  */
 int arena_open(const char *run_dir, struct error *err);
+/* The arena is removed, the shims stay. */
 void arena_close(void);
 /* A new descriptor of the arena, for reading; -1. */
 int arena_descriptor(void);

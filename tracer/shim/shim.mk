@@ -26,4 +26,5 @@ $(B)/tracer/shim/shim32: $(SHIM_LOADER_SRC) $(B)/tracer/shim/fast_i386 $(SHIM_HE
 	@mkdir -p $(@D)
 	$(call say,SHIM,$@)$(SHIM_CC) -m32 $(SHIM_PLACES) -DSHIM_FAST_I386='"$(B)/tracer/shim/fast_i386"' -o $@ $(SHIM_LOADER_SRC) 2>$@.log || { echo "  note: no 32-bit shim: $$(head -n 1 $@.log)"; : >$@; }
 $(SHIM_OBJ): tracer/shim/blob.S $(B)/tracer/shim/shim64 $(B)/tracer/shim/shim32
-	$(call say,AS,$<)$(CC) $(CFLAGS_ALL) -DSHIM64='"$(B)/tracer/shim/shim64"' -DSHIM32='"$(B)/tracer/shim/shim32"' -c -o $@ $<
+	$(call say,AS,$<)$(CC) $(CFLAGS_ALL) -DSHIM64='"$(B)/tracer/shim/shim64"' -DSHIM32='"$(B)/tracer/shim/shim32"' \
+		-DSHIM64_SUM=$$(cksum <$(B)/tracer/shim/shim64 | cut -d' ' -f1) -DSHIM32_SUM=$$(cksum <$(B)/tracer/shim/shim32 | cut -d' ' -f1) -c -o $@ $<
