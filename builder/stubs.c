@@ -32,6 +32,8 @@ struct stub {
 struct stubs {
 	char *record_path;
 	int record_fd; /* holds the lock; -1: nothing can be recorded, and no stub is put */
+	char *text;    /* what is recorded, as read last */
+	size_t text_bytes;
 	struct stub *items;
 	size_t count;
 };
@@ -56,20 +58,34 @@ struct stubs *stubs_new(const void *ctx, const char *record_path)
 	return s;
 }
 
-static bool is_recorded(const struct stubs *s, const char *guest_path)
+/* While somebody holds the lock the record only grows: with the size of before it is what it was. */
+static bool read_record(struct stubs *s)
 {
-	CLEANUP_TALLOC char *text = NULL;
+	struct stat st;
+	char *text = NULL;
 	size_t size = 0;
-	if (io_read_file(NULL, AT_FDCWD, s->record_path, RECORD_MAX_BYTES, &text, &size, NULL) < 0)
+	if (s->text && s->record_fd >= 0 && fstat(s->record_fd, &st) == 0 && (size_t)st.st_size == s->text_bytes)
+		return true;
+	if (io_read_file(s, AT_FDCWD, s->record_path, RECORD_MAX_BYTES, &text, &size, NULL) < 0)
 		return false;
-	for (const char *entry = text; entry < text + size; entry += strlen(entry) + 1)
+	talloc_free(s->text);
+	s->text = text;
+	s->text_bytes = size;
+	return true;
+}
+
+static bool is_recorded(struct stubs *s, const char *guest_path)
+{
+	if (!read_record(s))
+		return false;
+	for (const char *entry = s->text; entry < s->text + s->text_bytes; entry += strlen(entry) + 1)
 		if (strcmp(entry, guest_path) == 0)
 			return true;
 	return false;
 }
 
 /* Before the stub is made, so that a kill in between leaves none that is not recorded. */
-static bool record(const struct stubs *s, const char *guest_path, const char *target)
+static bool record(struct stubs *s, const char *guest_path, const char *target)
 {
 	if (s->record_fd < 0)
 		return false;
@@ -147,15 +163,13 @@ static bool make_one(struct stubs *s, const char *parent_host_path, const char *
 	return true;
 }
 
-static bool is_recorded_link(const struct stubs *s, const char *guest_path, int parent_fd,
+static bool is_recorded_link(struct stubs *s, const char *guest_path, int parent_fd,
 			     const char *name)
 {
-	CLEANUP_TALLOC char *text = NULL, *target = read_target(NULL, parent_fd, name);
-	size_t size = 0;
-	if (!target ||
-	    io_read_file(NULL, AT_FDCWD, s->record_path, RECORD_MAX_BYTES, &text, &size, NULL) < 0)
+	CLEANUP_TALLOC char *target = read_target(NULL, parent_fd, name);
+	if (!target || !read_record(s))
 		return false;
-	for (const char *entry = text, *before = ""; entry < text + size;
+	for (const char *entry = s->text, *before = ""; entry < s->text + s->text_bytes;
 	     before = entry, entry += strlen(entry) + 1)
 		if (strcmp(entry, guest_path) == 0)
 			return before[0] == '>' && strcmp(before + 1, target) == 0;
