@@ -250,8 +250,10 @@ int io_remove_tree(int dir_fd, const char *path)
 
 static int copy_range(int from_fd, int to_fd, off_t from, off_t to)
 {
+	enum { BUFFER_BYTES = 128 * 1024 };
 	bool in_kernel = true;
-	static __thread char buffer[128 * 1024];
+	/* No thread's own: libc fills that with zeros, page by page, before main begins. */
+	CLEANUP_FREE char *buffer = NULL;
 	while (from < to) {
 		size_t want = to - from > (1 << 30) ? (1 << 30) : (size_t)(to - from);
 		ssize_t n = -1;
@@ -263,7 +265,11 @@ static int copy_range(int from_fd, int to_fd, off_t from, off_t to)
 				in_kernel = false;
 		}
 		if (n <= 0) {
-			n = pread(from_fd, buffer, want > sizeof(buffer) ? sizeof(buffer) : want, from);
+			if (!buffer)
+				buffer = malloc(BUFFER_BYTES);
+			if (!buffer)
+				return -ENOMEM;
+			n = pread(from_fd, buffer, want > BUFFER_BYTES ? BUFFER_BYTES : want, from);
 			if (n < 0)
 				return -errno;
 			if (n == 0)
