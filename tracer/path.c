@@ -43,9 +43,10 @@ struct prefix {
 	const struct mount *mount;
 };
 
+/* By hash: which of the cache, plus 1.  Entries follow each other, so that few of them take few pages. */
+static uint16_t cache_index[CACHE_ENTRIES];
 static struct prefix cache[CACHE_ENTRIES];
-static uint16_t cache_used[CACHE_ENTRIES]; /* which of them have a key */
-static unsigned cache_used_count;
+static unsigned cache_count;
 static uint64_t filter[FILTER_WORDS]; /* of inodes, core/prefix.h */
 static uint64_t cache_generation;
 
@@ -59,11 +60,11 @@ static uint64_t hash_bytes(const char *bytes, size_t length)
 
 static void cache_clear(void)
 {
-	for (unsigned i = 0; i < cache_used_count; i++) {
-		TALLOC_FREE(cache[cache_used[i]].key);
-		cache[cache_used[i]].hash = 0;
+	for (unsigned i = 0; i < cache_count; i++) {
+		cache_index[cache[i].hash % CACHE_ENTRIES] = 0;
+		TALLOC_FREE(cache[i].key);
 	}
-	cache_used_count = 0;
+	cache_count = 0;
 	memset(filter, 0, sizeof(filter));
 	fast_walked(NULL);
 }
@@ -430,8 +431,9 @@ static size_t make_key(const struct walk *w, char *key, size_t room)
 static bool cache_find(struct walk *w, const char *key, size_t length)
 {
 	uint64_t hash = hash_bytes(key, length);
-	const struct prefix *p = &cache[hash % CACHE_ENTRIES];
-	if (p->hash != hash || !p->key || strcmp(p->key, key) != 0)
+	const unsigned number = cache_index[hash % CACHE_ENTRIES];
+	const struct prefix *p = number ? &cache[number - 1] : NULL;
+	if (!p || p->hash != hash || strcmp(p->key, key) != 0)
 		return false;
 	set_guest(w->at, p->guest);
 	set_host(w->at, p->host);
@@ -448,9 +450,10 @@ static void cache_store(const struct walk *w, const char *key, size_t length)
 	if (path_lstat(w->at->host, &st) < 0 || !S_ISDIR(st.st_mode))
 		return;
 	uint64_t hash = hash_bytes(key, length);
-	struct prefix *p = &cache[hash % CACHE_ENTRIES];
-	if (!p->key)
-		cache_used[cache_used_count++] = p - cache;
+	uint16_t *number = &cache_index[hash % CACHE_ENTRIES];
+	if (!*number)
+		*number = ++cache_count;
+	struct prefix *p = &cache[*number - 1];
 	TALLOC_FREE(p->key);
 	p->hash = hash;
 	p->key = mem_strdup(NULL, key);

@@ -33,7 +33,7 @@
 #define CLONE_NEWCGROUP 0x02000000
 #endif
 
-enum { BUCKETS = 4096 };
+enum { BUCKETS = 1024 };
 
 static struct tracee *table[BUCKETS];
 static unsigned count;
