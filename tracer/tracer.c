@@ -26,6 +26,7 @@
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 #include "tracer/base/text.h"
+#include "tracer/bind.h"
 #include "tracer/behind.h"
 #include "tracer/call.h"
 #include "tracer/cgroups.h"
@@ -490,41 +491,14 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 
 /* ---- a run ---- */
 
-/* Add bindings[from..]. */
-static int add_bindings(const struct tracer_config *config, size_t from, struct tracee *t, struct error *err)
-{
-	static struct object o;
-	for (size_t i = from; i < config->binding_count; i++) {
-		const struct binding *b = &config->bindings[i];
-		const unsigned follow = b->flags & BINDING_AT_LINK ? 0 : LOOKUP_FOLLOW;
-		int r = path_lookup(t, AT_FDCWD, b->guest_path, follow | LOOKUP_CREATE, &o);
-		/* debootstrap, when it may not mount, leaves a link /proc that leads to itself. */
-		if (r < 0 && r != -ENOENT && r != -ELOOP)
-			return error_set(err, -r, "cannot bind '%s' at '%s'", b->host_path, b->guest_path);
-		/* What is bound is what a symlink on the host leads to, as for mount(8). */
-		CLEANUP_FREE char *host = b->flags & BINDING_OF_LINK ? strdup(b->host_path) : realpath(b->host_path, NULL);
-		if (!host)
-			return error_set(err, errno, "cannot bind '%s'", b->host_path);
-		/* A point whose parents are missing as well still works, by its name. */
-		mounts_add(t->mounts, r < 0 ? b->guest_path : o.guest, host,
-			   b->flags & (BINDING_READ_ONLY | BINDING_PROC | BINDING_CGROUP), b->fs_type, NULL);
-		if ((b->flags & BINDING_CGROUP) && !cgroups_is_open()) {
-			cgroups_open(host);
-			session.has_guest_files = true;
-		}
-	}
-	mounts_sort(t->mounts);
-	return 0;
-}
-
-static struct tracee *make_first(const struct tracer_config *config, pid_t pid, struct error *err)
+static struct tracee *make_first(const struct tracer_config *config, pid_t pid, struct mounts *known, struct error *err)
 {
 	struct tracee *t = tracee_add(pid);
 	t->is_known = true;
 	t->process = process_new(pid);
 	process_set_mm(t->process, mm_new());
 	t->fs = fs_new("/", "/", first_umask(config));
-	t->mounts = mounts_new();
+	t->mounts = known ? bind_again(known) : mounts_new();
 	t->uts = uts_new(config->hostname, config->kernel.domain);
 	cred_init(&t->cred, config->uid, config->gid);
 	t->cred.group_count = config->group_count < CRED_GROUPS_MAX ? config->group_count : CRED_GROUPS_MAX;
@@ -532,9 +506,10 @@ static struct tracee *make_first(const struct tracer_config *config, pid_t pid, 
 	for (uint32_t i = 0; i < t->cred.group_count; i++)
 		groups[i] = config->groups[i];
 	t->cred.groups = groups_keep(groups, t->cred.group_count);
-	mounts_add(t->mounts, "/", config->root, config->flags & TRACER_READ_ONLY ? BINDING_READ_ONLY : 0, "rootfs",
-		   "rootfs");
-	if (add_bindings(config, 0, t, err) < 0)
+	if (!known)
+		mounts_add(t->mounts, "/", config->root, config->flags & TRACER_READ_ONLY ? BINDING_READ_ONLY : 0, "rootfs",
+			   "rootfs");
+	if (!known && bind_config(config, 0, t, err) < 0)
 		return NULL;
 	cgroups_inherit(t->process, NULL);
 	return t;
@@ -553,6 +528,7 @@ static void open_session(const struct tracer_config *config)
 	session.is_plain = meta_header(config->meta)->flags & META_PLAIN;
 	session.root_dev = stat(config->root, &root) == 0 ? root.st_dev : 0;
 	through_open(config);
+	bind_reset();
 	ports_reset();
 	foreign_reset();
 	meta_bump_generation(config->meta);
@@ -620,7 +596,7 @@ static int explain_exec(const struct tracer_config *config, int status, struct e
 	return error_status(err, code == ENOENT || code == ENOTDIR ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE);
 }
 
-static int start(const struct tracer_config *config, const struct sock_fprog *filter, struct error *err)
+static int start(const struct tracer_config *config, const struct sock_fprog *filter, struct mounts *known, struct error *err)
 {
 	int gate[2];
 	if (pipe2(gate, O_CLOEXEC) < 0)
@@ -640,7 +616,7 @@ static int start(const struct tracer_config *config, const struct sock_fprog *fi
 	int r = 0;
 	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)TRACE_OPTIONS) < 0)
 		r = explain_ptrace(errno, err);
-	else if (!(first = make_first(config, pid, err)))
+	else if (!(first = make_first(config, pid, known ? mounts_get(known) : NULL, err)))
 		r = -1;
 	else
 		fast_open(first);
@@ -656,15 +632,47 @@ static int start(const struct tracer_config *config, const struct sock_fprog *fi
 }
 
 /* A process of another's that joins is in what this one, which never runs, is in. */
-static int start_session(const struct tracer_config *config, int keeper, struct error *err)
+static int start_session(const struct tracer_config *config, int keeper, struct mounts *known, struct error *err)
 {
-	struct tracee *template = make_first(config, getpid(), err);
+	struct tracee *template = make_first(config, getpid(), known ? mounts_get(known) : NULL, err);
 	if (!template)
 		return -1;
 	fast_open(template);
 	namespaces_open(template);
 	tracee_remove(template);
 	return join_wait_first(keeper) ? 0 : error_set(err, 0, "nobody joined the session");
+}
+
+/* What lookups before the run go by; each new binding is added when the next lookup comes. */
+static struct {
+	const struct tracer_config *config;
+	unsigned flags; /* of it, when it was looked at first */
+	struct tracee *t;
+	size_t binding_count;
+} viewer;
+
+static struct tracee *viewer_of(const struct tracer_config *config)
+{
+	if (viewer.config == config && config->binding_count >= viewer.binding_count) {
+		if (bind_config(config, viewer.binding_count, viewer.t, NULL) < 0)
+			return NULL;
+	} else {
+		tracer_lookup_end();
+		open_session(config);
+		viewer.config = config;
+		viewer.flags = config->flags;
+		viewer.t = make_first(config, getpid(), NULL, NULL);
+	}
+	viewer.binding_count = config->binding_count;
+	return viewer.t;
+}
+
+/* What it knows of where these bindings are, for a run that follows; NULL: nothing. */
+static struct mounts *mounts_of_viewer(const struct tracer_config *config)
+{
+	bool is_same = viewer.config == config && !((viewer.flags ^ config->flags) & TRACER_READ_ONLY);
+	struct tracee *t = is_same ? viewer_of(config) : NULL;
+	return t ? mounts_get(t->mounts) : NULL;
 }
 
 enum { NO_LISTENER = -1 };
@@ -675,6 +683,7 @@ static int run(const struct tracer_config *config, int listener, int keeper, int
 	CLEANUP_TALLOC struct sock_fprog *filter = filter_make(NULL, err);
 	if (!filter)
 		return -1;
+	struct mounts *known = mounts_of_viewer(config);
 	tracer_lookup_end();
 	CLEANUP_TALLOC void *filters = talloc_new(NULL);
 	struct sock_fprog *const later[WATCHES] = { filter_make_later(filters, ACTION_LATER),
@@ -686,6 +695,7 @@ static int run(const struct tracer_config *config, int listener, int keeper, int
 	    (listener >= 0 && join_open(listener, err) < 0)) {
 		stats_close();
 		close_session();
+		mounts_put(known);
 		return -1;
 	}
 	struct sigaction pass = { .sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART }, old[PASSED_ON];
@@ -697,7 +707,7 @@ static int run(const struct tracer_config *config, int listener, int keeper, int
 	follow_open();
 	/* Orphans of the guest become ours, not init's. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	int r = listener >= 0 ? start_session(config, keeper, err) : start(config, filter, err);
+	int r = listener >= 0 ? start_session(config, keeper, known, err) : start(config, filter, known, err);
 	if (r == 0) {
 		/* Guests share our user id; they must not look into us. */
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -718,6 +728,7 @@ static int run(const struct tracer_config *config, int listener, int keeper, int
 	join_close();
 	stats_close();
 	close_session();
+	mounts_put(known);
 	return r;
 }
 
@@ -738,28 +749,6 @@ int tracer_run(const struct tracer_config *config, int *ret_status, struct error
 int tracer_serve(const struct tracer_config *config, int listener, int keeper, int *ret_status, struct error *err)
 {
 	return run(config, listener, keeper, ret_status, err);
-}
-
-/* What lookups before the run go by; each new binding is added when the next lookup comes. */
-static struct {
-	const struct tracer_config *config;
-	struct tracee *t;
-	size_t binding_count;
-} viewer;
-
-static struct tracee *viewer_of(const struct tracer_config *config)
-{
-	if (viewer.config == config && config->binding_count >= viewer.binding_count) {
-		if (add_bindings(config, viewer.binding_count, viewer.t, NULL) < 0)
-			return NULL;
-	} else {
-		tracer_lookup_end();
-		open_session(config);
-		viewer.config = config;
-		viewer.t = make_first(config, getpid(), NULL);
-	}
-	viewer.binding_count = config->binding_count;
-	return viewer.t;
 }
 
 char *tracer_lookup(const void *ctx, const struct tracer_config *config, const char *guest_path)
