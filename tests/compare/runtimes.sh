@@ -104,10 +104,29 @@ run_as_docker_does() {
 	is "${name}_keeps_the_log" 0 $'begun\ntold' "$@" logs one
 	is "${name}_keeps_the_status" 0 3 "$@" inspect -f '{{.State.ExitCode}}' one
 	is "${name}_restarts" 0 one "$@" restart one
+	is "${name}_runs_after_a_restart" 0 $'true\nagain' sh -c \
+		'"$@" inspect -f "{{.State.Running}}" one; "$@" exec one echo again' _ "$@"
 	is "${name}_kills" 0 one "$@" kill one
-	sleep 1
+	is "${name}_waits_and_tells_the_status_of_a_kill" 0 137 "$@" wait one
 	is "${name}_keeps_the_status_of_a_kill" 0 137 "$@" inspect -f '{{.State.ExitCode}}' one
 	is "${name}_removes" 0 one "$@" rm one
+	signals_and_logs_as_docker_does "$name" "$@"
+}
+
+# What goes on for a while: logs that are followed, other signals, a container that takes no notice of SIGTERM.
+signals_and_logs_as_docker_does() {
+	local name=$1 talker='trap "echo usr1" USR1; trap "" TERM; echo begun; i=0; while :; do i=$((i+1)); echo $i; sleep 0.2; done'
+	shift
+	is "${name}_begins_one_that_talks" 0 '*' "$@" run -d --name two --network none base:1 sh -c "$talker"
+	is "${name}_sends_another_signal" 0 two "$@" kill -s USR1 two
+	# Ends with the container, 2 s later: SIGTERM is ignored, and SIGKILL follows.
+	is "${name}_follows_the_log_until_a_stop_in_time" 0 $'begun\n*usr1*\nstopped in time' sh -c '
+		"$@" logs -f two & sleep 0.5; begun=$(date +%s); "$@" stop -t 2 two >/dev/null; wait
+		took=$(($(date +%s) - begun)); [ "$took" -ge 2 ] && [ "$took" -lt 15 ] && echo stopped in time' _ "$@"
+	is "${name}_keeps_the_status_of_a_stop" 0 137 "$@" inspect -f '{{.State.ExitCode}}' two
+	is "${name}_starts_it_again" 0 two "$@" start two
+	is "${name}_kills_what_takes_no_notice" 0 two "$@" kill two
+	is "${name}_removes_by_force" 0 two "$@" rm -f two
 }
 
 test_podman() {
@@ -198,11 +217,21 @@ test_containerd() {
 		script -qec "${ctr[*]} run -t --rm --runc-binary $runtime $image b sh -c 'test -t 1 && echo terminal; exit 5'" /dev/null
 	is containerd_begins 0 '*' "${ctr[@]}" run -d --runc-binary "$runtime" "$image" c sh -c "$sleeper"
 	is containerd_runs_another_command 7 in "${ctr[@]}" task exec --exec-id 1 c sh -c 'echo in; exit 7'
+	is containerd_runs_another_command_on_a_terminal 8 '*/dev/pts/*' \
+		script -qec "${ctr[*]} task exec -t --exec-id 2 c sh -c 'tty; exit 8'" /dev/null
+	is containerd_pauses 0 $'*PAUSED*' sh -c '"$@" task pause c && "$@" task ls' _ "${ctr[@]}"
+	is containerd_resumes 0 $'*RUNNING*\nback' sh -c \
+		'"$@" task resume c && "$@" task ls && "$@" task exec --exec-id 3 c echo back' _ "${ctr[@]}"
 	is containerd_lists_processes 0 '*PID*' "${ctr[@]}" task ps c
 	is containerd_kills 0 '' "${ctr[@]}" task kill -s TERM c
 	sleep 1
 	is containerd_has_the_status 0 '*non-zero exit code 3*' "${ctr[@]}" task rm c
 	"${ctr[@]}" container rm c >/dev/null
+	is containerd_begins_one_to_be_killed 0 '*' "${ctr[@]}" run -d --runc-binary "$runtime" "$image" d sleep 100
+	is containerd_kills_for_good 0 '' "${ctr[@]}" task kill -s KILL d
+	sleep 1
+	is containerd_has_the_status_of_a_kill 0 '*non-zero exit code 137*' "${ctr[@]}" task rm d
+	"${ctr[@]}" container rm d >/dev/null
 }
 
 if [ "$(id -u)" -ne 0 ]; then
