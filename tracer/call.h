@@ -65,6 +65,7 @@ struct row {
 	int refusal; /* errno of ACTION_REFUSE */
 	bool by_real_ids;   /* unless AT_EACCESS is among its flags */
 	enum touches touches;
+	bool is_whole_later; /* in processes that matter (watch.h) it stops whatever `trace` says */
 	bool has_short_ids; /* on i386 its ids are 16 bits wide, 0xffff means -1 */
 	struct {
 		enum condition when;

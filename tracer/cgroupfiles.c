@@ -157,6 +157,11 @@ static void show_task_count(const struct cgroup *g, FILE *out)
 	fprintf(out, "%llu\n", sum(g, true, one));
 }
 
+static void show_task_failures(const struct cgroup *g, FILE *out)
+{
+	fprintf(out, "max %llu\n", g->task_failures);
+}
+
 /* proc(5), /proc/PID/statm: total and resident pages. */
 static unsigned long long resident_bytes(pid_t pid)
 {
@@ -357,6 +362,15 @@ static int store_limit(const struct control *row, struct cgroup *g, struct call 
 	return 0;
 }
 
+/* What is held to: see cgrouplimits.c. */
+static int store_tasks(const struct control *row, struct cgroup *g, struct call *c, char *text)
+{
+	int r = store_limit(row, g, c, text);
+	if (r == 0)
+		cgroups_limit_tasks(g, text);
+	return r;
+}
+
 /* cpu_max_write of kernel/sched/core.c: "MAX [PERIOD]"; the period that was stays. */
 static int store_bandwidth(const struct control *row, struct cgroup *g, struct call *c, char *text)
 {
@@ -436,9 +450,9 @@ static const struct control rows_of_files[] = {
 	{ "memory.swap.high", CONTROL_MEMORY, NOT_OF_ROOT | IN_BYTES, 0644, "max", NULL, store_limit, 0, 0 },
 	{ "memory.swap.max", CONTROL_MEMORY, NOT_OF_ROOT | IN_BYTES, 0644, "max", NULL, store_limit, 0, 0 },
 	{ "memory.swap.events", CONTROL_MEMORY, NOT_OF_ROOT, 0444, "high 0\nmax 0\nfail 0", NULL, NULL, 0, 0 },
-	{ "pids.max", CONTROL_PIDS, NOT_OF_ROOT, 0644, "max", NULL, store_limit, 0, 0 },
+	{ "pids.max", CONTROL_PIDS, NOT_OF_ROOT, 0644, "max", NULL, store_tasks, 0, 0 },
 	{ "pids.current", CONTROL_PIDS, NOT_OF_ROOT, 0444, "", show_task_count, NULL, 0, 0 },
-	{ "pids.events", CONTROL_PIDS, NOT_OF_ROOT, 0444, "max 0", NULL, NULL, 0, 0 },
+	{ "pids.events", CONTROL_PIDS, NOT_OF_ROOT, 0444, "max 0", show_task_failures, NULL, 0, 0 },
 };
 enum { FILES = sizeof(rows_of_files) / sizeof(*rows_of_files) };
 
@@ -539,6 +553,12 @@ void cgroups_changed(const struct cgroup *g)
 		events = find("cgroup.events");
 	for (; g->parent; g = g->parent)
 		refresh(g, events);
+}
+
+void cgroups_task_refused(const struct cgroup *g)
+{
+	if (g->parent->below & CONTROL_PIDS)
+		refresh(g, find("pids.events"));
 }
 
 /* ---- calls ---- */

@@ -134,6 +134,7 @@ int cgroups_remove(const struct object *o)
 	while (*at != g)
 		at = &(*at)->next;
 	*at = g->next;
+	cgroups_forget(g);
 	talloc_free(g);
 	return 0;
 }
@@ -196,6 +197,7 @@ void cgroups_move(struct process *p, struct cgroup *to)
 {
 	cgroups_left(p);
 	enter(p, to);
+	cgroups_watch(p);
 	if (cgroups_is_frozen(to))
 		tracee_each(interrupt, p);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The control groups of a run, cgroups(7) version 2: a tree of its own, whose folders and files are a host folder's,
- * mounted with BINDING_CGROUP.  Who is in which group, freezing and killing are real; limits are taken, and not held to.
+ * mounted with BINDING_CGROUP.  Who is in which group, freezing, killing and the number of tasks are real; other limits are taken, and not held to.
  */
 #ifndef FAKEBUILD_CGROUPS_H
 #define FAKEBUILD_CGROUPS_H
@@ -19,6 +19,8 @@ struct cgroup {
 	unsigned below;   /* enum controller: what its children have */
 	unsigned members; /* processes */
 	bool is_freezing; /* as written to cgroup.freeze */
+	bool has_task_limit;
+	unsigned long long task_limit, task_failures; /* of pids.max */
 	unsigned long long cpu_usec; /* what has been told last */
 };
 
@@ -62,6 +64,19 @@ char *cgroups_mounted(const void *ctx, const struct tracee *t);
 /* The text of /proc/PID/cgroup. */
 void cgroups_tell(FILE *out, const struct tracee *viewer, const struct tracee *of);
 
+/* ---- cgrouplimits.c ---- */
+
+/* pids.max has been written: "max" or a number. */
+void cgroups_limit_tasks(struct cgroup *g, const char *text);
+/* A process has come into another group: its forks are seen from now on when there is a limit. */
+void cgroups_watch(struct process *p);
+/* May the thread have one more task, in t->clone_into or its own group?  0 or -EAGAIN. */
+int cgroups_may_fork(const struct tracee *t);
+/* CLONE_INTO_CGROUP: set t->clone_into to the group of this descriptor.  0 or -errno. */
+int cgroups_clone_into(struct call *c, uint64_t descriptor);
+/* The group goes: nobody is to be born in it. */
+void cgroups_forget(struct cgroup *g);
+
 /* ---- cgroupfiles.c ---- */
 
 /* Make the files that the group has for its parent's controllers, remove those that it has no more. */
@@ -69,6 +84,8 @@ int cgroups_make_files(const struct cgroup *g);
 void cgroups_remove_files(const struct cgroup *g);
 /* Its cgroup.events, whose readers may wait for a change, and its parents'. */
 void cgroups_changed(const struct cgroup *g);
+/* Bring its pids.events up to date. */
+void cgroups_task_refused(const struct cgroup *g);
 /* A file is about to be opened: bring it up to date. */
 void cgroups_opening(const struct object *o);
 

@@ -188,6 +188,8 @@ const struct row *filter_find_row(const struct call *c)
 	if (!row || row->action == ACTION_ALLOW || row->action == ACTION_REFUSE ||
 	    (row->action == ACTION_LATER && !c->t->is_watched) || (row->action == ACTION_WRITE && !c->t->has_control))
 		return NULL;
+	if (row->is_whole_later && c->t->is_watched)
+		return row;
 	uint64_t argument = c->argument[row->trace.argument];
 	bool is_meant = row->trace.when == WHEN_NOT_ZERO ? argument != 0 :
 			row->trace.when == WHEN_ANY_BIT	 ? (uint32_t)argument & row->trace.value :
@@ -274,7 +276,8 @@ struct sock_fprog *filter_make_later(const void *ctx, enum action action)
 		load(&b, offsetof(struct seccomp_data, nr));
 		for (unsigned i = 0; i < row_count; i++) {
 			const struct row *row = &rows[i];
-			int number = row->action != action ? -1 : arch_call_number(abi, row->name);
+			bool is_in = row->action == action || (action == ACTION_LATER && row->is_whole_later);
+			int number = is_in ? arch_call_number(abi, row->name) : -1;
 			bool is_small = row->trace.when == WHEN_AT_MOST;
 			if (number < 0)
 				continue;

@@ -134,6 +134,7 @@ int64_t hook_sethostname(struct call *c);
 int64_t hook_uname(struct call *c);
 
 /* process.c */
+int64_t hook_fork(struct call *c);
 int64_t hook_clone(struct call *c);
 int64_t hook_clone3(struct call *c);
 int64_t hook_kill(struct call *c);

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tracer/cgroups.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
@@ -16,6 +17,7 @@
 
 enum { NEW_USER = 0x10000000, UNTRACED = 0x00800000 /* CLONE_UNTRACED */ };
 static const uint64_t any_new = 0x7e020080;
+#define INTO_CGROUP UINT64_C(0x200000000) /* CLONE_INTO_CGROUP */
 
 int64_t hook_clone(struct call *c)
 {
@@ -28,9 +30,29 @@ int64_t hook_clone(struct call *c)
 	 * Granted virtually: only a mount namespace means something here (tracee_inherit).  Untraced by the
 	 * guest's tracer is not untraced by us.
 	 */
+	c->t->clone_into = NULL;
+	int r = cgroups_may_fork(c->t);
+	if (r < 0)
+		return r;
 	c->t->clone_new = flags & (any_new | UNTRACED);
-	call_set(c, 0, flags & ~(any_new | UNTRACED));
+	if (c->t->clone_new)
+		call_set(c, 0, flags & ~(any_new | UNTRACED));
 	return CALL_PASS;
+}
+
+/* clone3's CLONE_INTO_CGROUP, when there are groups of ours; what is no folder of one is nobody's.  0 or -errno. */
+static int read_group(struct call *c, uint64_t flags, size_t size)
+{
+	enum { WITH_GROUP = 88, AT = 80 }; /* CLONE_ARGS_SIZE_VER2 */
+	uint64_t descriptor;
+	c->t->clone_into = NULL;
+	if (!(flags & INTO_CGROUP) || !cgroups_is_open())
+		return 0;
+	if (size < WITH_GROUP)
+		return -EINVAL;
+	if (memory_read(c->t, c->argument[0] + AT, &descriptor, sizeof(descriptor)) < 0)
+		return -EFAULT;
+	return cgroups_clone_into(c, descriptor);
 }
 
 int64_t hook_clone3(struct call *c)
@@ -43,8 +65,14 @@ int64_t hook_clone3(struct call *c)
 		return -EFAULT;
 	if (flags & NEW_USER)
 		return -ENOSPC;
-	/* CLONE_INTO_CGROUP needs rights on cgroups that nobody here has. */
-	if (!(flags & (any_new | UNTRACED)))
+	int r = read_group(c, flags, size);
+	if (r == 0)
+		r = cgroups_may_fork(c->t);
+	if (r < 0)
+		return r;
+	/* Of other groups than ours the kernel has to say that nobody here may. */
+	const uint64_t ours = any_new | UNTRACED | (c->t->clone_into ? INTO_CGROUP : 0);
+	if (!(flags & ours))
 		return CALL_PASS;
 	if ((flags & any_new) && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
@@ -52,7 +80,7 @@ int64_t hook_clone3(struct call *c)
 	if (!copy || memory_read(c->t, c->argument[0], copy, size) < 0)
 		return -EFAULT;
 	c->t->clone_new = flags & (any_new | UNTRACED);
-	flags &= ~(any_new | UNTRACED);
+	flags &= ~ours;
 	memcpy(copy, &flags, sizeof(flags));
 	call_set(c, 0, (uintptr_t)copy);
 	return CALL_PASS;

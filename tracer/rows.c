@@ -213,7 +213,7 @@ const struct row rows[] = {
 	REFUSE_NEW(statmount, 457, ENOSYS), REFUSE_NEW(listmount, 458, ENOSYS),
 
 	/* Processes. */
-	TRACE(clone, hook_clone, .trace = { WHEN_ANY_BIT, 0, NEW_NAMESPACES | UNTRACED }),
+	TRACE(clone, hook_clone, .is_whole_later = true, .trace = { WHEN_ANY_BIT, 0, NEW_NAMESPACES | UNTRACED }),
 	TRACE(clone3, hook_clone3, .number = 435),
 	TRACE(kill, hook_kill), TRACE(tkill, hook_tgkill), TRACE(tgkill, hook_tgkill),
 	TRACE(rt_sigqueueinfo, hook_tgkill), TRACE(rt_tgsigqueueinfo, hook_tgkill),
@@ -287,7 +287,7 @@ const struct row rows[] = {
 	ALLOW(msync), ALLOW(mincore), ALLOW(madvise), ALLOW(shmat),
 	ALLOW(shmdt), ALLOW(dup), ALLOW(dup2), ALLOW(dup3), ALLOW(pause), ALLOW(nanosleep),
 	ALLOW(getitimer), ALLOW(alarm), ALLOW(setitimer), ALLOW(getpid), ALLOW(gettid),
-	ALLOW(fork), ALLOW(vfork), ALLOW(exit), ALLOW(exit_group),
+	LATER(fork, hook_fork), LATER(vfork, hook_fork), ALLOW(exit), ALLOW(exit_group),
 	ALLOW(semop),
 	ALLOW(semtimedop), ALLOW(semtimedop_time64), ALLOW(msgsnd), ALLOW(msgrcv),
 	ALLOW(fcntl), ALLOW(fcntl64), ALLOW(flock), ALLOW(fsync),

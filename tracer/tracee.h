@@ -137,6 +137,7 @@ struct tracee {
 	int run_slot;    /* of a long argument vector, with run_count slots */
 	unsigned run_count;
 	uint64_t clone_new; /* CLONE_NEW* flags that the clone in flight asked for */
+	struct cgroup *clone_into; /* the group that its child is to begin in; NULL: its own */
 	exit_hook at_exit;
 	uint64_t exit_argument[6];
 	uint64_t exit_private;

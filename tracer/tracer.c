@@ -215,6 +215,9 @@ static void on_child(struct tracee *parent, int event)
 	parent->clone_new = 0;
 	struct tracee *child = tracee_add(message);
 	tracee_inherit(child, parent, flags);
+	if (parent->clone_into && child->process != parent->process)
+		cgroups_move(child->process, parent->clone_into);
+	parent->clone_into = NULL;
 	if (flags & CLONE_FS) {
 		fast_place_shared(parent);
 		fast_place_shared(child);

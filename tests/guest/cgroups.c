@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Control groups of version 2, where there are some that may be changed: `fakebuild root` has its own. */
-/* covers: bpf write pwrite64 writev sendfile sendfile64 splice copy_file_range */
+/* covers: bpf write pwrite64 writev sendfile sendfile64 splice copy_file_range fork vfork clone clone3 */
 #include "guest.h"
 
 #include <poll.h>
@@ -292,6 +292,86 @@ TEST(limits_are_read_back)
 	}
 	PUT("cgroup.subtree_control", "-pids -memory -cpu");
 	FAILS(ENOENT, access("g/pids.max", F_OK));
+	leave_groups();
+}
+
+static int none(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+TEST(no_more_tasks_are_born_than_the_limit)
+{
+	static char stack[65536];
+	enter_groups();
+	if (!strstr(file_text("../cgroup.subtree_control"), "pids")) {
+		leave_groups();
+		SKIP("no controllers");
+	}
+	PUT("cgroup.subtree_control", "+pids");
+	WORKS(mkdir("g/below", 0755));
+	CHILD {
+		int status;
+		/* One without a limit, whose calls have come to no stop before, is seen from then on. */
+		pid_t before = fork();
+		if (before == 0)
+			_exit(0);
+		WORKS(waitpid(before, &status, 0));
+		PUT("g/pids.max", "2");
+		PUT("g/cgroup.procs", "0");
+		pid_t second = sleeper();
+		FAILS(EAGAIN, fork());
+		FAILS(EAGAIN, syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+		FAILS(EAGAIN, clone(none, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, NULL));
+		TEXT("max 3\n", file_text("g/pids.events"));
+		WORKS(kill(second, SIGKILL));
+		WORKS(waitpid(second, &status, 0));
+		second = WORKS(fork());
+		if (second == 0)
+			_exit(3);
+		WORKS(waitpid(second, &status, 0));
+		EQUAL(3 << 8, status);
+		/* Of all that is above, each limit counts. */
+		PUT("g/pids.max", "max");
+		second = WORKS(fork());
+		if (second == 0)
+			_exit(0);
+		WORKS(waitpid(second, &status, 0));
+	}
+	TEXT("max\n", file_text("g/pids.max"));
+	WORKS(rmdir("g/below"));
+	PUT("cgroup.subtree_control", "-pids");
+	leave_groups();
+}
+
+TEST(a_child_may_begin_in_another_group)
+{
+	enum { CLONE3 = 435 };
+	struct {
+		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+	} args = { .flags = UINT64_C(0x200000000) /* CLONE_INTO_CGROUP */, .exit_signal = SIGCHLD };
+	enter_groups();
+	int group = WORKS(open("g", O_RDONLY | O_DIRECTORY)), file = WORKS(open("g/cgroup.procs", O_RDONLY)), status;
+	args.cgroup = group;
+	pid_t child = syscall(CLONE3, &args, sizeof(args));
+	if (child < 0 && errno == ENOSYS) {
+		leave_groups();
+		SKIP("no clone3");
+	}
+	if (child == 0)
+		_exit(strstr(file_text("/proc/self/cgroup"), "/g\n") ? 0 : 1);
+	WORKS(child);
+	WORKS(waitpid(child, &status, 0));
+	EQUAL(0, status);
+	EQUAL(true, !strstr(file_text("/proc/self/cgroup"), "/g\n"));
+	args.cgroup = file;
+	FAILS(EBADF, syscall(CLONE3, &args, sizeof(args)));
+	args.cgroup = 999;
+	FAILS(EBADF, syscall(CLONE3, &args, sizeof(args)));
+	FAILS(EINVAL, syscall(CLONE3, &args, 80));
+	close(file);
+	close(group);
 	leave_groups();
 }
 
