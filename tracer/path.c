@@ -506,10 +506,13 @@ static bool enter_named(struct walk *w, const char *host, const struct look *dir
 	return w->is_seen;
 }
 
-/* Stand in this directory by a name that is remembered. */
+/*
+ * Stand in this directory by a name that is remembered.  Others than the run may have put a symlink to a directory above in that one's
+ * place: the name will do for what is below, but neither to go up from, nor for a name that is asked for.
+ */
 static bool enter_recalled(struct walk *w, const struct look *directory)
 {
-	const char *host = behind_recall(directory);
+	const char *host = *w->rest && !strstr(w->rest, "..") ? behind_recall(directory) : NULL;
 	return host && enter_named(w, host, directory);
 }
 

@@ -343,6 +343,28 @@ terminal() { # LINE: run it in a terminal of script(1), print what is seen
 	[ ! -e "$root/etc/hosts" ]
 	[ ! -e "$root/proc" ]
 }
+# By its descriptor it is found as before; what is above it is where it now is.
+@test "a_directory_that_others_move_stays_open_where_it_is" {
+	root=$BATS_TEST_TMPDIR/root
+	mkdir "$root"
+	tar -C "$root" -xf "$BATS_FILE_TMPDIR/base.tar"
+	mkdir -p "$root/a/d"
+	echo text >"$root/a/d/f"
+	(
+		for _ in {1..500}; do
+			[ ! -e "$root/ready" ] || break
+			sleep 0.02
+		done
+		mv "$root/a" "$root/b"
+		ln -s b "$root/a"
+		touch "$root/go"
+	) &
+	run -0 fakebuild run --no-fast-path --rootfs "$root" -- sh -c 'exec 3</a/d; cat /proc/self/fd/3/f /proc/self/fd/3/f
+		: >/ready; until [ -e /go ]; do sleep 0.02; done
+		cat /proc/self/fd/3/f; stat -c %F /proc/self/fd/3/..'
+	wait
+	equal "text text text directory" "${lines[*]}"
+}
 # Only where numbers are used again at once.
 @test "what_replaced_a_file_of_a_rootfs_is_not_taken_for_it" {
 	root=$BATS_TEST_TMPDIR/root
