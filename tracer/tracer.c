@@ -57,18 +57,6 @@
 
 /* ---- the first process ---- */
 
-/* All above 2 but `keep`, which gets the lowest number, so that they are one range; returns it. */
-static int close_descriptors(int keep)
-{
-	if (keep > 3 && dup2(keep, 3) == 3)
-		keep = 3;
-	unsigned from = keep < 3 ? 3 : (unsigned)keep + 1;
-	if (syscall(SYS_close_range, from, ~0u, 0) < 0)
-		for (int fd = from; fd < 4096; fd++)
-			close(fd);
-	return keep;
-}
-
 /* execvp(3): what is no program is one for the shell, when we are called as one. */
 static int try_one(const struct tracer_config *config, char *path)
 {
@@ -132,7 +120,7 @@ static void first_process(const struct tracer_config *config, const struct sock_
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* What is ours is closed by the execve. */
 	if (!is_as_called)
-		gate = close_descriptors(gate);
+		io_close_others(STDERR_FILENO + 1, &gate, 1);
 	/* The tracer writes when it has seized us; should it die before, the read ends. */
 	char go;
 	if (read(gate, &go, 1) != 1)

@@ -57,18 +57,14 @@ static int step_detach(struct begin *b, struct error *err)
 static int step_seal_descriptors(struct begin *b, struct error *err)
 {
 	int first = STDERR_FILENO + 1 + b->listen_fds + b->preserve_fds;
-	long most = sysconf(_SC_OPEN_MAX);
 	for (int fd = STDERR_FILENO + 1; fd < first; fd++) {
 		int flags = fcntl(fd, F_GETFD);
 		if (flags < 0 || (flags & FD_CLOEXEC))
 			return error_set(err, 0, "descriptor %d is to be preserved, and is not open", fd);
 	}
-	const int master = b->terminal ? terminal_master(b->terminal) : -1;
-	for (int fd = first; fd < (most > 65536 || most < 0 ? 65536 : most); fd++)
-		if (fd != b->sync && fd != b->fifo && fd != master)
-			close(fd);
-		else
-			fcntl(fd, F_SETFD, FD_CLOEXEC);
+	/* These are closed by the execve. */
+	const int own[] = { b->sync, b->fifo, b->terminal ? terminal_master(b->terminal) : -1 };
+	io_close_others(first, own, sizeof(own) / sizeof(*own));
 	return 0;
 }
 

@@ -127,21 +127,8 @@ const struct runc_command runc_features_command = {
 	.summary = "Show what is supported, as JSON",
 	.run = run_features,
 };
-const struct runc_command runc_checkpoint_command = {
-	.name = "checkpoint",
-	.usage = "CONTAINER",
-	.summary = "Not supported",
-	.options = checkpoint_rows,
-	.min_words = 1,
-	.max_words = 1,
-	.run = run_criu,
-};
-const struct runc_command runc_restore_command = {
-	.name = "restore",
-	.usage = "CONTAINER",
-	.summary = "Not supported",
-	.options = restore_rows,
-	.min_words = 1,
-	.max_words = 1,
-	.run = run_criu,
-};
+#define REFUSED(command, rows) \
+	{ .name = command, .usage = "CONTAINER", .summary = "Not supported", .options = rows, .min_words = 1, .max_words = 1, \
+	  .run = run_criu }
+const struct runc_command runc_checkpoint_command = REFUSED("checkpoint", checkpoint_rows);
+const struct runc_command runc_restore_command = REFUSED("restore", restore_rows);

@@ -65,19 +65,6 @@ static char *choose_meta(const void *ctx, const struct runc_container *c, const 
 	return mem_printf(ctx, "%s/" CONTAINER_META, c->dir);
 }
 
-/* Nothing of the caller's stays open, but for these. */
-static void close_descriptors(const int *kept, size_t count)
-{
-	long most = sysconf(_SC_OPEN_MAX);
-	for (int fd = 3; fd < (most > 65536 || most < 0 ? 65536 : most); fd++) {
-		bool is_kept = false;
-		for (size_t i = 0; i < count; i++)
-			is_kept |= fd == kept[i];
-		if (!is_kept)
-			close(fd);
-	}
-}
-
 static int detach(struct error *err)
 {
 	setsid();
@@ -130,7 +117,8 @@ static int serve(const struct runc_container *c, const struct spec *spec, const 
 static void be_supervisor(const struct runc_container *c, const struct spec *spec, const int fds[3])
 {
 	struct error err = ERROR_INIT;
-	close_descriptors(fds, 3);
+	/* Nothing of the caller's stays open. */
+	io_close_others(STDERR_FILENO + 1, fds, 3);
 	if (detach(&err) < 0 || serve(c, spec, fds, &err) < 0)
 		io_write_all(fds[2], &err, sizeof(err));
 	_exit(0);

@@ -30,6 +30,34 @@ int io_take_fd(int *fd)
 	return taken;
 }
 
+/* All from `first` up to, but not including, `end`. */
+static void close_range_of(int first, int end)
+{
+	enum { MANY = 65536 };
+	if (first >= end || syscall(SYS_close_range, (unsigned)first, (unsigned)end - 1, 0) == 0)
+		return;
+	/* Before 5.9: as many as there can be, within reason. */
+	long most = sysconf(_SC_OPEN_MAX);
+	int last = most < 0 || most > MANY ? MANY : (int)most;
+	for (int fd = first; fd < end && fd < last; fd++)
+		close(fd);
+}
+
+void io_close_others(int first, const int *kept, size_t count)
+{
+	for (;;) {
+		/* The lowest that is kept of those that are left. */
+		int next = INT_MAX;
+		for (size_t i = 0; i < count; i++)
+			if (kept[i] >= first && kept[i] < next)
+				next = kept[i];
+		close_range_of(first, next);
+		if (next == INT_MAX)
+			return;
+		first = next + 1;
+	}
+}
+
 ssize_t io_read_all(int fd, void *buffer, size_t size)
 {
 	size_t done = 0;

@@ -19,6 +19,9 @@ void io_cleanup_close(int *fd);
 /* Hand the descriptor on: returns it and leaves -1 behind. */
 int io_take_fd(int *fd);
 
+/* Close all descriptors from this one on, but for these; negative ones among them are none. */
+void io_close_others(int first, const int *kept, size_t count);
+
 /* Read until `size` bytes or end of file; returns the count or -errno. */
 ssize_t io_read_all(int fd, void *buffer, size_t size);
 /* Write all of it; 0 or -errno. */
