@@ -183,6 +183,8 @@ int64_t hook_getpriority(struct call *c);
 int64_t hook_nice(struct call *c);
 int64_t hook_sched_set(struct call *c);
 int64_t hook_sched_getaffinity(struct call *c);
+int64_t hook_sched_get(struct call *c);
+int64_t hook_ioprio_get(struct call *c);
 int64_t hook_ioprio_set(struct call *c);
 
 /* guest_ptrace.c, guest_wait.c */

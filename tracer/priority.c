@@ -17,10 +17,31 @@
 
 enum { NICE_MIN = -20, NICE_MAX = 19 };
 
-static struct tracee *guest_of(struct call *c, pid_t pid)
+/* Whom this argument names: 0 is the caller, 1 the first process of the run, whose number is put there. */
+static struct tracee *guest_of(struct call *c, unsigned n)
 {
+	pid_t pid = call_int(c, n);
 	struct tracee *t = pid ? tracee_find(pid) : c->t;
+	if (pid == 1 && !(t && t->is_known)) {
+		call_set(c, n, session.first_pid);
+		t = tracee_find(session.first_pid);
+	}
 	return t && t->is_known ? t : NULL;
+}
+
+/* What is asked of process 1. */
+int64_t hook_sched_get(struct call *c)
+{
+	guest_of(c, 0);
+	return CALL_PASS;
+}
+
+int64_t hook_ioprio_get(struct call *c)
+{
+	enum { WHO_PROCESS = 1 };
+	if (call_int(c, 0) == WHO_PROCESS)
+		guest_of(c, 1);
+	return CALL_PASS;
 }
 
 /* check_same_owner of kernel/sched/syscalls.c, set_one_prio_perm of kernel/sys.c. */
@@ -152,7 +173,7 @@ enum { CPU_BYTES = 1024 };
 int64_t hook_sched_getaffinity(struct call *c)
 {
 	uint64_t cpus[CPU_BYTES / 8];
-	const struct tracee *t = guest_of(c, call_int(c, 0));
+	const struct tracee *t = guest_of(c, 0);
 	unsigned size = (unsigned)c->argument[1];
 	if (!t)
 		return CALL_PASS;
@@ -179,7 +200,7 @@ static int64_t set_affinity(struct call *c, const struct tracee *t)
 /* sched_set*: a task of the guest's, by its owner or CAP_SYS_NICE. */
 int64_t hook_sched_set(struct call *c)
 {
-	const struct tracee *t = guest_of(c, call_int(c, 0));
+	const struct tracee *t = guest_of(c, 0);
 	bool is_capable = cred_has(&c->t->cred, CAPABILITY_SYS_NICE);
 	if (call_int(c, 0) < 0)
 		return -EINVAL;
@@ -203,7 +224,7 @@ int64_t hook_ioprio_set(struct call *c)
 	if (call_int(c, 2) >> CLASS_SHIFT == CLASS_REALTIME && !is_capable)
 		return -EPERM;
 	if (call_int(c, 0) == WHO_PROCESS) {
-		const struct tracee *t = guest_of(c, call_int(c, 1));
+		const struct tracee *t = guest_of(c, 1);
 		if (!t)
 			return -ESRCH;
 		bool is_own = t->cred.ruid == c->t->cred.euid || t->cred.ruid == c->t->cred.ruid;

@@ -428,6 +428,9 @@ assert f["linux"]["namespaces"] == [] and "CAP_BPF" in f["linux"]["capabilities"
 	equal "5 3" "${lines[0]}"
 	equal i686 "${lines[1]}"
 	[[ ${lines[2]} == idle* ]]
+	# The first process is number 1 to who asks for these, too.
+	start_sleeper first
+	[[ $(runc exec first busybox ionice -p 1) == idle* ]]
 	# The affinity is that of processes that come later.
 	config 'c["process"]["execCPUAffinity"] = {"initial": "0", "final": "0"}'
 	start_sleeper b

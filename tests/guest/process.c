@@ -3,7 +3,7 @@
 /* covers: kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo getppid pidfd_open pidfd_send_signal */
 /* covers: pidfd_getfd kcmp process_vm_readv process_vm_writev process_madvise process_mrelease prctl seccomp */
 /* covers: setpriority getpriority nice sched_setscheduler sched_setparam sched_setattr sched_setaffinity sched_getaffinity */
-/* covers: ioprio_set prlimit64 setrlimit clone clone3 */
+/* covers: sched_getscheduler sched_getparam sched_getattr ioprio_get ioprio_set prlimit64 setrlimit clone clone3 */
 #include "guest.h"
 
 #include <linux/filter.h>
@@ -230,6 +230,15 @@ TEST(policies_are_set_by_the_owner_or_root)
 	EQUAL(SCHED_BATCH, sched_getscheduler(child));
 	FAILS(ESRCH, syscall(SYS_sched_setscheduler, 0x3fffffff, SCHED_BATCH, &none));
 	WORKS(sched_setaffinity(child, sizeof(set), &set));
+	/* Of the first process, too, and of nobody. */
+	struct sched_param now;
+	char attributes[48];
+	WORKS(sched_getscheduler(1));
+	WORKS(sched_getparam(1, &now));
+	WORKS(syscall(SYS_sched_getattr, 1, attributes, sizeof(attributes), 0));
+	WORKS(syscall(SYS_ioprio_get, 1, 1));
+	WORKS(syscall(SYS_ioprio_get, 1, child));
+	FAILS(ESRCH, sched_getscheduler(0x3fffffff));
 	AS (1000, 1000) {
 		FAILS(EPERM, syscall(SYS_sched_setscheduler, child, SCHED_OTHER, &none));
 		FAILS(EPERM, syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &high));
