@@ -24,6 +24,7 @@
 #include "tracer/memory.h"
 #include "tracer/mountattr.h"
 #include "tracer/mountcalls.h"
+#include "tracer/mountoptions.h"
 #include "tracer/trees.h"
 
 /* linux/mount.h */
@@ -439,6 +440,7 @@ int64_t hook_fsmount(struct call *c)
 	/* A picked one, or one not made yet, has no file system to mount: fc->root. */
 	if (r == 0 && x->phase != MADE)
 		r = x->is_mounted ? -EBUSY : -EINVAL;
+	CLEANUP_TALLOC char *shown = r == 0 ? mount_options_shown(NULL, x->type, x->options) : NULL;
 	if (r == 0)
 		r = mount_make(c, x->type, x->options, &host, &own_flags);
 	if (r < 0)
@@ -448,6 +450,7 @@ int64_t hook_fsmount(struct call *c)
 	unsigned tree = trees_new(host, point);
 	struct mount *m = mounts_add(c->t->mounts, point, host, flags | own_flags, x->type, x->source);
 	talloc_free(host);
+	mounts_tell_options(m, shown);
 	m->tree = tree;
 	m->peers = m->master = 0;
 	x->phase = CHANGING;

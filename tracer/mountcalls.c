@@ -21,6 +21,7 @@
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/mountcalls.h"
+#include "tracer/mountoptions.h"
 #include "tracer/namespaces.h"
 #include "tracer/procfs.h"
 #include "tracer/propagation.h"
@@ -130,11 +131,12 @@ static int64_t mount_new(struct call *c, const struct object *o, const char *sou
 	unsigned own_flags;
 	if (c->argument[4] && memory_read_string(c->t, c->argument[4], options, sizeof(options)) < 0)
 		return -EFAULT;
+	CLEANUP_TALLOC char *shown = mount_options_shown(NULL, type, options);
 	int r = mount_make(c, type, options, &host, &own_flags);
 	if (r < 0)
 		return r;
 	if (S_ISDIR(o->real.st_mode))
-		mounts_add(c->t->mounts, o->guest, host, options_of(flags) | own_flags, type, source);
+		mounts_tell_options(mounts_add(c->t->mounts, o->guest, host, options_of(flags) | own_flags, type, source), shown);
 	else
 		r = -ENOTDIR;
 	talloc_free(host);
@@ -224,13 +226,15 @@ struct mount *mount_copy(struct mounts *m, const struct object *from, const char
 		    mounts_is_nameless(m->list[i]->guest) == mounts_is_nameless(from->guest) &&
 		    is_below(m->list[i]->guest, from->guest))
 			below[count++] = m->list[i];
-	struct mount *top = mounts_add(m, point, from->host, from->mount->flags, from->mount->fs_type, source);
+	struct mount *top = mounts_add(m, point, from->host, from->mount->flags, from->mount->fs_type, source), *added;
+	mounts_tell_options(top, from->mount->shown);
 	propagation_clone(top, from->mount);
 	for (size_t i = 0; i < count; i++) {
 		const char *tail = below[i]->guest + (from->guest_length > 1 ? from->guest_length : 0);
 		CLEANUP_TALLOC char *guest = mem_printf(NULL, "%s%s", strcmp(point, "/") == 0 ? "" : point, tail);
-		propagation_clone(mounts_add(m, guest, below[i]->host, below[i]->flags, below[i]->fs_type, below[i]->source),
-				  below[i]);
+		added = mounts_add(m, guest, below[i]->host, below[i]->flags, below[i]->fs_type, below[i]->source);
+		mounts_tell_options(added, below[i]->shown);
+		propagation_clone(added, below[i]);
 	}
 	return top;
 }

@@ -58,6 +58,7 @@ struct mounts *mounts_copy(const struct mounts *m)
 	for (size_t i = 0; i < m->count; i++) {
 		const struct mount *of = m->list[i];
 		struct mount *added = mounts_add(copy, of->guest, of->host, of->flags, of->fs_type, of->source);
+		mounts_tell_options(added, of->shown);
 		added->peers = of->peers;
 		added->master = of->master;
 		added->is_unbindable = of->is_unbindable;
@@ -65,6 +66,11 @@ struct mounts *mounts_copy(const struct mounts *m)
 		added->is_clone = of->is_clone;
 	}
 	return copy;
+}
+
+void mounts_tell_options(struct mount *m, const char *shown)
+{
+	m->shown = shown ? mem_strdup(m, shown) : NULL;
 }
 
 unsigned mounts_new_group(void)

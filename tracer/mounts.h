@@ -25,6 +25,7 @@ struct mount {
 	size_t guest_length, host_length;
 	unsigned flags; /* enum binding_flags and mount_flags */
 	char *fs_type, *source;
+	char *shown; /* the file system's own options, as in /proc/PID/mounts: ",mode=755"; NULL: none */
 	int id, parent_id;
 	unsigned peers, master; /* mount_namespaces(7): the group it is of, and that it is a slave of; 0: none */
 	unsigned tree; /* its root: the number of trees.h, 0: none */
@@ -48,6 +49,8 @@ void mounts_put(struct mounts *m);
 /* Cover `guest`, and all mounts below it, by `host`.  It is shared when what it is mounted on is. */
 struct mount *mounts_add(struct mounts *m, const char *guest, const char *host, unsigned flags,
 			 const char *fs_type, const char *source);
+/* Give it what another of the same file system shows. */
+void mounts_tell_options(struct mount *m, const char *shown);
 /* The number of a new group of peers. */
 unsigned mounts_new_group(void);
 /* Is anything mounted on the topmost mount at `guest`? */

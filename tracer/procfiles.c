@@ -320,7 +320,7 @@ static void write_mounts(const struct proc_view *v)
 	for (size_t i = 0; i < v->of->mounts->count; i++) {
 		const struct mount *m = v->of->mounts->list[i];
 		if (visible(v->of, m, view))
-			fprintf(v->out, "%s %s %s %s 0 0\n", source_of(m), view, type_of(m), options_of(m));
+			fprintf(v->out, "%s %s %s %s%s 0 0\n", source_of(m), view, type_of(m), options_of(m), m->shown ? m->shown : "");
 	}
 }
 
@@ -345,8 +345,9 @@ static void write_mountinfo(const struct proc_view *v)
 		const struct mount *m = v->of->mounts->list[i];
 		const char *mode = m->flags & BINDING_READ_ONLY ? "ro" : "rw";
 		if (visible(v->of, m, view))
-			fprintf(v->out, "%d %d 0:%d / %s %s%s - %s %s %s\n", m->id, m->parent_id, m->id, view,
-				options_of(m), propagation_of(m), type_of(m), source_of(m), mode);
+			fprintf(v->out, "%d %d 0:%d / %s %s%s - %s %s %s%s\n", m->id, m->parent_id, m->id, view,
+				options_of(m), propagation_of(m), type_of(m), source_of(m), mode,
+				m->shown ? m->shown : "");
 	}
 }
 

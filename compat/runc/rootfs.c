@@ -195,6 +195,14 @@ static int mount_groups(const struct spec_mount *m, const char *point, const str
 	return r < 0 ? error_set(err, -r, "cannot show the control groups at '%s'", m->destination) : 0;
 }
 
+/* A destination that names the root itself is one in it, as runc has it for old callers. */
+static const char *in_root(const struct spec *spec, const char *destination)
+{
+	size_t length = strlen(spec->root);
+	return length > 1 && strncmp(destination, spec->root, length) == 0 && destination[length] == '/' ? destination + length :
+													   destination;
+}
+
 static int mount_one(const struct spec *spec, const struct spec_mount *m, const struct rootfs_given *given,
 		     struct error *err)
 {
@@ -206,12 +214,13 @@ static int mount_one(const struct spec *spec, const struct spec_mount *m, const 
 					 m->source ? m->source : "nothing", m->destination);
 		is_directory = S_ISDIR(st.st_mode);
 	}
-	CLEANUP_TALLOC char *point = rootfs_resolve(NULL, spec->root, m->destination, err);
+	const char *destination = in_root(spec, m->destination);
+	CLEANUP_TALLOC char *point = rootfs_resolve(NULL, spec->root, destination, err);
 	if (!point)
 		return -1;
 	/* A symlink there is nothing that an image has for good reason; runc's words. */
 	if (!is_bind && (strcmp(m->type, "proc") == 0 || strcmp(m->type, "sysfs") == 0)) {
-		CLEANUP_TALLOC char *plain = mem_printf(NULL, "%s/%s", spec->root, m->destination);
+		CLEANUP_TALLOC char *plain = mem_printf(NULL, "%s/%s", spec->root, destination);
 		text_clean_path(plain);
 		if (strcmp(plain, point) != 0)
 			return error_set(err, 0, "filesystem \"%s\" must be mounted on ordinary directory, which '%s' is not",

@@ -109,6 +109,14 @@ teardown_file() { remove_store; }
 	run -0 runc run -b "$bundle" a
 	equal "710 1777 755" "${lines[*]}"
 }
+@test "a_destination_that_names_the_root_is_one_in_it" {
+	mkdir "$bundle/volume"
+	echo inside >"$bundle/volume/file"
+	config "c['mounts'] += [{'destination': '$bundle/rootfs/v', 'source': 'volume', 'options': ['rbind']}]"
+	command_is 'cat /v/file'
+	run -0 runc run -b "$bundle" a
+	equal inside "$output"
+}
 @test "what_every_container_has_may_be_asked_for" {
 	config 'c["linux"]["devices"] = [{"path": "/dev/" + n, "type": "c", "major": 5, "minor": m} for n, m in (("ptmx", 2), ("tty", 0))]'
 	command_is 'stat -L -c %t,%T /dev/ptmx /dev/tty'

@@ -32,6 +32,8 @@ TEST(a_tmpfs_is_empty_and_goes)
 	put_file("m/below", 0644, "below");
 	WORKS(mount("none", "m", "tmpfs", 0, "mode=0711"));
 	EQUAL(0711, mode_of("m"));
+	EQUAL(true, strstr(file_text("/proc/self/mounts"), "/m tmpfs rw,relatime,mode=711") != NULL);
+	EQUAL(true, strstr(file_text("/proc/self/mountinfo"), " rw,mode=711") != NULL);
 	EQUAL(1, is_mounted("m"));
 	FAILS(ENOENT, open("m/below", O_RDONLY));
 	put_file("m/f", 0644, "inside");
@@ -55,6 +57,21 @@ TEST(a_tmpfs_is_empty_and_goes)
 	EQUAL(0, is_mounted("m"));
 	TEXT("below", file_text("m/below"));
 	FAILS(EINVAL, umount("m"));
+}
+
+TEST(options_of_a_file_system_are_shown)
+{
+	WORKS(mkdir("m", 0755));
+	WORKS(mkdir("n", 0755));
+	WORKS(mount("none", "m", "tmpfs", 0, "mode=1777,uid=5,size=65537,nr_inodes=2k"));
+	EQUAL(true, strstr(file_text("/proc/self/mounts"), "/m tmpfs rw,relatime,size=68k,nr_inodes=2048,uid=5") != NULL);
+	WORKS(mount("m", "n", NULL, MS_BIND, NULL));
+	EQUAL(true, strstr(file_text("/proc/self/mounts"), "/n tmpfs rw,relatime,size=68k,nr_inodes=2048,uid=5") != NULL);
+	WORKS(umount("n"));
+	WORKS(umount("m"));
+	WORKS(mount("devpts", "m", "devpts", 0, "newinstance,ptmxmode=0666,mode=0620,gid=5"));
+	EQUAL(true, strstr(file_text("/proc/self/mounts"), "/m devpts rw,relatime,gid=5,mode=620,ptmxmode=666") != NULL);
+	WORKS(umount("m"));
 }
 
 TEST(a_tmpfs_is_busy_while_its_files_are_open)
