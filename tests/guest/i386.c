@@ -187,6 +187,48 @@ static void call_under_a_storm(void)
 	EQUAL(0, elsewhere);
 }
 
+/* O_LARGEFILE is the program's own to give; creat(2) gives it always. */
+TEST(large_files_are_opened_by_who_asks)
+{
+	enum { OPEN = 5, CREAT = 8, LARGE = 0100000 };
+	static const int flags[] = { O_RDONLY, O_RDWR, O_WRONLY | O_APPEND, O_RDONLY | O_NONBLOCK };
+	make_file_to_call_for();
+	WORKS(symlink("call", "link"));
+	int next = WORKS(dup(0));
+	close(next);
+	for (int i = 0; i < 4; i++) {
+		int fd = WORKS(syscall(OPEN, i & 1 ? "call" : "link", flags[i]));
+		EQUAL(next, fd);
+		EQUAL(flags[i], fcntl(fd, F_GETFL));
+		EQUAL(0, fcntl(fd, F_GETFD));
+		close(fd);
+	}
+	int fd = WORKS(syscall(OPEN, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	EQUAL(next, fd);
+	EQUAL(O_DIRECTORY, fcntl(fd, F_GETFL) & ~LARGE);
+	EQUAL(0, fcntl(fd, F_GETFL) & LARGE);
+	EQUAL(FD_CLOEXEC, fcntl(fd, F_GETFD));
+	close(fd);
+	fd = WORKS(syscall(OPEN, "/dev/null", O_WRONLY));
+	EQUAL(O_WRONLY, fcntl(fd, F_GETFL));
+	close(fd);
+	fd = WORKS(syscall(OPEN, "new", O_WRONLY | O_CREAT | O_EXCL, 0600));
+	EQUAL(O_WRONLY, fcntl(fd, F_GETFL));
+	close(fd);
+	fd = WORKS(syscall(CREAT, "new", 0600));
+	EQUAL(O_WRONLY | LARGE, fcntl(fd, F_GETFL));
+	WORKS(ftruncate64(fd, INT64_C(1) << 31));
+	close(fd);
+	FAILS(EOVERFLOW, syscall(OPEN, "new", O_RDONLY));
+	FAILS(EOVERFLOW, syscall(OPEN, "new", O_WRONLY | O_TRUNC));
+	EQUAL(INT64_C(1) << 31, (int64_t)look("new").st_size);
+	FAILS(ENOENT, syscall(OPEN, "not there", O_RDONLY));
+	FAILS(ENOTDIR, syscall(OPEN, "call", O_RDONLY | O_DIRECTORY));
+	fd = WORKS(syscall(OPEN, "new", O_RDONLY | LARGE));
+	EQUAL(next, fd);
+	close(fd);
+}
+
 TEST(signals_find_all_threads_in_code_of_their_own)
 {
 	make_file_to_call_for();
@@ -196,12 +238,12 @@ TEST(signals_find_all_threads_in_code_of_their_own)
 }
 
 /* Before the call or behind it, and no matter how it is made. */
-static void open_is_interrupted(int flags)
+static void open_is_interrupted(int flags, int how)
 {
-	enum { OPENAT = 295, LARGE = 0100000 };
+	enum { OPENAT = 295 };
 	struct sigaction action = { .sa_sigaction = look_where, .sa_flags = SA_SIGINFO | flags };
 	struct itimerval soon = { { 0, 0 }, { 0, 20000 } };
-	struct registers open_pipe = { OPENAT, AT_FDCWD, address_of("pipe"), O_RDONLY | LARGE, 0, 7, 8 };
+	struct registers open_pipe = { OPENAT, AT_FDCWD, address_of("pipe"), O_RDONLY | how, 0, 7, 8 };
 	int faults = 0, status;
 	pid_t child = -1;
 	WORKS(sigaction(SIGALRM, &action, NULL));
@@ -230,12 +272,14 @@ TEST(an_interrupted_call_is_restarted_where_it_was_made)
 {
 	make_file_to_call_for();
 	WORKS(mkfifo("pipe", 0600));
-	for (int i = 0; i < 2; i++) {
-		open_is_interrupted(0);
-		open_is_interrupted(SA_RESTART);
-		make = call_by_interrupt;
+	enum { LARGE = 0100000 };
+	for (int i = 0; i < 4; i++) {
+		open_is_interrupted(0, i & 1 ? LARGE : 0);
+		open_is_interrupted(SA_RESTART, i & 1 ? LARGE : 0);
+		if (i == 1)
+			make = call_by_interrupt;
 	}
-	EQUAL(4, interrupted);
+	EQUAL(8, interrupted);
 }
 #elif defined(__x86_64__)
 TEST(calls_of_the_other_kind_change_no_register)

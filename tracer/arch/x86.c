@@ -349,8 +349,9 @@ static void leave_frame(struct tracee *t, struct user_regs_struct *r, unsigned f
 	struct shim_frame f;
 	if (memory_read(t, at, &f, offsetof(struct shim_frame, reserved)) < 0)
 		return;
-	bool is_in_act = r->rip > SHIM_ACT_CALL && r->rip < SHIM_ACT_END;
-	int64_t result = is_in_act ? (int64_t)r->rax : f.result;
+	bool is_in_act_i386 = t->process->abi == ABI_32 && r->rip > SHIM_ACT_I386_CALL && r->rip < SHIM_ACT_I386_END;
+	bool is_in_act = is_in_act_i386 || (r->rip > SHIM_ACT_CALL && r->rip < SHIM_ACT_END);
+	int64_t result = is_in_act_i386 ? (int32_t)r->rax : is_in_act ? (int64_t)r->rax : f.result;
 	bool must_restart = is_in_act && result <= -512 && result >= -516;
 	bool has_acted = (is_in_act || f.phase == PHASE_ACTED) && (result >= 0 || must_restart);
 	f.result = result;

@@ -60,6 +60,9 @@
 #define SHIM_ACT (SHIM_GATE + 0x100)
 #define SHIM_ACT_CALL (SHIM_ACT + 0x20) /* its `syscall` */
 #define SHIM_ACT_END (SHIM_ACT + 0x40)  /* from here on the phase is told in the frame */
+#define SHIM_ACT_I386 (SHIM_GATE + 0x180) /* the same of a call that is made as 32-bit programs make it */
+#define SHIM_ACT_I386_CALL (SHIM_ACT_I386 + 0x20)
+#define SHIM_ACT_I386_END (SHIM_ACT_I386 + 0x40)
 #define PHASE_LOOKING 0 /* nothing has happened: the call may begin again at its own `syscall` */
 #define PHASE_ACTED 1   /* it is done, the result is in the frame */
 

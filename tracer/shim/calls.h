@@ -60,7 +60,8 @@
  * arguments in the same order; the rest is converted (shim/i386.c).
  */
 #define FAST_CALLS_I386(X)                                                                         \
-	X(i386_open, 5)                                                                            \
+	X(fast_open, 5)                                                                            \
+	X(fast_creat, 8)                                                                           \
 	X(fast_unlink, 10)                                                                         \
 	X(fast_chmod, 15)                                                                          \
 	X(i386_getuid, 24)                                                                         \
@@ -93,7 +94,7 @@
 	X(fast_listxattr, 232)                                                                     \
 	X(fast_llistxattr, 233)                                                                    \
 	X(fast_flistxattr, 234)                                                                    \
-	X(i386_openat, 295)                                                                        \
+	X(fast_openat, 295)                                                                        \
 	X(fast_mkdirat, 296)                                                                       \
 	X(fast_fchownat, 298)                                                                      \
 	X(i386_fstatat64, 300)                                                                     \

@@ -18,7 +18,7 @@ enum {
 	NR_CLOSE = 3, NR_FSTAT = 5, NR_MMAP = 9, NR_SIGPROCMASK = 14, NR_CONNECT = 42, NR_FCNTL = 72, NR_GETCWD = 79, NR_FCHMOD = 91, NR_FCHOWN = 93,
 	NR_LGETXATTR = 192, NR_FGETXATTR = 193, NR_LISTXATTR = 194, NR_FLISTXATTR = 196, NR_LLISTXATTR = 195, NR_OPENAT = 257, NR_MKDIRAT = 258, NR_FCHOWNAT = 260,
 	NR_NEWFSTATAT = 262, NR_UNLINKAT = 263, NR_RENAMEAT = 264, NR_SYMLINKAT = 266, NR_READLINKAT = 267, NR_FCHMODAT = 268, NR_FACCESSAT = 269,
-	NR_UTIMENSAT = 280, NR_RENAMEAT2 = 316, NR_STATX = 332, NR_OPENAT2 = 437,
+	NR_UTIMENSAT = 280, NR_DUP3 = 292, NR_RENAMEAT2 = 316, NR_STATX = 332, NR_OPENAT2 = 437,
 };
 enum { F_GET_FLAGS = 3, O_PATH_ONLY = 010000000 };
 enum { NO_ENTRY = -2, ACCESS = -13, EXISTS = -17, NOT_DIRECTORY = -20, INVALID = -22, LOOP = -40, NO_DATA = -61 };
@@ -222,6 +222,18 @@ static inline bool may_be_read_only(const struct place *p)
 #define HANDLER(name, number) int fast_##name(struct shim_frame *f);
 FAST_CALLS(HANDLER)
 #undef HANDLER
+
+/*
+ * Open without O_LARGEFILE, which a 64-bit call has always, when those are the flags: frame->path as it is, and frame->path
+ * when it is no symlink.  False: they have it, or there is no such call.
+ */
+#ifdef SHIM_I386
+bool i386_act_open(struct shim_frame *f, long dir_fd, uint32_t flags, uint32_t mode);
+bool i386_act_open_unfollowed(struct shim_frame *f, long dir_fd, uint32_t flags);
+#else
+#define i386_act_open(f, dir_fd, flags, mode) false
+#define i386_act_open_unfollowed(f, dir_fd, flags) false
+#endif
 
 /* What of them takes other arguments in 32-bit programs. */
 enum answer stat_path(struct shim_frame *f, long dir_fd, uint64_t path, uint64_t to, bool follows);

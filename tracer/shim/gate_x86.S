@@ -118,6 +118,23 @@ shim_act:
 	.org SHIM_ACT_END - SHIM_GATE, 0x90
 	ret
 #ifndef __x86_64__
+	/* shim_act_i386: the same by `int $0x80`, which on old kernels leaves no r8 to r11. */
+	.org SHIM_ACT_I386 - SHIM_GATE
+	pushq %rbx
+	pushq %rdi
+	movl %esi, %eax
+	movl %edx, %ebx
+	movl %r8d, %edx
+	movl %r9d, %esi
+	.org SHIM_ACT_I386_CALL - SHIM_GATE, 0x90
+	int $0x80
+	popq %rdi
+	popq %rbx
+	movslq %eax, %rax
+	movq %rax, FRAME_RESULT(%rdi)
+	movl $PHASE_ACTED, FRAME_PHASE(%rdi)
+	.org SHIM_ACT_I386_END - SHIM_GATE, 0x90
+	ret
 	.code32
 	/*
 	 * A stub's call may have been made by the fast path's 64-bit code: addresses are encoded so that 64-bit code

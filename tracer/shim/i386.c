@@ -64,21 +64,66 @@ CONVERTED(i386_fstatat64)
 		       SLOW;
 }
 
-/* A 64-bit call has O_LARGEFILE always: without it a large file is not opened, and fcntl(2) tells of it. */
+enum { I386_OPENAT = 295, O_LARGE = 0100000, O_CLOSE_ON_EXEC = 02000000 };
+void shim_act_i386(struct shim_frame *f, long number, long a, long b, long c, long d);
+
+/* A large file is not opened without it, and fcntl(2) tells of it. */
 static bool is_for_large_files(uint32_t flags)
 {
-	enum { O_LARGE = 0100000 };
 	return flags & (O_LARGE | O_PATH_ONLY);
 }
 
-CONVERTED(i386_open)
+bool i386_act_open(struct shim_frame *f, long dir_fd, uint32_t flags, uint32_t mode)
 {
-	return is_for_large_files(f->argument[1]) ? fast_open(f) : SLOW;
+	if (is_for_large_files(flags))
+		return false;
+	shim_act_i386(f, I386_OPENAT, dir_fd, (long)f->path, flags, mode);
+	return true;
 }
 
-CONVERTED(i386_openat)
+/* What is open by O_PATH is opened anew, in its place; not what may wait for somebody: a signal would find nobody. */
+static long open_anew(struct shim_frame *f, long fd, uint32_t flags)
 {
-	return is_for_large_files(f->argument[2]) ? fast_openat(f) : SLOW;
+	enum { DEVICES_OF_MEMORY = 1 };
+	char name[sizeof(SHIM_OWN_DESCRIPTORS) + 12] = SHIM_OWN_DESCRIPTORS;
+	uint32_t at = sizeof(SHIM_OWN_DESCRIPTORS) - 1, place = 1;
+	struct kernel_stat st;
+	if (raw(NR_FSTAT, fd, (long)&st, 0, 0) < 0)
+		return INVALID;
+	bool is_memory = (st.mode & TYPE) == TYPE_CHARACTER && st.rdev >> 8 == DEVICES_OF_MEMORY;
+	if ((st.mode & TYPE) != TYPE_FILE && (st.mode & TYPE) != TYPE_DIRECTORY && !is_memory)
+		return INVALID;
+	while (place <= fd / 10)
+		place *= 10;
+	for (; place; place /= 10)
+		name[at++] = '0' + fd / place % 10;
+	name[at] = '\0';
+	shim_act_i386(f, I386_OPENAT, AT_CWD, (long)name, flags, 0);
+	if (f->result < 0)
+		return INVALID;
+	/* The lowest number is the one that it is to have. */
+	long made = f->result, r = raw(NR_DUP3, made, fd, flags & O_CLOSE_ON_EXEC, 0);
+	raw(NR_CLOSE, made, 0, 0, 0);
+	return r;
+}
+
+bool i386_act_open_unfollowed(struct shim_frame *f, long dir_fd, uint32_t flags)
+{
+	enum { NO_SYMLINKS = 4, O_DIRECTORY = 0200000 };
+	uint64_t how[3] = { O_PATH_ONLY | O_CLOSE_ON_EXEC | (flags & O_DIRECTORY), 0, NO_SYMLINKS }, old;
+	if (is_for_large_files(flags))
+		return false;
+	f->result = INVALID;
+	if (!hold(f, &old))
+		return true;
+	long fd = raw(NR_OPENAT2, dir_fd, (long)f->path, (long)how, sizeof(how));
+	long r = fd < 0 ? fd : open_anew(f, fd, flags);
+	if (r < 0 && fd >= 0)
+		raw(NR_CLOSE, fd, 0, 0, 0);
+	f->result = r;
+	f->phase = PHASE_ACTED;
+	release(f, old);
+	return true;
 }
 
 CONVERTED(i386_utimensat)

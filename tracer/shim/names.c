@@ -68,6 +68,12 @@ static int64_t failure(struct shim_frame *f)
 	return f->result;
 }
 
+static void act_open(struct shim_frame *f, long dir_fd, uint32_t flags, uint32_t mode)
+{
+	if (!i386_act_open(f, dir_fd, flags, mode))
+		shim_act(f, NR_OPENAT, dir_fd, (long)f->path, flags, mode, 0);
+}
+
 /*
  * Open what is there, following no symlink: -ELOOP, or -ENOTDIR for one that must be a directory.  Where there is no
  * openat2(2) the descriptor's flags tell of it.
@@ -84,12 +90,13 @@ static void open_unfollowed(struct shim_frame *f, struct place *p, uint32_t flag
 			f->path[end] = '/';
 			f->path[end + 1] = '\0';
 		}
-		shim_act(f, NR_OPENAT2, p->dir_fd, (long)f->path, (long)how, sizeof(how), 0);
+		if (!i386_act_open_unfollowed(f, p->dir_fd, flags))
+			shim_act(f, NR_OPENAT2, p->dir_fd, (long)f->path, (long)how, sizeof(how), 0);
 		if (p->must_be_directory)
 			f->path[end] = '\0';
 		return;
 	}
-	shim_act(f, NR_OPENAT, p->dir_fd, (long)f->path, flags | O_NO_FOLLOW | (p->must_be_directory ? O_DIRECTORY : 0u), 0, 0);
+	act_open(f, p->dir_fd, flags | O_NO_FOLLOW | (p->must_be_directory ? O_DIRECTORY : 0u), 0);
 }
 
 /* Open for reading what is there. */
@@ -167,7 +174,7 @@ static enum answer open_to_make(struct shim_frame *f, struct place *p, uint32_t 
 		return SLOW;
 	f->makes = MAKES_FILE_AT_RESULT;
 	/* What is there, a symlink too, is not opened so. */
-	shim_act(f, NR_OPENAT, p->dir_fd, (long)f->path, flags | O_EXCLUSIVE, real_mode, 0);
+	act_open(f, p->dir_fd, flags | O_EXCLUSIVE, real_mode);
 	if (f->result >= 0) {
 		look_at_descriptor(f);
 		return ANSWERED;
@@ -211,7 +218,8 @@ int fast_open(struct shim_frame *f)
 
 int fast_creat(struct shim_frame *f)
 {
-	return open_path(f, AT_CWD, f->argument[0], O_CREATE | O_WRITE | O_TRUNCATE, f->argument[1]);
+	/* sys_creat of fs/open.c: of 32-bit programs, too. */
+	return open_path(f, AT_CWD, f->argument[0], O_CREATE | O_WRITE | O_TRUNCATE | O_LARGE, f->argument[1]);
 }
 
 int fast_openat(struct shim_frame *f)

@@ -53,7 +53,7 @@ static const struct checked all_checked[] = {
 	LOOK(24, 0, 0, 0), LOOK(47, 0, 0, 0), LOOK(49, 0, 0, 0), LOOK(50, 0, 0, 0),
 	LOOK(199, 0, 0, 0), LOOK(200, 0, 0, 0), LOOK(201, 0, 0, 0), LOOK(202, 0, 0, 0),
 	LOOK(229, 1, 0, 0), LOOK(230, 1, 0, 0), LOOK(231, 0, 0, 0), LOOK(232, 1, 0, 0), LOOK(233, 1, 0, 0), LOOK(234, 0, 0, 0),
-	OPEN(5, 2, { 0, 1 }), OPEN(295, 3, { 1, 2 }),
+	OPEN(5, 2, { 0, 1 }), OPEN(295, 3, { 1, 2 }), OPEN(8, 0, { 0, 1 }),
 	CHANGE(38, { 0, 1 }, { 0, 2 }), CHANGE(302, { 1, 2 }, { 3, 4 }), CHANGE(353, { 1, 2 }, { 3, 4 }),
 	CHANGE(39, { 0, 1 }), CHANGE(296, { 1, 2 }), CHANGE(40, { 0, 1 }), CHANGE(10, { 0, 1 }), CHANGE(301, { 1, 2 }),
 	CHANGE(83, { 0, 2 }), CHANGE(304, { 2, 3 }),
