@@ -31,6 +31,20 @@ struct typed {
 	uint32_t end[PARTS_MAX], end_hash[PARTS_MAX];
 };
 
+/* Both have room for whole words. */
+static bool is_same_text(const char *a, const char *b, uint32_t length)
+{
+	uint64_t x, y;
+	for (uint32_t i = 0; i < length; i += sizeof(x)) {
+		__builtin_memcpy(&x, a + i, sizeof(x));
+		__builtin_memcpy(&y, b + i, sizeof(y));
+		uint32_t left = length - i;
+		if ((x ^ y) << (left < sizeof(x) ? 64 - 8 * left : 0))
+			return false;
+	}
+	return true;
+}
+
 bool prefix_use(struct shim_frame *f, const struct shim_prefix *e, const struct start *start, uint32_t hash,
 		uint32_t key_length, uint64_t moves, struct place *p)
 {
@@ -41,9 +55,8 @@ bool prefix_use(struct shim_frame *f, const struct shim_prefix *e, const struct 
 	    e->generation != generation || e->moves != moves || e->dir_ino != start->ino || e->dir_dev != start->dev ||
 	    key_length + host_length > sizeof(e->text))
 		return false;
-	for (uint32_t i = 0; i < key_length; i++)
-		if (e->text[i] != f->link[i])
-			return false;
+	if (!is_same_text(e->text, f->link, key_length))
+		return false;
 	/* The kernel walks from where the process is: the root's own host path costs as much as what is below it. */
 	uint32_t known = p->state->flags & STATE_IS_AT_ROOT ? e->root_length : 0;
 	if (known > host_length)
