@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compat/runc/cgroup_devices.h"
 #include "compat/runc/spec_members.h"
 #include "tracer/base/io.h"
 #include "tracer/base/text.h"
@@ -186,6 +187,8 @@ static const struct limit {
 	{ "memory", "limit", false, "memory", "memory.limit_in_bytes", "memory.max", number_or_max },
 	{ "memory", "swap", false, "memory", "memory.memsw.limit_in_bytes", NULL, NULL }, /* 2: set_swap() */
 	{ "memory", "reservation", false, "memory", "memory.soft_limit_in_bytes", "memory.low", number_or_max },
+	{ "memory", "kernelTCP", false, "memory", "memory.kmem.tcp.limit_in_bytes", NULL, NULL },
+	{ "memory", "swappiness", false, "memory", "memory.swappiness", NULL, NULL },
 	{ "cpu", "shares", false, "cpu", "cpu.shares", "cpu.weight", weight_of_shares },
 	{ "cpu", "period", false, "cpu", "cpu.cfs_period_us", NULL, NULL },
 	{ "cpu", "quota", false, "cpu", "cpu.cfs_quota_us", NULL, NULL }, /* 2: set_bandwidth() */
@@ -199,7 +202,7 @@ static const struct limit {
 	{ "blockIO", "weight", false, "blkio", "blkio.weight", "io.weight", weight_of_blkio },
 };
 
-/* Zero means "not said", as Go writes it; but to be idle no more is a wish. */
+/* Zero means "not said", as Go writes it; but to be idle no more, or never to swap, is a wish. */
 static bool text_of(const struct limit *l, struct json *resources, bool is_second, char *text, size_t room)
 {
 	struct json *part = json_get(resources, l->part);
@@ -209,7 +212,8 @@ static bool text_of(const struct limit *l, struct json *resources, bool is_secon
 		return value && *value;
 	}
 	int64_t value = json_get_int(part, l->key, 0);
-	if (value == 0 && (strcmp(l->key, "idle") != 0 || !json_get(part, l->key)))
+	bool has_zero = strcmp(l->key, "idle") == 0 || strcmp(l->key, "swappiness") == 0;
+	if (value == 0 && !(has_zero && json_get(part, l->key)))
 		return false;
 	/* version 1 of pids has the word, too */
 	if (l->convert && (is_second || strcmp(l->controller, "pids") == 0))
@@ -285,6 +289,8 @@ static int set_limits(const struct hierarchy *h, const char *folder, struct json
 		if (set_limit(folder, name, text, err) < 0)
 			return -1;
 	}
+	if (has_controller(h, "devices") && cgroup_devices_set(folder, json_get(resources, "devices"), err) < 0)
+		return -1;
 	if (h->controllers)
 		return 0;
 	struct unified unified = { folder, err };
