@@ -29,7 +29,7 @@ static void put_number(struct json *rule, const char *key, char text[24])
 {
 	int64_t number = json_get_int(rule, key, -1);
 	if (number < 0)
-		strcpy(text, "*");
+		snprintf(text, 24, "*");
 	else
 		snprintf(text, 24, "%" PRId64, number);
 }
