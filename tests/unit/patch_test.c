@@ -255,6 +255,13 @@ static void a_branch_between_forbids(void **state)
 	assert_int_equal(patch(to_call, sizeof(to_call), 64, 1, text).patched, 1);
 }
 
+static int32_t distance_at(const uint8_t *text)
+{
+	int32_t distance;
+	memcpy(&distance, text, sizeof(distance));
+	return distance;
+}
+
 static void a_stub_of_i386_calls_the_hub_and_leads_to_the_call(void **state)
 {
 	(void)state;
@@ -272,7 +279,7 @@ static void a_stub_of_i386_calls_the_hub_and_leads_to_the_call(void **state)
 	assert_int_equal(pread(fd, text, sizeof(text), TEXT), sizeof(text));
 	assert_int_equal(text[0], code[0]);
 	assert_int_equal(text[OPENAT], JUMP);
-	assert_int_equal(*(int32_t *)(text + OPENAT + 1), STUB - CALL);
+	assert_int_equal(distance_at(text + OPENAT + 1), STUB - CALL);
 	assert_memory_equal(text + CALL, code + CALL, sizeof(code) - CALL);
 	/* What was there; call *SHIM_SITE; jmp behind; jmp to the call, where the hub expects them. */
 	assert_memory_equal(text + STUB, code + OPENAT, 5);
@@ -280,9 +287,9 @@ static void a_stub_of_i386_calls_the_hub_and_leads_to_the_call(void **state)
 	memcpy(&site, text + STUB + 7, sizeof(site));
 	assert_int_equal(site, SHIM_SITE);
 	assert_int_equal(text[STUB + 11], JUMP);
-	assert_int_equal(*(int32_t *)(text + STUB + 12), CALL + 2 - (STUB + 16));
+	assert_int_equal(distance_at(text + STUB + 12), CALL + 2 - (STUB + 16));
 	assert_int_equal(text[STUB + 11 + SHIM_STUB_JUMP], JUMP);
-	assert_int_equal(*(int32_t *)(text + STUB + 17), CALL - (STUB + 21));
+	assert_int_equal(distance_at(text + STUB + 17), CALL - (STUB + 21));
 	/* No room behind the segment: there is none. */
 	CLEANUP_TALLOC uint8_t *full = program_of_i386(code, sizeof(code), 0x1000 - 16);
 	assert_int_equal(patch_copy(full, FILE_BYTES, fd, false, &counts), 0);
