@@ -322,3 +322,27 @@ TEST(statfs_agrees_by_name_and_descriptor)
 	WORKS(syscall(SYS_statfs, ".", &by_name));
 #endif
 }
+
+TEST(statfs_of_what_is_not_there)
+{
+	struct statfs fs;
+	put_file("f", 0644, "");
+	WORKS(symlink("f", "good"));
+	WORKS(symlink("missing", "dangling"));
+	WORKS(mkdir("d", 0755));
+	for (int i = 0; i < 4; i++) {
+		FAILS(ENOENT, statfs("missing", &fs));
+		FAILS(ENOENT, statfs("d/missing", &fs));
+		FAILS(ENOENT, statfs("missing/name", bad));
+		FAILS(ENOENT, statfs("dangling", &fs));
+		FAILS(ENOENT, statfs("", &fs));
+		FAILS(ENOTDIR, statfs("f/name", &fs));
+		FAILS(ENOTDIR, statfs("f/", &fs));
+		FAILS(EFAULT, statfs("f", bad));
+		FAILS(EFAULT, statfs(bad, &fs));
+		WORKS(statfs("good", &fs));
+		WORKS(statfs("d/", &fs));
+	}
+	WORKS(mkdir("missing", 0755));
+	WORKS(statfs("missing", &fs));
+}

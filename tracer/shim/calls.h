@@ -31,6 +31,7 @@
 	X(getgid, 104)                                                                             \
 	X(geteuid, 107)                                                                            \
 	X(getegid, 108)                                                                            \
+	X(statfs, 137)                                                                             \
 	X(setxattr, 188)                                                                           \
 	X(fsetxattr, 190)                                                                          \
 	X(getxattr, 191)                                                                           \

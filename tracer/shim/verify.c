@@ -32,7 +32,7 @@ static const struct checked all_checked[] = {
 	LOOK(4, 1, 2, STAT_BYTES), LOOK(5, 0, 2, STAT_BYTES), LOOK(6, 1, 2, STAT_BYTES), LOOK(262, 2, 3, STAT_BYTES),
 	LOOK(332, 2, 5, STATX_BYTES),
 	LOOK(21, 1, 0, 0), LOOK(269, 2, 0, 0), LOOK(439, 2, 0, 0),
-	LOOK(89, 1, 2, 0), LOOK(267, 2, 3, 0), LOOK(79, 0, 1, 0),
+	LOOK(89, 1, 2, 0), LOOK(267, 2, 3, 0), LOOK(79, 0, 1, 0), LOOK(137, 1, 0, 0),
 	LOOK(102, 0, 0, 0), LOOK(104, 0, 0, 0), LOOK(107, 0, 0, 0), LOOK(108, 0, 0, 0),
 	LOOK(191, 1, 0, 0), LOOK(192, 1, 0, 0), LOOK(193, 0, 0, 0), LOOK(194, 1, 0, 0), LOOK(195, 1, 0, 0), LOOK(196, 0, 0, 0),
 	OPEN(2, 2, { 0, 1 }), OPEN(257, 3, { 1, 2 }), OPEN(85, 0, { 0, 1 }),
