@@ -122,6 +122,10 @@ int64_t hook_pivot_root(struct call *c);
 int64_t hook_open_tree(struct call *c);
 int64_t hook_move_mount(struct call *c);
 int64_t hook_mount_setattr(struct call *c);
+
+/* mountlist.c */
+int64_t hook_statmount(struct call *c);
+int64_t hook_listmount(struct call *c);
 int64_t hook_fsopen(struct call *c);
 int64_t hook_fspick(struct call *c);
 int64_t hook_fsconfig(struct call *c);

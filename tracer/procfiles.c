@@ -20,9 +20,9 @@
 #include "tracer/foreign.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/memory.h"
+#include "tracer/mountlist.h"
 #include "tracer/path.h"
 #include "tracer/procfs.h"
-#include "tracer/propagation.h"
 #include "tracer/shim/abi.h"
 
 /* A file that is being opened. */
@@ -272,93 +272,19 @@ static void write_auxv(const struct proc_view *v)
 	}
 }
 
-/* A mount as it shows to a process; false when it lies outside its root. */
-static bool visible(const struct tracee *of, const struct mount *m, char view[PATH_ROOM])
-{
-	return !mounts_is_nameless(m->guest) &&
-	       path_to_view(of, m->guest, view, PATH_ROOM) && view[0] == '/';
-}
-
-/* A bind shows the device below what it binds, which is the root's; others what mount(2) was told. */
-static const char *source_of(const struct mount *m)
-{
-	if (strcmp(m->fs_type, "bind") == 0)
-		return "rootfs";
-	return strcmp(m->source, "none") != 0 ? m->source : m->fs_type;
-}
-
-static const char *type_of(const struct mount *m)
-{
-	/* A bind shows the type of what it binds; the host's is not the guest's to know. */
-	return strcmp(m->fs_type, "bind") == 0 ? "ext4" : m->fs_type;
-}
-
-/* show_mnt_opts of fs/proc_namespace.c */
-static const char *options_of(const struct mount *m)
-{
-	static const struct {
-		unsigned flag;
-		const char *text;
-	} options[] = {
-		{ MOUNT_NO_SET_ID, ",nosuid" },	       { MOUNT_NO_DEVICES, ",nodev" },
-		{ MOUNT_NO_EXEC, ",noexec" },	       { MOUNT_NO_ACCESS_TIME, ",noatime" },
-		{ MOUNT_NO_DIR_ACCESS_TIME, ",nodiratime" }, { MOUNT_NO_SYMLINKS, ",nosymfollow" },
-	};
-	static char text[80];
-	size_t used = snprintf(text, sizeof(text), "%s", m->flags & BINDING_READ_ONLY ? "ro" : "rw");
-	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
-		if (m->flags & options[i].flag)
-			used += snprintf(text + used, sizeof(text) - used, "%s", options[i].text);
-	if (!(m->flags & (MOUNT_NO_ACCESS_TIME | MOUNT_STRICT_ACCESS_TIME)))
-		snprintf(text + used, sizeof(text) - used, ",relatime");
-	return text;
-}
-
 static void write_mounts(const struct proc_view *v)
 {
-	char view[PATH_ROOM];
-	for (size_t i = 0; i < v->of->mounts->count; i++) {
-		const struct mount *m = v->of->mounts->list[i];
-		if (visible(v->of, m, view))
-			fprintf(v->out, "%s %s %s %s%s 0 0\n", source_of(m), view, type_of(m), options_of(m), m->shown ? m->shown : "");
-	}
-}
-
-/* show_mountinfo's tagged fields */
-static const char *propagation_of(const struct mount *m)
-{
-	static char text[64];
-	size_t used = m->peers ? snprintf(text, sizeof(text), " shared:%u", m->peers) : 0;
-	unsigned master = propagation_master(m);
-	text[used] = '\0';
-	if (master)
-		used += snprintf(text + used, sizeof(text) - used, " master:%u", master);
-	if (m->is_unbindable)
-		snprintf(text + used, sizeof(text) - used, " unbindable");
-	return text;
+	mountlist_write_mounts(v->of, v->out);
 }
 
 static void write_mountinfo(const struct proc_view *v)
 {
-	char view[PATH_ROOM];
-	for (size_t i = 0; i < v->of->mounts->count; i++) {
-		const struct mount *m = v->of->mounts->list[i];
-		const char *mode = m->flags & BINDING_READ_ONLY ? "ro" : "rw";
-		if (visible(v->of, m, view))
-			fprintf(v->out, "%d %d 0:%d / %s %s%s - %s %s %s%s\n", m->id, m->parent_id, m->id, view,
-				options_of(m), propagation_of(m), type_of(m), source_of(m), mode,
-				m->shown ? m->shown : "");
-	}
+	mountlist_write_mountinfo(v->of, v->out);
 }
 
 static void write_mountstats(const struct proc_view *v)
 {
-	char view[PATH_ROOM];
-	for (size_t i = 0; i < v->of->mounts->count; i++) {
-		const struct mount *m = v->of->mounts->list[i];
-		if (visible(v->of, m, view))
-			fprintf(v->out, "device %s mounted on %s with fstype %s\n", source_of(m), view, type_of(m));
-	}
+	mountlist_write_mountstats(v->of, v->out);
 }
 
 /* user_namespaces(7): the first one, where every id is itself. */

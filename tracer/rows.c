@@ -209,8 +209,7 @@ const struct row rows[] = {
 	TRACE(fsmount, hook_fsmount, .number = 432, .touches = TOUCHES_MOUNTS),
 	TRACE(fspick, hook_fspick, .number = 433),
 	TRACE(mount_setattr, hook_mount_setattr, .number = 442, .touches = TOUCHES_MOUNTS),
-	/* Who asks for these falls back on /proc/self/mountinfo. */
-	REFUSE_NEW(statmount, 457, ENOSYS), REFUSE_NEW(listmount, 458, ENOSYS),
+	TRACE(statmount, hook_statmount, .number = 457), TRACE(listmount, hook_listmount, .number = 458),
 
 	/* Processes. */
 	TRACE(clone, hook_clone, .is_whole_later = true, .trace = { WHEN_ANY_BIT, 0, NEW_NAMESPACES | UNTRACED }),

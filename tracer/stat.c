@@ -21,6 +21,7 @@
 #include "tracer/fscontext.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/mountlist.h"
 #include "tracer/namespaces.h"
 #include "tracer/procfs.h"
 
@@ -114,6 +115,27 @@ int check_statx(const struct call *c)
 	return (c->argument[3] & 0x80000000u) || (c->argument[2] & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ? -EINVAL : 0;
 }
 
+/* On which of its mounts the guest finds it: by either number, and whether it is its root. */
+static void show_mount(const struct call *c, struct look_statx *x)
+{
+	enum { UNIQUE = 0x4000 /* STATX_MNT_ID_UNIQUE */, IS_ROOT = 0x2000 /* STATX_ATTR_MOUNT_ROOT */ };
+	const struct object *o = &c->object[0];
+	char guest[PATH_ROOM];
+	bool has_name = path_name_of(c->t, o, guest);
+	const struct mount *m = has_name ? mounts_of(c->t->mounts, guest) : o->mount;
+	/* Who has not asked for it is not told, though the kernel does: the fast path has only the host's. */
+	const bool asks = c->argument[3] & (LOOK_MOUNT | UNIQUE);
+	if (asks && (x->mask & (LOOK_MOUNT | UNIQUE))) {
+		x->mount = x->mask & UNIQUE ? mountlist_id(m) : (uint64_t)m->id;
+	} else {
+		x->mask &= ~(uint32_t)(LOOK_MOUNT | UNIQUE);
+		x->mount = 0;
+	}
+	bool is_root = has_name && strcmp(guest, m->guest) == 0;
+	if (has_name && (x->attributes_mask & IS_ROOT))
+		x->attributes = (x->attributes & ~(uint64_t)IS_ROOT) | (is_root ? IS_ROOT : 0);
+}
+
 int64_t hook_statx(struct call *c)
 {
 	const struct object *o = &c->object[0];
@@ -129,6 +151,7 @@ int64_t hook_statx(struct call *c)
 	x.ino = st.st_ino;
 	x.rdev_major = major(st.st_rdev);
 	x.rdev_minor = minor(st.st_rdev);
+	show_mount(c, &x);
 	return memory_write(c->t, c->argument[4], &x, sizeof(x));
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The mount calls of descriptors, of Linux 5.2 and later. */
-/* covers: open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr open_tree_attr */
+/* covers: open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr open_tree_attr statmount listmount */
 #include "guest.h"
 
 #include <sched.h>
@@ -9,6 +9,7 @@
 #include <sys/statfs.h>
 
 /* Older headers have neither names nor numbers. */
+enum { NR_STATMOUNT = 457, NR_LISTMOUNT };
 enum { NR_OPEN_TREE = 428, NR_MOVE_MOUNT, NR_FSOPEN, NR_FSCONFIG, NR_FSMOUNT, NR_FSPICK, NR_SETATTR = 442, NR_TREE_ATTR = 467 };
 enum { TREE_CLONE = 1, RECURSIVE = 0x8000, EMPTY = 0x1000, NO_FOLLOW = 0x100 };
 enum { F_FOLLOW = 1, F_EMPTY = 4, T_FOLLOW = 0x10, T_EMPTY = 0x40 };
@@ -641,4 +642,145 @@ TEST(a_tree_moves_into_another_namespace)
 		TEXT("x", file_text("b/f"));
 	}
 	FAILS(ENOENT, access("b/f", F_OK));
+}
+
+/* struct mnt_id_req of Linux 6.8 */
+struct mount_request {
+	uint32_t size, spare;
+	uint64_t id, parameter;
+};
+/* The head of struct statmount, of 512 bytes, and room for strings behind. */
+struct mount_state {
+	uint32_t size, options;
+	uint64_t mask;
+	uint32_t major, minor;
+	uint64_t magic;
+	uint32_t super_flags, fs_type;
+	uint64_t id, parent_id;
+	uint32_t old_id, old_parent_id;
+	uint64_t attributes, propagation, peers, master, from;
+	uint32_t root, point;
+	uint64_t unused[50];
+	char text[4096];
+};
+enum { STATE_BYTES = 512, ABOUT_SUPER = 1, ABOUT_MOUNT = 2, ABOUT_ROOT = 8, ABOUT_POINT = 0x10, ABOUT_TYPE = 0x20 };
+#define FIRST_ID (UINT64_C(1) << 31)
+#define ALL_MOUNTS UINT64_MAX
+
+static long stat_mount(uint64_t id, uint64_t what, void *to, size_t size)
+{
+	struct mount_request request = { sizeof(request), 0, id, what };
+	return syscall(NR_STATMOUNT, &request, to, size, 0);
+}
+
+static long list_mounts(uint64_t id, uint64_t last, uint64_t *to, size_t room, unsigned flags)
+{
+	struct mount_request request = { sizeof(request), 0, id, last };
+	return syscall(NR_LISTMOUNT, &request, to, room, flags);
+}
+
+/* STATX_MNT_ID_UNIQUE, STATX_MNT_ID; and is it the root of its mount? */
+static uint64_t mount_of(const char *path, unsigned which, bool *ret_is_root)
+{
+	uint64_t words[32] = { 0 }; /* struct statx */
+	WORKS(syscall(SYS_statx, AT_FDCWD, path, 0, which, words));
+	*ret_is_root = words[1] & 0x2000;
+	return words[18];
+}
+
+static void own_new_mounts(void)
+{
+	own_mounts();
+	if (list_mounts(ALL_MOUNTS, 0, NULL, 0, 0) < 0 && errno == ENOSYS)
+		SKIP("a kernel before Linux 6.8");
+}
+
+TEST(mounts_are_listed_and_described)
+{
+	uint64_t list[200], unique, old, below, parent;
+	char here[PATH_MAX], point[PATH_MAX + 16];
+	struct mount_state s;
+	bool is_root;
+	own_new_mounts();
+	WORKS(getcwd(here, sizeof(here)) ? 0 : -1);
+	WORKS(mkdir("a", 0755));
+	WORKS(mkdir("b", 0755));
+	parent = mount_of("a", 0x4000, &is_root);
+	EQUAL(0, is_root);
+	WORKS(mount("none", "a", "tmpfs", MS_NOSUID | MS_NOEXEC, NULL));
+	WORKS(mkdir("a/c", 0755));
+	WORKS(mount("b", "a/c", NULL, MS_BIND, NULL));
+	unique = mount_of("a", 0x4000, &is_root);
+	EQUAL(1, is_root);
+	EQUAL(1, unique > FIRST_ID && unique != parent);
+	old = mount_of("a", 0x1000, &is_root);
+	below = mount_of("a/c", 0x4000, &is_root);
+	EQUAL(1, is_root);
+	snprintf(point, sizeof(point), "%llu ", (unsigned long long)old);
+	EQUAL(1, strstr(file_text("/proc/self/mountinfo"), point) != NULL);
+	memset(&s, 0xff, sizeof(s));
+	WORKS(stat_mount(unique, ABOUT_SUPER | ABOUT_MOUNT | ABOUT_ROOT | ABOUT_POINT | ABOUT_TYPE, &s, sizeof(s)));
+	EQUAL(ABOUT_SUPER | ABOUT_MOUNT | ABOUT_ROOT | ABOUT_POINT | ABOUT_TYPE, s.mask);
+	EQUAL(unique, s.id);
+	EQUAL(old, s.old_id);
+	EQUAL(parent, s.parent_id);
+	EQUAL(0x01021994, s.magic);
+	EQUAL(ATTR_NO_SUID | ATTR_NO_EXEC, s.attributes & ~ATTR_TIMES);
+	EQUAL(MS_PRIVATE, s.propagation);
+	snprintf(point, sizeof(point), "%s/a", here);
+	TEXT(point, s.text + s.point);
+	TEXT("/", s.text + s.root);
+	TEXT("tmpfs", s.text + s.fs_type);
+	EQUAL(STATE_BYTES + 1 + strlen(point) + 1 + 2 + 6, s.size);
+	/* All, from a place in the list on, and what is mounted on one. */
+	long all = WORKS(list_mounts(ALL_MOUNTS, 0, list, 200, 0)), found = 0;
+	for (long i = 0; i < all; i++) {
+		found += list[i] == unique || list[i] == below;
+		EQUAL(1, i == 0 || list[i] > list[i - 1]);
+	}
+	EQUAL(2, found);
+	uint64_t first = list[0], last = list[all - 1], second = list[1];
+	EQUAL(1, list_mounts(ALL_MOUNTS, first, list, 1, 0));
+	EQUAL(second, list[0]);
+	EQUAL(1, list_mounts(unique, 0, list, 200, 0));
+	EQUAL(below, list[0]);
+	EQUAL(0, list_mounts(below, 0, list, 200, 0));
+	if (list_mounts(ALL_MOUNTS, 0, list, 1, 1) == 1)
+		EQUAL(last, list[0]);
+	WORKS(umount("a/c"));
+	FAILS(ENOENT, stat_mount(below, ABOUT_MOUNT, &s, sizeof(s)));
+	EQUAL(0, list_mounts(unique, 0, list, 200, 0));
+}
+
+TEST(statmount_and_listmount_refuse)
+{
+	uint64_t list[8];
+	struct mount_state s;
+	bool is_root;
+	own_new_mounts();
+	uint64_t id = mount_of("/proc", 0x4000, &is_root);
+	struct mount_request small = { 16, 0, id, ABOUT_MOUNT };
+	FAILS(EINVAL, stat_mount(1, ABOUT_MOUNT, &s, sizeof(s)));
+	FAILS(ENOENT, stat_mount(UINT64_C(1) << 60, ABOUT_MOUNT, &s, sizeof(s)));
+	FAILS(EINVAL, syscall(NR_STATMOUNT, &small, &s, sizeof(s), 0));
+	small.size = 5000;
+	FAILS(E2BIG, syscall(NR_STATMOUNT, &small, &s, sizeof(s), 0));
+	small.size = sizeof(small);
+	FAILS(EINVAL, syscall(NR_STATMOUNT, &small, &s, sizeof(s), 1));
+	FAILS(EFAULT, syscall(NR_STATMOUNT, bad, &s, sizeof(s), 0));
+	/* What is too small for the head gets a part of it, but strings must fit. */
+	s.old_id = 7;
+	WORKS(stat_mount(id, ABOUT_MOUNT, &s, 56));
+	EQUAL(7, s.old_id);
+	WORKS(stat_mount(id, ABOUT_MOUNT, &s, 0));
+	FAILS(EOVERFLOW, stat_mount(id, ABOUT_TYPE, &s, STATE_BYTES));
+	FAILS(EOVERFLOW, stat_mount(id, ABOUT_TYPE, &s, STATE_BYTES + 5));
+	WORKS(stat_mount(id, ABOUT_TYPE, &s, STATE_BYTES + 6));
+	FAILS(EFAULT, stat_mount(id, ABOUT_MOUNT, bad, sizeof(s)));
+	FAILS(EINVAL, list_mounts(1, 0, list, 8, 0));
+	FAILS(EINVAL, list_mounts(ALL_MOUNTS, 1, list, 8, 0));
+	FAILS(ENOENT, list_mounts(UINT64_C(1) << 60, 0, list, 8, 0));
+	FAILS(EINVAL, list_mounts(ALL_MOUNTS, 0, list, 8, 2));
+	FAILS(EOVERFLOW, list_mounts(ALL_MOUNTS, 0, list, 1000001, 0));
+	EQUAL(0, list_mounts(ALL_MOUNTS, 0, list, 0, 0));
 }

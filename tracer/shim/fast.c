@@ -105,8 +105,9 @@ struct kernel_statx {
 	uint64_t ino, size, blocks, attributes_mask;
 	uint64_t times[8];
 	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+	uint64_t mount;
 };
-enum { STATX_BASIC = 0x7ff };
+enum { STATX_BASIC = 0x7ff, STATX_MOUNT_IDS = 0x5000, STATX_IS_MOUNT_ROOT = 0x2000 };
 
 /* new_encode_dev of the kernel, widened as glibc's makedev. */
 static uint64_t device(uint64_t major, uint64_t minor)
@@ -117,8 +118,11 @@ static uint64_t device(uint64_t major, uint64_t minor)
 static bool show_statx(long dir_fd, uint64_t path, struct kernel_statx *x)
 {
 	struct meta_sight s = { x->ino, x->nlink, device(x->rdev_major, x->rdev_minor), x->mode, x->uid, x->gid };
-	if (!show(device(x->dev_major, x->dev_minor), dir_fd, path, &s))
+	/* Which mounts there are is the tracer's to say. */
+	if ((x->attributes & STATX_IS_MOUNT_ROOT) || !show(device(x->dev_major, x->dev_minor), dir_fd, path, &s))
 		return false;
+	x->mask &= ~(uint32_t)STATX_MOUNT_IDS;
+	x->mount = 0;
 	x->ino = s.ino;
 	x->nlink = s.nlink;
 	x->mode = s.mode;
@@ -134,7 +138,7 @@ int fast_statx(struct shim_frame *f)
 	uint32_t flags = f->argument[2], mask = f->argument[3], number;
 	struct kernel_statx *x = (struct kernel_statx *)f->argument[4];
 	struct place p;
-	if ((flags & ~(uint32_t)(AT_NOFOLLOW | AT_NO_MOUNT | AT_EMPTY | AT_SYNC)) || (mask & 0x80000000u) ||
+	if ((flags & ~(uint32_t)(AT_NOFOLLOW | AT_NO_MOUNT | AT_EMPTY | AT_SYNC)) || (mask & (0x80000000u | STATX_MOUNT_IDS)) ||
 	    !may_be_mapped(f->argument[4]))
 		return SLOW;
 	if (is_descriptor(f, f->argument[1], flags)) {
