@@ -228,6 +228,15 @@ bool namespaces_is_file(const struct object *o)
 	return target[0] == '/' && read_link(target, &kind, &number);
 }
 
+bool namespaces_is_user(const struct object *o)
+{
+	char target[PATH_MAX];
+	unsigned kind, number;
+	ssize_t n = o->is_fd ? readlink(o->host, target, sizeof(target) - 1) : 0;
+	target[n < 0 ? 0 : n] = '\0';
+	return read_link(target, &kind, &number) && kinds[kind].flag == 0x10000000 /* CLONE_NEWUSER */;
+}
+
 int64_t hook_setns(struct call *c)
 {
 	struct object *o = &c->object[0];

@@ -25,6 +25,8 @@ char *namespaces_file(const void *ctx, const struct tracee *of, const char *name
 char *namespaces_file_to_bind(const void *ctx, const struct tracee *of, const char *name);
 /* Is the object a descriptor of such a file? */
 bool namespaces_is_file(const struct object *o);
+/* Is it one of a user namespace, the host's file or ours? */
+bool namespaces_is_user(const struct object *o);
 /* The run begins: what its first process is in. */
 void namespaces_open(struct tracee *first);
 void namespaces_close(void);

@@ -12,6 +12,7 @@
 #include "tracer/memory.h"
 #include "tracer/mountattr.h"
 #include "tracer/mountcalls.h"
+#include "tracer/namespaces.h"
 #include "tracer/propagation.h"
 #include "tracer/trees.h"
 
@@ -117,10 +118,21 @@ static int plan_change(const struct attributes *a, struct change *ret)
 	} else if (a->set & ATTR_TIMES) {
 		return -EINVAL;
 	}
-	/* No user namespace but the first is to be had, and that one is EPERM. */
-	if ((a->set | a->clear) & ATTR_ID_MAP)
-		return a->clear & ATTR_ID_MAP ? -EINVAL : -EPERM;
 	return 0;
+}
+
+/* build_mount_idmapped: no user namespace but the first is to be had, and that one is EPERM. */
+static int check_id_map(struct call *c, const struct attributes *a)
+{
+	if (!((a->set | a->clear) & ATTR_ID_MAP))
+		return 0;
+	if ((a->clear & ATTR_ID_MAP) || a->user_namespace > INT_MAX)
+		return -EINVAL;
+	struct object *o = &c->object[1];
+	int r = path_of_fd(c->t, (int)a->user_namespace, o);
+	if (r < 0)
+		return r;
+	return path_is_unopened(o) ? -EBADF : namespaces_is_user(o) ? -EPERM : -EINVAL;
 }
 
 static bool is_at_or_below(const char *path, const char *top)
@@ -172,6 +184,8 @@ int64_t hook_mount_setattr(struct call *c)
 	if (r <= 0)
 		return r;
 	r = plan_change(&a, &change);
+	if (r == 0)
+		r = check_id_map(c, &a);
 	if (r == 0)
 		r = look_up(c, 0, 0, lookup_of(flags));
 	if (r == 0)
@@ -238,6 +252,7 @@ int64_t hook_open_tree(struct call *c)
 	if (r == 0 && has_attributes && c->argument[3]) {
 		wants = read_attributes(c, 3, 4, &a);
 		r = wants < 0 ? wants : wants ? plan_change(&a, &change) : 0;
+		r = r < 0 || !wants ? r : check_id_map(c, &a);
 	}
 	if (r < 0)
 		return r;

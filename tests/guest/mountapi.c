@@ -567,6 +567,19 @@ TEST(mount_setattr_refuses)
 	FAILS(EINVAL, set_attributes(AT_FDCWD, "m", 0, &a));
 	a = (struct attributes){ .propagation = MS_RDONLY };
 	FAILS(EINVAL, set_attributes(AT_FDCWD, "m", 0, &a));
+	/* MOUNT_ATTR_IDMAP: by a user namespace, but not the first. */
+	a = (struct attributes){ .set = 0x100000, .user_namespace = 77 };
+	FAILS(EBADF, set_attributes(AT_FDCWD, "m", 0, &a));
+	a.user_namespace = UINT64_C(1) << 31;
+	FAILS(EINVAL, set_attributes(AT_FDCWD, "m", 0, &a));
+	a.user_namespace = WORKS(open("m", O_RDONLY));
+	FAILS(EINVAL, set_attributes(AT_FDCWD, "m", 0, &a));
+	a.user_namespace = WORKS(open("/proc/self/ns/mnt", O_RDONLY));
+	FAILS(EINVAL, set_attributes(AT_FDCWD, "m", 0, &a));
+	a.user_namespace = WORKS(open("/proc/self/ns/user", O_RDONLY));
+	FAILS(EPERM, set_attributes(AT_FDCWD, "m", 0, &a));
+	a = (struct attributes){ .clear = 0x100000, .user_namespace = a.user_namespace };
+	FAILS(EINVAL, set_attributes(AT_FDCWD, "m", 0, &a));
 	a = (struct attributes){ .set = ATTR_READ_ONLY };
 	AS (1000, 1000) {
 		FAILS(EPERM, set_attributes(AT_FDCWD, "missing", 0, &a));
