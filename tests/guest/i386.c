@@ -281,6 +281,34 @@ TEST(an_interrupted_call_is_restarted_where_it_was_made)
 	}
 	EQUAL(8, interrupted);
 }
+
+/* openat(2) of x86-64, read-only; -1000 when its path's register has changed. */
+int open_as_64_bit_code(const char *path);
+__asm__(".text\n.type open_as_64_bit_code, @function\n"
+	"open_as_64_bit_code:\n"
+	"	pushl %edi\n	pushl %esi\n"
+	"	movl 12(%esp), %esi\n"
+	"	ljmp $0x33, $1f\n"
+	"	.code64\n"
+	"1:	movl $-100, %edi\n	xorl %edx, %edx\n	xorl %r10d, %r10d\n	movl $257, %eax\n"
+	"	syscall\n"
+	"	movl $back_to_32_bit_code, %r9d\n	ljmp *(%r9)\n"
+	"	.code32\n"
+	"2:	cmpl 12(%esp), %esi\n	je 3f\n	movl $-1000, %eax\n"
+	"3:	popl %esi\n	popl %edi\n	ret\n"
+	".section .rodata\n"
+	"back_to_32_bit_code:\n	.long 2b\n	.word 0x23\n"
+	".text\n");
+
+TEST(a_program_may_go_into_64_bit_code_by_itself)
+{
+	struct stat st;
+	int fd = open_as_64_bit_code("/etc/passwd");
+	EQUAL(1, fd >= 0);
+	WORKS(fstat(fd, &st));
+	EQUAL(look("/etc/passwd").st_ino, st.st_ino);
+	EQUAL(-ENOENT, open_as_64_bit_code("/not there"));
+}
 #elif defined(__x86_64__)
 TEST(calls_of_the_other_kind_change_no_register)
 {
