@@ -26,7 +26,7 @@
 #include "tracer/base/text.h"
 #include "tracer/tracer.h"
 
-enum { SIGNAL_BASE = 128, NAP_USEC = 2000, PATIENCE_MSEC = 10000 };
+enum { SIGNAL_BASE = 128, NAP_USEC = 2000, FIRST_NAP_USEC = 100, PATIENCE_USEC = 10000000 };
 
 /* A process that is being made, at the command's side. */
 struct birth {
@@ -93,7 +93,7 @@ static int write_pid(const char *path, pid_t pid, struct error *err)
 {
 	char text[32];
 	snprintf(text, sizeof(text), "%d", pid);
-	return path ? io_write_file(AT_FDCWD, path, text, strlen(text), 0644, err) : 0;
+	return path ? io_write_passing(AT_FDCWD, path, text, strlen(text), 0644, err) : 0;
 }
 
 static int tell_pid(pid_t pid, const struct process_options *o, struct error *err)
@@ -249,8 +249,8 @@ int process_create(struct runc_container *c, const struct spec *spec, const stru
 /* Its parent may be slow to take notice: a zombie has ended. */
 static void wait_for_end(const struct runc_container *c)
 {
-	for (unsigned msec = 0; is_alive(c) && msec < PATIENCE_MSEC; msec += NAP_USEC / 1000)
-		usleep(NAP_USEC);
+	for (unsigned slept = 0, nap = FIRST_NAP_USEC; is_alive(c) && slept < PATIENCE_USEC; slept += nap, nap = nap < NAP_USEC ? nap * 2 : nap)
+		usleep(nap);
 	waitpid(c->pid, NULL, WNOHANG);
 }
 

@@ -187,7 +187,7 @@ int state_save(struct runc_container *c, struct error *err)
 	}
 	CLEANUP_TALLOC char *text = json_dump(NULL, document);
 	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/" STATE_FILE, c->dir);
-	return io_write_file(AT_FDCWD, path, text, strlen(text), 0600, err);
+	return io_write_passing(AT_FDCWD, path, text, strlen(text), 0600, err);
 }
 
 static void read_members(struct runc_container *c, struct json *document)

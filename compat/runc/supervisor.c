@@ -24,7 +24,8 @@
 #include "tracer/base/rootless.h"
 #include "tracer/tracer.h"
 
-enum { PATIENCE_MSEC = 10000, NAP_USEC = 2000 };
+/* Ends are near mostly: naps begin short. */
+enum { PATIENCE_USEC = 10000000, NAP_USEC = 2000, FIRST_NAP_USEC = 100 };
 
 /* ---- what it works with ---- */
 
@@ -201,13 +202,13 @@ static bool has_ended(const struct runc_container *c)
 void supervisor_end(struct runc_container *c)
 {
 	bool was_killed = false;
-	for (unsigned msec = 0; !has_ended(c); msec += NAP_USEC / 1000) {
-		if (msec >= PATIENCE_MSEC && !was_killed) {
+	for (unsigned slept = 0, nap = FIRST_NAP_USEC; !has_ended(c); slept += nap, nap = nap < NAP_USEC ? nap * 2 : nap) {
+		if (slept >= PATIENCE_USEC && !was_killed) {
 			/* Its guests die with it; it holds the lock, so that the number is still its own. */
 			kill(c->supervisor, SIGKILL);
 			was_killed = true;
 		}
-		usleep(NAP_USEC);
+		usleep(nap);
 	}
 	waitpid(c->supervisor, NULL, WNOHANG);
 	char run_dir[PATH_MAX];

@@ -119,8 +119,8 @@ int io_read_file(const void *ctx, int dir_fd, const char *path, size_t max_bytes
 	return 0;
 }
 
-int io_write_file(int dir_fd, const char *path, const void *bytes, size_t size, mode_t mode,
-		  struct error *err)
+static int replace_file(int dir_fd, const char *path, const void *bytes, size_t size, mode_t mode, bool is_synced,
+			struct error *err)
 {
 	static unsigned counter;
 	char temporary[PATH_MAX];
@@ -135,7 +135,7 @@ int io_write_file(int dir_fd, const char *path, const void *bytes, size_t size, 
 	if (fd < 0)
 		return error_set(err, errno, "cannot create '%s'", path);
 	int r = io_write_all(fd, bytes, size);
-	if (r == 0 && fsync(fd) < 0 && errno != EINVAL)
+	if (r == 0 && is_synced && fsync(fd) < 0 && errno != EINVAL)
 		r = -errno;
 	if (r == 0 && renameat(dir_fd, temporary, dir_fd, path) < 0)
 		r = -errno;
@@ -144,6 +144,16 @@ int io_write_file(int dir_fd, const char *path, const void *bytes, size_t size, 
 		return error_set(err, -r, "cannot write '%s'", path);
 	}
 	return 0;
+}
+
+int io_write_file(int dir_fd, const char *path, const void *bytes, size_t size, mode_t mode, struct error *err)
+{
+	return replace_file(dir_fd, path, bytes, size, mode, true, err);
+}
+
+int io_write_passing(int dir_fd, const char *path, const void *bytes, size_t size, mode_t mode, struct error *err)
+{
+	return replace_file(dir_fd, path, bytes, size, mode, false, err);
 }
 
 int io_open_own(int dir_fd, const char *name, int flags)

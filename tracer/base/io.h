@@ -36,6 +36,8 @@ int io_read_file(const void *ctx, int dir_fd, const char *path, size_t max_bytes
 /* Replace `path` by these bytes through a temporary beside it and rename: readers see old or new. */
 int io_write_file(int dir_fd, const char *path, const void *bytes, size_t size, mode_t mode,
 		  struct error *err);
+/* The same for what counts no more when the machine has ended: its disk is not waited for. */
+int io_write_passing(int dir_fd, const char *path, const void *bytes, size_t size, mode_t mode, struct error *err);
 
 /*
  * Open a file or directory of ours for reading, which may not let its owner: then it does for the moment.  `flags` of
