@@ -107,7 +107,8 @@ int container_set_exited(struct container *c, int exit_code, struct error *err)
 {
 	c->pid = 0;
 	c->exit_code = exit_code;
-	return save_state(c, 0, err);
+	/* One without a name is removed now, and no disk need be waited for. */
+	return c->name ? save_state(c, 0, err) : 0;
 }
 
 /* ---- finding ---- */
