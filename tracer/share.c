@@ -351,6 +351,8 @@ int share_record_new(struct tracee *t, struct object *o, mode_t mode, dev_t rdev
 	else if (!session.writes_through && modes_differ(o->real.st_mode, entry.mode) && !S_ISLNK(type))
 		modes_owe(o->host);
 	share_store(o, &entry);
+	if (modes_differ(o->real.st_mode, entry.mode))
+		fast_note_entry();
 	return 0;
 }
 

@@ -401,6 +401,19 @@ terminal() { # LINE: run it in a terminal of script(1), print what is seen
 	[[ $(stat -c %W "$root") != [0-] ]] || skip "the file system tells no births"
 	[ "$stops" -lt 150 ] || { echo "$stderr"; false; }
 }
+@test "files_of_odd_modes_are_made_and_removed_without_stops" {
+	root=$BATS_TEST_TMPDIR/root
+	mkdir "$root"
+	tar -C "$root" -xf "$BATS_FILE_TMPDIR/base.tar"
+	mkdir "$root/s"
+	for i in {1..200}; do echo x >"$root/s/$i"; done
+	chmod 444 "$root"/s/*
+	run -0 --separate-stderr fakebuild run --stats --rootfs "$root" -- sh -c 'cp -r /s /d; cd /d; stat -c %a * | sort | uniq -c; rm -f *; ls'
+	read -r count mode <<<"$output"
+	equal "200 444" "$count $mode"
+	stops=$(awk '/ in all,/ { print $1 }' <<<"$stderr")
+	[ "$stops" -lt 100 ] || { echo "$stderr"; false; }
+}
 @test "a_link_proc_to_itself_is_covered" {
 	root=$BATS_TEST_TMPDIR/root
 	mkdir "$root"
