@@ -27,7 +27,9 @@ static int errno_under(const struct sock_filter *program, unsigned short length,
 		struct sock_fprog all = { length, (struct sock_filter *)(uintptr_t)program };
 		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, MODE_FILTER, &all) < 0)
 			_exit(255);
-		_exit(syscall(call, first, 0, 0, 0, 0, 0) < 0 ? errno : 0);
+		/* A sanitizer does more in _exit() than the program allows. */
+		long r = syscall(call, first, 0, 0, 0, 0, 0);
+		syscall(SYS_exit_group, r < 0 ? errno : 0);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
@@ -61,7 +63,7 @@ static void calls_newer_than_all_rules_are_unknown(void **state)
 	/* exit_group is the newest that there is a rule for. */
 	assert_int_equal(errno_under(program, length, SYS_exit_group + 1, 0), ENOSYS);
 	assert_int_equal(errno_under(program, length, NEWER_THAN_ALL, 0), ENOSYS);
-	talloc_free(program);
+	assert_int_equal(talloc_free(program), 0);
 }
 
 static void one_argument_may_have_several_values(void **state)
@@ -74,7 +76,7 @@ static void one_argument_may_have_several_values(void **state)
 	/* Allowed, and of no process of ours. */
 	assert_int_not_equal(errno_under(program, length, SYS_getsid, 1), EXDEV);
 	assert_int_not_equal(errno_under(program, length, SYS_getsid, 2), EXDEV);
-	talloc_free(program);
+	assert_int_equal(talloc_free(program), 0);
 }
 
 static void what_has_no_name_is_refused(void **state)
