@@ -274,7 +274,7 @@ static void describe(const struct tracee *t, const struct mount *m, uint64_t wan
 	put(s, strings, wanted, MOUNT_ROOT, "/", &s->root);
 	put(s, strings, wanted, MOUNT_POINT, visible(t, m, view) ? view : "", &s->point);
 	/* After ro or rw, which are flags. */
-	const char *options = m->shown ? m->shown + 1 : "";
+	const char *options = m->shown && *m->shown ? m->shown + 1 : "";
 	put(s, strings, wanted, SUPER_OPTIONS, options, &s->super_options);
 	put(s, strings, wanted, OPTIONS_ARRAY, options, &s->options);
 	s->option_count = s->mask & OPTIONS_ARRAY ? 1 : 0;
