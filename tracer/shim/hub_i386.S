@@ -18,7 +18,7 @@ hub_vector:
 	.long shim_site
 	.org SHIM_ENTRY - SHIM_HUB
 	.code32
-	.macro enter as, plain
+	.macro look_up as, plain
 	cmpl $0, SHIM_STATE
 	je \plain
 	cmpl $FAST_NUMBERS, %eax
@@ -28,11 +28,11 @@ hub_vector:
 	ljmp $SHIM_CODE_64, $\as
 	.endm
 shim_entry:
-	enter hub_entry, hub_plain
+	look_up hub_entry, hub_plain
 hub_plain:
 	jmp *SHIM_VSYSCALL
 shim_site:
-	enter hub_site, hub_plain_site
+	look_up hub_site, hub_plain_site
 hub_plain_site: /* to the second jump where the stub is called from, and so to the site's own `int $0x80` */
 	addl $SHIM_STUB_JUMP, (%esp)
 hub_added:
