@@ -235,11 +235,14 @@ static int is_running(struct tracee *t, void *arg)
 	return state && strncmp(state, ") R", 3) == 0;
 }
 
-/* Does no other tracee run?  Other users' tasks do not count: a tracee that waits behind one would do so anywhere. */
+/* Does no other tracee run, and does a processor sleep?  Where all are busy, pinned tasks only wait in one queue. */
 static bool is_alone(pid_t tid)
 {
-	if (running() <= 1)
+	unsigned long count = running();
+	if (count <= 1)
 		return true;
+	if (count > (unsigned long)CPU_COUNT(&follow.allowed))
+		return false;
 	if (follow.looks_left) {
 		follow.looks_left--;
 		return follow.was_alone;
