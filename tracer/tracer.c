@@ -166,18 +166,22 @@ static bool show_own_state(struct tracee *t, int signal)
 
 static void on_end(pid_t pid, int status);
 
-/* The first stop of a child that is not known to have made it.  False: it is gone already. */
-static bool meet_child(pid_t tid)
+enum meeting { MEETING_COMES, MEETING_NOW, MEETING_NEVER };
+
+/* The first stop of a child that is not known to have made it: is it to be served now, by the loop, or is the child gone? */
+static enum meeting meet_child(pid_t tid, bool must_wait)
 {
 	int status;
 	pid_t r;
 	do
-		r = waitpid(tid, &status, __WALL);
+		r = waitpid(tid, &status, __WALL | (must_wait ? 0 : WNOHANG));
 	while (r < 0 && errno == EINTR);
+	if (r == 0)
+		return MEETING_COMES;
 	if (r == tid && WIFSTOPPED(status))
-		return true;
+		return MEETING_NOW;
 	on_end(tid, r == tid ? status : 0);
-	return false;
+	return MEETING_NEVER;
 }
 
 /*
@@ -214,21 +218,23 @@ static void on_child(struct tracee *parent, int event)
 	/* Whom it made may wait for its parent, which is then to go on as the kernel has it. */
 	release_vfork(parent->process);
 	bool is_kept = guest_traces_child(parent, child, event, flags);
-	bool is_vfork = event == PTRACE_EVENT_VFORK && !is_kept && !parent->ptraced, is_there = true;
+	bool is_vfork = event == PTRACE_EVENT_VFORK && !is_kept && !parent->ptraced;
 	/* A child that comes back through the parent's stub must be put right while the slot holds. */
-	if ((parent->slot >= 0 || is_kept || is_vfork) && !child->is_stopped_early)
-		is_there = child->is_stopped_early = meet_child(child->tid);
-	if (is_there && child->is_stopped_early) {
+	const bool must_wait = parent->slot >= 0 || is_kept;
+	enum meeting meeting = child->is_stopped_early ? MEETING_NOW : MEETING_COMES;
+	if ((must_wait || is_vfork) && meeting == MEETING_COMES)
+		meeting = meet_child(child->tid, must_wait);
+	if (is_vfork && meeting != MEETING_NEVER) {
+		parent->vforks = child->tid;
+		child->process->vforked_by = parent->tid;
+	}
+	if (meeting == MEETING_NOW) {
 		child->is_stopped_early = false;
 		if (parent->slot >= 0)
 			arch_demote(child, parent->slot);
-		if (is_vfork) {
-			parent->vforks = child->tid;
-			child->process->vforked_by = parent->tid;
-		}
 		if (!is_kept)
 			guest_resume(child, 0);
-	} else if (is_there) {
+	} else if (meeting == MEETING_COMES) {
 		child->has_first_stop = true;
 	}
 	if (parent->ptraced && !(flags & CLONE_UNTRACED)) {
