@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,8 @@ static int check_program(const char *path, bool *ret_is_stat)
 		return errno;
 	if (S_ISDIR(st.st_mode))
 		return EISDIR;
-	return access(path, X_OK) < 0 ? errno : 0;
+	/* By the rights that the execve will have: access(2) goes by the real user, who has no capabilities. */
+	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0 ? errno : 0;
 }
 
 char *execute_find(const void *ctx, const struct spec_process *p, struct error *err)

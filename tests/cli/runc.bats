@@ -302,6 +302,13 @@ teardown_file() { remove_store; }
 	[[ $(cat "$BATS_TEST_TMPDIR/pid") =~ ^[0-9]+$ ]]
 	eventually test -s "$bundle/rootfs/done"
 }
+@test "a_user_with_the_capability_executes_what_is_others" {
+	chmod 700 "$bundle/rootfs/bin/busybox"
+	config 'c["process"]["user"] = {"uid": 1000, "gid": 1000}; c["process"]["args"] = ["/bin/busybox", "id", "-u"]' \
+		'c["process"]["capabilities"] = {k: ["CAP_DAC_OVERRIDE"] for k in ("bounding", "effective", "permitted", "inheritable", "ambient")}'
+	run -0 runc run -b "$bundle" a
+	equal 1000 "$output"
+}
 @test "what_cannot_be_executed_is_told" {
 	run -255 --separate-stderr runc exec none true
 	told "exec failed: container does not exist: 'none'"
