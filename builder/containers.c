@@ -407,6 +407,8 @@ static int run_gc(struct invocation *inv, int *ret_status, struct error *err)
 	       freed.layers, freed.blobs);
 	if (has_limit)
 		printf(", %u build steps, %u cache mounts", pruned.steps, pruned.mounts);
+	if (freed.host_files)
+		printf(", what 'fakebuild root' made of %llu files", (unsigned long long)freed.host_files);
 	printf("\nTotal reclaimed space: %s\n", text_size(freed.bytes + pruned.bytes, size, sizeof(size)));
 	return 0;
 }

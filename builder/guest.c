@@ -293,8 +293,7 @@ static int fill(struct guest *g, const struct guest_request *request, struct err
 	g->config.flags = (o->network == NETWORK_NONE ? TRACER_NO_NETWORK : 0u) |
 			  (o->is_read_only ? TRACER_READ_ONLY : 0u) | request->tracer_flags |
 			  (o->has_no_fast_path ? TRACER_NO_FAST_PATH : 0u) | (o->is_counting ? TRACER_STATS : 0u);
-	if (!request->meta_path)
-		g->config.flags |= TRACER_LEAVE_MODES;
+	g->config.pid_path = request->pid_path;
 	g->config.trace_path = o->trace;
 	choose_code_dir(g, request->store);
 	tracer_set_test_modes(&g->config);

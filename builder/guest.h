@@ -103,6 +103,7 @@ struct guest_request {
 	const char *root;       /* absolute host path */
 	const char *meta_path;  /* NULL: a table for this run only */
 	unsigned meta_flags;    /* enum meta_flags, for a new table */
+	const char *pid_path;   /* struct tracer_config's */
 	unsigned tracer_flags;  /* enum tracer_flags, besides those of the options */
 	const char *scratch;    /* see tracer_config; NULL: the run's own folder */
 	const char *stubs_path; /* where stubs are recorded; NULL: none are made */

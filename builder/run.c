@@ -10,6 +10,7 @@
 #include "builder/command.h"
 #include "builder/copyup.h"
 #include "builder/guest.h"
+#include "builder/hoststate.h"
 #include "builder/progress.h"
 #include "oci/container.h"
 #include "oci/digest.h"
@@ -327,6 +328,7 @@ const struct command command_exec = {
 struct root_options {
 	struct guest_options guest;
 	const char *state, *state_dir;
+	bool forgets;
 	struct strlist *copy_up;
 };
 
@@ -338,37 +340,26 @@ static const struct option_row root_rows[] = {
 	  GUEST_MEMBER(network) },
 	{ "copy-up", 0, "DIR", "Let the command change a private copy of DIR", OPTION_LIST,
 	  offsetof(struct root_options, copy_up) },
-	{ "state", 0, "FILE", "Keep owners and modes in FILE, for later runs", OPTION_TEXT,
+	{ "forget", 0, NULL, "Keep owners and modes for this command only", OPTION_FLAG,
+	  offsetof(struct root_options, forgets) },
+	{ "state", 0, "FILE", "Keep owners and modes in FILE, not in the store", OPTION_TEXT,
 	  offsetof(struct root_options, state) },
 	{ "state-dir", 0, "DIR", "Keep owners, modes and the copies of --copy-up in DIR", OPTION_TEXT,
 	  offsetof(struct root_options, state_dir) },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
 
-/* Where --state and --state-dir have it; NULL: nowhere. */
-static int open_state(struct invocation *inv, const struct root_options *o, char **ret_meta_path, char **ret_copies_dir,
-		      struct error *err)
-{
-	*ret_meta_path = o->state ? mem_strdup(inv, o->state) : NULL;
-	*ret_copies_dir = NULL;
-	if (!o->state_dir)
-		return 0;
-	*ret_meta_path = mem_printf(inv, "%s/meta", o->state_dir);
-	*ret_copies_dir = mem_printf(inv, "%s/copy-up", o->state_dir);
-	int r = io_mkdir_p(AT_FDCWD, *ret_copies_dir, 0700);
-	return r < 0 ? error_set(err, -r, "cannot create '%s'", *ret_copies_dir) : 0;
-}
-
 static int run_root(struct invocation *inv, int *ret_status, struct error *err)
 {
 	const struct root_options *o = inv->options;
 	struct store *store;
 	struct volume_list *copies;
-	char *meta_path, *copies_dir, *passing = NULL;
-	if (o->state && o->state_dir)
-		return error_set(err, 0, "--state and --state-dir exclude each other");
-	if (invocation_store(inv, &store, err) < 0 || open_state(inv, o, &meta_path, &copies_dir, err) < 0)
+	struct host_state *state;
+	char *passing = NULL;
+	if (invocation_store(inv, &store, err) < 0 ||
+	    host_state_open(inv, store, o->state, o->state_dir, o->forgets, &state, err) < 0)
 		return -1;
+	const char *copies_dir = state->copies_dir;
 	if (!copies_dir && o->copy_up->count) {
 		if (store_make_tmp(inv, store, &passing, err) < 0)
 			return -1;
@@ -381,15 +372,17 @@ static int run_root(struct invocation *inv, int *ret_status, struct error *err)
 			.options = &o->guest,
 			.store = store,
 			.root = "/",
-			.meta_path = meta_path,
-			/* A file that is asked to keep them is where they go. */
-			.tracer_flags = meta_path ? 0 : TRACER_WRITE_THROUGH,
+			.meta_path = state->meta_path,
+			.meta_flags = state->meta_flags,
+			.tracer_flags = state->tracer_flags,
+			.pid_path = state->pid_path,
 			.words = inv->args,
 			.binds = copies->items,
 			.bind_count = copies->count,
 		};
 		r = run_guest(inv, &request, ret_status, err);
 	}
+	host_state_close(state);
 	if (passing)
 		io_remove_tree(AT_FDCWD, passing);
 	return r;

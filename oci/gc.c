@@ -208,6 +208,7 @@ int store_gc(struct store *s, bool is_dry_run, struct gc_result *ret, struct err
 	sweep_folder(w, "snapshots", w->snapshots, &w->result.layers);
 	sweep_folder(w, "cache/compressed", w->compressed, NULL);
 	sweep_folder(w, "cache/partial", NULL, NULL);
+	store_sweep_hosts(s, is_dry_run, &w->result);
 	*ret = w->result;
 	/* Not counted, for the next run makes them again: patched copies of programs, and the folder of a run. */
 	sweep_folder(w, "cache/code", NULL, NULL);

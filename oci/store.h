@@ -48,6 +48,12 @@ int store_make_guarded_tmp(const void *ctx, struct store *s, char **ret_path, st
  * that was deleted and made again is another root, whose inode numbers may be the old one's: it begins anew.
  */
 int store_folder_table(const void *ctx, struct store *s, const char *root, char **ret_folder, struct error *err);
+/*
+ * The metadata table of the host's own files, one for all runs on this host, in folder host/ of the store; made when missing,
+ * with META_OF_HOST.  It is locked while *ret_path is allocated: store_gc leaves it alone.  Who is alone with it drops
+ * what is not for later runs.
+ */
+int store_host_table(const void *ctx, struct store *s, char **ret_path, struct error *err);
 
 /* Blobs. */
 char *store_blob_path(const void *ctx, const struct store *s, const char *digest);
@@ -129,10 +135,12 @@ int store_add_on_top(const void *ctx, struct store *s, const struct image *base,
 		     struct error *err);
 /*
  * Remove blobs, layers and snapshots that no tag, no container and no step of a build (a file of cache/steps/ whose member
- * "snapshot" names one) needs, stale partial downloads and tmp.
+ * "snapshot" names one) needs, stale partial downloads and tmp; entries of store_host_table that were not met for 90 days,
+ * and the table when it was not used for that long.
  */
 struct gc_result {
 	unsigned blobs, layers;
+	uint64_t host_files; /* entries */
 	uint64_t bytes;
 };
 int store_gc(struct store *s, bool is_dry_run, struct gc_result *ret, struct error *err);

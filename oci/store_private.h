@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the store share; for store.c, images.c, blobs.c, gc.c, layer.c and container.c only. */
+/* What the files of the store share; for store.c, images.c, blobs.c, gc.c, hosttable.c, layer.c and container.c only. */
 #ifndef FAKEBUILD_OCI_STORE_PRIVATE_H
 #define FAKEBUILD_OCI_STORE_PRIVATE_H
 
@@ -26,5 +26,8 @@ uint64_t store_process_start(int pid);
  * without shares not at all: removing one name frees nothing.
  */
 uint64_t store_tree_bytes(int dir_fd, const char *name, bool has_shares);
+
+/* What store_gc does about the tables of store_host_table; counts in *result. */
+void store_sweep_hosts(struct store *s, bool is_dry_run, struct gc_result *result);
 
 #endif

@@ -600,7 +600,8 @@ void fast_open(struct tracee *first)
 	SHARED->proc_dev = stat("/proc", &proc) == 0 ? proc.st_dev : 0;
 	SHARED->random = session.config->fall_through;
 	SHARED->flags |= (session.config->verifies ? SHARED_VERIFIES : 0u) | (has_openat2() ? SHARED_HAS_OPENAT2 : 0u);
-	bool has_births = (meta_header(session.meta)->flags & META_HAS_RUNS) && birth_is_time(session.config->root, root.st_dev);
+	uint32_t table = meta_header(session.meta)->flags;
+	bool has_births = (table & META_HAS_RUNS) && birth_is_time(session.config->root, root.st_dev, table & META_OF_HOST);
 	SHARED->flags |= has_births ? SHARED_TELLS_BIRTHS : 0;
 	SHARED->flags |= session.config->flags & TRACER_LEAVE_MODES ? SHARED_LEAVES_MODES : 0;
 	SHARED->flags |= meta_header(session.meta)->flags & META_HAS_FLAGS ? SHARED_READ_ONLY_TREES : 0;

@@ -51,6 +51,11 @@ void modes_pay(void)
 			continue;
 		meta_get_or_default(session.meta, &st, &entry);
 		mode_t wanted = entry.mode & bits();
+		/* With this mode a write is nothing to know it by any more. */
+		if (entry.marks & META_MARKS_OF_WRITES) {
+			entry.marks &= ~(uint32_t)META_MARKS_OF_WRITES;
+			meta_put(session.meta, &entry);
+		}
 		/* There is nobody to tell that it cannot be. */
 		if ((st.st_mode & 07777) != wanted && chmod(host, wanted) < 0)
 			continue;

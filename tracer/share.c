@@ -103,7 +103,7 @@ void share_store(struct object *o, struct meta_entry *entry)
 {
 	through_give(o, entry);
 	if (!entry->birth && (meta_header(session.meta)->flags & META_HAS_RUNS))
-		entry->birth = o->birth ? o->birth : birth_of(path_short(o->host), o->is_fd, o->real.st_dev);
+		entry->birth = o->birth ? o->birth : meta_birth_of(session.meta, path_short(o->host), o->is_fd, o->real.st_dev);
 	meta_set(session.meta, &o->real, entry);
 }
 

@@ -593,6 +593,13 @@ static int explain_exec(const struct tracer_config *config, int status, struct e
 	return error_status(err, code == ENOENT || code == ENOTDIR ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE);
 }
 
+static int tell_pid(const char *path, pid_t pid, struct error *err)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d", (int)pid);
+	return path ? io_write_file(AT_FDCWD, path, text, n, 0444, err) : 0;
+}
+
 static int start(const struct tracer_config *config, const struct sock_fprog *filter, struct mounts *known, struct error *err)
 {
 	int gate[2];
@@ -619,6 +626,8 @@ static int start(const struct tracer_config *config, const struct sock_fprog *fi
 		fast_open(first);
 	if (r == 0)
 		namespaces_open(first);
+	if (r == 0)
+		r = tell_pid(config->pid_path, pid, err);
 	if (r == 0 && write(release, "", 1) != 1)
 		r = error_set(err, errno, "cannot release the first process");
 	if (r < 0) {

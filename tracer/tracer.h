@@ -48,7 +48,7 @@ enum tracer_flags {
 	TRACER_AS_CALLED = 64, /* ignored signals and descriptors above 2 are the caller's own, umask is config's, not 022 */
 	TRACER_UNTIL_LAST = 128, /* the run ends with its last process, not with the first; the status is still that one's */
 	TRACER_ANY_PORT = 256, /* a port that is bound is one that the kernel chooses, and reached on this machine by the guest's */
-	TRACER_LEAVE_MODES = 512, /* files have the modes that the guest gave them when the run is over: nothing keeps the table */
+	TRACER_LEAVE_MODES = 512, /* files have the modes that the guest gave them when the run is over: others work on them */
 };
 
 /* What uname(2) and /proc say instead of the host's own words; NULL: those. */
@@ -86,6 +86,7 @@ struct tracer_config {
 	const char *emulator_folders;
 	const char *emulator; /* canonical host path of the one that starts them all; NULL: it is looked for there */
 	char *const *emulator_options; /* before those that we give it, at most 16 count; NULL: none */
+	const char *pid_path;   /* the first process' number is put into this file, before it begins; NULL: nowhere */
 	const char *trace_path; /* a timeline of the stops goes here, NULL: none */
 	/* For tests, see tracer_set_test_modes. */
 	unsigned fall_through; /* one call in so many misses the fast path; 0: none */

@@ -102,3 +102,36 @@ teardown() { remove_store; }
 	run -2 --separate-stderr fakebuild gc --until soon
 	sentence "--until soon: want a number with a unit"
 }
+
+@test "what_root_made_of_files_goes_when_it_was_not_met_for_long" {
+	[ "$(stat -c %W "$BATS_TEST_TMPDIR")" != 0 ] || skip "the file system tells no times of birth"
+	cd "$BATS_TEST_TMPDIR"
+	touch f g
+	fakebuild root chown 5:6 f g
+	run -0 fakebuild gc
+	[[ $output != *"fakebuild root"* ]]
+	# As if two runs had been long ago: the next one meets one of the two files.
+	sed -i 's/ .*/ 1000/' "$FAKEBUILD_ROOT"/host/*/runs
+	fakebuild root true
+	sed -i 's/ .*/ 1000/' "$FAKEBUILD_ROOT"/host/*/runs
+	run -0 fakebuild root stat -c %u:%g f
+	equal 5:6 "$output"
+	run -0 fakebuild gc --dry-run
+	[[ $output == *", what 'fakebuild root' made of 1 files"* ]]
+	run -0 fakebuild gc
+	[[ $output == *", what 'fakebuild root' made of 1 files"* ]]
+	run -0 fakebuild root stat -c %u:%g f g
+	equal "5:6 0:0" "${lines[*]}"
+	# A run that goes on keeps all, and the table of a host that is used no more goes as a whole.
+	sed -i 's/ .*/ 1000/' "$FAKEBUILD_ROOT"/host/*/runs
+	mkfifo go
+	fakebuild root sh -c 'echo >go; read -r _ <go' 3>&- &
+	read -r _ <go
+	sed -i 's/ .*/ 1000/' "$FAKEBUILD_ROOT"/host/*/runs
+	run -0 fakebuild gc
+	[ -e "$(echo "$FAKEBUILD_ROOT"/host/*/meta)" ]
+	echo >go
+	wait $!
+	run -0 fakebuild gc
+	equal "" "$(ls "$FAKEBUILD_ROOT/host")"
+}

@@ -19,15 +19,115 @@ teardown_file() { remove_store; }
 	[[ $output =~ crw-r--r--\ 0/0\ +1,3 ]]
 }
 
-@test "owners_are_forgotten_unless_a_state_file_keeps_them" {
+# Whether inodes of the same number can be told apart here: without that nothing outlasts a run.
+births_are_told() {
+	[ "$(stat -c %W "$BATS_TEST_TMPDIR")" != 0 ] || skip "the file system tells no times of birth"
+}
+
+@test "a_later_run_sees_what_an_earlier_one_made_of_files" {
+	births_are_told
+	cd "$BATS_TEST_TMPDIR"
+	touch f
+	mkdir d
+	fakebuild root sh -c 'chown 5:6 f && chmod 4750 f && chown 7 d && mknod d/null c 1 3'
+	# The host has what it can have.
+	equal 750 "$(stat -c %a f)"
+	run -0 fakebuild root stat -c '%u:%g %a %F' f d d/null
+	equal "5:6 4750 regular empty file 7:0 755 directory 0:0 644 character special file" "${lines[*]}"
+	mv f g
+	run -0 fakebuild root stat -c '%u:%g %a' g
+	equal "5:6 4750" "$output"
+}
+
+@test "a_file_made_anew_between_runs_inherits_nothing" {
+	cd "$BATS_TEST_TMPDIR"
+	for i in $(seq 50); do touch "f$i"; done
+	fakebuild root sh -c 'chown 5:6 f*; chmod 4700 f*'
+	rm f*
+	for i in $(seq 50); do touch "g$i"; done
+	run -0 fakebuild root sh -c 'stat -c "%u:%g %a" g* | sort -u'
+	equal "0:0 644" "$output"
+}
+
+@test "a_mode_changed_between_runs_is_the_files" {
+	births_are_told
+	cd "$BATS_TEST_TMPDIR"
+	touch f g
+	fakebuild root sh -c 'chown 5:6 f; chmod 4640 f; chown 5 g; chmod 0 g'
+	chmod 755 f
+	run -0 fakebuild root stat -c '%u:%g %a' f g
+	equal "5:6 755 5:0 0" "${lines[*]}"
+}
+
+@test "runs_at_once_keep_what_each_has_made" {
+	births_are_told
+	cd "$BATS_TEST_TMPDIR"
+	run_one() { # NUMBER
+		fakebuild root sh -c 'for i in $(seq 40); do touch f$1.$i; chown $1:$i f$1.$i; done' - "$1" 3>&-
+	}
+	local number pids=()
+	for number in 1 2 3 4; do
+		run_one $number &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	run -0 fakebuild root sh -c 'for n in 1 2 3 4; do for i in $(seq 40); do test "$(stat -c %u:%g f$n.$i)" = $n:$i || echo f$n.$i; done; done'
+	equal "" "$output"
+}
+
+@test "what_a_run_changes_another_sees_at_once" {
+	cd "$BATS_TEST_TMPDIR"
+	touch f
+	mkfifo go
+	fakebuild root sh -c 'chown 5:6 f; echo >go; read -r _ <go; stat -c %u:%g f' >out 3>&- &
+	read -r _ <go
+	run -0 fakebuild root sh -c 'stat -c %u:%g f; chown 7:8 f'
+	equal 5:6 "$output"
+	echo >go
+	wait $!
+	equal 7:8 "$(cat out)"
+}
+
+@test "a_killed_run_keeps_owners_too" {
+	births_are_told
+	cd "$BATS_TEST_TMPDIR"
+	touch f
+	mkfifo go
+	fakebuild root sh -c 'chown 5:6 f; chmod 4711 f; echo >go; sleep 100' 3>&- &
+	read -r _ <go
+	kill -9 $!
+	wait $! || true
+	run -0 fakebuild root stat -c '%u:%g %a' f
+	equal "5:6 4711" "$output"
+}
+
+@test "nothing_is_kept_when_it_is_to_be_forgotten" {
 	cd "$BATS_TEST_TMPDIR"
 	touch g
-	fakebuild root chown 5:6 g
+	fakebuild root --forget chown 5:6 g
 	run -0 fakebuild root stat -c %u:%g g
 	equal 0:0 "$output"
 	fakebuild root --state s chown 5:6 g
 	run -0 fakebuild root --state s stat -c %u:%g g
 	equal 5:6 "$output"
+	run -0 fakebuild root stat -c %u:%g g
+	equal 0:0 "$output"
+}
+
+@test "a_state_dir_has_a_lock_and_the_commands_number" {
+	command -v flock >/dev/null || skip "no flock (Debian: util-linux)"
+	cd "$BATS_TEST_TMPDIR"
+	mkfifo go
+	fakebuild root --state-dir s sh -c 'echo $$ >pid; echo >go; read -r _ <go' 3>&- &
+	read -r _ <go
+	equal "$(cat pid)" "$(cat s/child_pid)"
+	run -1 flock -n s/lock true
+	# Another command may have it, too.
+	run -0 fakebuild root --state-dir s true
+	kill "$(cat pid)"
+	wait $! || true
+	run -0 flock -n s/lock true
+	[ ! -e s/child_pid ]
 }
 
 @test "the_environment_is_the_callers" {
@@ -91,7 +191,7 @@ teardown_file() { remove_store; }
 	run -125 --separate-stderr fakebuild root --copy-up /no/such true
 	sentence "cannot open '/no/such' for --copy-up: No such file or directory"
 	run -125 --separate-stderr fakebuild root --state a --state-dir b true
-	sentence "--state and --state-dir exclude each other"
+	sentence "--state, --state-dir and --forget exclude each other"
 }
 
 @test "the_hosts_etc_can_be_changed_in_a_copy" {

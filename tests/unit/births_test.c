@@ -67,7 +67,7 @@ static void an_entry_of_an_earlier_inode_goes_when_it_is_met(void **state)
 	struct house *h = *state;
 	struct meta_entry entry;
 	struct meta *m = open_table(h, 0);
-	uint32_t birth = birth_of(h->file, false, h->st.st_dev);
+	uint32_t birth = birth_of(h->file, false, h->st.st_dev, false);
 	if (!birth) {
 		talloc_free(m);
 		skip();
@@ -86,7 +86,7 @@ static void an_entry_of_the_inode_stays_and_is_met_once_a_run(void **state)
 	struct house *h = *state;
 	struct meta_entry entry;
 	struct meta *m = open_table(h, 0);
-	uint32_t birth = birth_of(h->file, false, h->st.st_dev);
+	uint32_t birth = birth_of(h->file, false, h->st.st_dev, false);
 	put(h, m, birth);
 	for (unsigned run = 0; run < 3; run++) {
 		meta_begin_run(m);
@@ -107,7 +107,7 @@ static void an_entry_without_a_birth_gets_that_of_its_file(void **state)
 	struct house *h = *state;
 	struct meta_entry entry;
 	struct meta *m = open_table(h, 0);
-	uint32_t birth = birth_of(h->file, false, h->st.st_dev);
+	uint32_t birth = birth_of(h->file, false, h->st.st_dev, false);
 	/* The one is told by the time, the other by the generation. */
 	const uint32_t unknown[] = { 0, 2 + (~birth & 1) };
 	for (unsigned i = 0; i < 2; i++) {
@@ -140,12 +140,76 @@ static void what_only_we_change_is_not_met(void **state)
 	struct house *h = *state;
 	struct meta_entry entry;
 	struct meta *m = open_table(h, META_SHARED_LAYERS);
-	put(h, m, birth_of(h->file, false, h->st.st_dev) ^ 2);
+	put(h, m, birth_of(h->file, false, h->st.st_dev, false) ^ 2);
 	meta_begin_run(m);
 	meta_meet(m, h->file, false, &h->st, 0);
 	assert_true(is_there(h, m, &entry));
 	assert_true(meta_is_met(meta_header(m), &entry));
 	talloc_free(m);
+}
+
+static void a_hosts_table_keeps_nothing_that_may_be_anothers_by_now(void **state)
+{
+	struct house *h = *state;
+	struct meta_entry entry;
+	struct meta *m = open_table(h, META_OF_HOST);
+	meta_begin_run(m);
+	put(h, m, 0);
+	/* A run that begins meanwhile sees it. */
+	meta_begin_run(m);
+	assert_true(is_there(h, m, &entry));
+	meta_drop_passing(m);
+	assert_false(is_there(h, m, &entry));
+	put(h, m, 3);
+	meta_drop_passing(m);
+	assert_true(is_there(h, m, &entry));
+	meta_unname(m, &h->st);
+	meta_drop_passing(m);
+	assert_false(is_there(h, m, &entry));
+	talloc_free(m);
+}
+
+static void what_no_run_has_met_is_dropped_by_the_runs_number(void **state)
+{
+	struct house *h = *state;
+	struct meta_entry entry;
+	struct meta *m = open_table(h, META_OF_HOST);
+	meta_begin_run(m);
+	put(h, m, birth_of(h->file, false, h->st.st_dev, true));
+	meta_begin_run(m);
+	assert_int_equal(meta_drop_unmet(m, 1, false), 0);
+	assert_int_equal(meta_drop_unmet(m, 2, true), 1);
+	assert_true(is_there(h, m, &entry));
+	meta_meet(m, h->file, false, &h->st, 0);
+	assert_int_equal(meta_drop_unmet(m, 2, false), 0);
+	meta_begin_run(m);
+	assert_int_equal(meta_drop_unmet(m, 3, false), 1);
+	assert_false(is_there(h, m, &entry));
+	talloc_free(m);
+}
+
+static void a_hosts_mode_changed_between_runs_is_the_files(void **state)
+{
+	struct house *h = *state;
+	static const struct {
+		uint32_t shown, real, then;
+	} cases[] = {
+		{ 04750, 0750, 04750 }, { 0050, 0650, 0050 }, { 04750, 0755, 0755 }, { 0640, 02644, 02644 },
+	};
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct meta *m = open_table(h, META_OF_HOST);
+		struct meta_entry entry = { .dev = h->st.st_dev, .ino = h->st.st_ino, .mode = S_IFREG | cases[i].shown, .uid = 5 };
+		struct stat real = h->st;
+		real.st_mode = S_IFREG | cases[i].real;
+		meta_begin_run(m);
+		meta_put(m, &entry);
+		meta_begin_run(m);
+		meta_meet(m, h->file, false, &real, 0);
+		assert_true(is_there(h, m, &entry));
+		assert_int_equal(entry.mode, S_IFREG | cases[i].then);
+		assert_int_equal(entry.uid, 5);
+		talloc_free(m);
+	}
 }
 
 static void a_table_of_version_1_is_read_with_its_inbox(void **state)
@@ -186,6 +250,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_entry_without_a_birth_gets_that_of_its_file, move_in, move_out),
 		cmocka_unit_test_setup_teardown(runs_are_counted_anew_without_meeting_by_chance, move_in, move_out),
 		cmocka_unit_test_setup_teardown(what_only_we_change_is_not_met, move_in, move_out),
+		cmocka_unit_test_setup_teardown(a_hosts_table_keeps_nothing_that_may_be_anothers_by_now, move_in, move_out),
+		cmocka_unit_test_setup_teardown(what_no_run_has_met_is_dropped_by_the_runs_number, move_in, move_out),
+		cmocka_unit_test_setup_teardown(a_hosts_mode_changed_between_runs_is_the_files, move_in, move_out),
 		cmocka_unit_test_setup_teardown(a_table_of_version_1_is_read_with_its_inbox, move_in, move_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

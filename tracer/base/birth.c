@@ -14,7 +14,7 @@
 #include "tracer/base/look.h"
 #include "tracer/base/meta_format.h"
 
-enum kind { UNKNOWN, BY_TIME, BY_GENERATION, NEVER };
+enum kind { UNKNOWN, BY_TIME, BY_GENERATION, OF_COPIES };
 enum { DEVICES = 8, DONT_SYNC = 0x4000 /* AT_STATX_DONT_SYNC */ };
 
 static struct {
@@ -27,8 +27,9 @@ static uint32_t by_time(const char *host, bool follows)
 	struct look_statx x;
 	memset(&x, 0, sizeof(x));
 	int flags = (follows ? 0 : AT_SYMLINK_NOFOLLOW) | DONT_SYNC;
-	if (syscall(SYS_statx, AT_FDCWD, host, flags, LOOK_BIRTH, &x) < 0 || !(x.mask & LOOK_BIRTH) || !x.btime.sec)
+	if (syscall(SYS_statx, AT_FDCWD, host, flags, LOOK_BIRTH, &x) < 0 || !(x.mask & LOOK_BIRTH))
 		return 0;
+	/* 0 is what files of an image have that a tool has made. */
 	return meta_birth_of_time(x.btime.sec, x.btime.nsec);
 }
 
@@ -57,7 +58,7 @@ static enum kind kind_of(const char *host, bool follows)
 		return UNKNOWN;
 	uint32_t type = fs.f_type;
 	if (type == OVERLAY || type == AUFS || type == FUSE || type == ECRYPT)
-		return NEVER;
+		return OF_COPIES;
 	return by_time(host, follows) ? BY_TIME : by_generation(host, follows) ? BY_GENERATION : UNKNOWN;
 }
 
@@ -84,15 +85,16 @@ static enum kind kind_on(const char *host, bool follows, dev_t dev)
 	return kind;
 }
 
-uint32_t birth_of(const char *host, bool follows, dev_t dev)
+uint32_t birth_of(const char *host, bool follows, dev_t dev, bool of_copies)
 {
 	switch (kind_on(host, follows, dev)) {
 	case BY_TIME:
 		return by_time(host, follows);
 	case BY_GENERATION:
 		return by_generation(host, follows);
+	case OF_COPIES:
+		return of_copies ? by_time(host, follows) : 0;
 	case UNKNOWN:
-	case NEVER:
 		break;
 	}
 	return 0;
@@ -100,10 +102,11 @@ uint32_t birth_of(const char *host, bool follows, dev_t dev)
 
 uint32_t birth_if_told(dev_t dev, int64_t seconds, uint32_t nanoseconds)
 {
-	return seconds && kind_known(dev) == BY_TIME ? meta_birth_of_time(seconds, nanoseconds) : 0;
+	return kind_known(dev) == BY_TIME ? meta_birth_of_time(seconds, nanoseconds) : 0;
 }
 
-bool birth_is_time(const char *host, dev_t dev)
+bool birth_is_time(const char *host, dev_t dev, bool of_copies)
 {
-	return kind_on(host, true, dev) == BY_TIME;
+	enum kind kind = kind_on(host, true, dev);
+	return kind == BY_TIME || (kind == OF_COPIES && of_copies && by_time(host, true));
 }

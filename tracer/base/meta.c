@@ -2,7 +2,7 @@
 /*
  * Owns the metadata table's file: opening, the write lock, growth, entries.  The reader is in meta_format.h,
  * because tracees read the same mapping; the inbox, attributes, and what files show by it are meta_inbox.c's,
- * meta_xattr.c's and meta_view.c's.
+ * meta_xattr.c's and meta_view.c's, and what of it outlasts a run meta_runs.c's.
  */
 #include "tracer/base/meta_table.h"
 
@@ -230,14 +230,14 @@ uint64_t meta_key_dev(const struct meta *m, dev_t dev)
 	return dev == m->root_dev ? 0 : dev;
 }
 
-static struct meta_entry *entries_of(struct meta_header *h)
+struct meta_entry *meta_entries_of(struct meta_header *h)
 {
 	return (struct meta_entry *)((char *)h + META_HEADER_BYTES);
 }
 
 static struct meta_entry *free_slot(struct meta_header *h, uint64_t dev, uint64_t ino)
 {
-	struct meta_entry *entries = entries_of(h);
+	struct meta_entry *entries = meta_entries_of(h);
 	uint64_t mask = h->capacity - 1, i = meta_hash(dev, ino) & mask;
 	while (entries[i].state == META_LIVE)
 		i = (i + 1) & mask;
@@ -254,13 +254,13 @@ static void make_room(struct meta *m)
 		return;
 	uint64_t old = h->capacity, wanted = h->live * 10 >= old * 4 ? old * 2 : old;
 	struct meta_entry *copy = mem_array(NULL, struct meta_entry, old);
-	memcpy(copy, entries_of(h), old * sizeof(*copy));
+	memcpy(copy, meta_entries_of(h), old * sizeof(*copy));
 	if (wanted != old) {
 		if (ftruncate(m->fd, bytes_for(wanted)) < 0 || map_table(m, bytes_for(wanted)) < 0)
 			mem_must(NULL);
 		h = m->header;
 	}
-	memset(entries_of(h), 0, wanted * sizeof(*copy));
+	memset(meta_entries_of(h), 0, wanted * sizeof(*copy));
 	__atomic_store_n(&h->capacity, wanted, __ATOMIC_RELEASE);
 	for (uint64_t i = 0; i < old; i++)
 		if (copy[i].state == META_LIVE)
@@ -274,7 +274,7 @@ static bool is_node(const struct meta_entry *entry)
 	return S_ISCHR(entry->mode) || S_ISBLK(entry->mode);
 }
 
-static struct meta_entry *find_locked(struct meta *m, uint64_t dev, ino_t ino)
+struct meta_entry *meta_find_locked(struct meta *m, uint64_t dev, ino_t ino)
 {
 	return (struct meta_entry *)(uintptr_t)meta_lookup(m->header, m->header->capacity, dev, ino);
 }
@@ -283,10 +283,12 @@ void meta_put_locked(struct meta *m, const struct meta_entry *stored)
 {
 	if (m->header->flags & META_PLAIN)
 		return;
-	struct meta_entry *slot = find_locked(m, stored->dev, stored->ino);
+	struct meta_entry *slot = meta_find_locked(m, stored->dev, stored->ino);
 	m->header->nodes += is_node(stored) - (slot && is_node(slot));
 	if (stored->marks & META_MARKS_OF_FLAGS)
 		__atomic_fetch_or(&m->header->flags, META_HAS_FLAGS, __ATOMIC_SEQ_CST);
+	if ((m->header->flags & META_OF_HOST) && meta_is_passing(stored))
+		__atomic_fetch_or(&m->header->flags, META_HAS_PASSING, __ATOMIC_SEQ_CST);
 	if (!slot) {
 		make_room(m);
 		slot = free_slot(m->header, stored->dev, stored->ino);
@@ -299,7 +301,7 @@ void meta_put_locked(struct meta *m, const struct meta_entry *stored)
 
 void meta_drop_locked(struct meta *m, uint64_t dev, ino_t ino)
 {
-	struct meta_entry *slot = find_locked(m, dev, ino);
+	struct meta_entry *slot = meta_find_locked(m, dev, ino);
 	if (!slot)
 		return;
 	m->header->nodes -= is_node(slot);
@@ -400,44 +402,12 @@ void meta_change(struct meta *m, const struct meta_entry *entry, bool is_default
 	meta_unlock(m);
 }
 
-void meta_begin_run(struct meta *m)
-{
-	enum { RUNS = UINT16_MAX };
-	struct meta_header *h = m->header;
-	if (h->flags & (META_SHARED_LAYERS | META_PLAIN))
-		return;
-	meta_lock(m);
-	h = m->header;
-	for (uint64_t i = 0; h->run >= RUNS && i < h->capacity; i++)
-		entries_of(h)[i].run = 0;
-	h->run = h->run % RUNS + 1;
-	__atomic_fetch_or(&h->flags, META_HAS_RUNS, __ATOMIC_SEQ_CST);
-	meta_unlock(m);
-}
-
-/* What another process may have dropped or met meanwhile is not ours to say. */
-void meta_met(struct meta *m, const struct meta_entry *entry, uint32_t birth)
-{
-	uint64_t key = meta_key_dev(m, entry->dev);
-	meta_lock(m);
-	struct meta_entry *slot = find_locked(m, key, entry->ino);
-	if (slot && slot->run == entry->run) {
-		if (!meta_is_same_birth(slot->birth, birth)) {
-			meta_drop_locked(m, key, entry->ino);
-		} else {
-			slot->birth = birth ? birth : slot->birth;
-			slot->run = m->header->run;
-		}
-	}
-	meta_unlock(m);
-}
-
 int meta_each(struct meta *m, int (*visit)(const struct meta_entry *entry, void *arg), void *arg)
 {
 	if (meta_find_inbox(m))
 		meta_empty_inbox(m);
 	follow_growth(m);
-	const struct meta_entry *entries = entries_of(m->header);
+	const struct meta_entry *entries = meta_entries_of(m->header);
 	for (uint64_t i = 0; i < m->header->capacity; i++) {
 		if (entries[i].state != META_LIVE)
 			continue;

@@ -55,6 +55,12 @@ void meta_begin_run(struct meta *m);
  * that it is of this inode and not of an earlier one of the number, or drop it.  `birth` is the inode's; 0: it is asked for.
  */
 void meta_meet(struct meta *m, const char *host, bool follows, const struct stat *real, uint32_t birth);
+/* The birth of the inode at this host path, as entries of this table have it: birth_of. */
+uint32_t meta_birth_of(const struct meta *m, const char *host, bool follows, dev_t dev);
+/* No run has this META_OF_HOST table open: drop what is not for the next one. */
+void meta_drop_passing(struct meta *m);
+/* Drop what no run from this one on has met, or with is_dry_run only count it; returns how many entries that is. */
+uint64_t meta_drop_unmet(struct meta *m, uint32_t first_run, bool is_dry_run);
 
 /* Copy the entry of this inode to *ret; false when there is none.  ret->dev is the real device. */
 bool meta_get(struct meta *m, dev_t dev, ino_t ino, struct meta_entry *ret);

@@ -31,6 +31,12 @@ enum meta_flags {
 	META_PLAIN = 8,
 	META_HAS_FLAGS = 16, /* there are or were entries with META_MARKS_OF_FLAGS */
 	META_HAS_RUNS = 32,  /* others than we change the files between runs: entries are met (struct meta_entry) */
+	/*
+	 * Kept without being asked for, of files that people work with: what cannot be told from a later inode of the number
+	 * is not kept for later runs, and where the host's file has got another mode since, that is its mode.
+	 */
+	META_OF_HOST = 64,
+	META_HAS_PASSING = 128, /* in a META_OF_HOST table there are entries that are not for later runs */
 };
 
 struct meta_header {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files that make up the metadata table share: meta.c (the file, the lock, entries), meta_inbox.c,
- * meta_view.c (what files show) and meta_xattr.c.  Nobody else includes this; meta.h is the table's face.
+ * meta_view.c (what files show), meta_runs.c and meta_xattr.c.  Nobody else includes this; meta.h is the table's face.
  */
 #ifndef FAKEBUILD_BASE_META_TABLE_H
 #define FAKEBUILD_BASE_META_TABLE_H
@@ -28,19 +28,21 @@ struct meta {
 	unsigned next_read;
 };
 
+struct meta_entry *meta_entries_of(struct meta_header *h);
+/* Is it not for later runs of a META_OF_HOST table? */
+bool meta_is_passing(const struct meta_entry *entry);
 /* The device as entries have it. */
 uint64_t meta_key_dev(const struct meta *m, dev_t dev);
 /* Write: nobody else does until the unlocking, and who reads reads again. */
 void meta_lock(struct meta *m);
 void meta_unlock(struct meta *m);
 /* Under the lock; the entry is as it is kept, but for its run. */
+struct meta_entry *meta_find_locked(struct meta *m, uint64_t dev, ino_t ino);
 void meta_put_locked(struct meta *m, const struct meta_entry *stored);
 void meta_drop_locked(struct meta *m, uint64_t dev, ino_t ino);
 
 /* Store this, made of what was read last, or no entry when the default says the same; what others have left meanwhile stays. */
 void meta_change(struct meta *m, const struct meta_entry *entry, bool is_default);
-/* The entry, as it was read, is of an inode of this birth (0: not known), or it is not. */
-void meta_met(struct meta *m, const struct meta_entry *entry, uint32_t birth);
 
 /* The inbox, if there is one by now. */
 const struct meta_inbox *meta_find_inbox(struct meta *m);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns what files show by the metadata table: entries and defaults, and whether an entry still is of its file. */
+/* Owns what files show by the metadata table: entries and defaults. */
 #include "tracer/base/meta_table.h"
 
 #include <sys/stat.h>
-
-#include "tracer/base/birth.h"
 
 bool meta_is_shared(const struct meta *m, const struct stat *real)
 {
@@ -130,13 +128,4 @@ bool meta_view(struct meta *m, struct stat *st)
 	bool has_entry = get_settled(m, st, &entry);
 	show(m, has_entry ? &entry : NULL, st);
 	return has_entry;
-}
-
-void meta_meet(struct meta *m, const char *host, bool follows, const struct stat *real, uint32_t birth)
-{
-	struct meta_entry entry;
-	const struct meta_header *h = m->header;
-	if (!(h->flags & META_HAS_RUNS) || !meta_get(m, real->st_dev, real->st_ino, &entry) || meta_is_met(m->header, &entry))
-		return;
-	meta_met(m, &entry, birth ? birth : birth_of(host, follows, real->st_dev));
 }

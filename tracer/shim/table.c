@@ -47,7 +47,7 @@ static uint32_t look_at_birth(long dir_fd, uint64_t path, uint64_t *ret_ino, uin
 	x.mask = 0;
 	if (!(SHARED->flags & SHARED_TELLS_BIRTHS) ||
 	    shim_raw_call(NR_STATX, dir_fd, path ? (long)path : (long)"", AT_NOFOLLOW | (path ? 0 : AT_EMPTY),
-			  WITH_MODE | WITH_NUMBER | WITH_BIRTH, (long)&x, 0) < 0 || !(x.mask & WITH_BIRTH) || !x.seconds)
+			  WITH_MODE | WITH_NUMBER | WITH_BIRTH, (long)&x, 0) < 0 || !(x.mask & WITH_BIRTH))
 		return 0;
 	*ret_ino = x.ino;
 	*ret_mode = x.mode;
@@ -82,6 +82,9 @@ static int meet(int found, uint64_t ino, long dir_fd, uint64_t path, const struc
 	uint32_t real_mode;
 	if (found != UNMET)
 		return found;
+	/* Of these it counts when they were met, and with what mode. */
+	if (META->flags & META_OF_HOST)
+		return -1;
 	return entry->birth && entry->birth == look_at_birth(dir_fd, path, &real_ino, &real_mode) && real_ino == ino ? 1 : -1;
 }
 
