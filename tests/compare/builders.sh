@@ -31,7 +31,7 @@ has() { # NAME PROGRAM
 	return 1
 }
 as_root() {
-	timeout 60 "$fakebuild" root --state-dir "$here/state" -- "$@"
+	timeout 60 "$fakebuild" root -- "$@"
 }
 
 if ! busybox=$(command -v busybox); then
@@ -68,7 +68,7 @@ configure() { # TERMINAL COMMAND...
 configure false sh -c 'id -u; exit 3'
 [ "$(run "$1" run box </dev/null || echo $?)" = $'0\n3' ]
 configure true sh -c 'if test -t 0; then stat -c %u:%a /dev/console; fi'
-script -qec "$1 --root $state run box" /dev/null </dev/null | grep -q 0:600
+script -qec "$1 --root $state run box" /dev/null </dev/null | grep -Eq '0:6[02]0'
 configure false sleep 60
 run "$1" run -d --pid-file pid box </dev/null >out 2>&1
 [ "$(run "$1" exec box id -u)" = 0 ]
