@@ -228,6 +228,26 @@ TEST(an_acl_grants_and_shows_in_the_mode)
 	EQUAL(0600, mode_of("f"));
 }
 
+/* cp sets such a list. */
+TEST(an_acl_that_is_a_mode_leaves_set_id_and_sticky_bits)
+{
+	struct acl acl = { 2, { { USER_OBJ, 7, -1 }, { GROUP_OBJ, 5, -1 }, { OTHER, 1, -1 } } };
+	const size_t size = sizeof(acl) - 2 * sizeof(acl.entry[0]);
+	put_file("f", 0700, "text");
+	WORKS(chmod("f", 06700));
+	if (setxattr("f", "system.posix_acl_access", &acl, size, 0) < 0 && errno == EOPNOTSUPP)
+		SKIP("the file system has no ACLs");
+	EQUAL(06751, mode_of("f"));
+	TEXT("ENODATA", value_of("f", "system.posix_acl_access"));
+	int fd = open("g", O_RDWR | O_CREAT | O_EXCL, 06777);
+	WORKS(fsetxattr(fd, "system.posix_acl_access", &acl, size, 0));
+	EQUAL(06751, mode_of("g"));
+	WORKS(mkdir("d", 0755));
+	WORKS(chmod("d", 01777));
+	WORKS(setxattr("d", "system.posix_acl_access", &acl, size, 0));
+	EQUAL(01751, mode_of("d"));
+}
+
 TEST(wrong_acls_and_default_acls)
 {
 	struct acl acl = { 2, { { USER_OBJ, 7, -1 }, { USER, 4, 1000 }, { GROUP_OBJ, 5, -1 }, { MASK, 7, -1 }, { OTHER, 0, -1 } } };

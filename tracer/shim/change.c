@@ -248,7 +248,11 @@ static enum answer set_attribute(struct shim_frame *f, long fd, uint64_t path)
 			return SLOW;
 		mode = mode << 3 | acl.entry[i].perm;
 	}
-	return acl.version == 2 ? chmod_file(f, fd, path, mode) : SLOW;
+	/* posix_acl_update_mode: set-id and sticky bits stay. */
+	struct own own;
+	return acl.version == 2 && find_own(f, fd, path, true, &own) ?
+		       chmod_own(f, &own, path, path ? -1 : fd, mode | (own.shown.mode & SPECIAL_BITS)) :
+		       SLOW;
 }
 
 int fast_setxattr(struct shim_frame *f)
