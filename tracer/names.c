@@ -261,8 +261,15 @@ static int lose_directory(struct tracee *t, void *arg)
 	const struct object *gone = arg;
 	if (t->fs && strcmp(t->fs->cwd, gone->guest) == 0)
 		fs_lose_cwd(t->fs);
-	if (t->fs && strcmp(t->fs->root, gone->guest) == 0)
-		fs_set(&t->fs->root, "/\001");
+	if (t->fs && strcmp(t->fs->root, gone->guest) == 0) {
+		struct meta_entry entry;
+		if (!meta_get(session.meta, gone->real.st_dev, gone->real.st_ino, &entry))
+			meta_default(session.meta, &gone->real, &entry);
+		t->fs->lost_root.uid = entry.uid;
+		t->fs->lost_root.gid = entry.gid;
+		t->fs->lost_root.mode = entry.mode;
+		fs_set(&t->fs->root, MOUNTS_NAMELESS);
+	}
 	return 0;
 }
 

@@ -393,6 +393,13 @@ static int prepend(struct walk *w, const char *target, const char *rest)
 
 static int start_at_root(struct walk *w)
 {
+	const struct fs *fs = w->t->fs;
+	/* Nothing is in what has been removed, but who may not search it does not learn that. */
+	if (w->is_checked && w->rest[strspn(w->rest, "/")] && strcmp(w->root, MOUNTS_NAMELESS) == 0) {
+		int r = cred_permission(&w->t->cred, fs->lost_root.uid, fs->lost_root.gid, fs->lost_root.mode, NULL, 0, CRED_EXECUTE);
+		if (r < 0)
+			return r;
+	}
 	return locate(w, w->root);
 }
 

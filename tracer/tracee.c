@@ -79,6 +79,7 @@ struct fs *fs_copy(const struct fs *fs)
 {
 	struct fs *copy = fs_new(fs->root, fs->cwd, fs->umask);
 	copy->has_lost_cwd = fs->has_lost_cwd;
+	copy->lost_root = fs->lost_root;
 	copy->is_cwd_elsewhere = fs->is_cwd_elsewhere;
 	return copy;
 }

@@ -45,6 +45,9 @@ struct fs {
 	char *root; /* "/" unless chrooted */
 	char *cwd;
 	bool is_cwd_elsewhere; /* another has moved it (pivot_root): the kernel's own cwd is not this one */
+	struct {
+		uint32_t uid, gid, mode;
+	} lost_root; /* what that was, when it has been removed */
 	bool has_lost_cwd; /* the directory has no name: removed, or out of all mounts; cwd is its last one */
 	mode_t umask;
 };

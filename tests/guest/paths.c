@@ -287,6 +287,24 @@ TEST(chdir_needs_search_permission)
 	}
 }
 
+TEST(a_root_that_has_been_removed_is_searched_by_who_may)
+{
+	WORKS(mkdir("r", 0700));
+	WORKS(chmod("r", 0704));
+	int above = open(".", O_RDONLY | O_DIRECTORY);
+	CHILD {
+		WORKS(chroot("r"));
+		WORKS(unlinkat(above, "r", AT_REMOVEDIR));
+		FAILS(ENOENT, access("/x", F_OK));
+		FAILS(ENOENT, open("/x", O_RDONLY));
+		AS (1000, 1000) {
+			FAILS(EACCES, access("/x", F_OK));
+			FAILS(EACCES, open("/x", O_RDONLY));
+		}
+	}
+	close(above);
+}
+
 TEST(chroot_confines_names)
 {
 	char start[PATH_MAX];
