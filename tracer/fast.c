@@ -355,14 +355,18 @@ void fast_walked(const struct stat *st)
 
 void fast_move_begin(void)
 {
-	if (fast.is_on)
-		__atomic_add_fetch(&MOVES->begun, 1, __ATOMIC_SEQ_CST);
+	if (!fast.is_on)
+		return;
+	__atomic_add_fetch(&MOVES->by_tracer, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&MOVES->begun, 1, __ATOMIC_SEQ_CST);
 }
 
 void fast_move_end(void)
 {
-	if (fast.is_on)
-		__atomic_add_fetch(&MOVES->ended, 1, __ATOMIC_SEQ_CST);
+	if (!fast.is_on)
+		return;
+	__atomic_add_fetch(&MOVES->ended, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&MOVES->by_tracer, 1, __ATOMIC_SEQ_CST);
 }
 
 /* What is typed, and where that begins. */

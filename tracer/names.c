@@ -281,14 +281,13 @@ static int unname(struct object *o, int (*remove)(const char *path))
 	if (is_move)
 		fast_move_begin();
 	int r = remove(path_short(o->host)) < 0 ? -errno : 0;
+	if (r == 0)
+		path_forget(o);
 	if (is_move)
 		fast_move_end();
-	if (r < 0) {
+	if (r < 0)
 		share_not_unnamed(o);
-		return r;
-	}
-	path_forget(o);
-	return 0;
+	return r;
 }
 
 static int64_t remove_directory(struct call *c)
@@ -476,6 +475,10 @@ int64_t hook_rename(struct call *c)
 	else
 		r = rename(a, b);
 	r = r < 0 ? -errno : 0;
+	if (r == 0)
+		path_forget(from);
+	if (r == 0 && to->exists)
+		path_forget(to);
 	if (is_move)
 		fast_move_end();
 	if (r < 0) {
@@ -483,9 +486,6 @@ int64_t hook_rename(struct call *c)
 			share_not_unnamed(to);
 		return r;
 	}
-	path_forget(from);
-	if (to->exists)
-		path_forget(to);
 	if (!(flags & RENAME_EXCHANGE) && to->exists && S_ISDIR(to->real.st_mode))
 		tracee_each(lose_directory, to);
 	/* Processes inside a renamed directory are where it now is. */

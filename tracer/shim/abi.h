@@ -214,6 +214,7 @@ struct shim_prefix {
  */
 struct shim_moves {
 	uint64_t begun, ended;
+	uint64_t by_tracer; /* odd while it is the tracer's, until prefixes that rest on the directory are void */
 };
 
 /* What is known of files that were mapped executable. */

@@ -152,6 +152,8 @@ int fast_statx(struct shim_frame *f)
 		return SLOW;
 	for (unsigned links = 0; links <= LINKS_MAX; links++) {
 		long r = shim_raw_call(NR_STATX, p.dir_fd, (long)f->path, flags | AT_NOFOLLOW, mask, (long)x, 0);
+		if (may_have_moved(&p))
+			return SLOW;
 		if (r < 0)
 			return r == NO_ENTRY ? answer(f, r) : SLOW;
 		if ((flags & AT_NOFOLLOW) || (x->mode & TYPE) != TYPE_LINK)
@@ -210,7 +212,7 @@ static enum answer readlink_path(struct shim_frame *f, long dir_fd, uint64_t pat
 	if ((int)size <= 0 || !may_be_mapped(to) || !place_find(f, dir_fd, path, STATE_LOOKS_AS_ROOT, &p) || may_be_proc(&p))
 		return SLOW;
 	long n = raw(NR_READLINKAT, p.dir_fd, (long)f->path, to, (int)size);
-	return n >= 0 || n == NO_ENTRY || n == INVALID ? answer(f, n) : SLOW;
+	return (n >= 0 || n == NO_ENTRY || n == INVALID) && !may_have_moved(&p) ? answer(f, n) : SLOW;
 }
 
 int fast_readlink(struct shim_frame *f)

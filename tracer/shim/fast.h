@@ -122,6 +122,7 @@ struct place {
 	uint32_t name_at; /* in frame->path, of the last component */
 	uint32_t flags;   /* enum shim_prefix_flags */
 	uint32_t mount;
+	struct shim_moves moves; /* before it was looked for */
 	bool is_relative; /* to a descriptor or the cwd */
 	bool has_flags;   /* false: nothing is known of the directory */
 	bool must_be_directory; /* the path ends in a slash, which is not in frame->path; that it does follows a symlink */
@@ -201,6 +202,14 @@ void tell_unnamed(const struct seen *seen);
 static inline bool may_be_node(uint32_t mode)
 {
 	return (mode & TYPE) == TYPE_CHARACTER && (SHARED->flags & SHARED_HAS_NODES);
+}
+
+/* May a directory on the way have lost its name since, and a link have got it?  Then what was found there says nothing. */
+static inline bool may_have_moved(const struct place *p)
+{
+	const struct shim_moves *now = (const struct shim_moves *)SHIM_MOVES;
+	return __atomic_load_n(&now->begun, __ATOMIC_ACQUIRE) != p->moves.begun ||
+	       __atomic_load_n(&now->by_tracer, __ATOMIC_ACQUIRE) != p->moves.by_tracer;
 }
 
 static inline struct meta_owner owner_on(uint64_t dev)

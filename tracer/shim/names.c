@@ -116,6 +116,8 @@ static enum answer open_to_read(struct shim_frame *f, struct place *p, uint32_t 
 			return SLOW;
 		}
 		int64_t result = failure(f);
+		if (may_have_moved(p))
+			return SLOW;
 		if (result == NO_ENTRY)
 			return answer(f, result);
 		/* What a symlink is not, with O_DIRECTORY, is a directory. */

@@ -285,8 +285,11 @@ static bool find_text(struct shim_frame *f, long dir_fd, const char *text, struc
 
 bool place_find_any(struct shim_frame *f, long dir_fd, uint64_t address, uint32_t flags, struct place *p)
 {
+	const struct shim_moves *moves = (const struct shim_moves *)SHIM_MOVES;
+	p->moves.by_tracer = __atomic_load_n(&moves->by_tracer, __ATOMIC_ACQUIRE);
+	p->moves.begun = __atomic_load_n(&moves->begun, __ATOMIC_ACQUIRE);
 	p->state = state_with(flags, &p->number);
-	return p->state && may_be_mapped(address) && find_text(f, (int)dir_fd, (const char *)address, p);
+	return p->state && !(p->moves.by_tracer & 1) && may_be_mapped(address) && find_text(f, (int)dir_fd, (const char *)address, p);
 }
 
 bool place_find(struct shim_frame *f, long dir_fd, uint64_t address, uint32_t flags, struct place *p)
@@ -359,6 +362,8 @@ long place_examine(struct shim_frame *f, struct place *p, bool follows, struct k
 {
 	for (unsigned links = 0; links <= LINKS_MAX; links++) {
 		long r = raw(NR_NEWFSTATAT, p->dir_fd, (long)f->path, (long)st, AT_NOFOLLOW);
+		if (may_have_moved(p))
+			return 1;
 		if (r < 0)
 			return r == NO_ENTRY ? r : 1;
 		if ((st->mode & TYPE) != TYPE_LINK || (!follows && !p->must_be_directory))
