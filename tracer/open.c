@@ -320,12 +320,12 @@ static int64_t open_common(struct call *c, struct opening *op)
 }
 
 /*
- * Go on without O_CREAT, which creat(2) cannot be told.  Of a regular file only: that wait is not interrupted, so that
- * nothing is made again under the other number.
+ * Go on without O_CREAT, which creat(2) cannot be told.  Of a regular file only, and of devices that are there at once: that
+ * wait is not interrupted, so that nothing is made again under the other number.
  */
-static void become_open(struct call *c, uint64_t flags)
+static void become_open(struct call *c, bool is_device, uint64_t flags)
 {
-	if (!S_ISREG(c->object[0].real.st_mode) || arch_set_number(c->t, arch_call_number(c->abi, "open")) < 0)
+	if ((!is_device && !S_ISREG(c->object[0].real.st_mode)) || arch_set_number(c->t, arch_call_number(c->abi, "open")) < 0)
 		return;
 	call_set(c, 1, flags);
 	call_set(c, 2, 0);
@@ -350,7 +350,7 @@ int64_t hook_open(struct call *c)
 	if ((r != CALL_PASS && r != CALL_PASS_EXIT) || op.is_put_off)
 		return r;
 	if (is_creat && ((session.writes_through && c->t->cred.fsuid) || op.added))
-		become_open(c, (flags & ~op.dropped) | op.added);
+		become_open(c, op.added, (flags & ~op.dropped) | op.added);
 	else if (((flags & op.dropped) || op.added) && !is_creat)
 		call_set(c, at + 1, (flags & ~op.dropped) | op.added);
 	if (op.mode != mode)

@@ -151,6 +151,9 @@ int fast_statx(struct shim_frame *f)
 	if (!place_find(f, f->argument[0], f->argument[1], STATE_LOOKS_AS_ROOT, &p))
 		return SLOW;
 	for (unsigned links = 0; links <= LINKS_MAX; links++) {
+		/* A file that is a mount of the guest's says that it is one. */
+		if ((p.flags & PREFIX_FILE) && !p.is_relative)
+			return SLOW;
 		long r = shim_raw_call(NR_STATX, p.dir_fd, (long)f->path, flags | AT_NOFOLLOW, mask, (long)x, 0);
 		if (may_have_moved(&p))
 			return SLOW;

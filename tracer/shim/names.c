@@ -82,7 +82,8 @@ static void open_unfollowed(struct shim_frame *f, struct place *p, uint32_t flag
 {
 	enum { NO_SYMLINKS = 4 };
 	uint64_t how[3] = { flags, 0, NO_SYMLINKS };
-	if ((SHARED->flags & SHARED_HAS_OPENAT2) && !(flags & O_NO_FOLLOW)) {
+	/* O_DIRECTORY would show in the flags: so a slash says that it must be one. */
+	if ((SHARED->flags & SHARED_HAS_OPENAT2) && (p->must_be_directory || !(flags & O_NO_FOLLOW))) {
 		uint32_t end = p->name_at;
 		while (p->must_be_directory && f->path[end])
 			end++;
