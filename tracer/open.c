@@ -202,6 +202,7 @@ static int64_t record_unnamed(struct call *c)
 	if (c->result < 0 || path_of_fd(c->t, (int)c->result, o) < 0)
 		return c->result;
 	struct meta_entry entry;
+	meta_begin_inode(session.meta, &o->real);
 	meta_default(session.meta, &o->real, &entry);
 	entry.mode = S_IFREG | (c->t->exit_private & 07777);
 	ssize_t n = readlink(o->host, named->host, sizeof(named->host) - 1);

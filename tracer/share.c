@@ -204,6 +204,7 @@ static int replace_by_copy(struct object *o, bool keeps_content)
 		entry.ino = made.st_ino;
 		entry.birth = 0;
 		entry.marks &= META_MARKS_OF_FLAGS;
+		meta_begin_inode(session.meta, &made);
 		meta_set(session.meta, &made, &entry);
 		r = put_in_place(o, copy);
 	}
@@ -335,6 +336,7 @@ int share_record_new(struct tracee *t, struct object *o, mode_t mode, dev_t rdev
 	if (r < 0)
 		return r;
 	o->exists = true;
+	meta_begin_inode(session.meta, &o->real);
 	mode_t type = mode & S_IFMT ? mode & S_IFMT : o->real.st_mode & S_IFMT;
 	struct meta_entry entry = {
 		.dev = o->real.st_dev,

@@ -275,12 +275,29 @@ static void that_an_earlier_inode_has_no_name_any_more_says_nothing_of_the_next(
 	assert_int_equal(real.st_uid, 0);
 }
 
+static void what_an_earlier_inode_was_says_nothing_of_a_new_one(void **state)
+{
+	struct house *h = *state;
+	struct meta_entry entry;
+	struct stat real = { .st_dev = DEVICE, .st_ino = 5, .st_mode = S_IFREG | 0644, .st_nlink = 1, .st_uid = getuid(), .st_gid = getgid() };
+	/* Its owner was told when it had been read here. */
+	meta_get_or_default(h->m, &real, &entry);
+	leave(h, 5, S_IFREG | 0444, 40);
+	meta_begin_inode(h->m, &real);
+	meta_default(h->m, &real, &entry);
+	meta_set(h->m, &real, &entry);
+	assert_false(meta_view(h->m, &real));
+	assert_int_equal(real.st_uid, 0);
+	assert_int_equal(real.st_mode, S_IFREG | 0644);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_request_is_read_before_the_table, move_in, move_out),
 		cmocka_unit_test_setup_teardown(what_is_put_later_is_newer_than_a_request, move_in, move_out),
 		cmocka_unit_test_setup_teardown(that_an_earlier_inode_has_no_name_any_more_says_nothing_of_the_next, move_in, move_out),
+		cmocka_unit_test_setup_teardown(what_an_earlier_inode_was_says_nothing_of_a_new_one, move_in, move_out),
 		cmocka_unit_test_setup_teardown(a_full_inbox_takes_nothing_until_the_table_is_written, move_in, move_out),
 		cmocka_unit_test_setup_teardown(requests_outlive_who_was_killed, move_in, move_out),
 		cmocka_unit_test_setup_teardown(the_last_who_leaves_takes_the_inbox_along, move_in, move_out),

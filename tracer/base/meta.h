@@ -80,6 +80,8 @@ bool meta_view(struct meta *m, struct stat *st);
 void meta_default(const struct meta *m, const struct stat *real, struct meta_entry *ret);
 /* The entry of this inode, or its default. */
 void meta_get_or_default(struct meta *m, const struct stat *real, struct meta_entry *ret);
+/* The inode has just been made: what was read of an earlier one of its number counts no more, nor what is in the inbox of that. */
+void meta_begin_inode(struct meta *m, const struct stat *real);
 /*
  * Store `entry`, as meta_get_or_default had it but for what is to change, for the inode `real`, or drop its entry when
  * the default says the same.  What has been left in the inbox meanwhile and does not contradict stays so.

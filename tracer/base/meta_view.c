@@ -77,6 +77,13 @@ static void note_read(struct meta *m, const struct meta_entry *entry)
 	to->entry = *entry;
 }
 
+void meta_begin_inode(struct meta *m, const struct stat *real)
+{
+	for (unsigned i = 0; i < META_READS && !meta_key_dev(m, real->st_dev); i++)
+		if (m->reads[i].ino == real->st_ino)
+			m->reads[i].ino = 0;
+}
+
 void meta_get_or_default(struct meta *m, const struct stat *real, struct meta_entry *ret)
 {
 	if (!get_settled(m, real, ret))

@@ -195,7 +195,9 @@ bool may_tell(uint64_t dev, uint64_t ino);
 bool tell(const struct seen *seen, bool had_entry, uint32_t real_mode, struct meta_entry *entry, long dir_fd, uint64_t path);
 /* The same, root's, of one that has just been made; mode 0: it has no entry. */
 bool tell_made(uint64_t ino, uint32_t mode, long dir_fd, uint64_t path);
-/* Say that the last name of an inode with an entry is gone. */
+/* An inode's last name is about to go: what is known of it goes into the inbox, so that it can be told there. */
+bool tell_leaving(struct seen *seen);
+/* It is gone. */
 void tell_unnamed(const struct seen *seen);
 
 /* A descriptor of what has this mode may be of a device node of the guest's. */

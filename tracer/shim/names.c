@@ -318,7 +318,7 @@ static int find_to_leave(const struct place *p, const struct shim_frame *f, cons
 		return found;
 	if (!meta_is_simple(&seen->entry) || !meta_fits(&seen->entry, st->mode, st->nlink) || !may_tell(st->dev, st->ino))
 		return -1;
-	return is_last;
+	return !is_last ? 0 : tell_leaving(seen) ? 1 : -1;
 }
 
 static enum answer remove_path(struct shim_frame *f, long dir_fd, uint64_t path, uint32_t flags)

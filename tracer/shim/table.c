@@ -165,9 +165,27 @@ bool tell(const struct seen *seen, bool had_entry, uint32_t real_mode, struct me
 	return is_same || !meta_leave_request(INBOX, seen->ino, wanted, seen->request);
 }
 
+bool tell_leaving(struct seen *seen)
+{
+	static const struct meta_request none;
+	struct meta_request wanted;
+	if (seen->request.what)
+		return true;
+	seen->entry.ino = seen->ino;
+	if (!meta_request_of(&seen->entry, &wanted) || !meta_leave_request(INBOX, seen->ino, none, wanted))
+		return false;
+	if (!is_still(seen, true)) {
+		meta_leave_request(INBOX, seen->ino, wanted, none);
+		return false;
+	}
+	seen->request = wanted;
+	return true;
+}
+
 /*
  * Said when it is so: while it has a name it would lose its entry for this.  Who makes an inode of the number meanwhile says
- * what that is; and when nothing is said, there is no room for it, each who makes one of the number will see that it has an entry.
+ * what that is, in the place of what is in the inbox; and when nothing is said, each who makes one of the number looks
+ * for an entry.
  */
 void tell_unnamed(const struct seen *seen)
 {
@@ -175,9 +193,8 @@ void tell_unnamed(const struct seen *seen)
 	struct meta_request wanted;
 	entry.ino = seen->ino;
 	entry.marks = META_MARK_UNNAMED;
-	if (meta_request_of(&entry, &wanted) && meta_leave_request(INBOX, seen->ino, seen->request, wanted) && !seen->request.what &&
-	    !is_still(seen, true))
-		meta_leave_request(INBOX, seen->ino, wanted, seen->request);
+	if (meta_request_of(&entry, &wanted))
+		meta_leave_request(INBOX, seen->ino, seen->request, wanted);
 }
 
 bool tell_made(uint64_t ino, uint32_t mode, long dir_fd, uint64_t path)
