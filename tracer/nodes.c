@@ -28,8 +28,11 @@ static struct node {
 	struct kept *kept; /* once it is there no more */
 	int copy[COPIES];  /* of descriptors of it, -1: none */
 	unsigned next_copy;
+	unsigned long opened; /* when it was opened last, by the count of openings */
 } node[NODES_MAX];
 static unsigned node_count, opening;
+static unsigned long openings;
+static bool cannot_copy; /* Linux before 5.6 */
 
 static void forget(struct node *n)
 {
@@ -87,6 +90,7 @@ enum nodes_opening nodes_opening(const struct object *o, dev_t rdev, const char 
 	for (unsigned j = 0; j < node_count; j++)
 		same += node[j].rdev == rdev;
 	opening = i;
+	node[i].opened = ++openings;
 	return same > 1 ? NODES_COPIED : NODES_MARKED;
 }
 
@@ -95,6 +99,7 @@ void nodes_opened(const struct tracee *t, int fd)
 	struct node *n = &node[opening];
 	CLEANUP_CLOSE int process = (int)syscall(PIDFD_OPEN, t->process->pid, 0);
 	int copy = process < 0 ? -1 : (int)syscall(PIDFD_GETFD, process, fd, 0);
+	cannot_copy |= copy < 0 && errno == ENOSYS;
 	if (copy < 0 || opening >= node_count)
 		return;
 	if (n->copy[n->next_copy] >= 0)
@@ -131,7 +136,8 @@ static struct node *behind(const char *link, dev_t rdev)
 	unsigned count = 0;
 	for (unsigned i = 0; i < node_count; i++)
 		if (node[i].rdev == rdev) {
-			found = found ? found : &node[i];
+			/* Without copies the last one is the best guess; with them, one that was alone when it was opened. */
+			found = found && !(cannot_copy && node[i].opened > found->opened) ? found : &node[i];
 			count++;
 		}
 	if (!found || !slash || slash - link < 3 || strncmp(slash - 3, "/fd", 3) != 0 || strncmp(link, "/proc/", 6) != 0)
