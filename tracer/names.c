@@ -236,11 +236,17 @@ static const struct mount *mount_of_name(const struct call *c, const struct obje
 	return mounts_of(c->t->mounts, length ? parent : "/");
 }
 
-/* do_unlinkat and may_delete of fs/namei.c: nothing is removed where the mount is read-only, or something is mounted there. */
-static int may_delete(struct call *c, struct object *o, bool wants_directory)
+/* do_rmdir and do_unlinkat of fs/namei.c: whether the mount may be written to is asked before the name is looked for. */
+static int must_exist(const struct call *c, const struct object *o)
 {
 	if (mount_of_name(c, o)->flags & BINDING_READ_ONLY)
 		return -EROFS;
+	return o->exists ? 0 : -ENOENT;
+}
+
+/* may_delete of fs/namei.c, and nothing is removed where something is mounted. */
+static int may_delete(struct call *c, struct object *o, bool wants_directory)
+{
 	int r = path_may_change_parent(c->t, o);
 	if (r == 0)
 		r = path_may_remove(c->t, o);
@@ -299,7 +305,9 @@ static int64_t remove_directory(struct call *c)
 			dots++;
 		return dots == 1 ? -EINVAL : dots == 2 ? -ENOTEMPTY : -EBUSY;
 	}
-	int r = may_delete(c, o, true);
+	int r = must_exist(c, o);
+	if (r == 0)
+		r = may_delete(c, o, true);
 	if (r == 0 && cgroups_has(o))
 		r = cgroups_remove(o);
 	if (r < 0)
@@ -330,9 +338,11 @@ int64_t hook_unlink(struct call *c)
 	/* do_unlinkat of fs/namei.c */
 	if (o->is_dot)
 		return -EISDIR;
-	if (o->had_trailing_slash)
-		return S_ISDIR(o->real.st_mode) ? -EISDIR : -ENOTDIR;
-	int r = may_delete(c, o, false);
+	int r = must_exist(c, o);
+	if (r == 0 && o->had_trailing_slash)
+		r = S_ISDIR(o->real.st_mode) ? -EISDIR : -ENOTDIR;
+	if (r == 0)
+		r = may_delete(c, o, false);
 	if (r == 0 && cgroups_has(o))
 		r = -EPERM;
 	if (r < 0)

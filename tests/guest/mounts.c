@@ -236,6 +236,17 @@ TEST(what_is_mounted_on_a_read_only_mount_stays)
 	FAILS(EROFS, rmdir("a/d"));
 	FAILS(EROFS, rename("a/f", "a/h"));
 	FAILS(EROFS, rename("a/none", "a/h"));
+	FAILS(EROFS, unlink("a/none"));
+	FAILS(EROFS, rmdir("a/none"));
+	FAILS(EROFS, unlinkat(AT_FDCWD, "a/none", AT_REMOVEDIR));
+	FAILS(EROFS, unlink("a/g/"));
+	FAILS(ENOENT, rmdir("a/none/none"));
+	FAILS(ENOTDIR, unlink("a/g/none"));
+	FAILS(EINVAL, rmdir("a/."));
+	FAILS(EISDIR, unlink("a/."));
+	FAILS(ENOENT, unlink("none"));
+	FAILS(ENOENT, rmdir("none"));
+	FAILS(ENOENT, unlink("none/"));
 	FAILS(EXDEV, rename("over", "a/f"));
 	WORKS(umount("a/f"));
 	WORKS(umount("a/d"));
