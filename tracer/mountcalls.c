@@ -228,12 +228,16 @@ struct mount *mount_copy(struct mounts *m, const struct object *from, const char
 			below[count++] = m->list[i];
 	struct mount *top = mounts_add(m, point, from->host, from->mount->flags, from->mount->fs_type, source), *added;
 	mounts_tell_options(top, from->mount->shown);
+	/* What lies elsewhere on the host than its mount is of a file system that nobody has told of. */
+	if (is_below(top->host, from->mount->host))
+		top->root_at = from->mount->root_at;
 	propagation_clone(top, from->mount);
 	for (size_t i = 0; i < count; i++) {
 		const char *tail = below[i]->guest + (from->guest_length > 1 ? from->guest_length : 0);
 		CLEANUP_TALLOC char *guest = mem_printf(NULL, "%s%s", strcmp(point, "/") == 0 ? "" : point, tail);
 		added = mounts_add(m, guest, below[i]->host, below[i]->flags, below[i]->fs_type, below[i]->source);
 		mounts_tell_options(added, below[i]->shown);
+		added->root_at = below[i]->root_at;
 		propagation_clone(added, below[i]);
 	}
 	return top;

@@ -24,6 +24,19 @@ static bool visible(const struct tracee *of, const struct mount *m, char view[PA
 	       path_to_view(of, m->guest, view, PATH_ROOM) && view[0] == '/';
 }
 
+/* Its root in its file system. */
+static const char *root_of(const struct mount *m)
+{
+	return m->root_at < m->host_length ? m->host + m->root_at : "/";
+}
+
+/* seq_path of fs/seq_file.c: what would end a field. */
+static void put_path(FILE *out, const char *path)
+{
+	for (const char *at = path; *at; at++)
+		fprintf(out, strchr(" \t\n\\", *at) ? "\\%03o" : "%c", *at);
+}
+
 /* A bind shows the device below what it binds, which is the root's; others what mount(2) was told. */
 static const char *source_of(const struct mount *m)
 {
@@ -64,8 +77,11 @@ void mountlist_write_mounts(const struct tracee *of, FILE *out)
 	char view[PATH_ROOM];
 	for (size_t i = 0; i < of->mounts->count; i++) {
 		const struct mount *m = of->mounts->list[i];
-		if (visible(of, m, view))
-			fprintf(out, "%s %s %s %s%s 0 0\n", source_of(m), view, type_of(m), options_of(m), m->shown ? m->shown : "");
+		if (!visible(of, m, view))
+			continue;
+		fprintf(out, "%s ", source_of(m));
+		put_path(out, view);
+		fprintf(out, " %s %s%s 0 0\n", type_of(m), options_of(m), m->shown ? m->shown : "");
 	}
 }
 
@@ -89,10 +105,14 @@ void mountlist_write_mountinfo(const struct tracee *of, FILE *out)
 	for (size_t i = 0; i < of->mounts->count; i++) {
 		const struct mount *m = of->mounts->list[i];
 		const char *mode = m->flags & BINDING_READ_ONLY ? "ro" : "rw";
-		if (visible(of, m, view))
-			fprintf(out, "%d %d 0:%d / %s %s%s - %s %s %s%s\n", m->id, m->parent_id, m->id, view,
-				options_of(m), propagation_of(m), type_of(m), source_of(m), mode,
-				m->shown ? m->shown : "");
+		if (!visible(of, m, view))
+			continue;
+		fprintf(out, "%d %d 0:%d ", m->id, m->parent_id, m->id);
+		put_path(out, root_of(m));
+		putc(' ', out);
+		put_path(out, view);
+		fprintf(out, " %s%s - %s %s %s%s\n", options_of(m), propagation_of(m), type_of(m), source_of(m), mode,
+			m->shown ? m->shown : "");
 	}
 }
 
@@ -101,8 +121,11 @@ void mountlist_write_mountstats(const struct tracee *of, FILE *out)
 	char view[PATH_ROOM];
 	for (size_t i = 0; i < of->mounts->count; i++) {
 		const struct mount *m = of->mounts->list[i];
-		if (visible(of, m, view))
-			fprintf(out, "device %s mounted on %s with fstype %s\n", source_of(m), view, type_of(m));
+		if (!visible(of, m, view))
+			continue;
+		fprintf(out, "device %s mounted on ", source_of(m));
+		put_path(out, view);
+		fprintf(out, " with fstype %s\n", type_of(m));
 	}
 }
 
@@ -271,7 +294,7 @@ static void describe(const struct tracee *t, const struct mount *m, uint64_t wan
 	}
 	s->mask |= wanted & (ABOUT_SUPER | ABOUT_MOUNT | ABOUT_PROPAGATION);
 	put(s, strings, wanted, FS_TYPE, type_of(m), &s->fs_type);
-	put(s, strings, wanted, MOUNT_ROOT, "/", &s->root);
+	put(s, strings, wanted, MOUNT_ROOT, root_of(m), &s->root);
 	put(s, strings, wanted, MOUNT_POINT, visible(t, m, view) ? view : "", &s->point);
 	/* After ro or rw, which are flags. */
 	const char *options = m->shown && *m->shown ? m->shown + 1 : "";

@@ -59,6 +59,7 @@ struct mounts *mounts_copy(const struct mounts *m)
 		const struct mount *of = m->list[i];
 		struct mount *added = mounts_add(copy, of->guest, of->host, of->flags, of->fs_type, of->source);
 		mounts_tell_options(added, of->shown);
+		added->root_at = of->root_at;
 		added->peers = of->peers;
 		added->master = of->master;
 		added->is_unbindable = of->is_unbindable;
@@ -94,7 +95,7 @@ struct mount *mounts_add(struct mounts *m, const char *guest, const char *host, 
 	added->guest = mem_strdup(added, guest);
 	added->host = mem_strdup(added, strcmp(host, "/") == 0 ? "" : host);
 	added->guest_length = strlen(added->guest);
-	added->host_length = strlen(added->host);
+	added->host_length = added->root_at = strlen(added->host);
 	added->flags = flags;
 	added->fs_type = mem_strdup(added, fs_type ? fs_type : "bind");
 	added->source = mem_strdup(added, source ? source : "none");

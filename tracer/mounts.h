@@ -23,6 +23,7 @@ struct mount {
 	char *guest; /* canonical guest path; "/" for the root */
 	char *host;  /* canonical host path; "" for the host's "/" */
 	size_t guest_length, host_length;
+	size_t root_at; /* where in `host` the path in its file system begins: a bind's is not its root */
 	unsigned flags; /* enum binding_flags and mount_flags */
 	char *fs_type, *source;
 	char *shown; /* the file system's own options, as in /proc/PID/mounts: ",mode=755"; NULL: none */

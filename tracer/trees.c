@@ -233,6 +233,7 @@ static struct mount *graft(struct mounts *to, const struct mounts *from, unsigne
 		struct mount *added = mounts_add(to, guest, of->host, of->flags, of->fs_type, of->source);
 		mounts_tell_options(added, of->shown);
 		added->is_clone = true;
+		added->root_at = of->root_at;
 		added->peers = of->peers;
 		added->master = of->master;
 		added->tree = of == root ? tree : 0;

@@ -160,6 +160,52 @@ TEST(binds_show_the_same_files)
 	FAILS(ENOTDIR, mount("target", "a", NULL, MS_BIND, NULL));
 }
 
+/* The fourth field of mountinfo of what is mounted there last; "" when nothing is. */
+static const char *root_shown(const char *name)
+{
+	static char root[PATH_MAX];
+	char path[PATH_MAX], here[PATH_MAX], *found = NULL;
+	snprintf(path, sizeof(path), " %.2000s/%s ", getcwd(here, 2000), name);
+	for (char *at = file_text("/proc/self/mountinfo"); (at = strstr(at, path)); at++)
+		found = at;
+	if (!found)
+		return "";
+	*found = '\0';
+	while (found[-1] != ' ')
+		found--;
+	snprintf(root, sizeof(root), "%s", found);
+	return root;
+}
+
+TEST(mountinfo_tells_what_of_its_file_system_a_mount_shows)
+{
+	for (unsigned i = 0; i < 4; i++)
+		WORKS(mkdir((const char *[]){ "m", "n", "o", "a b" }[i], 0755));
+	WORKS(mount("none", "m", "tmpfs", 0, NULL));
+	TEXT("/", root_shown("m"));
+	WORKS(mkdir("m/d", 0755));
+	WORKS(mkdir("m/d/e f", 0755));
+	WORKS(mkdir("m/d/g", 0755));
+	WORKS(mount("none", "m/d/g", "tmpfs", 0, NULL));
+	WORKS(mount("m/d", "n", NULL, MS_BIND | MS_REC, NULL));
+	TEXT("/d", root_shown("n"));
+	TEXT("/", root_shown("n/g"));
+	WORKS(mount("n", "o", NULL, MS_BIND, NULL));
+	TEXT("/d", root_shown("o"));
+	WORKS(mount("o/e f", "a b", NULL, MS_BIND, NULL));
+	TEXT("/d/e\\040f", root_shown("a\\040b"));
+	WORKS(umount("a b"));
+	/* of what all lies in */
+	WORKS(mount("a b", "a b", NULL, MS_BIND, NULL));
+	TEXT("/a\\040b", strrchr(root_shown("a\\040b"), '/'));
+	WORKS(umount("a b"));
+	WORKS(umount("o"));
+	WORKS(umount("n/g"));
+	WORKS(umount("n"));
+	WORKS(umount("m/d/g"));
+	WORKS(umount("m"));
+}
+
 TEST(recursive_binds_bring_what_is_below)
 {
 	WORKS(mkdir("a", 0755));
