@@ -20,6 +20,7 @@
 #include "tracer/base/text.h"
 
 enum { LINKS_MAX = 40 }; /* MAXSYMLINKS of the kernel */
+enum { NOSYMFOLLOW = 256 /* MS_NOSYMFOLLOW of linux/mount.h */ };
 enum { CGROUP2_MAGIC = 0x63677270 /* CGROUP2_SUPER_MAGIC of linux/magic.h, since 4.5 */ };
 
 /* ---- paths ---- */
@@ -104,12 +105,16 @@ static int set_attributes(const char *point, const struct spec_mount *m)
 		unsigned long flag;
 		uint64_t attribute; /* MOUNT_ATTR_* of linux/mount.h */
 	} rows[] = { { MS_RDONLY, 1 }, { MS_NOSUID, 2 }, { MS_NODEV, 4 }, { MS_NOEXEC, 8 }, { MS_NOATIME, 0x10 },
-		     { MS_STRICTATIME, 0x20 }, { MS_NODIRATIME, 0x80 } };
-	enum { SYS_MOUNT_SETATTR = 442, RECURSIVE = AT_RECURSIVE };
+		     { MS_STRICTATIME, 0x20 }, { MS_NODIRATIME, 0x80 }, { NOSYMFOLLOW, 0x200000 } };
+	enum { SYS_MOUNT_SETATTR = 442, RECURSIVE = AT_RECURSIVE, ALL_TIMES = 0x70 };
+	const unsigned long times = MS_NOATIME | MS_STRICTATIME | MS_RELATIME;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		attributes.set |= m->recursive_flags & rows[i].flag ? rows[i].attribute : 0;
 		attributes.cleared |= m->recursive_cleared & rows[i].flag ? rows[i].attribute : 0;
 	}
+	/* mount_setattr(2): of the access times all are cleared, or none; relatime is what is left then. */
+	if ((m->recursive_flags | m->recursive_cleared) & times)
+		attributes.cleared |= ALL_TIMES;
 	return syscall(SYS_MOUNT_SETATTR, AT_FDCWD, point, RECURSIVE, &attributes, sizeof(attributes)) < 0 ? -errno : 0;
 }
 

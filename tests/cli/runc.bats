@@ -102,6 +102,22 @@ teardown_file() { remove_store; }
 	run -0 runc run -b "$bundle" a
 	equal "inside touch: /v/x: Read-only file system 1 1700 y" "${lines[*]}"
 }
+@test "recursive_options_of_mounts_are_held_to" {
+	mkdir "$bundle/volume"
+	config 'options = ["ratime", "rnoatime", "rstrictatime", "rnostrictatime", "rrelatime", "rnorelatime", "rro", "rnosymfollow"]
+c["mounts"] += [{"destination": "/m/" + o, "source": "volume", "options": ["rbind", o]} for o in options]'
+	command_is 'grep -o "/m/[^ ]* [^ ]*" /proc/self/mountinfo'
+	run -0 runc run -b "$bundle" a
+	equal "/m/ratime rw,relatime /m/rnoatime rw,noatime /m/rstrictatime rw /m/rnostrictatime rw,relatime \
+/m/rrelatime rw,relatime /m/rnorelatime rw,relatime /m/rro ro,relatime /m/rnosymfollow rw,nosymfollow,relatime" "${lines[*]}"
+}
+@test "mountinfo_tells_what_a_bind_shows" {
+	mkdir "$bundle/volume"
+	config 'c["mounts"] += [{"destination": "/v", "source": "volume", "options": ["rbind"]}]'
+	command_is 'while read -r _ _ _ root point _; do if [ "$point" = /v ]; then echo "$root"; fi; done </proc/self/mountinfo'
+	run -0 runc run -b "$bundle" a
+	equal "$bundle/volume" "$output"
+}
 @test "a_tmpfs_has_the_mode_of_what_it_covers" {
 	mkdir -m 710 "$bundle/rootfs/there"
 	config 'c["mounts"] += [{"destination": d, "type": "tmpfs", "source": "tmpfs"} for d in ("/there", "/not/there")]'
