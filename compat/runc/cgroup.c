@@ -201,8 +201,9 @@ static const struct limit {
 	{ "pids", "limit", false, "pids", "pids.max", "pids.max", number_or_max },
 	{ "blockIO", "weight", false, "blkio", "blkio.weight", "io.weight", weight_of_blkio },
 };
+enum { LIMITS = sizeof(limits) / sizeof(*limits) };
 
-/* Zero means "not said", as Go writes it; but to be idle no more, or never to swap, is a wish. */
+/* Zero means "not said", as Go writes it; but to be idle no more, never to swap, or to save nothing up is a wish. */
 static bool text_of(const struct limit *l, struct json *resources, bool is_second, char *text, size_t room)
 {
 	struct json *part = json_get(resources, l->part);
@@ -212,7 +213,7 @@ static bool text_of(const struct limit *l, struct json *resources, bool is_secon
 		return value && *value;
 	}
 	int64_t value = json_get_int(part, l->key, 0);
-	bool has_zero = strcmp(l->key, "idle") == 0 || strcmp(l->key, "swappiness") == 0;
+	bool has_zero = strcmp(l->key, "idle") == 0 || strcmp(l->key, "swappiness") == 0 || strcmp(l->key, "burst") == 0;
 	if (value == 0 && !(has_zero && json_get(part, l->key)))
 		return false;
 	/* version 1 of pids has the word, too */
@@ -223,11 +224,15 @@ static bool text_of(const struct limit *l, struct json *resources, bool is_secon
 	return true;
 }
 
+/* A kernel without it (swap accounting, say) sets none, as runc has it. */
+static int check_limit(int r, const char *folder, const char *name, const char *text, struct error *err)
+{
+	return r < 0 && r != -ENOENT ? error_set(err, -r, "cannot write '%s' to '%s/%s'", text, folder, name) : 0;
+}
+
 static int set_limit(const char *folder, const char *name, const char *text, struct error *err)
 {
-	int r = write_text(folder, name, text);
-	/* A kernel without it (swap accounting, say) sets none, as runc has it. */
-	return r < 0 && r != -ENOENT ? error_set(err, -r, "cannot write '%s' to '%s/%s'", text, folder, name) : 0;
+	return check_limit(write_text(folder, name, text), folder, name, text, err);
 }
 
 /* cpu.max of version 2 is "QUOTA PERIOD"; what is not said stays. */
@@ -277,27 +282,43 @@ static int set_unified(const char *name, struct json *value, void *arg)
 	return r < 0 ? error_set(u->err, -r, "cannot write '%s' to '%s/%s'", json_text(value), u->folder, name) : 0;
 }
 
-static int set_limits(const struct hierarchy *h, const char *folder, struct json *resources, struct error *err)
+/* Set these of the rows, by their bits.  With ret_refused, what the kernel has no place for yet is left to be tried again. */
+static int set_rows(const struct hierarchy *h, const char *folder, struct json *resources, uint32_t rows,
+		    uint32_t *ret_refused, struct error *err)
 {
 	char text[4096];
-	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+	for (size_t i = 0; i < LIMITS; i++) {
 		const struct limit *l = &limits[i];
 		const char *name = h->controllers ? l->first : l->second;
-		if (!name || (h->controllers && !has_controller(h, l->controller)) ||
+		if (!(rows & UINT32_C(1) << i) || !name || (h->controllers && !has_controller(h, l->controller)) ||
 		    !text_of(l, resources, !h->controllers, text, sizeof(text)))
 			continue;
-		if (set_limit(folder, name, text, err) < 0)
+		int r = write_text(folder, name, text);
+		if (r == -EINVAL && ret_refused)
+			*ret_refused |= UINT32_C(1) << i;
+		else if (check_limit(r, folder, name, text, err) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+/*
+ * Some limits bound each other, and the group's own by those above it: a shorter period by the quota, memory by memory
+ * with swap.  Which of two comes first depends on what they were.
+ */
+static int set_limits(const struct hierarchy *h, const char *folder, struct json *resources, struct error *err)
+{
+	uint32_t refused = 0;
+	struct unified unified = { folder, err };
+	if (set_rows(h, folder, resources, UINT32_MAX, &refused, err) < 0)
+		return -1;
 	if (has_controller(h, "devices") && cgroup_devices_set(folder, json_get(resources, "devices"), err) < 0)
 		return -1;
-	if (h->controllers)
-		return 0;
-	struct unified unified = { folder, err };
-	if (json_each(json_get(resources, "unified"), set_unified, &unified) != 0)
+	if (!h->controllers && (json_each(json_get(resources, "unified"), set_unified, &unified) != 0 ||
+				set_bandwidth(folder, json_get(resources, "cpu"), err) < 0 ||
+				set_swap(folder, json_get(resources, "memory"), err) < 0))
 		return -1;
-	return set_bandwidth(folder, json_get(resources, "cpu"), err) < 0 ? -1 :
-									  set_swap(folder, json_get(resources, "memory"), err);
+	return set_rows(h, folder, resources, refused, NULL, err);
 }
 
 /* ---- a container's groups ---- */
