@@ -12,9 +12,12 @@
 #include <unistd.h>
 
 #include "compat/runc/cgroup_devices.h"
+#include "compat/runc/device_program.h"
+#include "compat/runc/log.h"
 #include "compat/runc/spec_members.h"
 #include "tracer/base/io.h"
 #include "tracer/base/text.h"
+#include "tracer/tracer.h"
 
 enum { REMOVAL_TRIES = 100, NAP_USEC = 5000, MOUNTINFO_MAX_BYTES = 4 << 20, FILE_MAX_BYTES = 65536 };
 
@@ -353,6 +356,33 @@ static struct json *resources_of(const struct runc_container *c)
 	return json_get(json_get(c->config, "linux"), "resources");
 }
 
+/*
+ * Rules for devices hold where there are version 1's groups for them, or by a program on version 2's group.  What the kernel does
+ * not grant of that is told, as of all limits that are not held to.
+ */
+static void hold_devices(const struct groups *g, struct json *rules)
+{
+	CLEANUP_TALLOC struct device_rules *all = NULL;
+	struct error err = ERROR_INIT;
+	const struct group *second = NULL;
+	for (size_t i = 0; i < g->count; i++) {
+		if (access(g->items[i].folder, F_OK) < 0)
+			continue;
+		if (has_controller(g->items[i].hierarchy, "devices"))
+			return;
+		if (!g->items[i].hierarchy->controllers)
+			second = &g->items[i];
+	}
+	if (json_length(rules) == 0 || tracer_is_guest())
+		return;
+	if (!second)
+		error_set(&err, 0, "there is no control group for them");
+	else if (cgroup_devices_read(NULL, rules, &all, &err) == 0 && device_program_put(second->folder, all, &err) == 0)
+		return;
+	runc_log(LOG_WARNING_LEVEL, "linux.resources.devices is taken, but not held to: %s", err.text);
+	error_clear(&err);
+}
+
 /* One that is there already may be used when nobody is in it, and who is put into it would go on.  runc's words. */
 static int check_old(const struct group *g, struct error *err)
 {
@@ -395,6 +425,8 @@ int cgroup_enter(const struct runc_container *c, pid_t pid, struct error *err)
 			return -1;
 		put_into(g->items[i].folder, pid);
 	}
+	if (g->path)
+		hold_devices(g, json_get(resources, "devices"));
 	return 0;
 }
 
@@ -463,7 +495,10 @@ int cgroup_update(const struct runc_container *c, struct json *resources, struct
 		if (set_limits(g->items[i].hierarchy, g->items[i].folder, resources, err) < 0)
 			return -1;
 	}
-	return found ? 0 : error_set(err, 0, "the container has no control group: those are for real root to make");
+	if (!found)
+		return error_set(err, 0, "the container has no control group: those are for real root to make");
+	hold_devices(g, json_get(resources, "devices"));
+	return 0;
 }
 
 /* With those that the container has made below it. */

@@ -187,7 +187,7 @@ test_docker() {
 	run_as_docker_does docker "${docker[@]}"
 	is docker_limits_memory 0 67108864 "${docker[@]}" run --rm --network none -m 64m base:1 sh -c \
 		'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max'
-	# Rules for devices are version 1's of control groups.
+	# Version 2 has test_device_rules.
 	if [ -d /sys/fs/cgroup/devices ]; then
 		is docker_denies_devices 2 '*peration not permitted*' "${docker[@]}" run --rm --network none base:1 sh -c \
 			'mknod /k c 1 11 && echo x >/k'
@@ -240,11 +240,69 @@ test_containerd() {
 	"${ctr[@]}" container rm d >/dev/null
 }
 
+# A bundle of the host's programs, and what its container is asked; $1 is Python on its config.json.
+make_bundle() {
+	rm -rf "$work/bundle"
+	mkdir -p "$work/bundle/rootfs" && "$runtime" spec -b "$work/bundle" && python3 - "$work/bundle/config.json" "$1" <<'END'
+import json, os, sys
+c = json.load(open(sys.argv[1]))
+c["process"]["terminal"] = False
+c["linux"]["cgroupsPath"] = "/fakebuild-test/one"
+c["mounts"] += [{"destination": d, "source": d, "type": "bind", "options": ["rbind", "ro"]}
+                for d in ("/usr", "/bin", "/lib", "/lib64") if os.path.isdir(d)]
+exec(sys.argv[2])
+json.dump(c, open(sys.argv[1], "w"))
+END
+}
+
+# `update` of limits that bound each other, with version 1 of control groups.
+test_limits() {
+	local group=/sys/fs/cgroup/cpu/fakebuild-test
+	has python3 || { skip limits_are_updated "no python3"; return; }
+	if ! { mkdir "$group" && echo 50000 >"$group/cpu.cfs_quota_us"; } 2>/dev/null; then
+		skip limits_are_updated "no version 1 of control groups for CPU time"
+		return
+	fi
+	make_bundle 'c["process"]["args"] = ["sleep", "100"]'
+	"$runtime" --root "$work/state" run -d -b "$work/bundle" one >/dev/null 2>&1 </dev/null
+	is a_quota_above_its_parents_is_refused 1 '*nvalid argument*' "$runtime" --root "$work/state" update --cpu-quota 60000 one
+	is a_quota_makes_room_for_a_shorter_period 0 $'3000\n10000' sh -c \
+		'"$1" --root "$2" update --cpu-period 10000 --cpu-quota 3000 one && cat "$3/one/cpu.cfs_quota_us" "$3/one/cpu.cfs_period_us"' \
+		_ "$runtime" "$work/state" "$group"
+	is burst_is_set_and_taken_back 0 $'1000\n0' sh -c \
+		'for n in 1000 0; do "$1" --root "$2" update --cpu-burst "$n" one && cat "$3/one/cpu.cfs_burst_us"; done' \
+		_ "$runtime" "$work/state" "$group"
+	"$runtime" --root "$work/state" delete -f one
+	rmdir /sys/fs/cgroup/*/fakebuild-test 2>/dev/null
+}
+
+# Rules for devices where there is version 2 of control groups only.
+test_device_rules() {
+	local rule name wanted output
+	has python3 || { skip device_rules_hold "no python3"; return; }
+	unshare --mount sh -c 'umount -R -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && mkdir /sys/fs/cgroup/fakebuild-test' \
+		2>/dev/null || { skip device_rules_hold "version 2 of control groups cannot be mounted"; return; }
+	while read -r name wanted output rule; do
+		make_bundle "c['linux']['devices'] = [{'path': '/dev/kmsg', 'type': 'c', 'major': 1, 'minor': 11}]
+c['linux']['resources'] = {'devices': [{'allow': False, 'access': 'rwm'}, $rule]}
+c['process']['args'] = ['sh', '-c', ': >/dev/null && : >/dev/kmsg && echo opened']"
+		is "$name" "$wanted" "$output" unshare --mount sh -c 'umount -R -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup &&
+			"$1" --root "$2" run -b "$3" one' _ "$runtime" "$work/state" "$work/bundle"
+	done <<'END'
+a_rule_denies_a_device 2 *kmsg:*not?permitted {'allow': False, 'type': 'c', 'major': 1, 'minor': 11, 'access': 'rwa'}
+a_rule_for_reading_does_not_let_write 2 *kmsg:*not?permitted {'allow': True, 'type': 'c', 'major': 1, 'minor': 11, 'access': 'r'}
+a_rule_allows_a_device 0 opened {'allow': True, 'type': 'c', 'major': 1, 'minor': 11, 'access': 'rw'}
+END
+	unshare --mount sh -c 'umount -R -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && rmdir /sys/fs/cgroup/fakebuild-test'
+}
+
 if [ "$(id -u)" -ne 0 ]; then
 	skip runtimes "it takes real root to call them"
 elif [ ! -e "$tar" ]; then
 	skip runtimes 'no $FAKEBUILD_TEST_GUESTS/debian.tar'
 else
+	test_limits
+	test_device_rules
 	test_podman
 	test_buildah
 	test_docker

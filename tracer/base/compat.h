@@ -54,6 +54,9 @@
 #ifndef SYS_memfd_create
 #define SYS_memfd_create 319
 #endif
+#ifndef SYS_bpf
+#define SYS_bpf 321
+#endif
 #ifndef SYS_statx
 #define SYS_statx 332
 #endif
