@@ -230,7 +230,8 @@ static unsigned frame_of(uint64_t r11)
 }
 
 /* Where the hub is how far (the vectors of shim/hub_x86.S and hub_i386.S), the same in all processes. */
-enum mark { ENTRY, OWNED, INSIDE, BACK, FREED, SLOW, BACK_SLOW, FREED_SLOW, END, RETURN, RESTART, SITE, ADDED, SITE_64, MARKS };
+enum mark { ENTRY, TRIED, OWNED, INSIDE, BACK, FREED, SLOW, BACK_SLOW, FREED_SLOW, END, RETURN, RESTART, SITE, ADDED, SITE_64,
+	    MARKS };
 
 static const uint64_t *marks_of(enum abi abi)
 {
@@ -456,6 +457,7 @@ static void leave_entry(struct tracee *t, struct user_regs_struct *r, const uint
 
 bool arch_leave_shim(struct tracee *t, int signal)
 {
+	enum { CARRY = 1 }; /* of eflags */
 	struct user_regs_struct r;
 	errno = 0;
 	uint64_t ip = ptrace(PTRACE_PEEKUSER, t->tid, (void *)REG(rip), NULL);
@@ -471,6 +473,8 @@ bool arch_leave_shim(struct tracee *t, int signal)
 	if (abi == ABI_32 && ip >= SHIM_ENTRY && ip < mark[ENTRY]) {
 		leave_entry(t, &r, mark);
 	} else if (ip >= mark[ENTRY] && ip < mark[OWNED]) {
+		if (ip == mark[TRIED] && !(r.eflags & CARRY))
+			free_frame(t, frame_of(r.r11));
 		go_to_call(t, &r, r.rcx, is_site);
 	} else if (ip >= mark[OWNED] && ip < mark[INSIDE]) {
 		free_frame(t, frame_of(r.r11));

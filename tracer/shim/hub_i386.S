@@ -12,7 +12,7 @@
 
 	.section .hub, "ax", @progbits
 hub_vector:
-	.quad hub_entry, hub_owned, hub_inside, hub_back, hub_freed, hub_slow, hub_back_slow, hub_freed_slow, hub_end
+	.quad hub_entry, hub_tried, hub_owned, hub_inside, hub_back, hub_freed, hub_slow, hub_back_slow, hub_freed_slow, hub_end
 	.quad hub_return, hub_restart, shim_site, hub_added, hub_site
 	.org SHIM_SITE - SHIM_HUB
 	.long shim_site
@@ -57,6 +57,7 @@ hub_site:
 	movl %esp, %esp
 	movl $SHIM_LOCKS, %r11d
 1:	lock btsl $0, (%r11)
+hub_tried: /* it is ours when the carry flag is clear */
 	jnc hub_owned
 	addl $4, %r11d
 	cmpl $(SHIM_LOCKS + SHIM_FRAME_COUNT * 4), %r11d
