@@ -180,8 +180,11 @@ void cgroups_left(struct process *p)
 
 void cgroups_inherit(struct process *child, const struct process *parent)
 {
-	if (tree.host)
-		enter(child, parent && parent->cgroup ? parent->cgroup : cgroups_root());
+	if (!tree.host)
+		return;
+	enter(child, parent && parent->cgroup ? parent->cgroup : cgroups_root());
+	/* It may have been made before its parent came to the second filter. */
+	cgroups_watch(child);
 }
 
 static int interrupt(struct tracee *t, void *process)

@@ -387,7 +387,10 @@ static void on_stop(pid_t pid, int status)
 		return;
 	}
 	if (signal == (SIGTRAP | 0x80)) {
-		if (arch_is_exit(t))
+		/* Its calls are nobody's to see or to take the place of; the first one behind them will be. */
+		if (t->loader_slot >= 0 && arch_is_in_loader(t))
+			ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
+		else if (arch_is_exit(t))
 			call_serve_exit(t);
 		else if (watch_is_due(t) && !t->is_injecting)
 			call_watch(t);

@@ -22,7 +22,7 @@ enum watch {
 void watch_open(struct sock_fprog *const programs[WATCHES]);
 /* Make of this call one that adds the filter; the guest's own comes again afterwards.  Never 0. */
 int64_t watch_begin(struct call *c, enum watch which);
-/* Another process: its threads are stopped, and add the filter before their next call. */
+/* Another process: its threads are stopped, and add the filter before their next call; not the loader, whose slot it would take. */
 void watch_process(struct process *p);
 /* Must this thread add the filter before it makes a call? */
 bool watch_is_due(const struct tracee *t);

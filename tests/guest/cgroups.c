@@ -345,6 +345,53 @@ TEST(no_more_tasks_are_born_than_the_limit)
 	leave_groups();
 }
 
+ROLE(forks_when_told)
+{
+	char go;
+	pid_t child = read(0, &go, 1) == 1 ? fork() : 0;
+	if (child < 0)
+		return errno;
+	if (child == 0)
+		_exit(0);
+	waitpid(child, NULL, 0);
+	return 0;
+}
+
+/* Whenever it comes while a program is being started. */
+TEST(a_limit_meets_a_program_that_starts)
+{
+	enum { ROUNDS = 30 };
+	char name[] = "cgroups", role[] = "@forks_when_told", *argv[] = { name, role, NULL };
+	int told[2];
+	WORKS(pipe(told));
+	WORKS(dup2(told[0], 0));
+	enter_groups();
+	if (!strstr(file_text("../cgroup.subtree_control"), "pids")) {
+		leave_groups();
+		SKIP("no controllers");
+	}
+	PUT("cgroup.subtree_control", "+pids");
+	int limit = WORKS(open("g/pids.max", O_WRONLY)), members = WORKS(open("g/cgroup.procs", O_WRONLY)), status;
+	for (int i = 0; i < ROUNDS; i++) {
+		WORKS(write(limit, "max", 3));
+		pid_t child = vfork();
+		if (child == 0) {
+			if (write(members, "0", 1) == 1)
+				execv("/proc/self/exe", argv);
+			_exit(1);
+		}
+		/* It goes on when the child has executed. */
+		WORKS(write(limit, "1", 1));
+		WORKS(write(told[1], "", 1));
+		WORKS(waitpid(child, &status, 0));
+		EQUAL(EAGAIN << 8, status);
+	}
+	close(limit);
+	close(members);
+	PUT("cgroup.subtree_control", "-pids");
+	leave_groups();
+}
+
 TEST(a_child_may_begin_in_another_group)
 {
 	enum { CLONE3 = 435 };

@@ -53,6 +53,8 @@ bool arch_demote(struct tracee *t, int slot);
 bool arch_leave_shim(struct tracee *t, int signal);
 /* Is the thread in the stub of a slot?  There it faults only when a guest has unmapped it. */
 bool arch_is_in_stub(struct tracee *t);
+/* At a syscall stop: is the call one of the loader's, which reads its slot? */
+bool arch_is_in_loader(struct tracee *t);
 /* The flags of the clone, fork or vfork that the thread is in, at its event stop. */
 uint64_t arch_clone_flags(struct tracee *t);
 /* At a syscall stop: is it the exit?  False: the entry, as kernels before 4.8 report it after seccomp. */

@@ -502,6 +502,16 @@ bool arch_leave_shim(struct tracee *t, int signal)
 	return is_fault;
 }
 
+bool arch_is_in_loader(struct tracee *t)
+{
+	struct user_regs_struct r;
+	if (ptrace(PTRACE_GETREGS, t->tid, NULL, &r) < 0)
+		return false;
+	/* The fast path, whose calls come from the gate too, has stacks of its own. */
+	bool is_in_frame = r.rsp >= SHIM_FRAMES && r.rsp < SHIM_FRAMES + SHIM_FRAME_COUNT * SHIM_FRAME_BYTES;
+	return r.rip >= SHIM_BASE && r.rip < SHIM_STUBS && !is_in_frame;
+}
+
 uint64_t arch_clone_flags(struct tracee *t)
 {
 	struct user_regs_struct r;
