@@ -134,10 +134,43 @@ if has "$name" podman; then
 		[ $? -eq 4 ]
 	}
 	check "podman run by fakebuild-runc tells the status" status_of_podman_run
+	status_without_a_network_named() {
+		mkdir -p "$HOME/.config/containers"
+		printf '[containers]\nnetns = "host"\n' >"$HOME/.config/containers/containers.conf"
+		# shellcheck disable=SC2016
+		as_root podman --storage-driver vfs "${runtime[@]}" run --rm two sh -c 'test "$(id -u)" = 0 && exit 4'
+		[ $? -eq 4 ]
+	}
+	check "podman run takes the host's network of containers.conf" status_without_a_network_named
+	rm -f "$HOME/.config/containers/containers.conf"
 	runtime=(--runtime crun)
 	! has "podman run by crun" crun || check "podman run by crun tells the status" status_of_podman_run
 	runtime=(--runtime runc --runtime-flag "root=$here/runtime/runc")
 	network=none
 	! has "podman run by runc" runc || check "podman run by runc, in a network of its own, tells the status" status_of_podman_run
+fi
+# BuildKit's own worker.  What the host's root has at /run is covered, and is then one's own.
+cat >"$here/worker.sh" <<'END'
+set -eu
+here=$1
+for folder in /run/runc /run/buildkit; do [ ! -d $folder ] || chmod 700 $folder; done
+buildkitd --root "$here/buildkit" --addr "unix://$here/buildkit.sock" --oci-worker-snapshotter=native --oci-worker-net=host \
+	--oci-worker-binary="$here/fakebuild-runc" --containerd-worker=false >"$here/buildkitd.log" 2>&1 &
+daemon=$!
+call() { buildctl --addr "unix://$here/buildkit.sock" "$@"; }
+for ((i = 0; i < 100; i++)); do ! call debug workers >/dev/null 2>&1 || break; sleep 0.1; done
+status=0
+call build --progress plain --frontend dockerfile.v0 --local context="$here/context" --local dockerfile="$here/context" \
+	--output "type=oci,tar=false,dest=$here/worker" || status=$?
+kill $daemon
+wait $daemon || true
+exit $status
+END
+name="BuildKit's own worker by fakebuild-runc"
+if has "$name" buildkitd && has "$name" buildctl; then
+	covers=()
+	for folder in /run/runc /run/buildkit; do [ ! -d $folder ] || covers+=(--tmpfs "$folder"); done
+	check "$name" timeout 60 "$fakebuild" root "${covers[@]}" -- bash "$here/worker.sh" "$here"
+	check "the worker's layers are real root's" layers_are_roots "$here/worker"
 fi
 echo "1..$number"
