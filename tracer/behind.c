@@ -39,8 +39,7 @@ static void drop_process(unsigned at)
 	processes[at].pid = 0;
 }
 
-/* A copy of a process' descriptor; -1 with errno. */
-static int copy_descriptor(pid_t pid, int fd)
+int behind_copy(pid_t pid, int fd)
 {
 	unsigned at = (unsigned)pid % PROCESSES;
 	if (processes[at].pid == pid) {
@@ -62,7 +61,7 @@ bool behind_look(const struct tracee *t, int fd, struct look *ret)
 	/* The copy is of the table of the process' first thread. */
 	if (cannot || t->process->pid != t->tid)
 		return false;
-	int copy = copy_descriptor(t->tid, fd);
+	int copy = behind_copy(t->tid, fd);
 	if (copy < 0) {
 		cannot = errno == ENOSYS || (errno == EPERM && !has_worked);
 		return false;

@@ -8,6 +8,8 @@
 #include "tracer/base/look.h"
 #include "tracer/tracee.h"
 
+/* A copy of a descriptor of a process, by its first thread's number; -1 with errno: ENOSYS before Linux 5.6. */
+int behind_copy(pid_t pid, int fd);
 /*
  * Look at what a descriptor of the tracee is open on, without its link: by a copy of it, which costs half, but is to be closed,
  * and so is for directories only.  False when that cannot be told so (before Linux 5.6; not all threads have one table).

@@ -8,18 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tracer/base/compat.h"
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
+#include "tracer/behind.h"
 
 #ifndef SO_PEEK_OFF
 #define SO_PEEK_OFF 42 /* since Linux 3.4 */
 #endif
 
-enum { SENDS_MAX = 256, SOCKETS_MAX = 64, MESSAGE_MAX = 1 << 20, PIDFD_OPEN = 434, PIDFD_GETFD = 438 };
+enum { SENDS_MAX = 256, SOCKETS_MAX = 64, MESSAGE_MAX = 1 << 20 };
 
 /* Messages of one sender in one socket, in the order in which they come. */
 static struct sends {
@@ -108,14 +108,14 @@ static void note(const struct counting *c, ino_t socket, uint64_t count, bool is
 	sends[sends_count++] = (struct sends){ socket, c->sender->pid, count - known, is_stream, *c->ids };
 }
 
-static void look_at_socket(struct counting *c, int process, int number, ino_t socket)
+static void look_at_socket(struct counting *c, pid_t pid, int number, ino_t socket)
 {
 	int domain, type, asks = 0;
 	socklen_t size = sizeof(int);
 	for (unsigned i = 0; i < c->seen_count; i++)
 		if (c->seen[i] == socket)
 			return;
-	CLEANUP_CLOSE int fd = (int)syscall(PIDFD_GETFD, process, number, 0);
+	CLEANUP_CLOSE int fd = behind_copy(pid, number);
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_UNIX ||
 	    getsockopt(fd, SOL_SOCKET, SO_PASSCRED, &asks, &size) < 0 || !asks ||
 	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
@@ -132,13 +132,12 @@ static int look_at_receiver(struct tracee *t, void *arg)
 	if (!t->is_known || !t->process->asks_ids || t->tid != t->process->pid)
 		return 0;
 	snprintf(name, sizeof(name), "/proc/%d/fd", t->tid);
-	CLEANUP_CLOSE int process = (int)syscall(PIDFD_OPEN, t->tid, 0);
-	DIR *dir = process < 0 ? NULL : opendir(name);
+	DIR *dir = opendir(name);
 	for (const struct dirent *e; dir && (e = readdir(dir));) {
 		ssize_t n = readlinkat(dirfd(dir), e->d_name, link, sizeof(link) - 1);
 		link[n < 0 ? 0 : n] = '\0';
 		if (sscanf(link, "socket:[%lu]", &socket) == 1)
-			look_at_socket(arg, process, strtol(e->d_name, NULL, 10), socket);
+			look_at_socket(arg, t->tid, (int)strtol(e->d_name, NULL, 10), socket);
 	}
 	if (dir)
 		closedir(dir);

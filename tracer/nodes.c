@@ -14,11 +14,12 @@
 #include "tracer/base/compat.h"
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
+#include "tracer/behind.h"
 #include "tracer/fast.h"
 #include "tracer/keeper.h"
 #include "tracer/share.h"
 
-enum { NODES_MAX = 64, COPIES = 8, COMPARE_FILES = 0 /* KCMP_FILE */, PIDFD_OPEN = 434, PIDFD_GETFD = 438 };
+enum { NODES_MAX = 64, COPIES = 8, COMPARE_FILES = 0 /* KCMP_FILE */ };
 
 static struct node {
 	dev_t rdev, dev;
@@ -97,8 +98,7 @@ enum nodes_opening nodes_opening(const struct object *o, dev_t rdev, const char 
 void nodes_opened(const struct tracee *t, int fd)
 {
 	struct node *n = &node[opening];
-	CLEANUP_CLOSE int process = (int)syscall(PIDFD_OPEN, t->process->pid, 0);
-	int copy = process < 0 ? -1 : (int)syscall(PIDFD_GETFD, process, fd, 0);
+	int copy = behind_copy(t->process->pid, fd);
 	cannot_copy |= copy < 0 && errno == ENOSYS;
 	if (copy < 0 || opening >= node_count)
 		return;

@@ -126,7 +126,8 @@ bool i386_act_open_unfollowed(struct shim_frame *f, long dir_fd, uint32_t flags)
 	return true;
 }
 
-CONVERTED(i386_utimensat)
+/* Of struct old_timespec32 and, when they are wide, struct __kernel_timespec, whose other half of the nanoseconds is padding. */
+static enum answer set_times(struct shim_frame *f, bool is_wide)
 {
 	struct {
 		int64_t seconds, nanoseconds;
@@ -135,26 +136,20 @@ CONVERTED(i386_utimensat)
 	if (from && !may_be_mapped(from))
 		return SLOW;
 	for (uint32_t i = 0; from && i < 2; i++) {
-		times[i].seconds = ((const int32_t *)from)[2 * i];
-		times[i].nanoseconds = ((const int32_t *)from)[2 * i + 1];
+		times[i].seconds = is_wide ? ((const int64_t *)from)[2 * i] : ((const int32_t *)from)[2 * i];
+		times[i].nanoseconds = is_wide ? (int64_t)((const uint32_t *)from)[4 * i + 2] : ((const int32_t *)from)[2 * i + 1];
 	}
 	return utimens_path(f, (int)f->argument[0], f->argument[1], from ? (uint64_t)times : 0, f->argument[3]);
 }
 
+CONVERTED(i386_utimensat)
+{
+	return set_times(f, false);
+}
+
 CONVERTED(i386_utimensat_time64)
 {
-	struct {
-		int64_t seconds, nanoseconds;
-	} times[2];
-	uint64_t from = f->argument[2];
-	if (from && !may_be_mapped(from))
-		return SLOW;
-	/* get_timespec64 of kernel/time/time.c: the other half is padding. */
-	for (uint32_t i = 0; from && i < 2; i++) {
-		times[i].seconds = ((const int64_t *)from)[2 * i];
-		times[i].nanoseconds = ((const uint32_t *)from)[4 * i + 2];
-	}
-	return utimens_path(f, (int)f->argument[0], f->argument[1], from ? (uint64_t)times : 0, f->argument[3]);
+	return set_times(f, true);
 }
 
 /* getuid(2): what has no room in 16 bits is told as what a sysctl says. */
