@@ -9,6 +9,7 @@
  */
 #include "tracer/shim/abi.h"
 #include "tracer/shim/calls.h"
+#include "tracer/shim/hub.h"
 
 	.section .hub, "ax", @progbits
 hub_vector:
@@ -55,16 +56,10 @@ hub_site:
 	movl %edi, %edi
 	movl %ebp, %ebp
 	movl %esp, %esp
-	movl $SHIM_LOCKS, %r11d
-1:	lock btsl $0, (%r11)
-hub_tried: /* it is ours when the carry flag is clear */
-	jnc hub_owned
-	addl $4, %r11d
-	cmpl $(SHIM_LOCKS + SHIM_FRAME_COUNT * 4), %r11d
-	jb 1b
+	claim_frame
 	jmp hub_freed_slow
 hub_owned: /* r11: a lock, then its frame */
-	movl hub_frames - SHIM_LOCKS(%r11), %r11d
+	frame_of_lock
 	movq %rax, FRAME_RAX(%r11)
 	movq %rbx, FRAME_RDI(%r11)
 	movq %rcx, FRAME_RSI(%r11)
@@ -98,20 +93,14 @@ hub_answered:
 	movl FRAME_RESULT(%r11), %eax
 	movl FRAME_RSP(%r11), %esp
 hub_back: /* r11: the frame, then its lock; all else is the guest's again */
-	subl $(SHIM_FRAMES + SHIM_FRAME_AT), %r11d
-	shrl $12, %r11d
-	addl $SHIM_LOCKS, %r11d
-	movl $0, (%r11)
+	free_frame
 hub_freed:
 	ljmp *to_return
 hub_slow:
 	movl FRAME_RAX(%r11), %eax
 	movl FRAME_RSP(%r11), %esp
 hub_back_slow:
-	subl $(SHIM_FRAMES + SHIM_FRAME_AT), %r11d
-	shrl $12, %r11d
-	addl $SHIM_LOCKS, %r11d
-	movl $0, (%r11)
+	free_frame
 hub_freed_slow:
 	testl %r10d, %r10d
 	jnz 1f
@@ -157,13 +146,6 @@ to_plain_site:
 to_return:
 	.long hub_return
 	.word SHIM_CODE_32
-	/* The frame of each lock. */
-	.align 4
-hub_frames:
-	.set frame, SHIM_FRAMES + SHIM_FRAME_AT
-	.rept SHIM_FRAME_COUNT
-	.long frame
-	.set frame, frame + SHIM_FRAME_BYTES
-	.endr
+	table_of_frames
 
 	.section .note.GNU-stack, "", @progbits

@@ -2,6 +2,7 @@
 /* Where the patched call sites of 64-bit programs come to, and go on. */
 #include "tracer/shim/abi.h"
 #include "tracer/shim/calls.h"
+#include "tracer/shim/hub.h"
 
 #ifdef __x86_64__
 	/*
@@ -21,18 +22,12 @@ hub_entry:
 	movl %eax, %r11d
 	cmpq $0, shim_handlers(, %r11, 8)
 	je hub_plain
-	movl $SHIM_LOCKS, %r11d
-1:	lock btsl $0, (%r11)
-hub_tried: /* it is ours when the carry flag is clear */
-	jnc hub_owned
-	addl $4, %r11d
-	cmpl $(SHIM_LOCKS + SHIM_FRAME_COUNT * 4), %r11d
-	jb 1b
+	claim_frame
 hub_plain:
 	leaq -2(%rcx), %r11
 	jmp *%r11
 hub_owned: /* r11: a lock, then its frame */
-	movl hub_frames - SHIM_LOCKS(%r11), %r11d
+	frame_of_lock
 	movq %rax, FRAME_RAX(%r11)
 	movq %rdi, FRAME_RDI(%r11)
 	movq %rsi, FRAME_RSI(%r11)
@@ -73,20 +68,14 @@ hub_answered:
 	movq FRAME_RESULT(%r11), %rax
 	movq FRAME_RSP(%r11), %rsp
 hub_back: /* r11: the frame, then its lock; all else is the guest's again */
-	subl $(SHIM_FRAMES + SHIM_FRAME_AT), %r11d
-	shrl $12, %r11d
-	addl $SHIM_LOCKS, %r11d
-	movl $0, (%r11)
+	free_frame
 hub_freed:
 	jmp *%rcx
 hub_slow:
 	movq FRAME_RAX(%r11), %rax
 	movq FRAME_RSP(%r11), %rsp
 hub_back_slow:
-	subl $(SHIM_FRAMES + SHIM_FRAME_AT), %r11d
-	shrl $12, %r11d
-	addl $SHIM_LOCKS, %r11d
-	movl $0, (%r11)
+	free_frame
 hub_freed_slow:
 	leaq -2(%rcx), %r11
 	jmp *%r11
@@ -108,14 +97,7 @@ shim_ask:	/* long shim_ask(struct shim_frame *f): the frame's call, to the trace
 	ret
 
 	.section .rodata
-	/* The frame of each lock. */
-	.align 4
-hub_frames:
-	.set frame, SHIM_FRAMES + SHIM_FRAME_AT
-	.rept SHIM_FRAME_COUNT
-	.long frame
-	.set frame, frame + SHIM_FRAME_BYTES
-	.endr
+	table_of_frames
 #endif
 
 	.section .note.GNU-stack, "", @progbits
