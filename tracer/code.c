@@ -68,10 +68,10 @@ static int64_t text_offset(int fd)
 /* Make the copy, or an empty file that says that there is nothing to patch.  Its size, or -errno. */
 static int64_t make_copy(int fd, const struct stat *st, const char *copy, bool has_front)
 {
-	CLEANUP_TALLOC char *temporary = mem_printf(NULL, "%s.tmp-%d", copy, (int)getpid());
-	CLEANUP_CLOSE int out = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	char temporary[PATH_MAX];
+	CLEANUP_CLOSE int out = io_create_beside(AT_FDCWD, copy, 0600, temporary);
 	if (out < 0)
-		return -errno;
+		return out;
 	struct patch_counts made_of;
 	void *bytes = mmap(NULL, st->st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	int r = bytes == MAP_FAILED ? -errno : patch_copy(bytes, st->st_size, out, has_front, &made_of);

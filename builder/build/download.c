@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,11 +141,11 @@ static void note_write(struct note *n, const struct store *s, int fd)
 	struct error ignored = ERROR_INIT;
 	CLEANUP_TALLOC char *folder = mem_printf(NULL, "%s/cache/web", store_root(s));
 	CLEANUP_TALLOC char *body = mem_printf(NULL, "%s/body-%s", folder, digest_hex(n->digest));
-	CLEANUP_TALLOC char *partial = mem_printf(NULL, "%s.tmp-%d", body, (int)getpid());
+	char partial[PATH_MAX];
 	CLEANUP_TALLOC char *text = mem_printf(NULL, "%s\n%s\n%s\n%s\n", n->digest, n->etag, n->last_modified,
 					       n->disposition);
 	io_mkdir_p(AT_FDCWD, folder, 0700);
-	CLEANUP_CLOSE int to = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	CLEANUP_CLOSE int to = io_create_beside(AT_FDCWD, body, 0600, partial);
 	if (to < 0)
 		return;
 	if (io_copy_bytes(fd, to) < 0 || rename(partial, body) < 0) {

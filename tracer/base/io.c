@@ -119,21 +119,28 @@ int io_read_file(const void *ctx, int dir_fd, const char *path, size_t max_bytes
 	return 0;
 }
 
+int io_create_beside(int dir_fd, const char *path, mode_t mode, char temporary[PATH_MAX])
+{
+	static unsigned counter;
+	const char *slash = strrchr(path, '/');
+	int folder = slash ? (int)(slash - path) + 1 : 0, fd;
+	do {
+		int n = snprintf(temporary, PATH_MAX, "%.*s.tmp-%d-%u", folder, path, (int)getpid(),
+				 __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED));
+		if (n < 0 || n >= PATH_MAX)
+			return -ENAMETOOLONG;
+		fd = openat(dir_fd, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	} while (fd < 0 && errno == EEXIST);
+	return fd < 0 ? -errno : fd;
+}
+
 static int replace_file(int dir_fd, const char *path, const void *bytes, size_t size, mode_t mode, bool is_synced,
 			struct error *err)
 {
-	static unsigned counter;
 	char temporary[PATH_MAX];
-	const char *slash = strrchr(path, '/');
-	int folder = slash ? (int)(slash - path) + 1 : 0;
-	int n = snprintf(temporary, sizeof(temporary), "%.*s.tmp-%d-%u", folder, path, (int)getpid(),
-			 counter++);
-	if (n < 0 || (size_t)n >= sizeof(temporary))
-		return error_set(err, ENAMETOOLONG, "cannot write '%s'", path);
-	CLEANUP_CLOSE int fd =
-		openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	CLEANUP_CLOSE int fd = io_create_beside(dir_fd, path, mode, temporary);
 	if (fd < 0)
-		return error_set(err, errno, "cannot create '%s'", path);
+		return error_set(err, -fd, "cannot create '%s'", path);
 	int r = io_write_all(fd, bytes, size);
 	if (r == 0 && is_synced && fsync(fd) < 0 && errno != EINVAL)
 		r = -errno;

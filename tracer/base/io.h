@@ -6,6 +6,7 @@
 #ifndef FAKEBUILD_BASE_IO_H
 #define FAKEBUILD_BASE_IO_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -33,6 +34,12 @@ int io_write_all(int fd, const void *buffer, size_t size);
  */
 int io_read_file(const void *ctx, int dir_fd, const char *path, size_t max_bytes, char **ret_text,
 		 size_t *ret_size, struct error *err);
+/*
+ * Create a file in path's folder under a name that nobody has (`temporary`), to be renamed to `path`: of the process's
+ * number and a count.  Numbers repeat, and processes of other pid namespaces may have this one: names that are taken
+ * are passed over.  The descriptor, open for both, or -errno.
+ */
+int io_create_beside(int dir_fd, const char *path, mode_t mode, char temporary[PATH_MAX]);
 /* Replace `path` by these bytes through a temporary beside it and rename: readers see old or new. */
 int io_write_file(int dir_fd, const char *path, const void *bytes, size_t size, mode_t mode,
 		  struct error *err);
