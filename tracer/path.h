@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "tracer/mounts.h"
+#include "tracer/session.h"
 #include "tracer/tracee.h"
 
 /* Canonical guest paths and host paths may be longer than what a call accepts. */
@@ -50,29 +51,6 @@ struct object {
 	int late_error;        /* what looking for the last component will give, once all directories are found */
 	bool is_dot;           /* the last component was "." or ".." or the path was "/" */
 };
-
-/* What the tracer serves; one a process. */
-struct session {
-	const struct tracer_config *config;
-	struct meta *meta;
-	const char *run_dir, *scratch;
-	char *short_dir; /* for AF_UNIX names; made on first use */
-	pid_t first_pid;
-	int first_status;
-	bool has_started; /* the first execve worked */
-	bool has_guest_files; /* in run_dir there are some that the guest has made, or may give away */
-	bool is_over;
-	char *difference; /* a sentence that ends the run: the fast path has answered otherwise than we (shim/verify.c) */
-	uint64_t stops;
-	uid_t uid; /* of the invoking user */
-	gid_t gid;
-	bool is_plain; /* the table is META_PLAIN: plain.h */
-	dev_t root_dev;      /* of config->root */
-	bool writes_through; /* through.h */
-	bool keeps_rootless;
-	bool has_fsetid; /* the kernel takes no set-id bits from what tracees write */
-};
-extern struct session session;
 
 /*
  * Look `path` up relative to the directory descriptor dir_fd (AT_FDCWD: the cwd).  0 or -errno, as the
@@ -127,11 +105,16 @@ const char *path_parent(const struct object *o, char directory[PATH_ROOM]);
 /* Is it the owner, or has it CAP_FOWNER?  0 or -EPERM. */
 int path_must_own(struct tracee *t, const struct object *o);
 
+/* ---- prefixes.c ---- */
+
 /*
  * What was at this host path was renamed, removed or replaced: forget what went through, or, for what is neither
  * directory nor symlink, would have gone wrong behind it.
  */
 void path_forget(const struct object *o);
+
+/* ---- hostpath.c ---- */
+
 /* Give the invoking user the access that root has by nature, keeping the shown mode in the table; real root has it. */
 bool path_repair(const char *host);
 /* lstat(2), by path_short and path_repair when needed; 0 or -errno. */

@@ -55,6 +55,8 @@
 #include "tracer/through.h"
 #include "tracer/watch.h"
 
+struct session session;
+
 /* ---- the first process ---- */
 
 /* execvp(3): what is no program is one for the shell, when we are called as one. */
