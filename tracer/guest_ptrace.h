@@ -14,6 +14,7 @@
 
 #include "tracer/call.h"
 #include "tracer/tracee.h"
+#include "tracer/stats.h"
 
 /* Where a traced thread stands.  PTRACED_DEAD is known to the wait calls only. */
 enum ptraced_stop {

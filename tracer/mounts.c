@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the mount tables; the mount(2) calls are in mountcalls.c, walking paths over them in path.c. */
+/* Owns the mount tables; the mount(2) calls are in mountcalls.c, walking paths over them in walk.c. */
 #include "tracer/mounts.h"
 
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Owns the answers to "may it?": who a file belongs to for the guest, and what its credentials, ACLs, sticky
- * directories, read-only mounts and the fs.protected_* settings then allow.  The walk is in path.c, the rules that
+ * directories, read-only mounts and the fs.protected_* settings then allow.  The walk is in walk.c, the rules that
  * need no file in core/.
  */
 #include <errno.h>
