@@ -104,6 +104,8 @@ int64_t hook_getsockopt(struct call *c);
 int64_t hook_setsockopt(struct call *c);
 int64_t hook_listen(struct call *c);
 int64_t hook_socketpair(struct call *c);
+
+/* socketcall.c */
 int64_t hook_socketcall(struct call *c);
 
 /* messages.c */
