@@ -7,6 +7,7 @@
 #include "builder/command.h"
 #include "builder/progress.h"
 #include "oci/container.h"
+#include "oci/derive.h"
 #include "oci/layer.h"
 #include "oci/reference.h"
 #include "oci/transport.h"

@@ -11,6 +11,7 @@
 #include "builder/listing.h"
 #include "oci/bundle.h"
 #include "oci/container.h"
+#include "oci/derive.h"
 #include "oci/json.h"
 #include "oci/prune.h"
 #include "oci/reference.h"

@@ -13,6 +13,7 @@
 #include "builder/hoststate.h"
 #include "builder/progress.h"
 #include "oci/container.h"
+#include "oci/derive.h"
 #include "oci/digest.h"
 #include "oci/reference.h"
 #include "oci/transport.h"

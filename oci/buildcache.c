@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the form of build caches and their way out; cachefetch.c the way in. */
 #include "oci/buildcache_private.h"
+#include "oci/derive.h"
 
 #include <string.h>
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "oci/bundle_private.h"
+#include "oci/derive.h"
 #include "oci/flatten.h"
 #include "oci/json.h"
 #include "oci/mtree.h"

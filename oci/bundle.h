@@ -7,6 +7,7 @@
 #ifndef FAKEBUILD_OCI_BUNDLE_H
 #define FAKEBUILD_OCI_BUNDLE_H
 
+#include "oci/derive.h"
 #include "oci/store.h"
 
 struct bundle;

@@ -15,6 +15,7 @@
 
 #include "oci/base.h"
 #include "oci/chain.h"
+#include "oci/derive.h"
 #include "oci/diff.h"
 #include "oci/json.h"
 #include "oci/layer.h"

@@ -10,6 +10,7 @@
 #ifndef FAKEBUILD_OCI_CONTAINER_H
 #define FAKEBUILD_OCI_CONTAINER_H
 
+#include "oci/derive.h"
 #include "oci/store.h"
 
 struct container {

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "oci/derive.h"
 #include "oci/json.h"
 
 #define REFERENCE_ANNOTATION "vnd.docker.reference.digest"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Manifests, indexes and image configurations of OCI image-spec 1.1 and Docker schema 2, read and made.
+ * Manifests, indexes and image configurations of OCI image-spec 1.1 and Docker schema 2.
  * Everything is copied out of the JSON; strings hang on the struct that holds them.
  */
 #ifndef FAKEBUILD_OCI_IMAGE_H
@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "oci/platform.h"
 #include "tracer/base/error.h"
 #include "tracer/base/mem.h"
 
@@ -27,10 +28,6 @@
 
 /* A manifest or a configuration may be at most this long (distribution-spec asks for 4 MiB). */
 #define IMAGE_JSON_MAX_BYTES (4u << 20)
-
-struct platform {
-	char *os, *architecture, *variant; /* variant may be NULL */
-};
 
 struct descriptor {
 	char *media_type; /* never NULL in a checked descriptor */
@@ -80,13 +77,6 @@ int manifest_index_parse(const void *ctx, const char *json, struct manifest_inde
  */
 int manifest_index_choose(const struct manifest_index *index, const char *want,
 			  const struct descriptor **ret, struct error *err);
-/* This machine's platform, "linux/amd64". */
-const char *platform_default(void);
-/* "os/architecture[/variant]" of a complete platform. */
-char *platform_format(const void *ctx, const struct platform *p);
-/* Parse "os/arch[/variant]", normalised as containerd does (x86_64 is amd64, aarch64 is arm64). */
-int platform_parse(const void *ctx, const char *text, struct platform *ret, struct error *err);
-
 /*
  * Parse manifest text (digest in `manifest->digest` already checked by the caller) into a new image;
  * the configuration is not there yet.  Foreign or unknown layer media types are refused.
@@ -95,28 +85,5 @@ int image_parse_manifest(const void *ctx, const char *json, const struct descrip
 			 struct image **ret, struct error *err);
 /* Add the configuration's text; the number of diff_ids must be that of the layers. */
 int image_parse_config(struct image *image, const char *json, struct error *err);
-/* Like the above for a lone config text: what `inspect` and tests want. */
-
-/* What a commit changes in the base's configuration; NULL members stay as they are. */
-struct image_changes {
-	const char *created_by; /* of the history entry */
-	const char *comment, *author;
-	const char *created;          /* RFC 3339; NULL: now, or SOURCE_DATE_EPOCH */
-	const struct strlist *change; /* `docker commit --change` lines: "CMD [...]", "ENV a=b", ... */
-	bool is_empty_layer;
-	const char *platform; /* of an image without a base; NULL: this machine's */
-};
-/*
- * New config and manifest text for base (NULL: from scratch) plus one layer (NULL: none), in OCI
- * media types.  Unknown fields of the base's configuration are kept.  Digests are the caller's to make.
- */
-int image_derive(const void *ctx, const struct image *base, const struct descriptor *layer,
-		 const char *diff_id, const struct image_changes *changes, char **ret_config,
-		 struct error *err);
-char *image_make_manifest(const void *ctx, const struct descriptor *config,
-			  const struct descriptor *layers, unsigned layer_count);
-/* A manifest's text with its layers replaced by as many others, all else kept; NULL: it is not such a manifest. */
-char *image_with_layers(const void *ctx, const char *manifest_json, const struct descriptor *layers,
-			unsigned layer_count);
 
 #endif

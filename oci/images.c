@@ -2,6 +2,7 @@
 /* Owns images in the store: finding, loading and adding them, and which blobs make one up. */
 #include <string.h>
 
+#include "oci/derive.h"
 #include "oci/json.h"
 #include "oci/store_private.h"
 #include "tracer/base/text.h"

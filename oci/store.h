@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "oci/derive.h"
 #include "oci/digest.h"
 #include "oci/image.h"
 #include "tracer/base/error.h"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "oci/derive.h"
 #include "oci/digest.h"
 #include "oci/image.h"
 

@@ -18,6 +18,7 @@
 
 #include "oci/archive.h"
 #include "oci/container.h"
+#include "oci/derive.h"
 #include "oci/diff.h"
 #include "oci/layer.h"
 #include "tracer/base/io.h"

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "oci/derive.h"
 #include "oci/digest.h"
 #include "oci/image.h"
 #include "oci/json.h"
