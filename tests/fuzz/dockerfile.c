@@ -3,20 +3,11 @@
  * Dockerfiles of any bytes: a failure has a sentence and a line, what was read reads the same again, and
  * expanding, checking and drawing of it work.
  */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "builder/dockerfile/check.h"
 #include "builder/dockerfile/expand.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void must(bool is_so)
-{
-	if (!is_so)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static const char *get(void *arg, const char *name, size_t size)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lines of any bytes from a stage: what is an event says the same as a line again, and every
  * display shows it. */
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +8,8 @@
 #include <unistd.h>
 
 #include "builder/build/display.h"
+#include "tests/fuzz/fuzz.h"
 #include "tracer/base/io.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 enum { SHOWN = 4 };
 
@@ -20,12 +18,6 @@ struct shown {
 	struct report *report;
 	unsigned count;
 };
-
-static void must(bool is_so)
-{
-	if (!is_so)
-		abort();
-}
 
 static void show(void *arg, const struct event *e)
 {

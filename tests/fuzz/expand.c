@@ -3,23 +3,14 @@
  * The first line is a word, the second a pattern, the third a value, the fourth a replacement, the others are
  * variables: expanding ends, and patterns match what a slow and simple matcher says.
  */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "builder/dockerfile/characters.h"
 #include "builder/dockerfile/lex.h"
 #include "builder/dockerfile/substitution.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 enum { NAMED = 4, SLOW_BYTES = 24 };
-
-static void must(bool is_so)
-{
-	if (!is_so)
-		abort();
-}
 
 static const char *get(void *arg, const char *name, size_t size)
 {

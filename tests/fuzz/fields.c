@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists of fields, of any bytes: fields that are quoted and joined come out again as they were. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "oci/fields.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void must(bool is_so)
-{
-	if (!is_so)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static char *quote(const void *ctx, const char *field)
 {

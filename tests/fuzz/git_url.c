@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* URLs of repositories of any bytes: nothing in what is accepted can be an option to git or leave
  * the repository. */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "builder/build/git.h"
+#include "tests/fuzz/fuzz.h"
 #include "tracer/base/mem.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void must(bool is_so)
-{
-	if (!is_so)
-		abort();
-}
 
 /* One argument of git. */
 static void must_be_plain(const char *text)

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +19,8 @@
 #include "oci/layerdir_private.h"
 #include "oci/materialize.h"
 #include "oci/unpack.h"
+#include "tests/fuzz/fuzz.h"
 #include "tracer/base/io.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 enum { BLOCK = 512, MAGIC_AT = 257, SUM_AT = 148, FILE_LIMIT_BYTES = 4 << 20 };
 
@@ -34,12 +32,6 @@ static struct place {
 	struct store *store;
 	struct stat sentinel, sentinels;
 } place;
-
-static void must(bool is_so)
-{
-	if (!is_so)
-		abort();
-}
 
 static char *in_folder(const void *ctx, const char *name)
 {

@@ -2,13 +2,11 @@
 /* Runs a fuzzer over its corpus where there is no clang: one TAP line a file of the folder named. */
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 
+#include "tests/fuzz/fuzz.h"
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int main(int argc, char **argv)
 {

@@ -3,23 +3,14 @@
  * A manifest or an index of any bytes and, behind an empty line, a configuration: what is accepted
  * is whole and checked, what is made of it can be read again, and all else has a sentence.
  */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "oci/derive.h"
 #include "oci/digest.h"
 #include "oci/image.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 #define SOME_DIGEST "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-
-static void must(bool is_so)
-{
-	if (!is_so)
-		abort();
-}
 
 static void must_be_whole(const struct descriptor *d)
 {

@@ -5,29 +5,21 @@
  * attributes.  What is opened is read and written without an end or a step outside.
  */
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/fuzz/fuzz.h"
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 #include "tracer/base/meta.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 enum { DEVICE = 7, NAMES_ROOM = 65536, VISITS_MAX = 64, PAGES_MAX = 64, PUTS = 100 };
 
 struct input {
 	const uint8_t *at, *end;
 };
-
-static void must(bool is_so)
-{
-	if (!is_so)
-		abort();
-}
 
 /* The rest is zeroes when there is not as much. */
 static void take(struct input *in, void *to, size_t size)

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An ignore file of any bytes, its last line a path: what is excluded below a folder is told of beforehand. */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "builder/dockerfile/patterns.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {

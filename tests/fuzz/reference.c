@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* References of any bytes: what is accepted is its own normal form. */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "oci/reference.h"
+#include "tests/fuzz/fuzz.h"
 #include "tracer/base/mem.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {

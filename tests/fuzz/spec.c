@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A bundle's config.json, of any bytes: a sentence, or a spec whose ids, paths and lists are what the header says. */
 #include <limits.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "compat/runc/spec.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void must(bool is_so)
-{
-	if (!is_so)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void check_process(const struct spec_process *p)
 {

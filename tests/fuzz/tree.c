@@ -3,7 +3,6 @@
  * The files `tree` of a layer and `base` of a container, of any bytes: what is read is inside the
  * file and is written again as it was; damage is told.
  */
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,16 +11,9 @@
 
 #include "oci/base.h"
 #include "oci/tree.h"
+#include "tests/fuzz/fuzz.h"
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void must(bool is_so)
-{
-	if (!is_so)
-		abort();
-}
 
 static void read_tree(const char *bytes, size_t size)
 {

@@ -52,14 +52,6 @@ static void leave_groups(void)
 	WORKS(rmdir(top));
 }
 
-static pid_t sleeper(void)
-{
-	pid_t child = fork();
-	while (child == 0)
-		pause();
-	return child;
-}
-
 static void put_pid(const char *name, pid_t pid)
 {
 	char text[32];

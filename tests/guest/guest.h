@@ -219,6 +219,15 @@ static inline mode_t mode_of(const char *name)
 	return look(name).st_mode & 07777;
 }
 
+/* A child that runs until somebody ends it. */
+static inline pid_t sleeper(void)
+{
+	pid_t child = fork();
+	while (child == 0)
+		pause();
+	return child;
+}
+
 /* Copy this program to `name`, so that tests can change whose and of what mode it is. */
 static inline void copy_self(const char *name, mode_t mode)
 {

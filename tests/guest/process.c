@@ -14,14 +14,6 @@
 #include <sys/resource.h>
 #include <sys/uio.h>
 
-static pid_t sleeper(void)
-{
-	pid_t child = fork();
-	while (child == 0)
-		pause();
-	return child;
-}
-
 static void end(pid_t child)
 {
 	kill(child, SIGKILL);

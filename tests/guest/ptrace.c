@@ -50,15 +50,6 @@ static pid_t traced(void (*what)(void))
 	return child;
 }
 
-/* A child that runs until somebody ends it. */
-static pid_t sleeper(void)
-{
-	pid_t child = fork();
-	while (child == 0)
-		pause();
-	return child;
-}
-
 static void end(pid_t child)
 {
 	kill(child, SIGKILL);

@@ -11,6 +11,7 @@
 
 #include "builder/build/display.h"
 #include "oci/json.h"
+#include "tests/unit/own_memory.h"
 
 /* 2023-11-14T22:13:20Z */
 static const int64_t start_nsec = 1700000000000000000;
@@ -322,19 +323,8 @@ static void auto_is_plain_where_there_is_no_terminal(void **state)
 	fclose(out);
 }
 
-static int set_up(void **state)
-{
-	*state = talloc_new(NULL);
-	return 0;
-}
-static int tear_down(void **state)
-{
-	return talloc_free(*state);
-}
-
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(plain_lines_name_their_step),
 		TEST(plain_lines_appear_as_they_are_written),

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "builder/build/events.h"
+#include "tests/unit/own_memory.h"
 #include "tracer/base/io.h"
 
 static struct event *round_trip(const void *ctx, const struct event *e)
@@ -172,19 +173,8 @@ static void a_reader_waits_for_nobody_and_tells_of_rubbish(void **state)
 	close(fds[1]);
 }
 
-static int set_up(void **state)
-{
-	*state = talloc_new(NULL);
-	return 0;
-}
-static int tear_down(void **state)
-{
-	return talloc_free(*state);
-}
-
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(every_byte_of_a_log_survives),
 		TEST(the_start_of_a_step_survives),

@@ -18,6 +18,7 @@
 #include "oci/json.h"
 #include "oci/layer.h"
 #include "oci/layerdir.h"
+#include "tests/unit/folders.h"
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 
@@ -318,16 +319,6 @@ static void a_level_the_format_lacks_is_refused(void **state)
 
 /* ---- what is kept ---- */
 
-static unsigned count_names(struct place *p, const char *name)
-{
-	char line[256] = "";
-	CLEANUP_TALLOC char *command = mem_printf(NULL, "ls '%s/%s' 2>/dev/null | wc -l", p->dir, name);
-	FILE *out = popen(command, "r");
-	assert_non_null(fgets(line, sizeof(line), out));
-	pclose(out);
-	return strtoul(line, NULL, 10);
-}
-
 static void collect(struct place *p)
 {
 	struct gc_result result;
@@ -351,23 +342,23 @@ static void gc_keeps_snapshots_that_steps_or_images_need(void **state)
 	assert_int_equal(store_add_image(p, p->store, config, &tar, 1, name, &image, &p->error), 0);
 	assert_int_equal(io_mkdir_p(AT_FDCWD, steps, 0700), 0);
 	collect(p);
-	assert_int_equal(count_names(p, "snapshots"), 1);
-	assert_int_equal(count_names(p, "cache/compressed"), 1);
-	assert_int_equal(count_names(p, "blobs/sha256"), 4);
+	assert_int_equal(count_names(p->dir, "snapshots"), 1);
+	assert_int_equal(count_names(p->dir, "cache/compressed"), 1);
+	assert_int_equal(count_names(p->dir, "blobs/sha256"), 4);
 	assert_int_equal(io_write_file(AT_FDCWD, step, note, strlen(note), 0600, &p->error), 0);
 	assert_int_equal(store_untag(p->store, name, &existed, &p->error), 0);
 	collect(p);
 	/* The plain tar can be made again. */
-	assert_int_equal(count_names(p, "snapshots"), 1);
-	assert_int_equal(count_names(p, "layers"), 1);
-	assert_int_equal(count_names(p, "cache/compressed"), 1);
-	assert_int_equal(count_names(p, "blobs/sha256"), 1);
+	assert_int_equal(count_names(p->dir, "snapshots"), 1);
+	assert_int_equal(count_names(p->dir, "layers"), 1);
+	assert_int_equal(count_names(p->dir, "cache/compressed"), 1);
+	assert_int_equal(count_names(p->dir, "blobs/sha256"), 1);
 	unlink(step);
 	collect(p);
-	assert_int_equal(count_names(p, "snapshots"), 0);
-	assert_int_equal(count_names(p, "layers"), 0);
-	assert_int_equal(count_names(p, "cache/compressed"), 0);
-	assert_int_equal(count_names(p, "blobs/sha256"), 0);
+	assert_int_equal(count_names(p->dir, "snapshots"), 0);
+	assert_int_equal(count_names(p->dir, "layers"), 0);
+	assert_int_equal(count_names(p->dir, "cache/compressed"), 0);
+	assert_int_equal(count_names(p->dir, "blobs/sha256"), 0);
 }
 
 static void an_image_leaves_compressed_and_is_kept_plain(void **state)

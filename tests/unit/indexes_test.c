@@ -16,6 +16,7 @@
 #include "oci/json.h"
 #include "oci/layer.h"
 #include "oci/transport.h"
+#include "tests/unit/folders.h"
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 
@@ -139,29 +140,19 @@ static void every_image_of_an_index_is_found_by_its_id(void **state)
 	}
 }
 
-static unsigned count_names(struct place *p, const char *name)
-{
-	char line[256] = "";
-	CLEANUP_TALLOC char *command = mem_printf(NULL, "ls '%s/%s' 2>/dev/null | wc -l", p->dir, name);
-	FILE *out = popen(command, "r");
-	assert_non_null(fgets(line, sizeof(line), out));
-	pclose(out);
-	return strtoul(line, NULL, 10);
-}
-
 static void gc_keeps_all_of_an_index_until_its_name_goes(void **state)
 {
 	struct place *p = *state;
 	struct gc_result result;
 	bool existed;
 	assert_int_equal(store_gc(p->store, false, &result, &p->error), 0);
-	assert_int_equal(count_names(p, "blobs/sha256"), 3 + 3 + 3 + 1);
-	assert_int_equal(count_names(p, "layers"), 2);
+	assert_int_equal(count_names(p->dir, "blobs/sha256"), 3 + 3 + 3 + 1);
+	assert_int_equal(count_names(p->dir, "layers"), 2);
 	assert_int_equal(store_untag(p->store, NAME, &existed, &p->error), 0);
 	assert_true(existed);
 	assert_int_equal(store_gc(p->store, false, &result, &p->error), 0);
-	assert_int_equal(count_names(p, "blobs/sha256"), 0);
-	assert_int_equal(count_names(p, "layers"), 0);
+	assert_int_equal(count_names(p->dir, "blobs/sha256"), 0);
+	assert_int_equal(count_names(p->dir, "layers"), 0);
 }
 
 static void a_manifest_that_was_never_fetched_is_no_damage(void **state)
@@ -171,7 +162,7 @@ static void a_manifest_that_was_never_fetched_is_no_damage(void **state)
 	CLEANUP_TALLOC char *path = store_blob_path(NULL, p->store, p->riscv64->manifest.digest);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(store_gc(p->store, false, &result, &p->error), 0);
-	assert_int_equal(count_names(p, "layers"), 1);
+	assert_int_equal(count_names(p->dir, "layers"), 1);
 	assert_non_null(find(p, NAME, "linux/amd64"));
 }
 

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/own_memory.h"
 #include "tracer/base/options.h"
 
 struct values {
@@ -191,20 +192,8 @@ static void ignored_options_take_their_value(void **state)
 	assert_string_equal(p.argv[0], "word");
 }
 
-static int set_up(void **state)
-{
-	*state = talloc_new(NULL);
-	return 0;
-}
-static int tear_down(void **state)
-{
-	talloc_free(*state);
-	return 0;
-}
-
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(forms_of_docker_are_read), TEST(flags_can_be_false_and_the_last_one_counts),
 		TEST(lists_are_never_null),     TEST(words_are_gathered_anywhere),

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "builder/build/display.h"
+#include "tests/unit/own_memory.h"
 #include "tracer/base/io.h"
 
 /* 2023-11-14T22:13:20Z */
@@ -209,19 +210,8 @@ static void nothing_is_a_page_too(void **state)
 	assert_int_equal(count(p, "<details id="), 0);
 }
 
-static int set_up(void **state)
-{
-	*state = talloc_new(NULL);
-	return 0;
-}
-static int tear_down(void **state)
-{
-	return talloc_free(*state);
-}
-
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_build_is_told_step_by_step),
 		TEST(a_failed_step_comes_first),

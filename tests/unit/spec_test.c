@@ -19,6 +19,7 @@
 
 #include "compat/runc/spec.h"
 #include "oci/runtimespec.h"
+#include "tests/unit/own_memory.h"
 #include "tracer/base/io.h"
 
 static char bundle[64]; /* a folder with an empty "rootfs" */
@@ -414,17 +415,6 @@ static void names_of_capabilities_are_read(void **state)
 	assert_null(spec_capability_name(-1));
 }
 
-static int set_up(void **state)
-{
-	*state = talloc_new(NULL);
-	return 0;
-}
-static int tear_down(void **state)
-{
-	talloc_free(*state);
-	return 0;
-}
-
 static int make_bundle(void **state)
 {
 	(void)state;
@@ -443,7 +433,6 @@ static int remove_bundle(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(bad_documents_are_named),
 		TEST(what_is_no_json_is_named),
