@@ -13,17 +13,6 @@
 #include "tracer/base/meta.h"
 #include "tracer/tracer.h"
 
-struct held {
-	int fd;
-};
-
-static int let_go(struct held *held)
-{
-	if (held->fd >= 0)
-		close(held->fd);
-	return 0;
-}
-
 static int open_folder(struct host_state *state, const char *folder, struct error *err)
 {
 	CLEANUP_TALLOC char *lock = mem_printf(NULL, "%s/lock", folder);
@@ -33,9 +22,8 @@ static int open_folder(struct host_state *state, const char *folder, struct erro
 	int r = io_mkdir_p(AT_FDCWD, state->copies_dir, 0700);
 	if (r < 0)
 		return error_set(err, -r, "cannot create '%s'", state->copies_dir);
-	struct held *held = mem_new(state, struct held);
-	held->fd = io_lock(AT_FDCWD, lock, IO_LOCK_SHARED | IO_LOCK_NONBLOCKING);
-	talloc_set_destructor(held, let_go);
+	struct io_held *held = io_held_new(state);
+	io_held_set(held, io_lock(AT_FDCWD, lock, IO_LOCK_SHARED | IO_LOCK_NONBLOCKING));
 	return held->fd < 0 ? error_set(err, -held->fd, "cannot lock '%s'", lock) : 0;
 }
 

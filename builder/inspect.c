@@ -4,6 +4,7 @@
 
 #include "builder/command.h"
 #include "oci/container.h"
+#include "oci/derive.h"
 #include "oci/json.h"
 #include "oci/reference.h"
 
@@ -70,12 +71,9 @@ static int show_image(struct invocation *inv, struct json *object, const struct 
 		bytes += image->layers[i].size_bytes;
 		strlist_add(diff_ids, image->diff_ids[i]);
 	}
-	struct json *root = json_new_object(inv), *descriptor = json_new_object(inv);
+	struct json *root = json_new_object(inv), *descriptor = descriptor_json(inv, &image->manifest);
 	json_set_string(root, "Type", "layers");
 	json_set_strings(root, "Layers", diff_ids);
-	json_set_string(descriptor, "mediaType", image->manifest.media_type);
-	json_set_string(descriptor, "digest", image->manifest.digest);
-	json_set_int(descriptor, "size", image->manifest.size_bytes);
 
 	json_set_string(object, "Id", image->config.digest);
 	if (add_names(inv, object, image, err) < 0)

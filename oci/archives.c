@@ -9,6 +9,7 @@
 
 #include "oci/archive.h"
 #include "oci/convert.h"
+#include "oci/derive.h"
 #include "oci/json.h"
 #include "oci/layer.h"
 #include "oci/reference.h"
@@ -376,11 +377,8 @@ static void add_index_entries(struct saving *v, const struct descriptor *top, st
 			      unsigned count, const struct json *annotations)
 {
 	for (unsigned i = 0; !i || i < count; i++) {
-		CLEANUP_TALLOC struct json *entry = json_new_object(NULL);
+		CLEANUP_TALLOC struct json *entry = descriptor_json(NULL, top);
 		struct json *all = annotations ? json_clone(entry, annotations) : json_new_object(entry);
-		json_set_string(entry, "mediaType", top->media_type);
-		json_set_string(entry, "digest", top->digest);
-		json_set_int(entry, "size", top->size_bytes);
 		if (count) {
 			json_set_string(all, "io.containerd.image.name", refs[i]->name);
 			json_set_string(all, "org.opencontainers.image.ref.name",

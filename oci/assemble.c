@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "oci/attest.h"
+#include "oci/derive.h"
 #include "oci/json.h"
 
 #define MEDIA_IN_TOTO "application/vnd.in-toto+json"
@@ -21,15 +22,6 @@ struct assembler {
 	struct json *entries; /* of the index */
 	void *scratch;
 };
-
-static struct json *descriptor_of(const void *ctx, const struct descriptor *d)
-{
-	struct json *node = json_new_object(ctx);
-	json_set_string(node, "mediaType", d->media_type);
-	json_set_string(node, "digest", d->digest);
-	json_set_int(node, "size", d->size_bytes);
-	return node;
-}
 
 struct json *annotations_of(const void *ctx, const struct strlist *first, const struct strlist *second)
 {
@@ -90,9 +82,9 @@ static int make_image(struct assembler *a, const struct built_image *b, struct i
 	struct json *root = json_new_object(a->scratch), *list = json_new_array(a->scratch);
 	json_set_int(root, "schemaVersion", 2);
 	json_set_string(root, "mediaType", type);
-	json_set(root, "config", descriptor_of(a->scratch, &config));
+	json_set(root, "config", descriptor_json(a->scratch, &config));
 	for (unsigned i = 0; i < b->chain->count; i++)
-		json_append(list, descriptor_of(a->scratch, &layers[i]));
+		json_append(list, descriptor_json(a->scratch, &layers[i]));
 	json_set(root, "layers", list);
 	struct json *annotations = annotations_of(a->scratch, b->annotations, a->output->annotations);
 	if (annotations)
@@ -104,7 +96,7 @@ static int make_image(struct assembler *a, const struct built_image *b, struct i
 
 static void add_entry(struct assembler *a, const struct image *image, const struct built_image *b)
 {
-	struct json *entry = descriptor_of(a->scratch, &image->manifest), *platform = json_new_object(a->scratch);
+	struct json *entry = descriptor_json(a->scratch, &image->manifest), *platform = json_new_object(a->scratch);
 	const struct platform *p = &image->run.platform;
 	struct json *annotations =
 		annotations_of(a->scratch, b->descriptor_annotations, a->output->descriptor_annotations);
@@ -157,7 +149,7 @@ static int attest(struct assembler *a, const struct built_image *b, const struct
 		struct descriptor statement;
 		if (make_statement(a, image, &b->attestations[i], &statement, err) < 0)
 			return -1;
-		struct json *layer = descriptor_of(a->scratch, &statement), *annotations = json_new_object(a->scratch);
+		struct json *layer = descriptor_json(a->scratch, &statement), *annotations = json_new_object(a->scratch);
 		json_set_string(annotations, "in-toto.io/predicate-type", b->attestations[i].predicate_type);
 		json_set(layer, "annotations", annotations);
 		json_append(layers, layer);
@@ -176,11 +168,11 @@ static int attest(struct assembler *a, const struct built_image *b, const struct
 		return -1;
 	json_set_int(root, "schemaVersion", 2);
 	json_set_string(root, "mediaType", MEDIA_OCI_MANIFEST);
-	json_set(root, "config", descriptor_of(a->scratch, &config_blob));
+	json_set(root, "config", descriptor_json(a->scratch, &config_blob));
 	json_set(root, "layers", layers);
 	if (store_put_document(a->scratch, a->store, json_dump(a->scratch, root), MEDIA_OCI_MANIFEST, &manifest, err) < 0)
 		return -1;
-	struct json *entry = descriptor_of(a->scratch, &manifest), *annotations = json_new_object(a->scratch);
+	struct json *entry = descriptor_json(a->scratch, &manifest), *annotations = json_new_object(a->scratch);
 	struct json *platform = json_new_object(a->scratch);
 	json_set_string(annotations, "vnd.docker.reference.digest", image->manifest.digest);
 	json_set_string(annotations, "vnd.docker.reference.type", "attestation-manifest");

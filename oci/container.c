@@ -38,21 +38,15 @@ static void set_paths(struct container *c, char *dir)
 	c->scratch = mem_printf(c, "%s/scratch", dir);
 }
 
-static void set_optional(struct json *root, const char *key, const char *text)
-{
-	if (text)
-		json_set_string(root, key, text);
-}
-
 static int save_state(const struct container *c, uint64_t start, struct error *err)
 {
 	CLEANUP_TALLOC struct json *root = json_new_object(NULL);
 	json_set_string(root, "id", c->id);
-	set_optional(root, "name", c->name);
-	set_optional(root, "image", c->image_name);
-	set_optional(root, "imageDigest", c->image_digest);
-	set_optional(root, "command", c->command);
-	set_optional(root, "created", c->created);
+	json_set_optional(root, "name", c->name);
+	json_set_optional(root, "image", c->image_name);
+	json_set_optional(root, "imageDigest", c->image_digest);
+	json_set_optional(root, "command", c->command);
+	json_set_optional(root, "created", c->created);
 	json_set_int(root, "pid", c->pid);
 	json_set_int(root, "pidStart", start);
 	json_set_int(root, "exitCode", c->exit_code);

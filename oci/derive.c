@@ -215,8 +215,7 @@ int image_derive(const void *ctx, const struct image *base, const struct descrip
 	now_text(created);
 	const char *when = changes->created ? changes->created : created;
 	json_set_string(root, "created", when);
-	if (changes->author)
-		json_set_string(root, "author", changes->author);
+	json_set_optional(root, "author", changes->author);
 	struct json *old = json_get(root, "config");
 	struct json *config = old ? json_clone(scratch, old) : json_new_object(scratch);
 	for (size_t i = 0; changes->change && i < changes->change->count; i++)
@@ -240,12 +239,9 @@ int image_derive(const void *ctx, const struct image *base, const struct descrip
 	struct json *history = json_get(root, "history");
 	history = history ? json_clone(scratch, history) : json_new_array(scratch);
 	json_set_string(entry, "created", when);
-	if (changes->created_by)
-		json_set_string(entry, "created_by", changes->created_by);
-	if (changes->author)
-		json_set_string(entry, "author", changes->author);
-	if (changes->comment)
-		json_set_string(entry, "comment", changes->comment);
+	json_set_optional(entry, "created_by", changes->created_by);
+	json_set_optional(entry, "author", changes->author);
+	json_set_optional(entry, "comment", changes->comment);
 	if (!layer)
 		json_set_bool(entry, "empty_layer", true);
 	json_append(history, entry);
@@ -254,7 +250,7 @@ int image_derive(const void *ctx, const struct image *base, const struct descrip
 	return 0;
 }
 
-static struct json *descriptor_json(const void *ctx, const struct descriptor *d)
+struct json *descriptor_json(const void *ctx, const struct descriptor *d)
 {
 	struct json *node = json_new_object(ctx);
 	json_set_string(node, "mediaType", d->media_type);

@@ -4,6 +4,7 @@
 #define FAKEBUILD_OCI_DERIVE_H
 
 #include "oci/image.h"
+#include "oci/json.h"
 
 /* What a commit changes in the base's configuration; NULL members stay as they are. */
 struct image_changes {
@@ -20,6 +21,8 @@ struct image_changes {
 int image_derive(const void *ctx, const struct image *base, const struct descriptor *layer,
 		 const char *diff_id, const struct image_changes *changes, char **ret_config,
 		 struct error *err);
+/* A descriptor as documents hold it: its type, digest and size. */
+struct json *descriptor_json(const void *ctx, const struct descriptor *d);
 char *image_make_manifest(const void *ctx, const struct descriptor *config,
 			  const struct descriptor *layers, unsigned layer_count);
 /* A manifest's text with its layers replaced by as many others, all else kept; NULL: it is not such a manifest. */

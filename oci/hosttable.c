@@ -21,17 +21,6 @@
 
 enum { DAY = 86400, KEPT_DAYS = 90, RUNS_MAX_BYTES = 1 << 20, TRIES = 100 };
 
-struct held {
-	int fd;
-};
-
-static int let_go(struct held *held)
-{
-	if (held->fd >= 0)
-		close(held->fd);
-	return 0;
-}
-
 /*
  * Inode numbers are one kernel's.  Another host has another name, and a container another root, which tells those apart that
  * have the name of their host.
@@ -126,20 +115,19 @@ int store_host_table(const void *ctx, struct store *s, char **ret_path, struct e
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	char *folder = folder_of_host(scratch, s), *lock = mem_printf(scratch, "%s/lock", folder ? folder : ""), *path = NULL;
-	struct held *held = mem_new(scratch, struct held);
+	struct io_held *held = io_held_new(scratch);
 	struct stat st;
-	held->fd = -1;
-	talloc_set_destructor(held, let_go);
 	/* store_gc may remove the folder until it is ours. */
 	for (unsigned i = 0; i < TRIES; i++) {
 		int r = folder ? io_mkdir_p(AT_FDCWD, folder, 0700) : -ENOENT;
 		if (r < 0)
 			return error_set(err, -r, "cannot create '%s'", folder ? folder : "/");
-		let_go(held);
-		held->fd = io_lock(AT_FDCWD, lock, IO_LOCK_EXCLUSIVE | IO_LOCK_NONBLOCKING);
+		/* Not while the old one is held: it may be the same. */
+		io_held_set(held, -1);
+		io_held_set(held, io_lock(AT_FDCWD, lock, IO_LOCK_EXCLUSIVE | IO_LOCK_NONBLOCKING));
 		bool is_alone = held->fd >= 0;
 		if (held->fd == -EWOULDBLOCK)
-			held->fd = io_lock(AT_FDCWD, lock, IO_LOCK_SHARED);
+			io_held_set(held, io_lock(AT_FDCWD, lock, IO_LOCK_SHARED));
 		path = mem_printf(scratch, "%s/meta", folder);
 		if (is_alone && fstat(held->fd, &st) == 0 && st.st_nlink && begin_alone(path, err) < 0)
 			return -1;

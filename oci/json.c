@@ -239,6 +239,12 @@ void json_set_string(struct json *object, const char *key, const char *text)
 	json_object_set_new(object->value, key, string_of(text));
 }
 
+void json_set_optional(struct json *object, const char *key, const char *text)
+{
+	if (text)
+		json_set_string(object, key, text);
+}
+
 void json_set_int(struct json *object, const char *key, int64_t number)
 {
 	json_object_set_new(object->value, key, json_integer(number));

@@ -52,6 +52,8 @@ struct strlist *json_get_strings(const void *ctx, struct json *node, const char 
 /* Setting replaces.  Values are copied. */
 void json_set(struct json *object, const char *key, const struct json *value);
 void json_set_string(struct json *object, const char *key, const char *text);
+/* Nothing, when text is NULL. */
+void json_set_optional(struct json *object, const char *key, const char *text);
 /* The object there, which is made when there is none. */
 struct json *json_need_object(struct json *object, const char *key);
 void json_set_int(struct json *object, const char *key, int64_t number);

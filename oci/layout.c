@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "oci/derive.h"
 #include "oci/json.h"
 #include "oci/layer.h"
 #include "oci/transfer.h"
@@ -228,7 +229,7 @@ static int add_to_index(const char *dir, const struct descriptor *top, const cha
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	char *path = mem_printf(scratch, "%s/index.json", dir), *text;
-	struct json *root = NULL, *kept = json_new_array(scratch), *entry = json_new_object(scratch);
+	struct json *root = NULL, *kept = json_new_array(scratch), *entry = descriptor_json(scratch, top);
 	if (access(path, F_OK) == 0) {
 		if (io_read_file(scratch, AT_FDCWD, path, IMAGE_JSON_MAX_BYTES, &text, NULL, err) < 0 ||
 		    json_parse(scratch, text, path, &root, err) < 0)
@@ -246,9 +247,6 @@ static int add_to_index(const char *dir, const struct descriptor *top, const cha
 		if (!is_replaced)
 			json_append(kept, json_at(list, i));
 	}
-	json_set_string(entry, "mediaType", top->media_type);
-	json_set_string(entry, "digest", top->digest);
-	json_set_int(entry, "size", top->size_bytes);
 	struct json *all = annotations ? json_clone(scratch, annotations) : json_new_object(scratch);
 	if (ref)
 		json_set_string(all, NAME_ANNOTATION, ref);

@@ -120,8 +120,7 @@ static void set_digest(struct json *object, const char *digest)
 static struct json *config_source(void *scratch, const struct provenance *p, const char *path_key)
 {
 	struct json *source = json_new_object(scratch);
-	if (p->config_uri)
-		json_set_string(source, "uri", p->config_uri);
+	json_set_optional(source, "uri", p->config_uri);
 	set_digest(source, p->config_digest);
 	if (p->entry_point)
 		json_set_string(source, path_key, p->entry_point);
@@ -180,19 +179,11 @@ static struct json *materials(void *scratch, const struct provenance *p)
 static struct json *own_metadata(void *scratch, const struct provenance *p)
 {
 	struct json *root = json_new_object(scratch), *vcs = json_new_object(scratch);
-	if (p->vcs_source)
-		json_set_string(vcs, "source", p->vcs_source);
-	if (p->vcs_revision)
-		json_set_string(vcs, "revision", p->vcs_revision);
+	json_set_optional(vcs, "source", p->vcs_source);
+	json_set_optional(vcs, "revision", p->vcs_revision);
 	if (p->vcs_source || p->vcs_revision)
 		json_set(root, "vcs", vcs);
 	return root;
-}
-
-static void set_optional(struct json *object, const char *key, const char *text)
-{
-	if (text)
-		json_set_string(object, key, text);
 }
 
 static struct json *make_v1(void *scratch, const struct provenance *p)
@@ -212,9 +203,9 @@ static struct json *make_v1(void *scratch, const struct provenance *p)
 	json_set(root, "buildDefinition", definition);
 	json_set_string(builder, "id", p->wishes->builder_id ? p->wishes->builder_id : "");
 	json_set(run, "builder", builder);
-	set_optional(metadata, "invocationId", p->invocation_id);
-	set_optional(metadata, "startedOn", p->started);
-	set_optional(metadata, "finishedOn", p->finished);
+	json_set_optional(metadata, "invocationId", p->invocation_id);
+	json_set_optional(metadata, "startedOn", p->started);
+	json_set_optional(metadata, "finishedOn", p->finished);
 	json_set(metadata, "buildkit_metadata", own_metadata(scratch, p));
 	if (p->is_hermetic)
 		json_set_bool(metadata, "buildkit_hermetic", true);
@@ -242,9 +233,9 @@ static struct json *make_v02(void *scratch, const struct provenance *p)
 	json_set_string(environment, "platform", p->builder_platform);
 	json_set(invocation, "environment", environment);
 	json_set(root, "invocation", invocation);
-	set_optional(metadata, "buildInvocationID", p->invocation_id);
-	set_optional(metadata, "buildStartedOn", p->started);
-	set_optional(metadata, "buildFinishedOn", p->finished);
+	json_set_optional(metadata, "buildInvocationID", p->invocation_id);
+	json_set_optional(metadata, "buildStartedOn", p->started);
+	json_set_optional(metadata, "buildFinishedOn", p->finished);
 	json_set_bool(completeness, "parameters", is_whole);
 	json_set_bool(completeness, "environment", true);
 	json_set_bool(completeness, "materials", p->has_all_materials);

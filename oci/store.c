@@ -54,17 +54,6 @@ uint64_t store_process_start(int pid)
 enum tmp_kind { TMP_EMPTY, TMP_USED };
 enum { USED_FOLDERS_MAX = 8 };
 
-/* A lock on a folder of tmp/, for as long as its path is allocated. */
-struct tmp_lock {
-	int fd;
-};
-
-static int close_tmp_lock(struct tmp_lock *lock)
-{
-	close(lock->fd);
-	return 0;
-}
-
 static int lock_folder(const char *path, int how)
 {
 	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -260,9 +249,8 @@ static int make_tmp(const void *ctx, struct store *s, enum tmp_kind kind, char *
 	}
 	if (fd < 0)
 		return error_set(err, errno, "cannot lock '%s'", path);
-	struct tmp_lock *lock = mem_new(path, struct tmp_lock);
-	lock->fd = fd;
-	talloc_set_destructor(lock, close_tmp_lock);
+	/* For as long as the path is allocated. */
+	io_held_set(io_held_new(path), fd);
 	*ret_path = path;
 	*ret_lock = fd;
 	path = NULL;
@@ -397,10 +385,7 @@ static int change_index(struct store *s, const char *name, const struct descript
 		return -1;
 	struct json *list = without(scratch, json_get(index, "manifests"), name, digest, ret_existed);
 	if (add) {
-		struct json *entry = json_new_object(scratch);
-		json_set_string(entry, "mediaType", add->media_type);
-		json_set_string(entry, "digest", add->digest);
-		json_set_int(entry, "size", add->size_bytes);
+		struct json *entry = descriptor_json(scratch, add);
 		if (name) {
 			struct json *annotations = json_new_object(scratch);
 			json_set_string(annotations, NAME_ANNOTATION, name);

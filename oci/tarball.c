@@ -148,7 +148,7 @@ void tarball_add_lower_link(struct tarball *t, const char *path, const char *tar
 
 static int write_whiteout(struct tarball *t, const struct line *line, struct error *err)
 {
-	const char *slash = strrchr(line->path, '/'), *name = slash ? slash + 1 : line->path;
+	const char *name = text_base_name(line->path);
 	CLEANUP_TALLOC char *marker = mem_printf(NULL, "%s%.*s%s%s", t->prefix, (int)(name - line->path),
 						 line->path, line->kind == LINE_OPAQUE ? "" : ".wh.", name);
 	struct archive_item item = { .path = marker, .mode = S_IFREG };

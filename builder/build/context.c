@@ -207,12 +207,6 @@ static int read_host(const void *ctx, const char *path, char **ret_text, size_t 
 	return io_read_file(ctx, AT_FDCWD, path, TEXT_MAX_BYTES, ret_text, ret_size, err);
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash ? slash + 1 : path;
-}
-
 static int read_url(const void *ctx, const struct context *c, const char *url, char **ret_text, size_t *ret_size,
 		    char **ret_name, struct error *err)
 {
@@ -228,7 +222,7 @@ int context_dockerfile(const void *ctx, const struct context *c, const char *fil
 		       size_t *ret_size, char **ret_name, struct error *err)
 {
 	bool is_default = !file, is_stdin = file && strcmp(file, "-") == 0;
-	*ret_name = mem_strdup(ctx, is_default || is_stdin ? "Dockerfile" : base_name(file));
+	*ret_name = mem_strdup(ctx, is_default || is_stdin ? "Dockerfile" : text_base_name(file));
 	if (c->dockerfile && file)
 		return error_set(err, 0, "the context is a Dockerfile itself, and -f names another one");
 	if (c->dockerfile) {
@@ -249,8 +243,8 @@ int context_dockerfile(const void *ctx, const struct context *c, const char *fil
 	if ((is_inside ? read_inside(ctx, c, path, ret_text, ret_size, err) :
 			 read_host(ctx, path, ret_text, ret_size, err)) < 0)
 		return -1;
-	if (!*ret_text && strcmp(base_name(path), "Dockerfile") == 0) {
-		CLEANUP_TALLOC char *lower = mem_printf(NULL, "%.*sdockerfile", (int)(base_name(path) - path), path);
+	if (!*ret_text && strcmp(text_base_name(path), "Dockerfile") == 0) {
+		CLEANUP_TALLOC char *lower = mem_printf(NULL, "%.*sdockerfile", (int)(text_base_name(path) - path), path);
 		if ((is_inside ? read_inside(ctx, c, lower, ret_text, ret_size, err) :
 				 read_host(ctx, lower, ret_text, ret_size, err)) < 0)
 			return -1;

@@ -35,12 +35,6 @@ static char *clean_path(const void *ctx, const char *parent, const char *text)
 	return path;
 }
 
-static const char *last_component(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash ? slash + 1 : path;
-}
-
 char *copy_destination(const void *ctx, const struct copy_request *r)
 {
 	const struct strlist *words = r->in->words;
@@ -81,7 +75,7 @@ static int add_match(struct planning *p, const char *path, const struct patterns
 	struct copy_part *part = add_part(p->plan);
 	int unpack = p->r->in->copy.unpack;
 	part->selection = selection;
-	part->name = mem_strdup(selection, last_component(path));
+	part->name = mem_strdup(selection, text_base_name(path));
 	part->copies_contents = true;
 	part->unpacks = unpack >= 0 ? unpack : p->is_add;
 	return 0;

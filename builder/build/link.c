@@ -56,12 +56,6 @@ char *wire_next(struct wire *l)
 
 /* ---- results ---- */
 
-static void set_text(struct json *object, const char *key, const char *text)
-{
-	if (text)
-		json_set_string(object, key, text);
-}
-
 static char *get_text(const void *ctx, struct json *object, const char *key)
 {
 	const char *text = json_get_string(object, key);
@@ -75,9 +69,9 @@ struct json *result_dump(const void *ctx, const struct stage_result *result)
 		const struct chain_layer *layer = &result->chain->layers[i];
 		CLEANUP_TALLOC struct json *one = json_new_object(NULL);
 		json_set_string(one, "folder", layer->folder);
-		set_text(one, "diffId", layer->diff_id);
-		set_text(one, "mediaType", layer->blob.media_type);
-		set_text(one, "digest", layer->blob.digest);
+		json_set_optional(one, "diffId", layer->diff_id);
+		json_set_optional(one, "mediaType", layer->blob.media_type);
+		json_set_optional(one, "digest", layer->blob.digest);
 		json_set_int(one, "size", layer->blob.size_bytes);
 		json_append(chain, one);
 	}

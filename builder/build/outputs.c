@@ -9,6 +9,7 @@
 #include "builder/build/cache.h"
 #include "oci/attest.h"
 #include "oci/buildcache.h"
+#include "oci/derive.h"
 #include "oci/fields.h"
 #include "oci/outputs.h"
 #include "oci/reference.h"
@@ -389,15 +390,6 @@ static struct build_result *make_result(const void *ctx, const struct outputs *o
 static int write_text(const char *path, const char *text, struct error *err)
 {
 	return path ? io_write_file(AT_FDCWD, path, text, strlen(text), 0644, err) : 0;
-}
-
-static struct json *descriptor_json(const void *ctx, const struct descriptor *d)
-{
-	struct json *json = json_new_object(ctx);
-	json_set_string(json, "mediaType", d->media_type);
-	json_set_string(json, "digest", d->digest);
-	json_set_int(json, "size", d->size_bytes);
-	return json;
 }
 
 /* --iidfile, --digest-file, --metadata-file. */

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tracer/base/options.h"
 #include "tracer/base/text.h"
 
-enum { HELP_COLUMN = 36, PORT_MAX = 65535, STATUS_OF_PROOT = 1 };
+enum { PORT_MAX = 65535, STATUS_OF_PROOT = 1 };
 
 /* What -R and -S bind of the host. */
 static const char *const recommended[] = {
@@ -300,12 +301,6 @@ void proot_options_print_help(FILE *out)
 	for (const struct row *row = rows; row < rows + ROWS; row++) {
 		int n = fprintf(out, "  %s%s%s", row->letter ? row->letter : row->name ? "    " : "",
 				row->letter && row->name ? ", " : "", row->name ? row->name : "");
-		if (row->argument)
-			n += fprintf(out, " %s", row->argument);
-		if (n > HELP_COLUMN - 2) {
-			fputc('\n', out);
-			n = 0;
-		}
-		fprintf(out, "%*s%s\n", HELP_COLUMN - n, "", row->help);
+		options_print_rest(out, n, row->argument, row->help);
 	}
 }

@@ -367,3 +367,24 @@ int io_lock(int dir_fd, const char *path, enum io_lock how)
 			return -errno;
 	return io_take_fd(&fd);
 }
+
+static int close_held(struct io_held *held)
+{
+	if (held->fd >= 0)
+		close(held->fd);
+	return 0;
+}
+
+struct io_held *io_held_new(const void *ctx)
+{
+	struct io_held *held = mem_new(ctx, struct io_held);
+	held->fd = -1;
+	talloc_set_destructor(held, close_held);
+	return held;
+}
+
+void io_held_set(struct io_held *held, int fd)
+{
+	close_held(held);
+	held->fd = fd;
+}

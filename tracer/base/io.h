@@ -76,4 +76,12 @@ int io_copy_bytes(int from_fd, int to_fd);
 enum io_lock { IO_LOCK_SHARED = 1, IO_LOCK_EXCLUSIVE = 2, IO_LOCK_NONBLOCKING = 4 };
 int io_lock(int dir_fd, const char *path, enum io_lock how);
 
+/* A descriptor that is closed with the memory that it hangs on; none at first. */
+struct io_held {
+	int fd; /* below 0: none */
+};
+struct io_held *io_held_new(const void *ctx);
+/* Hold this one, and close what was held before. */
+void io_held_set(struct io_held *held, int fd);
+
 #endif

@@ -260,6 +260,17 @@ int options_parse(const void *ctx, const struct option_row *rows, void *options,
 	return 0;
 }
 
+void options_print_rest(FILE *out, int width, const char *argument, const char *help)
+{
+	if (argument)
+		width += fprintf(out, " %s", argument);
+	if (width > HELP_COLUMN - 2) {
+		fputc('\n', out);
+		width = 0;
+	}
+	fprintf(out, "%*s%s\n", HELP_COLUMN - width, "", help);
+}
+
 void options_print_help(FILE *out, const struct option_row *rows)
 {
 	for (const struct option_row *row = rows; row && row->name; row++) {
@@ -267,12 +278,6 @@ void options_print_help(FILE *out, const struct option_row *rows)
 			continue;
 		int n = row->letter ? fprintf(out, "  -%c, --%s", row->letter, row->name) :
 				      fprintf(out, "      --%s", row->name);
-		if (row->argument)
-			n += fprintf(out, " %s", row->argument);
-		if (n > HELP_COLUMN - 2) {
-			fputc('\n', out);
-			n = 0;
-		}
-		fprintf(out, "%*s%s\n", HELP_COLUMN - n, "", row->help);
+		options_print_rest(out, n, row->argument, row->help);
 	}
 }

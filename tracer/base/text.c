@@ -17,6 +17,12 @@ bool text_ends(const char *text, const char *suffix)
 	return n >= m && memcmp(text + n - m, suffix, m) == 0;
 }
 
+const char *text_base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
 bool text_to_number(const char *text, uint64_t max, uint64_t *ret)
 {
 	uint64_t value = 0;

@@ -9,6 +9,8 @@
 
 bool text_starts(const char *text, const char *prefix);
 bool text_ends(const char *text, const char *suffix);
+/* What is behind the last slash; all when there is none. */
+const char *text_base_name(const char *path);
 /*
  * A decimal number of digits only, 0..max: no sign, no blank, no leading '+'.  False leaves *ret
  * untouched.  Ids of 2^31 and more are numbers here (CVE-2024-40635 is a wrap, not a large id).
