@@ -102,6 +102,13 @@ static inline int call_int(const struct call *c, unsigned n)
 	return (int)c->argument[n];
 }
 
+/* The argument behind the (first) path, or descriptor, of the row. */
+static inline unsigned call_after_path(const struct call *c)
+{
+	const struct path_argument *p = &c->row->path[0];
+	return p->path ? p->path : p->dir_fd;
+}
+
 /* An argument that is a user or group id, of 16 bits in the rows that say so; -1 is 0xffffffff in either width. */
 uint32_t call_id(const struct call *c, unsigned n);
 

@@ -12,12 +12,6 @@
 #include "tracer/share.h"
 #include "tracer/through.h"
 
-static unsigned after_path(const struct call *c)
-{
-	const struct path_argument *p = &c->row->path[0];
-	return p->path ? p->path : p->dir_fd;
-}
-
 static bool is_read_only(const struct object *o)
 {
 	return !o->is_fd && (o->mount->flags & BINDING_READ_ONLY);
@@ -26,7 +20,7 @@ static bool is_read_only(const struct object *o)
 int64_t hook_chmod(struct call *c)
 {
 	struct object *o = &c->object[0];
-	mode_t mode = c->argument[after_path(c)] & 07777;
+	mode_t mode = c->argument[call_after_path(c)] & 07777;
 	if (is_read_only(o))
 		return -EROFS;
 	if (o->is_magic && c->row->path[0].path && strncmp(c->text[0], SHIM_OWN_DESCRIPTORS, strlen(SHIM_OWN_DESCRIPTORS)) == 0)
@@ -97,7 +91,7 @@ int64_t hook_chown(struct call *c)
 {
 	struct object *o = &c->object[0];
 	const struct cred *cred = &c->t->cred;
-	uint32_t uid = call_id(c, after_path(c)), gid = call_id(c, after_path(c) + 1);
+	uint32_t uid = call_id(c, call_after_path(c)), gid = call_id(c, call_after_path(c) + 1);
 	if (is_read_only(o))
 		return -EROFS;
 	if (path_flags(&o->real))
@@ -241,7 +235,7 @@ int64_t hook_utimensat(struct call *c)
 
 static int read_timevals(const struct call *c, struct timespec times[2])
 {
-	taddr from = c->argument[after_path(c)];
+	taddr from = c->argument[call_after_path(c)];
 	int64_t value[4];
 	if (c->abi == ABI_32) {
 		int32_t small[4];
@@ -262,13 +256,13 @@ static int read_timevals(const struct call *c, struct timespec times[2])
 int check_utimes(const struct call *c)
 {
 	struct timespec times[2];
-	return c->argument[after_path(c)] ? read_timevals(c, times) : 0;
+	return c->argument[call_after_path(c)] ? read_timevals(c, times) : 0;
 }
 
 int64_t hook_utimes(struct call *c)
 {
 	struct timespec times[2];
-	if (!c->argument[after_path(c)])
+	if (!c->argument[call_after_path(c)])
 		return set_times(c, NULL);
 	int r = read_timevals(c, times);
 	return r < 0 ? r : set_times(c, times);

@@ -102,8 +102,8 @@ int64_t hook_recvfrom(struct call *c);
 int64_t hook_sendto(struct call *c);
 int64_t hook_getsockopt(struct call *c);
 int64_t hook_setsockopt(struct call *c);
-int64_t hook_listen(struct call *c);
-int64_t hook_socketpair(struct call *c);
+/* listen, socketpair: others may ask from now on who that was. */
+int64_t hook_become_peer(struct call *c);
 
 /* socketcall.c */
 int64_t hook_socketcall(struct call *c);

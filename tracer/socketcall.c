@@ -17,10 +17,10 @@ static int64_t note_setsockopt(struct call *c)
 }
 
 static int64_t (*const by_number[])(struct call *c) = {
-	[1] = hook_socket, [4] = hook_listen, [8] = hook_socketpair,	 [2] = hook_bind,      [3] = hook_connect,  [5] = hook_accept,
-	[6] = hook_getsockname, [7] = hook_getpeername, [11] = hook_sendto, [12] = hook_recvfrom,
-	[14] = note_setsockopt, [15] = hook_getsockopt, [16] = hook_sendmsg,	[17] = hook_recvmsg, [18] = hook_accept,
-	[19] = hook_recvmmsg,	 [20] = hook_sendmmsg,
+	[1] = hook_socket, [2] = hook_bind, [3] = hook_connect, [4] = hook_become_peer, [5] = hook_accept, [6] = hook_getsockname,
+	[7] = hook_getpeername, [8] = hook_become_peer, [11] = hook_sendto, [12] = hook_recvfrom, [14] = note_setsockopt,
+	[15] = hook_getsockopt, [16] = hook_sendmsg, [17] = hook_recvmsg, [18] = hook_accept, [19] = hook_recvmmsg,
+	[20] = hook_sendmmsg,
 };
 
 static int read_vector(struct call *c, taddr from, unsigned number, uint32_t vector[6])

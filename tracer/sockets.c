@@ -50,13 +50,7 @@ int64_t hook_connect(struct call *c)
 	return CALL_PASS;
 }
 
-int64_t hook_listen(struct call *c)
-{
-	process_become_peer(c->t);
-	return CALL_PASS;
-}
-
-int64_t hook_socketpair(struct call *c)
+int64_t hook_become_peer(struct call *c)
 {
 	process_become_peer(c->t);
 	return CALL_PASS;

@@ -30,13 +30,6 @@
 #endif
 enum { CGROUP2_MAGIC = 0x63677270 /* CGROUP2_SUPER_MAGIC of linux/magic.h, since 4.5 */ };
 
-/* The argument behind the path (or descriptor) of the row. */
-static unsigned after_path(const struct call *c)
-{
-	const struct path_argument *p = &c->row->path[0];
-	return p->path ? p->path : p->dir_fd;
-}
-
 /* What the guest sees of the object. */
 static struct stat shown(const struct call *c)
 {
@@ -64,7 +57,7 @@ static uint16_t short_id(uint32_t id)
 int64_t hook_stat(struct call *c)
 {
 	struct stat st = shown(c);
-	taddr to = c->argument[after_path(c)];
+	taddr to = c->argument[call_after_path(c)];
 	if (c->abi == ABI_64)
 		return memory_write(c->t, to, &st, sizeof(st));
 	struct stat_i386 s = {
@@ -92,7 +85,7 @@ int64_t hook_stat64(struct call *c)
 		.mtime = st.st_mtim.tv_sec, .mtime_nsec = st.st_mtim.tv_nsec,
 		.ctime = st.st_ctim.tv_sec, .ctime_nsec = st.st_ctim.tv_nsec, .ino = st.st_ino,
 	};
-	return memory_write(c->t, c->argument[after_path(c)], &s, sizeof(s));
+	return memory_write(c->t, c->argument[call_after_path(c)], &s, sizeof(s));
 }
 
 int64_t hook_stat_old(struct call *c)
@@ -106,7 +99,7 @@ int64_t hook_stat_old(struct call *c)
 	/* cp_old_stat of fs/stat.c */
 	if (st.st_size > INT32_MAX || s.ino != st.st_ino || s.nlink != st.st_nlink)
 		return -EOVERFLOW;
-	return memory_write(c->t, c->argument[after_path(c)], &s, sizeof(s));
+	return memory_write(c->t, c->argument[call_after_path(c)], &s, sizeof(s));
 }
 
 int check_statx(const struct call *c)
@@ -222,24 +215,24 @@ int64_t hook_statfs64(struct call *c)
 
 int check_access(const struct call *c)
 {
-	return call_int(c, after_path(c)) & ~7 ? -EINVAL : 0;
+	return call_int(c, call_after_path(c)) & ~7 ? -EINVAL : 0;
 }
 
 int64_t hook_access(struct call *c)
 {
-	unsigned mask = call_int(c, after_path(c));
+	unsigned mask = call_int(c, call_after_path(c));
 	return mask ? path_permission(c->t, &c->object[0], mask) : 0;
 }
 
 int check_readlink(const struct call *c)
 {
-	return call_int(c, after_path(c) + 1) <= 0 ? -EINVAL : 0;
+	return call_int(c, call_after_path(c) + 1) <= 0 ? -EINVAL : 0;
 }
 
 int64_t hook_readlink(struct call *c)
 {
 	const struct object *o = &c->object[0];
-	unsigned out = after_path(c);
+	unsigned out = call_after_path(c);
 	int size = call_int(c, out + 1);
 	char target[PATH_ROOM], guest[PATH_ROOM], view[PATH_ROOM];
 	enum procfs_link kind = PROCFS_PLAIN;

@@ -69,6 +69,14 @@ static int read_name(const struct call *c, char name[NAME_ROOM])
 	return r;
 }
 
+static int read_value_and_name(const struct call *c, struct value *ret, char name[NAME_ROOM])
+{
+	int r = read_value(c, ret);
+	if (r == 0)
+		r = read_name(c, name);
+	return r == 0 && is_unopened(c) ? -EBADF : r;
+}
+
 static bool starts(const char *name, const char *prefix)
 {
 	return strncmp(name, prefix, strlen(prefix)) == 0;
@@ -205,11 +213,7 @@ int64_t hook_getxattr(struct call *c)
 {
 	char name[NAME_ROOM] = "";
 	struct value v;
-	int r = read_value(c, &v);
-	if (r == 0)
-		r = read_name(c, name);
-	if (r == 0 && is_unopened(c))
-		r = -EBADF;
+	int r = read_value_and_name(c, &v, name);
 	if (r == 0 && is_acl(name))
 		r = S_ISLNK(c->object[0].real.st_mode) ? -EOPNOTSUPP : 0;
 	else if (r == 0)
@@ -285,11 +289,7 @@ int64_t hook_setxattr(struct call *c)
 	struct object *o = &c->object[0];
 	char name[NAME_ROOM] = "";
 	struct value v;
-	int r = read_value(c, &v);
-	if (r == 0)
-		r = read_name(c, name);
-	if (r == 0 && is_unopened(c))
-		r = -EBADF;
+	int r = read_value_and_name(c, &v, name);
 	if (r < 0)
 		return r;
 	size_t size = v.size;
