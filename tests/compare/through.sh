@@ -4,64 +4,24 @@
 # trees are compared entry by entry (entries.py).  And what a caller without root's capabilities gets is the table's.
 # As root.  $FAKEBUILD is the program, $FAKEBUILD_TEST_GUESTS/debian.tar the root.
 set -u
-here=$(dirname "$(realpath "$0")")
-fakebuild=${FAKEBUILD:-$here/../../build/release/fakebuild}
-tar=${FAKEBUILD_TEST_GUESTS-}/debian.tar
+# shellcheck source=tests/compare/chroot.bash
+. "$(dirname "$(realpath "$0")")/chroot.bash"
 echo 1..2
 skip() {
 	echo "ok 1 the_tree_is_real_roots # skip $1"
 	echo "ok 2 without_capabilities_the_files_stay_the_callers # skip $1"
 	exit 0
 }
-[ "$(id -u)" -eq 0 ] || skip "it takes real root to compare with"
-[ -e "$tar" ] || skip "no \$FAKEBUILD_TEST_GUESTS/debian.tar"
-for tool in python3 setpriv unshare; do
-	command -v "$tool" >/dev/null || skip "no $tool"
-done
-work=$(mktemp -d /var/tmp/fakebuild-through.XXXXXX)
+needs
+make_work through
 export FAKEBUILD_ROOT=$work/store
-# shellcheck disable=SC2317
-clean_up() {
-	rm -rf --one-file-system "$work"
-}
-trap clean_up EXIT
 
-unpack() {
-	mkdir "$1" && tar --xattrs --xattrs-include='*' -C "$1" -xpf "$tar" && cp /etc/resolv.conf "$1/etc/resolv.conf" &&
-		cp "$here/commands.sh" "$1/commands.sh"
-}
-
-path=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-native() {
-	unpack "$work/native" && date +%s >"$work/native.start" &&
-		unshare --mount --pid --fork --mount-proc="$work/native/proc" chroot "$work/native" \
-			env -i HOME=/root $path sh /commands.sh
-}
+native() { chroot_commands; }
 ours() {
 	unpack "$work/ours" && date +%s >"$work/ours.start" &&
-		env -i HOME=/root $path FAKEBUILD_ROOT="$FAKEBUILD_ROOT" "$fakebuild" run --rootfs "$work/ours" -- sh /commands.sh
+		env -i HOME=/root "$path" FAKEBUILD_ROOT="$FAKEBUILD_ROOT" "$fakebuild" run --rootfs "$work/ours" -- sh /commands.sh
 }
-
-native >"$work/native.log" 2>&1 </dev/null &
-pid=$!
-ours >"$work/ours.log" 2>&1 </dev/null
-ours_status=$?
-wait "$pid"
-native_status=$?
-if [ "$native_status" -ne 0 ] && grep -qE 'Temporary failure resolving|Unable to connect|Could not connect' "$work/native.log"; then
-	skip "no package mirror can be reached"
-fi
-if [ "$native_status" -ne 0 ] || [ "$ours_status" -ne 0 ]; then
-	echo "not ok 1 the_tree_is_real_roots"
-	echo "real root: status $native_status"
-	tail -n 30 "$work/native.log"
-	echo "fakebuild: status $ours_status"
-	tail -n 30 "$work/ours.log"
-elif python3 "$here/entries.py" "$tar" "$work/native" "$(cat "$work/native.start")" "$work/ours" "$(cat "$work/ours.start")"; then
-	echo "ok 1 the_tree_is_real_roots"
-else
-	echo "not ok 1 the_tree_is_real_roots"
-fi
+run_both the_tree_is_real_roots && compare the_tree_is_real_roots "$work/ours"
 
 # The root of a container that has dropped them all.
 mkdir "$work/small" "$work/small/bin" && cp "$(command -v busybox)" "$work/small/bin/busybox" 2>/dev/null
