@@ -410,12 +410,12 @@ void call_watch(struct tracee *t)
 	if (arch_read_call(t, c, true) < 0)
 		return;
 	memcpy(c->original, c->argument, sizeof(c->argument));
-	if (watch_begin(c, WATCH_CALLS) != CALL_PASS_EXIT) {
+	if ((t->process->must_adopt ? watch_begin_adopting(c) : watch_begin(c, WATCH_CALLS)) != CALL_PASS_EXIT) {
 		t->is_watched = true;
 		guest_resume(t, 0);
 		return;
 	}
-	/* On kernels from 4.8 on our first filter now sees seccomp(2), and stops it. */
+	/* On kernels from 4.8 on our first filter now sees seccomp(2), or prctl(2), and stops it. */
 	t->is_injecting = true;
 	pass(c, true);
 }

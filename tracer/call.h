@@ -130,7 +130,7 @@ int64_t call_redirect(struct call *c);
 void call_serve(struct tracee *t);
 /* The same for a call whose trap has brought it to us (confined.h), with the filter's row_data. */
 void call_serve_trapped(struct tracee *t, unsigned row_data);
-/* At the entry of a call: make another one first, which adds the second filter (watch.h). */
+/* At the entry of a call: make another one first, which adds the second filter, or takes orphans in (watch.h). */
 void call_watch(struct tracee *t);
 /* The exit stop of a call whose hook asked for it. */
 void call_serve_exit(struct tracee *t);

@@ -101,9 +101,3 @@ void cgroups_forget(struct cgroup *g)
 {
 	tracee_each(forget_group, g);
 }
-
-int64_t hook_fork(struct call *c)
-{
-	int r = cgroups_may_fork(c->t);
-	return r < 0 ? r : CALL_PASS;
-}

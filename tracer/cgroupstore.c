@@ -14,6 +14,7 @@
 
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
+#include "tracer/pids.h"
 
 /* kstrtoint with base 0: nothing behind the number.  0, -EINVAL. */
 static int read_number(const char *text, long *ret)
@@ -30,8 +31,8 @@ int store_procs(const struct control *row, struct cgroup *g, struct call *c, cha
 	long pid;
 	if (read_number(text, &pid) < 0 || pid < 0 || pid > INT_MAX)
 		return -EINVAL;
-	const struct tracee *t = pid ? tracee_find(pid) : c->t;
-	if (!t || !t->is_known || !t->process->cgroup)
+	const struct tracee *t = pid ? pids_find(c->t->process->pids, pid) : c->t;
+	if (!t || !t->process->cgroup)
 		return -ESRCH;
 	if (strcmp(row->name, "cgroup.threads") == 0)
 		return t->process->cgroup == g ? 0 : -EOPNOTSUPP;

@@ -41,6 +41,7 @@ struct context {
 	enum phase phase;
 	char *type, *source, *options; /* options as mount(2) takes them */
 	bool is_read_only, is_writable; /* what was asked for since the last command */
+	struct pid_namespace *pids; /* of who has opened it: proc shows those */
 	struct mounts *mounts; /* where the mount is that it is about, by this id */
 	int mount_id;
 	bool is_mounted; /* by fsmount */
@@ -316,7 +317,7 @@ int64_t hook_fsopen(struct call *c)
 	int fd = take_opened(c->t);
 	if (fd >= 0)
 		return add_filter(c, fd);
-	new_context(MAKING, type);
+	new_context(MAKING, type)->pids = c->t->process->pids;
 	return open_context(c, c->argument[1] & CLOSE_ON_EXEC);
 }
 
@@ -451,6 +452,7 @@ int64_t hook_fsmount(struct call *c)
 	struct mount *m = mounts_add(c->t->mounts, point, host, flags | own_flags, x->type, x->source);
 	talloc_free(host);
 	mounts_tell_options(m, shown);
+	m->pids = x->pids;
 	m->tree = tree;
 	m->peers = m->master = 0;
 	x->phase = CHANGING;

@@ -16,6 +16,7 @@
 #include "tracer/fast.h"
 #include "tracer/follow.h"
 #include "tracer/hooks.h"
+#include "tracer/pids.h"
 #include "tracer/stats.h"
 #include "tracer/watch.h"
 
@@ -90,11 +91,14 @@ void guest_resume(struct tracee *t, int signal)
 /* ---- stops ---- */
 
 /* Events that cost a stop each are on for those only who asked. */
-static void arm_events(struct ptraced *p)
+void guest_arm_events(struct tracee *t)
 {
-	p->needs_arming = false;
-	uint64_t more = p->options & (PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXIT);
-	ptrace(PTRACE_SETOPTIONS, p->tid, NULL, (void *)(TRACE_OPTIONS | more));
+	uint64_t more = t->ptraced ? t->ptraced->options & (PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXIT) : 0;
+	if (t->ptraced)
+		t->ptraced->needs_arming = false;
+	/* Before a first process ends the others in its namespace do. */
+	more |= pids_is_first(t->process) ? PTRACE_O_TRACEEXIT : 0;
+	ptrace(PTRACE_SETOPTIONS, t->tid, NULL, (void *)(TRACE_OPTIONS | more));
 }
 
 static void keep(struct ptraced *p, enum ptraced_stop stop, int code)
@@ -133,7 +137,7 @@ bool guest_stop_at_interrupt(struct tracee *t)
 	bool is_ours = t->is_interrupted && p && !p->wants_interrupt;
 	t->is_interrupted = false;
 	if (p && p->needs_arming)
-		arm_events(p);
+		guest_arm_events(t);
 	if (!p || !p->is_seized || is_ours)
 		return false;
 	p->wants_interrupt = false;
@@ -370,11 +374,11 @@ static int64_t trace_me(struct call *c)
 
 static int64_t attach(struct call *c, bool is_seized)
 {
-	struct tracee *t = tracee_find(call_int(c, 1));
+	struct tracee *t = pids_find(c->t->process->pids, call_int(c, 1));
 	uint64_t options = is_seized ? c->argument[3] : 0;
 	if (is_seized && c->argument[2])
 		return -EIO;
-	if (!t || !t->is_known)
+	if (!t)
 		return -ESRCH;
 	if (t->process == c->t->process || t->ptraced || !guest_may_access(c->t, t))
 		return -EPERM;
@@ -408,7 +412,7 @@ static int64_t set_options_of(struct call *c, struct ptraced *p)
 {
 	int r = set_options(p, c->argument[3]);
 	if (r == 0)
-		arm_events(p);
+		guest_arm_events(p->t);
 	return r;
 }
 
@@ -490,7 +494,7 @@ int64_t hook_ptrace(struct call *c)
 		return trace_me(c);
 	if (request == PTRACE_ATTACH || request == PTRACE_SEIZE)
 		return attach(c, request == PTRACE_SEIZE);
-	const struct tracee *t = tracee_find(call_int(c, 1));
+	const struct tracee *t = pids_find(c->t->process->pids, call_int(c, 1));
 	struct ptraced *p = t ? t->ptraced : NULL;
 	/* ptrace_check_attach: the tracing thread itself, and a stopped one. */
 	if (!p || p->tracer != c->t->tid)

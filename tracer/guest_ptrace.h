@@ -79,6 +79,9 @@ bool guest_stop_at_event(struct tracee *t, int event, unsigned long message);
 /* Before the seccomp stop of a call is served: on old kernels this comes before the entry. */
 bool guest_stop_before_call(struct tracee *t);
 
+/* At any stop of it: have the kernel tell of the events that matter in this thread (TRACE_OPTIONS, and what else it needs). */
+void guest_arm_events(struct tracee *t);
+
 /* Where the kernel does not tell: is this stop of a call its exit?  By what was shown; -1: nothing was. */
 int guest_is_at_exit(struct tracee *t);
 

@@ -9,6 +9,7 @@
 #include "tracer/hooks.h"
 #include "tracer/join.h"
 #include "tracer/memory.h"
+#include "tracer/pids.h"
 #include "tracer/share.h"
 
 /* An id as the call returns it: 16-bit calls show larger ids as the overflow id. */
@@ -166,8 +167,8 @@ int64_t hook_capget(struct call *c)
 		return 0;
 	if (header.pid < 0)
 		return -EINVAL;
-	const struct tracee *t = header.pid ? tracee_find(header.pid) : c->t;
-	if (!t || !t->is_known)
+	const struct tracee *t = header.pid ? pids_find(c->t->process->pids, header.pid) : c->t;
+	if (!t)
 		return -ESRCH;
 	struct cap_words w[2];
 	for (unsigned i = 0; i < 2; i++)
@@ -220,6 +221,12 @@ static int64_t ambient(struct cred *cred, unsigned operation, uint64_t number)
 	return -EINVAL;
 }
 
+static int64_t tell_subreaper(struct call *c, taddr to)
+{
+	int value = c->t->process->is_subreaper;
+	return memory_write(c->t, to, &value, sizeof(value));
+}
+
 int64_t hook_prctl(struct call *c)
 {
 	struct cred *cred = &c->t->cred;
@@ -234,6 +241,12 @@ int64_t hook_prctl(struct call *c)
 		c->t->process->is_dumpable = a;
 		c->t->process->undumpable_as = 0;
 		return 0;
+	case 36 /* PR_SET_CHILD_SUBREAPER */:
+		/* The first process of a pid namespace is made one by us. */
+		c->t->process->is_subreaper = a;
+		return pids_is_first(c->t->process) ? 0 : CALL_PASS;
+	case 37 /* PR_GET_CHILD_SUBREAPER */:
+		return tell_subreaper(c, a);
 	case PR_GET_KEEPCAPS:
 		return !!(cred->securebits & SECURE_KEEP_CAPS);
 	case PR_SET_KEEPCAPS:

@@ -103,14 +103,14 @@ static uint16_t record_size(const struct layout *l, const char *record)
 }
 
 /* Leave out whose process is no guest's.  The bytes that stay. */
-static size_t drop_strangers(const struct layout *l, char *records, size_t size)
+static size_t drop_strangers(const struct layout *l, const struct pid_namespace *in, char *records, size_t size)
 {
 	size_t kept = 0;
 	char host[NAME_MAX + 16];
 	for (size_t at = 0; at < size;) {
 		uint16_t length = record_size(l, records + at);
 		snprintf(host, sizeof(host), "/proc/%.*s", NAME_MAX, records + at + name_at(l));
-		if (!procfs_is_hidden(host)) {
+		if (!procfs_is_hidden(host, in)) {
 			memmove(records + kept, records + at, length);
 			kept += length;
 		}
@@ -191,7 +191,7 @@ static int64_t change_listing(struct call *c)
 	if (memory_read(c->t, c->argument[1], records, size) < 0)
 		return c->result;
 	if (o.mount->flags & BINDING_PROC)
-		size = drop_strangers(&l, records, size);
+		size = drop_strangers(&l, o.mount->pids, records, size);
 	if (has_nodes(&o.real))
 		show_nodes(&l, o.real.st_dev, records, size);
 	size = add_mounts(c, &l, &o, records, size, room);

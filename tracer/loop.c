@@ -23,6 +23,7 @@
 #include "tracer/join.h"
 #include "tracer/keeper.h"
 #include "tracer/memory.h"
+#include "tracer/pids.h"
 #include "tracer/session.h"
 #include "tracer/stats.h"
 #include "tracer/tracer.h"
@@ -97,7 +98,10 @@ static void on_child(struct tracee *parent, int event)
 	bool is_kept = guest_traces_child(parent, child, event, flags);
 	bool is_vfork = event == PTRACE_EVENT_VFORK && !is_kept && !parent->ptraced;
 	/* A child that comes back through the parent's stub must be put right while the slot holds. */
-	const bool must_wait = parent->slot >= 0 || is_kept;
+	const bool is_process = child->process != parent->process;
+	/* What the kernel tells of a first process it would tell of its children. */
+	const bool must_arm = is_process && (pids_is_first(child->process) || pids_is_first(parent->process));
+	const bool must_wait = parent->slot >= 0 || is_kept || must_arm;
 	enum meeting meeting = child->is_stopped_early ? MEETING_NOW : MEETING_COMES;
 	if ((must_wait || is_vfork) && meeting == MEETING_COMES)
 		meeting = meet_child(child->tid, must_wait);
@@ -109,6 +113,10 @@ static void on_child(struct tracee *parent, int event)
 		child->is_stopped_early = false;
 		if (parent->slot >= 0)
 			arch_demote(child, parent->slot);
+		if (must_arm)
+			guest_arm_events(child);
+		if (is_process && pids_is_stillborn(child))
+			kill(child->tid, SIGKILL);
 		if (!is_kept)
 			guest_resume(child, 0);
 	} else if (meeting == MEETING_COMES) {
@@ -198,6 +206,10 @@ static void on_signal(struct tracee *t, int signal)
 			return;
 		}
 	}
+	if (pids_ignores(t, signal)) {
+		guest_resume(t, 0);
+		return;
+	}
 	guest_mend_siginfo(t, signal);
 	if (!guest_stop_at_signal(t, signal))
 		guest_resume(t, signal);
@@ -218,10 +230,24 @@ static void on_exiting(struct tracee *t)
 {
 	struct mm *mm = t->process->mm;
 	uint64_t count;
-	if (!t->has_shim || memory_read(t, SHIM_ANSWERS, &count, sizeof(count)) < 0 || count <= mm->answers)
+	if (!stats_is_on() || !t->has_shim || memory_read(t, SHIM_ANSWERS, &count, sizeof(count)) < 0 || count <= mm->answers)
 		return;
 	stats_add_answers(count - mm->answers);
 	mm->answers = count;
+}
+
+static void on_event(struct tracee *t, int event)
+{
+	show_own_state(t, 0);
+	if (!guest_stop_at_event(t, event, event_message(t)))
+		guest_resume(t, 0);
+}
+
+/* First processes of pid namespaces that were held at their end; all of them when the run is over. */
+static void release_first_processes(void)
+{
+	for (struct tracee *t; (t = session.is_over ? pids_take_any() : pids_take_last());)
+		on_event(t, PTRACE_EVENT_EXIT);
 }
 
 static void on_stop(pid_t pid, int status)
@@ -256,11 +282,11 @@ static void on_stop(pid_t pid, int status)
 		break;
 	case PTRACE_EVENT_EXIT:
 		on_exiting(t);
+		if (pids_hold_first(t))
+			return;
 		/* fall through */
 	default:
-		show_own_state(t, 0);
-		if (!guest_stop_at_event(t, event, event_message(t)))
-			guest_resume(t, 0);
+		on_event(t, event);
 		return;
 	}
 	if (signal == (SIGTRAP | 0x80)) {
@@ -291,8 +317,10 @@ static void on_end(pid_t pid, int status)
 	join_forget(pid);
 	if (t && t->is_known) {
 		guest_ended(t, status, pid == t->process->pid);
-		if (pid == t->process->pid)
+		if (pid == t->process->pid) {
 			release_vfork(t->process);
+			pids_first_ended(t->process);
+		}
 	}
 	if (pid == session.first_pid) {
 		session.first_status = status;
@@ -302,6 +330,7 @@ static void on_end(pid_t pid, int status)
 	}
 	if (t)
 		tracee_remove(t);
+	release_first_processes();
 	if (session.is_over || tracee_count() == 0)
 		keeper_close();
 }
@@ -325,6 +354,7 @@ static void serve_stop(pid_t pid, int status)
 	if (session.difference && !session.is_over) {
 		session.is_over = true;
 		tracee_each(kill_tracee, NULL);
+		release_first_processes();
 	}
 	tell_stats(pid);
 	for (struct tracee *held; (held = guest_take_held());)

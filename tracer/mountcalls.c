@@ -135,10 +135,13 @@ static int64_t mount_new(struct call *c, const struct object *o, const char *sou
 	int r = mount_make(c, type, options, &host, &own_flags);
 	if (r < 0)
 		return r;
-	if (S_ISDIR(o->real.st_mode))
-		mounts_tell_options(mounts_add(c->t->mounts, o->guest, host, options_of(flags) | own_flags, type, source), shown);
-	else
+	if (S_ISDIR(o->real.st_mode)) {
+		struct mount *m = mounts_add(c->t->mounts, o->guest, host, options_of(flags) | own_flags, type, source);
+		mounts_tell_options(m, shown);
+		m->pids = c->t->process->pids;
+	} else {
 		r = -ENOTDIR;
+	}
 	talloc_free(host);
 	return r;
 }
@@ -227,7 +230,7 @@ struct mount *mount_copy(struct mounts *m, const struct object *from, const char
 		    is_below(m->list[i]->guest, from->guest))
 			below[count++] = m->list[i];
 	struct mount *top = mounts_add(m, point, from->host, from->mount->flags, from->mount->fs_type, source), *added;
-	mounts_tell_options(top, from->mount->shown);
+	mounts_like(top, from->mount);
 	/* What lies elsewhere on the host than its mount is of a file system that nobody has told of. */
 	if (is_below(top->host, from->mount->host))
 		top->root_at = from->mount->root_at;
@@ -236,7 +239,7 @@ struct mount *mount_copy(struct mounts *m, const struct object *from, const char
 		const char *tail = below[i]->guest + (from->guest_length > 1 ? from->guest_length : 0);
 		CLEANUP_TALLOC char *guest = mem_printf(NULL, "%s%s", strcmp(point, "/") == 0 ? "" : point, tail);
 		added = mounts_add(m, guest, below[i]->host, below[i]->flags, below[i]->fs_type, below[i]->source);
-		mounts_tell_options(added, below[i]->shown);
+		mounts_like(added, below[i]);
 		added->root_at = below[i]->root_at;
 		propagation_clone(added, below[i]);
 	}

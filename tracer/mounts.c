@@ -58,7 +58,7 @@ struct mounts *mounts_copy(const struct mounts *m)
 	for (size_t i = 0; i < m->count; i++) {
 		const struct mount *of = m->list[i];
 		struct mount *added = mounts_add(copy, of->guest, of->host, of->flags, of->fs_type, of->source);
-		mounts_tell_options(added, of->shown);
+		mounts_like(added, of);
 		added->root_at = of->root_at;
 		added->peers = of->peers;
 		added->master = of->master;
@@ -72,6 +72,12 @@ struct mounts *mounts_copy(const struct mounts *m)
 void mounts_tell_options(struct mount *m, const char *shown)
 {
 	m->shown = shown ? mem_strdup(m, shown) : NULL;
+}
+
+void mounts_like(struct mount *m, const struct mount *of)
+{
+	mounts_tell_options(m, of->shown);
+	m->pids = of->pids;
 }
 
 unsigned mounts_new_group(void)

@@ -19,6 +19,8 @@ enum mount_flags {
 	MOUNT_FILE_SYSTEM_READ_ONLY = 0x8000, /* beside BINDING_READ_ONLY: not the mount alone */
 };
 
+struct pid_namespace;
+
 struct mount {
 	char *guest; /* canonical guest path; "/" for the root */
 	char *host;  /* canonical host path; "" for the host's "/" */
@@ -27,6 +29,7 @@ struct mount {
 	unsigned flags; /* enum binding_flags and mount_flags */
 	char *fs_type, *source;
 	char *shown; /* the file system's own options, as in /proc/PID/mounts: ",mode=755"; NULL: none */
+	const struct pid_namespace *pids; /* whose processes a mount of proc shows (pids.h) */
 	int id, parent_id;
 	unsigned peers, master; /* mount_namespaces(7): the group it is of, and that it is a slave of; 0: none */
 	unsigned tree; /* its root: the number of trees.h, 0: none */
@@ -50,8 +53,10 @@ void mounts_put(struct mounts *m);
 /* Cover `guest`, and all mounts below it, by `host`.  It is shared when what it is mounted on is. */
 struct mount *mounts_add(struct mounts *m, const char *guest, const char *host, unsigned flags,
 			 const char *fs_type, const char *source);
-/* Give it what another of the same file system shows. */
+/* The file system's own options, which it shows. */
 void mounts_tell_options(struct mount *m, const char *shown);
+/* It is of the same file system as this one. */
+void mounts_like(struct mount *m, const struct mount *of);
 /* The number of a new group of peers. */
 unsigned mounts_new_group(void);
 /* Is anything mounted on the topmost mount at `guest`? */

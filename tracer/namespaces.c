@@ -14,7 +14,10 @@
 #include "tracer/cgroups.h"
 #include "tracer/hooks.h"
 #include "tracer/mounts.h"
+#include "tracer/pids.h"
+#include "tracer/watch.h"
 
+enum { KIND_PID = 4 /* of kinds[] */, NEW_PIDS = 0x20000000 /* CLONE_NEWPID */ };
 enum { FIRST_NUMBER = 0xf0001000u /* PROC_DYNAMIC_FIRST and what the kernel itself takes of it */ };
 
 static const struct {
@@ -60,8 +63,14 @@ struct uts *namespaces_first_uts(void)
 void namespaces_renew(struct tracee *t, uint64_t clone_flags)
 {
 	for (unsigned i = 0; i < NAMESPACE_KINDS; i++)
-		if (clone_flags & kinds[i].flag)
+		if (clone_flags & kinds[i].flag & ~(unsigned)NEW_PIDS)
 			t->namespaces[i] = ++last_number;
+}
+
+void namespaces_inherit_pids(struct tracee *child, const struct tracee *parent, uint64_t clone_flags)
+{
+	pids_inherit(child, parent, clone_flags, clone_flags & NEW_PIDS ? ++last_number : 0);
+	child->namespaces[KIND_PID] = pids_number(child->process->pids);
 }
 
 /* "pid_for_children" is of the same kind as "pid". */
@@ -73,19 +82,33 @@ static unsigned kind_of(const char *name)
 	return i;
 }
 
+static bool is_for_children(const char *name)
+{
+	return strcmp(name, "pid_for_children") == 0;
+}
+
+static unsigned number_of(const struct tracee *of, unsigned kind, const char *name)
+{
+	return is_for_children(name) ? pids_number(of->pids_for_children) : of->namespaces[kind];
+}
+
 bool namespaces_link(const struct tracee *of, const char *name, char *ret, size_t room)
 {
 	unsigned kind = kind_of(name);
-	if (kind == NAMESPACE_KINDS || !of->namespaces[kind])
+	if (kind == NAMESPACE_KINDS || !number_of(of, kind, name))
 		return false;
-	snprintf(ret, room, "%s:[%u]", kinds[kind].name, FIRST_NUMBER + of->namespaces[kind]);
+	/* pidns_for_children_get: there is none before its first process. */
+	if (is_for_children(name) && pids_is_empty(of->pids_for_children))
+		ret[0] = '\0';
+	else
+		snprintf(ret, room, "%s:[%u]", kinds[kind].name, FIRST_NUMBER + number_of(of, kind, name));
 	return true;
 }
 
 char *namespaces_file(const void *ctx, const struct tracee *of, const char *name)
 {
 	unsigned kind = kind_of(name);
-	return kind == NAMESPACE_KINDS || !of->namespaces[kind] ? NULL : namespaces_file_to_bind(ctx, of, name);
+	return kind == NAMESPACE_KINDS || !number_of(of, kind, name) ? NULL : namespaces_file_to_bind(ctx, of, name);
 }
 
 char *namespaces_file_to_bind(const void *ctx, const struct tracee *of, const char *name)
@@ -94,7 +117,7 @@ char *namespaces_file_to_bind(const void *ctx, const struct tracee *of, const ch
 	if (kind == NAMESPACE_KINDS)
 		return NULL;
 	/* The same file for the same namespace, so that device and inode tell whether two are one. */
-	char *path = mem_printf(ctx, "%s/ns-%s-%u", session.run_dir, kinds[kind].name, of->namespaces[kind]);
+	char *path = mem_printf(ctx, "%s/ns-%s-%u", session.run_dir, kinds[kind].name, number_of(of, kind, name));
 	int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0400);
 	if (fd >= 0)
 		close(fd);
@@ -130,9 +153,14 @@ int64_t hook_unshare(struct call *c)
 	if ((flags & NAMESPACES_ALL) && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
 	uint64_t rest = flags & ~(uint64_t)NAMESPACES_ALL;
-	int r = rest && c->is_trapped ? unshare_alone(c->t, rest) : 0;
+	int r = flags & NEW_PIDS ? pids_may_clone(c->t, NEW_PIDS) : 0;
+	if (r == 0 && rest && c->is_trapped)
+		r = unshare_alone(c->t, rest);
 	if (r < 0)
 		return r;
+	/* What it makes from now on is looked at: not all that it could be it may be. */
+	if ((flags & NEW_PIDS) && !c->t->is_watched)
+		return watch_begin(c, WATCH_CALLS);
 	if (flags & (CLONE_FS | CLONE_NEWNS))
 		unshare_fs(c->t);
 	if (flags & CLONE_NEWNS) {
@@ -147,6 +175,8 @@ int64_t hook_unshare(struct call *c)
 	}
 	c->t->has_own_network |= !!(flags & CLONE_NEWNET);
 	namespaces_renew(c->t, flags);
+	if (flags & NEW_PIDS)
+		pids_unshare(c->t, ++last_number);
 	if (flags & 0x02000000 /* CLONE_NEWCGROUP */)
 		cgroups_new_namespace(c->t);
 	if (!rest || c->is_trapped)
@@ -175,6 +205,9 @@ static int is_in(struct tracee *t, void *arg)
 static int join(struct tracee *t, unsigned kind, unsigned number)
 {
 	struct wanted w = { kind, number, NULL };
+	/* setns(2): "changes only the PID namespace that subsequently created child processes [...] will be placed in". */
+	if (kind == KIND_PID)
+		return pids_enter(t, number);
 	bool is_mounts = kinds[kind].flag == CLONE_NEWNS, is_uts = kinds[kind].flag == CLONE_NEWUTS;
 	tracee_each(is_in, &w);
 	struct mounts *mounts = w.found ? w.found->mounts : first_mounts;
@@ -254,6 +287,8 @@ int64_t hook_setns(struct call *c)
 			return -EINVAL;
 		if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
 			return -EPERM;
+		if (of && (wanted & NEW_PIDS) && !c->t->is_watched)
+			return watch_begin(c, WATCH_CALLS);
 		for (kind = 0; kind < NAMESPACE_KINDS && of && r == 0; kind++)
 			if (wanted & kinds[kind].flag)
 				r = join(c->t, kind, of->namespaces[kind]);
@@ -264,5 +299,7 @@ int64_t hook_setns(struct call *c)
 	/* user_namespaces(7): nobody joins the one he is in. */
 	if (kinds[kind].flag == 0x10000000)
 		return -EINVAL;
-	return cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN) ? join(c->t, kind, number) : -EPERM;
+	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+		return -EPERM;
+	return kind == KIND_PID && !c->t->is_watched ? watch_begin(c, WATCH_CALLS) : join(c->t, kind, number);
 }

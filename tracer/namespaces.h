@@ -12,11 +12,13 @@ struct object;
 
 #define NAMESPACES_ALL 0x7e020080 /* CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIME} of clone(2) */
 
-/* New numbers for what these CLONE_NEW* flags make. */
+/* New numbers for what these CLONE_NEW* flags make, but for that of processes. */
 void namespaces_renew(struct tracee *t, uint64_t clone_flags);
+/* Which pid namespace (pids.h) a new task is in, and its children will be. */
+void namespaces_inherit_pids(struct tracee *child, const struct tracee *parent, uint64_t clone_flags);
 /*
  * What the link /proc/PID/ns/`name` says of a namespace that is not the host's: "mnt:[4026532001]" into
- * `ret`; false when the host's own link will do.
+ * `ret`; false when the host's own link will do.  "": it has none yet.
  */
 bool namespaces_link(const struct tracee *of, const char *name, char *ret, size_t room);
 /* The host path of a file that stands for it, to be opened instead: setns knows it again.  NULL: the host's. */

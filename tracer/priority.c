@@ -14,19 +14,18 @@
 #include "tracer/follow.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/pids.h"
 
 enum { NICE_MIN = -20, NICE_MAX = 19 };
 
-/* Whom this argument names: 0 is the caller, 1 the first process of the run, whose number is put there. */
+/* Whom this argument names, 0 is the caller; the host's number is put there. */
 static struct tracee *guest_of(struct call *c, unsigned n)
 {
 	pid_t pid = call_int(c, n);
-	struct tracee *t = pid ? tracee_find(pid) : c->t;
-	if (pid == 1 && !(t && t->is_known)) {
-		call_set(c, n, session.first_pid);
-		t = tracee_find(session.first_pid);
-	}
-	return t && t->is_known ? t : NULL;
+	struct tracee *t = pid ? pids_find(c->t->process->pids, pid) : c->t;
+	if (t && pid)
+		call_set(c, n, t->tid);
+	return t;
 }
 
 /* What is asked of process 1. */
@@ -94,7 +93,7 @@ static int rank(struct tracee *t, void *arg)
 	struct ranked *r = arg;
 	bool is_meant = r->which == PRIO_PROCESS ? t->tid == (pid_t)r->id :
 			r->which == PRIO_PGRP	 ? getpgid(t->tid) == (pid_t)r->id : t->cred.ruid == r->id;
-	if (!t->is_known || !is_meant)
+	if (!t->is_known || !is_meant || !pids_holds(r->who->process->pids, t->process))
 		return 0;
 	if (!r->is_set) {
 		int nice = nice_of(t);
@@ -176,7 +175,7 @@ int64_t hook_sched_getaffinity(struct call *c)
 	const struct tracee *t = guest_of(c, 0);
 	unsigned size = (unsigned)c->argument[1];
 	if (!t)
-		return CALL_PASS;
+		return c->t->process->pids ? -ESRCH : CALL_PASS;
 	follow_show(t->tid);
 	/* An odd number of 32-bit words, which our own call does not take. */
 	if (c->abi == ABI_32 && size % 8 == 4 && t == c->t)

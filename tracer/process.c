@@ -13,11 +13,24 @@
 #include "tracer/guest_ptrace.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/pids.h"
 #include "tracer/procfs.h"
 
 enum { NEW_USER = 0x10000000, UNTRACED = 0x00800000 /* CLONE_UNTRACED */ };
 static const uint64_t any_new = 0x7e020080;
 #define INTO_CGROUP UINT64_C(0x200000000) /* CLONE_INTO_CGROUP */
+
+static int may_fork(const struct tracee *t, uint64_t flags)
+{
+	int r = pids_may_clone(t, flags);
+	return r == 0 ? cgroups_may_fork(t) : r;
+}
+
+int64_t hook_fork(struct call *c)
+{
+	int r = may_fork(c->t, 0);
+	return r < 0 ? r : CALL_PASS;
+}
 
 int64_t hook_clone(struct call *c)
 {
@@ -27,11 +40,10 @@ int64_t hook_clone(struct call *c)
 	if ((flags & any_new) && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
 	/*
-	 * Granted virtually: only a mount namespace means something here (tracee_inherit).  Untraced by the
-	 * guest's tracer is not untraced by us.
+	 * Granted virtually (tracee_inherit).  Untraced by the guest's tracer is not untraced by us.
 	 */
 	c->t->clone_into = NULL;
-	int r = cgroups_may_fork(c->t);
+	int r = may_fork(c->t, flags);
 	if (r < 0)
 		return r;
 	c->t->clone_new = flags & (any_new | UNTRACED);
@@ -67,7 +79,7 @@ int64_t hook_clone3(struct call *c)
 		return -ENOSPC;
 	int r = read_group(c, flags, size);
 	if (r == 0)
-		r = cgroups_may_fork(c->t);
+		r = may_fork(c->t, flags);
 	if (r < 0)
 		return r;
 	/* Of other groups than ours the kernel has to say that nobody here may. */
@@ -96,32 +108,23 @@ static int may_signal(const struct tracee *from, const struct tracee *to, int si
 	return signal == SIGCONT && getsid(from->tid) == getsid(to->tid) ? 0 : -EPERM;
 }
 
-static const struct tracee *guest_of(pid_t pid)
-{
-	const struct tracee *t = tracee_find(pid);
-	return t && t->is_known ? t : NULL;
-}
-
-/*
- * The process that argument n names: 1 is the first one's name here, too, as in a pid namespace; then the call is
- * made to name it as the host does.
- */
+/* The task that argument n names to the caller, as which the call is made to name it to the host. */
 static const struct tracee *named(struct call *c, unsigned n)
 {
-	pid_t pid = call_int(c, n);
-	const struct tracee *t = guest_of(pid);
-	if (t || pid != 1)
-		return t;
-	call_set(c, n, session.first_pid);
-	return guest_of(session.first_pid);
+	const struct tracee *t = pids_find(c->t->process->pids, call_int(c, n));
+	if (t)
+		call_set(c, n, t->tid);
+	return t;
 }
 
 /* sig_task_ignored of kernel/signal.c: what nobody has a handler for does not come to the init of a namespace. */
-static bool is_lost_on_init(pid_t named_as, const struct tracee *to, int signal)
+static bool is_lost_on_init(const struct tracee *from, pid_t named_as, const struct tracee *to, int signal)
 {
 	char name[64], line[256];
 	unsigned long long caught = 0;
-	if (named_as != 1 || signal == 0 || !to || to->process->pid != session.first_pid)
+	if (pids_is_safe(from, to->process, signal))
+		return true;
+	if (named_as != 1 || signal == 0 || to->process->pid != session.first_pid)
 		return false;
 	snprintf(name, sizeof(name), "/proc/%d/status", session.first_pid);
 	FILE *file = fopen(name, "re");
@@ -137,21 +140,40 @@ struct group_signal {
 	const struct tracee *from;
 	pid_t group; /* -1: everybody but the sender and the first process */
 	int signal, result;
+	bool has_safe; /* the signal does not come to one of the group */
 };
+
+static bool is_meant(const struct group_signal *g, const struct tracee *t)
+{
+	const struct pid_namespace *in = g->from->process->pids;
+	if (g->group != -1)
+		return getpgid(t->tid) == g->group;
+	return t->process != g->from->process && pids_holds(in, t->process) && t != pids_find(in, 1);
+}
 
 static int signal_member(struct tracee *t, void *arg)
 {
 	struct group_signal *g = arg;
-	if (!t->is_known || t->tid != t->process->pid)
-		return 0;
-	if (g->group == -1 ? t->process == g->from->process || t->tid == session.first_pid :
-			     getpgid(t->tid) != g->group)
+	if (!t->is_known || t->tid != t->process->pid || !is_meant(g, t))
 		return 0;
 	int r = may_signal(g->from, t, g->signal);
-	if (r == 0 && kill(t->tid, g->signal) < 0)
+	bool is_safe = pids_is_safe(g->from, t->process, g->signal);
+	if (r == 0 && !is_safe && kill(t->tid, g->signal) < 0)
 		r = -errno;
+	g->has_safe |= is_safe;
 	if (g->result != 0)
 		g->result = r;
+	return 0;
+}
+
+/* A look at the group: who may be signalled, and is one of them not to be? */
+static int look_at_member(struct tracee *t, void *arg)
+{
+	struct group_signal *g = arg, none = *g;
+	none.signal = 0;
+	signal_member(t, &none);
+	g->result = none.result;
+	g->has_safe |= t->is_known && is_meant(g, t) && pids_is_safe(g->from, t->process, g->signal);
 	return 0;
 }
 
@@ -166,16 +188,17 @@ int64_t hook_kill(struct call *c)
 		if (!to)
 			return -ESRCH;
 		int r = may_signal(c->t, to, signal);
-		return r < 0 ? r : is_lost_on_init(pid, to, signal) ? 0 : CALL_PASS;
+		return r < 0 ? r : is_lost_on_init(c->t, pid, to, signal) ? 0 : CALL_PASS;
 	}
 	pid_t group = pid == 0 ? getpgid(c->t->tid) : pid == -1 ? -1 : -pid;
+	struct group_signal g = { c->t, group, signal, -ESRCH, false };
 	/* A group without us in it holds the guest's own processes only. */
 	if (pid != -1 && group != getpgrp()) {
-		struct group_signal any = { c->t, group, 0, -ESRCH };
-		tracee_each(signal_member, &any);
-		return any.result < 0 ? any.result : CALL_PASS;
+		tracee_each(look_at_member, &g);
+		if (!g.has_safe)
+			return g.result < 0 ? g.result : CALL_PASS;
+		g.result = -ESRCH;
 	}
-	struct group_signal g = { c->t, group, signal, -ESRCH };
 	tracee_each(signal_member, &g);
 	return g.result;
 }
@@ -193,7 +216,7 @@ int64_t hook_tgkill(struct call *c)
 	if (has_group)
 		named(c, 0);
 	int r = may_signal(c->t, to, signal);
-	return r < 0 ? r : is_lost_on_init(pid, to, signal) ? 0 : CALL_PASS;
+	return r < 0 ? r : is_lost_on_init(c->t, pid, to, signal) ? 0 : CALL_PASS;
 }
 
 int64_t hook_pidfd_open(struct call *c)
@@ -236,7 +259,7 @@ int64_t hook_prlimit(struct call *c)
 {
 	pid_t pid = call_int(c, 0);
 	struct rlimit wanted, old;
-	const struct tracee *of = pid ? guest_of(pid) : c->t;
+	const struct tracee *of = pid ? named(c, 0) : c->t;
 	if (!of)
 		return -ESRCH;
 	/* check_prlimit_permission of kernel/sys.c */
@@ -247,7 +270,7 @@ int64_t hook_prlimit(struct call *c)
 		return -EPERM;
 	if (memory_read(c->t, c->argument[2], &wanted, sizeof(wanted)) < 0)
 		return -EFAULT;
-	pid = pid ? pid : c->t->tid;
+	pid = of->tid;
 	if (c->argument[3]) {
 		if (syscall(SYS_prlimit64, pid, call_int(c, 1), NULL, &old) < 0)
 			return -errno;
@@ -291,13 +314,15 @@ pid_t process_behind_pidfd(const struct tracee *t, int fd)
 const struct tracee *process_of_pidfd(const struct tracee *t, int fd)
 {
 	pid_t pid = process_behind_pidfd(t, fd);
-	return pid > 0 ? guest_of(pid) : NULL;
+	return pid > 0 ? pids_find(NULL, pid) : NULL;
 }
 
 int64_t hook_pidfd_send_signal(struct call *c)
 {
 	const struct tracee *to = process_of_pidfd(c->t, call_int(c, 0));
 	int r = to ? may_signal(c->t, to, call_int(c, 1)) : 0;
+	if (r == 0 && to && pids_is_safe(c->t, to->process, call_int(c, 1)))
+		return 0;
 	return r < 0 ? r : CALL_PASS; /* of none of ours: the kernel knows what it is, if anything */
 }
 
@@ -310,7 +335,7 @@ int64_t hook_pidfd_access(struct call *c)
 
 int64_t hook_kcmp(struct call *c)
 {
-	const struct tracee *a = guest_of(call_int(c, 0)), *b = guest_of(call_int(c, 1));
+	const struct tracee *a = named(c, 0), *b = named(c, 1);
 	if (!a || !b)
 		return -ESRCH;
 	return guest_may_access(c->t, a) && guest_may_access(c->t, b) ? CALL_PASS : -EPERM;
@@ -318,5 +343,5 @@ int64_t hook_kcmp(struct call *c)
 
 int64_t hook_getppid(struct call *c)
 {
-	return procfs_parent(c->t->process);
+	return procfs_parent(c->t->process, c->t->process->pids);
 }

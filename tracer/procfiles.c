@@ -22,6 +22,7 @@
 #include "tracer/memory.h"
 #include "tracer/mountlist.h"
 #include "tracer/path.h"
+#include "tracer/pids.h"
 #include "tracer/procfs.h"
 #include "tracer/shim/abi.h"
 
@@ -29,6 +30,7 @@
 struct proc_view {
 	struct tracee *viewer;
 	struct tracee *of; /* NULL for files that are no process' */
+	const struct pid_namespace *pids; /* whom the mount shows */
 	char *text;        /* the host's; NULL when the row does not want it, or it cannot be read */
 	size_t text_bytes;
 	pid_t tid;         /* as in the path */
@@ -178,6 +180,12 @@ static void put_groups(const struct proc_view *v)
 	fputc('\n', v->out);
 }
 
+static pid_t tracer_of(const struct proc_view *v)
+{
+	const struct tracee *tracer = tracee_find(guest_tracer_of(v->of));
+	return tracer && pids_holds(v->pids, tracer->process) ? tracer->tid : 0;
+}
+
 static void write_status(const struct proc_view *v)
 {
 	const struct cred *c = &v->of->cred;
@@ -188,8 +196,8 @@ static void write_status(const struct proc_view *v)
 		{ "CapInh:", c->inheritable }, { "CapPrm:", c->permitted }, { "CapEff:", c->effective },
 		{ "CapBnd:", c->bounding },    { "CapAmb:", c->ambient },
 	}, number[] = {
-		{ "PPid:", procfs_parent(v->of->process) },
-		{ "TracerPid:", guest_tracer_of(v->of) },
+		{ "PPid:", procfs_parent(v->of->process, v->pids) },
+		{ "TracerPid:", tracer_of(v) },
 		{ "NoNewPrivs:", c->no_new_privs },
 		{ "Seccomp:", v->of->seccomp_mode },
 		{ "Seccomp_filters:", v->of->seccomp_filters },
@@ -231,7 +239,7 @@ static void write_stat(const struct proc_view *v)
 		return;
 	}
 	fprintf(v->out, "%.*s) %c %d", (int)(end - v->text), v->text, state_of(v->of, state),
-		procfs_parent(v->of->process));
+		procfs_parent(v->of->process, v->pids));
 	end += length;
 	/* Priority and nice value, the 18th and 19th, when the guest has set what the kernel has not. */
 	if (v->of->has_nice)
@@ -407,7 +415,7 @@ char *procfs_generate(struct tracee *t, const struct object *o)
 {
 	static unsigned counter;
 	const char *rest = NULL;
-	struct proc_view v = { .viewer = t };
+	struct proc_view v = { .viewer = t, .pids = o->mount->pids };
 	v.of = procfs_subject(o->host, &rest);
 	if (!v.of && text_starts(o->host, "/proc/"))
 		rest = o->host + strlen("/proc");

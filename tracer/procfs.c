@@ -15,6 +15,7 @@
 #include "tracer/namespaces.h"
 #include "tracer/nodes.h"
 #include "tracer/path.h"
+#include "tracer/pids.h"
 #include "tracer/trees.h"
 
 struct tracee *procfs_subject(const char *host, const char **ret_rest)
@@ -69,11 +70,15 @@ static bool is_guarded_link(const char *rest)
 	return false;
 }
 
-ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t room,
-			enum procfs_link *ret_kind)
+ssize_t procfs_readlink(struct tracee *t, const struct object *o, char *target, size_t room, enum procfs_link *ret_kind)
 {
-	const char *rest, *text = NULL;
+	const char *host = o->host, *rest, *text = NULL;
 	*ret_kind = PROCFS_PLAIN;
+	/* proc_self_get_link of fs/proc/self.c: who is not in the mount's namespace has no name there. */
+	if ((strcmp(host, "/proc/self") == 0 || strcmp(host, "/proc/thread-self") == 0) && !pids_holds(o->mount->pids, t->process)) {
+		errno = ENOENT;
+		return -1;
+	}
 	if (strcmp(host, "/proc/self") == 0)
 		return snprintf(target, room, "%d", t->process->pid);
 	if (strcmp(host, "/proc/thread-self") == 0)
@@ -96,7 +101,8 @@ ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t
 	}
 	if (of && text_starts(rest, "ns/") && namespaces_link(of, rest + 3, target, room)) {
 		*ret_kind = PROCFS_DESCRIPTOR;
-		return strlen(target);
+		errno = ENOENT;
+		return target[0] ? (ssize_t)strlen(target) : -1;
 	}
 	ssize_t n = nodes_readlink(host, target, room);
 	if (n < 0)
@@ -145,27 +151,43 @@ static bool read_stat(pid_t pid, char *ret_state, pid_t *ret_parent)
 	return is_read;
 }
 
-pid_t procfs_parent(const struct process *p)
+bool procfs_real_parent(pid_t pid, pid_t *ret)
+{
+	char state;
+	return read_stat(pid, &state, ret);
+}
+
+/* NULL: somebody outside the guest, or whom orphans go to. */
+static const struct tracee *parent_of(const struct process *p)
+{
+	pid_t parent;
+	const struct tracee *t = p->parent ? tracee_find(p->parent) : NULL;
+	/* Else of a sub-reaper of the guest's, or ours. */
+	if (!t && p->pid != session.first_pid && procfs_real_parent(p->pid, &parent))
+		t = tracee_find(parent);
+	return t && t->is_known ? t : NULL;
+}
+
+pid_t procfs_parent(const struct process *p, const struct pid_namespace *in)
+{
+	const struct tracee *parent = parent_of(p);
+	if (!parent && p->pids && !pids_is_first(p))
+		parent = pids_adopter(p);
+	if (!parent)
+		return in || p->pid == session.first_pid ? 0 : 1;
+	return pids_holds(in, parent->process) ? parent->process->pid : 0;
+}
+
+/* Whose a process that has ended is, when its parent in the guest does not know that yet. */
+static const struct tracee *parent_of_zombie(pid_t pid)
 {
 	char state;
 	pid_t parent;
-	if (p->parent && tracee_find(p->parent))
-		return p->parent;
-	/* Of a sub-reaper of the guest's, or ours. */
-	if (p->pid != session.first_pid && read_stat(p->pid, &state, &parent) && tracee_find(parent))
-		return parent;
-	return p->pid == session.first_pid ? 0 : 1;
+	const struct tracee *t = read_stat(pid, &state, &parent) && state == 'Z' ? tracee_find(parent) : NULL;
+	return t && t->is_known ? t : NULL;
 }
 
-/* Has it ended, and does its parent in the guest not know yet? */
-static bool is_zombie(pid_t pid)
-{
-	char state;
-	pid_t parent;
-	return read_stat(pid, &state, &parent) && state == 'Z' && tracee_find(parent);
-}
-
-bool procfs_is_hidden(const char *host)
+bool procfs_is_hidden(const char *host, const struct pid_namespace *in)
 {
 	char *end;
 	if (!text_starts(host, "/proc/"))
@@ -174,5 +196,15 @@ bool procfs_is_hidden(const char *host)
 	if (end == host + 6 || (*end != '/' && *end != '\0'))
 		return false;
 	const struct tracee *t = tracee_find(pid);
-	return !(t && t->is_known) && !is_zombie(pid);
+	if (!t || !t->is_known)
+		t = parent_of_zombie(pid);
+	return !t || !pids_holds(in, t->process);
+}
+
+bool procfs_settle(struct object *o)
+{
+	const struct tracee *first = strcmp(o->host, "/proc/1") == 0 ? pids_find(o->mount->pids, 1) : NULL;
+	if (first)
+		o->host_length = snprintf(o->host, sizeof(o->host), "/proc/%d", first->tid);
+	return !procfs_is_hidden(o->host, o->mount->pids);
 }

@@ -18,8 +18,15 @@ enum procfs_link {
 
 /* "/proc/PID[/task/TID]/rest": the tracee it is about, and rest; NULL when it is about none of the guest's. */
 struct tracee *procfs_subject(const char *host, const char **ret_rest);
-/* Is this host path below the /proc/PID of a stranger?  A guest sees its own processes only. */
-bool procfs_is_hidden(const char *host);
+/*
+ * Is this host path below the /proc/PID of whom a mount of proc (pids.h) does not show?  A guest sees its own processes, in a
+ * pid namespace those of that.
+ */
+bool procfs_is_hidden(const char *host, const struct pid_namespace *in);
+/* The object's last component may be a process' number: its host path leads to that.  False: there is none of this number. */
+bool procfs_settle(struct object *o);
+/* The real parent of any process of the host's; false: there is no such process. */
+bool procfs_real_parent(pid_t pid, pid_t *ret);
 
 /*
  * Set the owner of a host path below /proc/PID, whose real stat *st is, when that is a process of the guest:
@@ -27,11 +34,10 @@ bool procfs_is_hidden(const char *host);
  */
 bool procfs_owner(const char *host, const struct tracee *viewer, struct stat *st);
 /*
- * readlink(2) of a host path below /proc as the tracee must see it: self and thread-self are its own,
+ * readlink(2) of an object on a mount of proc as the tracee must see it: self and thread-self are its own,
  * exe, cwd and root of guests are guest paths.  -1 with errno; EINVAL when it is no link.
  */
-ssize_t procfs_readlink(struct tracee *t, const char *host, char *target, size_t room,
-			enum procfs_link *ret_kind);
+ssize_t procfs_readlink(struct tracee *t, const struct object *o, char *target, size_t room, enum procfs_link *ret_kind);
 
 /*
  * procfiles.c: the host path of a generated file to open instead of this one (maps, mounts, status ...), on a talloc
@@ -42,8 +48,8 @@ char *procfs_generate(struct tracee *t, const struct object *o);
 bool procfs_is_own_setting(const struct tracee *t, const struct object *o);
 /* The host path of the file that has its value, to open instead, on t; NULL when the host's own has it. */
 char *procfs_own_setting(struct tracee *t, const struct object *o, bool is_written);
-/* Parent of a process as the guest knows it: 0 of the first, as in a pid namespace; 1 of orphans. */
-pid_t procfs_parent(const struct process *p);
+/* Parent of a process as known in a pid namespace: 0 of its first, and of who has come from outside; of orphans the first one. */
+pid_t procfs_parent(const struct process *p, const struct pid_namespace *in);
 /* The process whose program the link at this host path leads to: /proc/PID/exe.  NULL: it is another link. */
 const struct process *procfs_program(const char *host);
 

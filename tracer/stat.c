@@ -244,7 +244,7 @@ int64_t hook_readlink(struct call *c)
 		guest[n] = '\0';
 		n = readlink(path_short(guest), target, PATH_MAX);
 	} else if (o->mount->flags & BINDING_PROC) {
-		n = procfs_readlink(c->t, o->host, target, PATH_MAX, &kind);
+		n = procfs_readlink(c->t, o, target, PATH_MAX, &kind);
 	} else {
 		n = readlink(path_short(o->host), target, PATH_MAX);
 	}

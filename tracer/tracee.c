@@ -16,6 +16,7 @@
 #include "tracer/inflight.h"
 #include "tracer/keeper.h"
 #include "tracer/mounts.h"
+#include "tracer/pids.h"
 #include "tracer/stats.h"
 #include "tracer/namespaces.h"
 
@@ -246,6 +247,7 @@ void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t 
 	}
 	if (clone_flags & CLONE_NEWCGROUP)
 		cgroups_new_namespace(child);
+	namespaces_inherit_pids(child, parent, clone_flags);
 	child->is_known = true;
 }
 

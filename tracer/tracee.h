@@ -26,6 +26,7 @@ struct call;
 struct cgroup;
 struct kept;
 struct mounts;
+struct pid_namespace;
 struct ptraced;
 
 /* What a wait call waits for; kept in the thread that is in it (guest_wait.c). */
@@ -83,6 +84,9 @@ struct process {
 	struct ucred claim;
 	bool asks_ids;      /* it has asked for credentials with messages (inflight.h) */
 	bool must_watch;    /* its threads are to have the second filter (watch.h) */
+	struct pid_namespace *pids; /* what it is in (pids.h); NULL: what the run began in */
+	bool must_adopt;    /* before its next call it becomes the parent of orphans (watch.h) */
+	bool is_subreaper;  /* it has asked for that itself */
 	dev_t exe_dev;      /* and the host's inode, into which nobody may write meanwhile */
 	ino_t exe_ino;
 	struct cgroup *cgroup; /* cgroups.h; NULL: there are none */
@@ -108,6 +112,7 @@ struct tracee {
 	bool has_first_stop; /* it is still to come: by no signal, and nobody's to see */
 	bool has_shim;       /* the gate is mapped: false only before the first execve */
 	bool is_listening;   /* stopped with its whole process */
+	bool is_exiting;     /* it was at the stop before its end: told of first processes of pid namespaces only */
 	bool is_interrupted; /* by us: the stop is nobody's to see */
 	bool is_watched;     /* has the second filter (watch.h) */
 	bool has_control;    /* and that for writes */
@@ -133,6 +138,7 @@ struct tracee {
 	struct mounts *mounts;
 	struct uts *uts;
 	unsigned namespaces[NAMESPACE_KINDS]; /* numbers of what it is in; 0: what the run began in */
+	struct pid_namespace *pids_for_children; /* what those that it makes will be in */
 
 	/* Of the call in flight; never inherited. */
 	int slot;        /* of the arena, -1: none */

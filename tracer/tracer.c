@@ -35,6 +35,7 @@
 #include "tracer/namespaces.h"
 #include "tracer/nodes.h"
 #include "tracer/path.h"
+#include "tracer/pids.h"
 #include "tracer/ports.h"
 #include "tracer/stats.h"
 #include "tracer/through.h"
@@ -104,6 +105,7 @@ static void close_session(void)
 	tracee_each(forget_tracee, NULL);
 	cgroups_close();
 	namespaces_close();
+	pids_close();
 	ipc_close();
 	contexts_close();
 	trees_close();

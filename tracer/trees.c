@@ -231,7 +231,7 @@ static struct mount *graft(struct mounts *to, const struct mounts *from, unsigne
 			continue;
 		CLEANUP_TALLOC char *guest = mem_printf(NULL, "%s%s", point, of->guest + length);
 		struct mount *added = mounts_add(to, guest, of->host, of->flags, of->fs_type, of->source);
-		mounts_tell_options(added, of->shown);
+		mounts_like(added, of);
 		added->is_clone = true;
 		added->root_at = of->root_at;
 		added->peers = of->peers;

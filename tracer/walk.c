@@ -226,12 +226,7 @@ static int step(struct walk *w, bool *ret_done)
 	w->is_seen = false;
 	if (r < 0)
 		return r;
-	if ((o->mount->flags & BINDING_PROC) && strcmp(o->host, "/proc/1") == 0 && procfs_is_hidden(o->host)) {
-		char first[32];
-		snprintf(first, sizeof(first), "/proc/%d", session.first_pid);
-		walk_set_host(o, first);
-	}
-	if ((o->mount->flags & BINDING_PROC) && procfs_is_hidden(o->host))
+	if ((o->mount->flags & BINDING_PROC) && !procfs_settle(o))
 		return -ENOENT;
 	char target[PATH_MAX];
 	if (is_last) {
@@ -263,7 +258,7 @@ static int step(struct walk *w, bool *ret_done)
 	if (w->is_cacheable)
 		prefixes_watch(o->host);
 	if (o->mount->flags & BINDING_PROC)
-		n = procfs_readlink(w->t, o->host, target, sizeof(target), &kind);
+		n = procfs_readlink(w->t, o, target, sizeof(target), &kind);
 	else
 		n = readlink(path_short(o->host), target, sizeof(target) - 1);
 	if (n < 0 && errno == EACCES && path_repair(o->host))

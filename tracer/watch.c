@@ -31,7 +31,7 @@ void watch_open(struct sock_fprog *const made[WATCHES])
 
 bool watch_is_due(const struct tracee *t)
 {
-	return t->process && t->process->must_watch && !t->is_watched;
+	return t->process && (t->process->must_adopt || (t->process->must_watch && !t->is_watched));
 }
 
 static void mark(struct tracee *t, enum watch which)
@@ -93,6 +93,24 @@ int64_t watch_begin(struct call *c, enum watch which)
 	call_set(c, 2, arena_address(head));
 	c->t->exit_private = (uint64_t)c->number << 1 | which;
 	c->t->at_exit = watch_exit;
+	return CALL_PASS_EXIT;
+}
+
+static int64_t adopts(struct call *c)
+{
+	c->t->is_injecting = c->t->process->must_adopt = false;
+	arch_rewind(c->t, c->t->exit_private);
+	c->is_again = true;
+	return c->result;
+}
+
+int64_t watch_begin_adopting(struct call *c)
+{
+	arch_set_number(c->t, arch_prctl_number[c->abi]);
+	call_set(c, 0, 36 /* PR_SET_CHILD_SUBREAPER, 3.4 */);
+	call_set(c, 1, 1);
+	c->t->exit_private = c->number;
+	c->t->at_exit = adopts;
 	return CALL_PASS_EXIT;
 }
 
