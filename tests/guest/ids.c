@@ -241,6 +241,21 @@ TEST(vfork_and_clone_copy_ids)
 	TEXT("1 2 3 2", uids());
 }
 
+TEST(what_a_child_in_its_parents_memory_becomes_its_parent_does_not)
+{
+	EQUAL(0, getuid());
+	pid_t child = vfork();
+	if (child == 0)
+		_exit(syscall(RAW(setgid), 3) == 0 && syscall(RAW(setuid), 5) == 0 && getuid() == 5 && getegid() == 3 ? 0 : 1);
+	EQUAL(0, getuid());
+	EQUAL(0, getegid());
+	int status = -1;
+	WORKS(waitpid(child, &status, 0));
+	EQUAL(0, status);
+	TEXT("0 0 0 0", uids());
+	EQUAL(0, getuid());
+}
+
 TEST(wrong_addresses)
 {
 	uid_t a;

@@ -197,6 +197,36 @@ TEST(who_shares_the_directory_moves_along)
 	TEXT("/d", here() + length);
 }
 
+/* vfork(2): the memory is the parent's, the directory is not. */
+TEST(where_a_child_in_its_parents_memory_goes_its_parent_does_not)
+{
+	struct stat here_, there, st;
+	WORKS(mkdir("here", 0755));
+	WORKS(mkdir("here/d", 0755));
+	WORKS(mkdir("there", 0755));
+	WORKS(mkdir("there/d", 0755));
+	WORKS(close(WORKS(open("here/d/f", O_WRONLY | O_CREAT, 0644))));
+	WORKS(close(WORKS(open("there/d/f", O_WRONLY | O_CREAT, 0644))));
+	WORKS(stat("here/d/f", &here_));
+	WORKS(stat("there/d/f", &there));
+	WORKS(chdir("here"));
+	pid_t child = vfork();
+	if (child == 0) {
+		if (chdir("../there") < 0)
+			_exit(1);
+		/* Twice, so that the way is known. */
+		for (volatile int i = 0; i < 2; i++)
+			if (stat("d/../d/f", &st) < 0 || st.st_ino != there.st_ino)
+				_exit(2);
+		_exit(0);
+	}
+	int status = -1;
+	WORKS(waitpid(child, &status, 0));
+	EQUAL(0, status);
+	WORKS(stat("d/../d/f", &st));
+	EQUAL(here_.st_ino, st.st_ino);
+}
+
 static void *change_in_thread(void *arg)
 {
 	WORKS(chdir("d"));

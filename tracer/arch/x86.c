@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <linux/audit.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -525,6 +526,10 @@ uint64_t arch_clone_flags(struct tracee *t)
 		return memory_read(t, is_32 ? (uint32_t)r.rbx : r.rdi, &flags, sizeof(flags)) < 0 ? 0 : flags;
 	case 56:
 		return is_32 ? 0 : r.rdi;
+	case 58:
+		return is_32 ? 0 : CLONE_VFORK | CLONE_VM;
+	case 190:
+		return is_32 ? CLONE_VFORK | CLONE_VM : 0;
 	case 120:
 		return is_32 ? (uint32_t)r.rbx : 0;
 	}
