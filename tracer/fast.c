@@ -463,6 +463,9 @@ void fast_look_at_made(struct tracee *t, const struct shim_frame *made, taddr pa
 	char name[PATH_MAX], host[PATH_MAX + 64];
 	struct stat st;
 	int r;
+	/* On a kernel before 3.11 nobody can look. */
+	if (made->makes == MAKES_UNSEEN_AT_RESULT)
+		return;
 	if (made->makes == MAKES_PREFIXES_VOID) {
 		meta_bump_generation(session.meta);
 		return;

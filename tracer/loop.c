@@ -29,17 +29,15 @@
 #include "tracer/tracer.h"
 #include "tracer/watch.h"
 
-/*
- * Nobody may see a thread in our gate, nor in the call that a wait really is in.  True when `signal` is a fault of the fast
- * path's own, of which nobody is to know.
- */
-static bool show_own_state(struct tracee *t, int signal)
+/* Nobody may see a thread in our gate, nor in the call that a wait really is in. */
+static enum arch_left show_own_state(struct tracee *t, int signal)
 {
 	guest_wait_mend(t);
 	bool has_lost_stub = signal == SIGSEGV && t->slot >= 0 && arch_is_in_stub(t);
 	if (t->slot >= 0 && arch_demote(t, t->slot))
 		tracee_drop_slots(t);
-	return has_lost_stub || (fast_is_on() && t->has_shim && arch_leave_shim(t, signal));
+	enum arch_left left = fast_is_on() && t->has_shim ? arch_leave_shim(t, signal) : ARCH_LEFT;
+	return has_lost_stub ? ARCH_FAULTED : left;
 }
 
 static void on_end(pid_t pid, int status);
@@ -189,8 +187,9 @@ static void on_signal(struct tracee *t, int signal)
 		call_serve_trapped(t, row_data);
 		return;
 	}
-	if (show_own_state(t, signal)) {
-		guest_resume(t, 0);
+	enum arch_left left = show_own_state(t, signal);
+	if (left != ARCH_LEFT) {
+		guest_resume(t, left == ARCH_FAULTED ? 0 : signal);
 		return;
 	}
 	if (t->is_loading) {

@@ -3,6 +3,7 @@
 /* covers: mmap fakebuild_is_new fakebuild_forget fakebuild_differs */
 #include <pthread.h>
 #include <setjmp.h>
+#include <sys/sysmacros.h>
 #include <sys/time.h>
 
 #include "guest.h"
@@ -115,6 +116,24 @@ TEST(a_storm_leaves_no_frame_taken)
 			taken += lock[i] != 0;
 	}
 	EQUAL(0, taken);
+}
+
+/* What stands for a device is an empty file, which nobody may get hold of. */
+TEST(a_storm_hands_over_no_file_that_stands_for_a_device)
+{
+	enum { STORM = 1500 };
+	int empty = 0, before = next_fd();
+	char byte;
+	WORKS(mknod("zeroes", S_IFCHR | 0666, makedev(1, 5)));
+	storm(300, SA_RESTART);
+	while (handled < STORM) {
+		int fd = WORKS(open("zeroes", O_RDONLY));
+		empty += read(fd, &byte, 1) != 1;
+		close(fd);
+	}
+	calm();
+	EQUAL(0, empty);
+	EQUAL(before, next_fd());
 }
 
 static void *look_in_thread(void *faults)

@@ -45,12 +45,17 @@ int arch_write_result(struct tracee *t, int64_t result);
  * call would have left it.  True when the slot is free afterwards.
  */
 bool arch_demote(struct tracee *t, int slot);
+enum arch_left {
+	ARCH_LEFT,	/* the thread is where its guest may see it, but for stops without a signal and SIGSTOP */
+	ARCH_FAULTED,	/* so it is, and the signal was a fault of the fast path's: it must not be delivered */
+	ARCH_MUST_STAY, /* something is to be ended first: the signal is delivered for the kernel to keep it until then */
+};
 /*
- * At the stop before a signal is delivered: when the thread is in the fast path, put it back to its own
- * system call, before it or, when it has acted, behind it.  True when the signal is a fault of the fast
- * path's (a bad pointer of the guest's), which the kernel then answers with EFAULT: it must not be delivered.
+ * At a stop, before the signal is delivered (0: there is none): when the thread is in the fast path, put it back to
+ * its own system call, before it or, when it has acted, behind it.  Faults are bad pointers of the guest's, which
+ * the kernel then answers with EFAULT.
  */
-bool arch_leave_shim(struct tracee *t, int signal);
+enum arch_left arch_leave_shim(struct tracee *t, int signal);
 /* Is the thread in the stub of a slot?  There it faults only when a guest has unmapped it. */
 bool arch_is_in_stub(struct tracee *t);
 /* At a syscall stop: is the call one of the loader's, which reads its slot? */

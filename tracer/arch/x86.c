@@ -344,51 +344,102 @@ static void go_to_restart(struct tracee *t, struct user_regs_struct *r, uint64_t
 	r->rip = at + (found - code) + 2;
 }
 
-/* The registers of a call whose frame is complete: as at its `syscall`, or behind it when it has acted. */
-static void leave_frame(struct tracee *t, struct user_regs_struct *r, unsigned frame)
+static taddr frame_at(unsigned frame)
 {
-	uint64_t at = SHIM_FRAMES + frame * SHIM_FRAME_BYTES + SHIM_FRAME_AT;
-	struct shim_frame f;
-	if (memory_read(t, at, &f, offsetof(struct shim_frame, reserved)) < 0)
-		return;
+	return SHIM_FRAMES + frame * SHIM_FRAME_BYTES + SHIM_FRAME_AT;
+}
+
+/* How far the call of a frame has come. */
+struct progress {
+	int64_t result;
+	bool must_restart, has_acted;
+};
+
+static struct progress progress_of(const struct tracee *t, const struct user_regs_struct *r, const struct shim_frame *f)
+{
 	bool is_in_act_i386 = t->process->abi == ABI_32 && r->rip > SHIM_ACT_I386_CALL && r->rip < SHIM_ACT_I386_END;
 	bool is_in_act = is_in_act_i386 || (r->rip > SHIM_ACT_CALL && r->rip < SHIM_ACT_END);
-	int64_t result = is_in_act_i386 ? (int32_t)r->rax : is_in_act ? (int64_t)r->rax : f.result;
+	int64_t result = is_in_act_i386 ? (int32_t)r->rax : is_in_act ? (int64_t)r->rax : f->result;
 	bool must_restart = is_in_act && result <= -512 && result >= -516;
-	bool has_acted = (is_in_act || f.phase == PHASE_ACTED) && (result >= 0 || must_restart);
-	f.result = result;
-	if (has_acted && !must_restart && f.makes)
-		fast_look_at_made(t, &f, at + offsetof(struct shim_frame, path));
+	bool has_acted = (is_in_act || f->phase == PHASE_ACTED) && (result >= 0 || must_restart);
+	return (struct progress){ result, must_restart, has_acted };
+}
+
+/* The registers of a call whose frame is complete: as at its `syscall`, or behind it when it has acted. */
+static void leave_frame(struct tracee *t, struct user_regs_struct *r, unsigned frame, struct shim_frame *f)
+{
+	const struct progress progress = progress_of(t, r, f);
+	const bool must_restart = progress.must_restart, has_acted = progress.has_acted;
+	f->result = progress.result;
+	if (has_acted && f->result >= 0 && f->makes)
+		fast_look_at_made(t, f, frame_at(frame) + offsetof(struct shim_frame, path));
 	if (t->process->abi == ABI_64) {
-		r->rbx = f.rbx;
-		r->rbp = f.rbp;
-		r->r12 = f.r12;
-		r->r13 = f.r13;
-		r->r14 = f.r14;
-		r->r15 = f.r15;
-		r->rcx = f.ret;
+		r->rbx = f->rbx;
+		r->rbp = f->rbp;
+		r->r12 = f->r12;
+		r->r13 = f->r13;
+		r->r14 = f->r14;
+		r->r15 = f->r15;
+		r->rcx = f->ret;
 	}
 	for (unsigned i = 0; i < 6; i++)
-		memcpy((char *)r + argument_register[t->process->abi][i], &f.argument[i], 8);
-	r->rsp = f.rsp;
+		memcpy((char *)r + argument_register[t->process->abi][i], &f->argument[i], 8);
+	r->rsp = f->rsp;
 	/* The kernel restarts, or says EINTR, only for a thread that it finds in a system call. */
-	r->orig_rax = must_restart ? f.rax : (uint64_t)-1;
-	r->rax = has_acted ? (uint64_t)result : f.rax;
+	r->orig_rax = must_restart ? f->rax : (uint64_t)-1;
+	r->rax = has_acted ? (uint64_t)f->result : f->rax;
 	if (must_restart)
-		go_to_restart(t, r, f.ret, f.rbx);
+		go_to_restart(t, r, f->ret, f->rbx);
 	else if (has_acted)
-		go_behind_call(t, r, f.ret);
+		go_behind_call(t, r, f->ret);
 	else
-		go_to_call(t, r, f.ret, f.rbx);
+		go_to_call(t, r, f->ret, f->rbx);
 	free_frame(t, frame);
 }
 
-/* Is what the frame's thread has begun to be ended, whatever stops it?  Meanwhile all signals that can be are blocked. */
-static bool is_held(struct tracee *t, unsigned frame, int signal)
+/*
+ * A descriptor that nobody has looked at is not handed over, but looked at first: all signals are blocked until then, and
+ * this one is kept by the kernel (ptrace_signal of kernel/signal.c) when it is delivered.  Before Linux 3.11 nobody can
+ * block them for another, and it is handed over as it is.
+ */
+static bool hold_until_seen(struct tracee *t, unsigned frame, struct shim_frame *f)
 {
-	uint32_t held = 0;
-	uint64_t at = SHIM_FRAMES + frame * SHIM_FRAME_BYTES + SHIM_FRAME_AT + offsetof(struct shim_frame, held);
-	return (!signal || signal == SIGSTOP) && memory_read(t, at, &held, sizeof(held)) == 0 && held;
+	const uint64_t all = ~UINT64_C(0);
+	const size_t first = offsetof(struct shim_frame, held), bytes = offsetof(struct shim_frame, pad) - first;
+	if (ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(f->mask), &f->mask) < 0)
+		return false;
+	f->held++;
+	f->is_blocked = 1;
+	return memory_write(t, frame_at(frame) + first, (const char *)f + first, bytes) == 0 &&
+	       ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(all), &all) == 0;
+}
+
+static bool is_fault(struct tracee *t, int signal)
+{
+	siginfo_t info;
+	return (signal == SIGSEGV || signal == SIGBUS) && ptrace(PTRACE_GETSIGINFO, t->tid, NULL, &info) == 0 && info.si_code > 0;
+}
+
+/* The thread is in the shim, on a frame of it: is it to stay there? */
+static bool leave_on_frame(struct tracee *t, struct user_regs_struct *r, int signal, enum arch_left *ret_stays)
+{
+	unsigned frame = (r->rsp - SHIM_FRAMES) / SHIM_FRAME_BYTES;
+	struct shim_frame f;
+	if (memory_read(t, frame_at(frame), &f, offsetof(struct shim_frame, reserved)) < 0)
+		return true;
+	const struct progress progress = progress_of(t, r, &f);
+	bool is_unseen = f.makes == MAKES_UNSEEN_AT_RESULT && progress.has_acted && progress.result >= 0;
+	bool is_stopped = !signal || signal == SIGSTOP;
+	*ret_stays = ARCH_LEFT;
+	/* Begun, it is to be ended, whatever stops it; meanwhile all signals that can be are blocked. */
+	if (is_stopped && (f.held || is_unseen))
+		return false;
+	if (is_unseen && !t->ptraced && !is_fault(t, signal) && hold_until_seen(t, frame, &f)) {
+		*ret_stays = ARCH_MUST_STAY;
+		return false;
+	}
+	leave_frame(t, r, frame, &f);
+	return true;
 }
 
 /* The same of a patched site of a 32-bit program: its stub calls through SHIM_SITE. */
@@ -456,20 +507,20 @@ static void leave_entry(struct tracee *t, struct user_regs_struct *r, const uint
 	go_to_call(t, r, 0, r->rip >= mark[SITE]);
 }
 
-bool arch_leave_shim(struct tracee *t, int signal)
+enum arch_left arch_leave_shim(struct tracee *t, int signal)
 {
 	enum { CARRY = 1 }; /* of eflags */
 	struct user_regs_struct r;
 	errno = 0;
 	uint64_t ip = ptrace(PTRACE_PEEKUSER, t->tid, (void *)REG(rip), NULL);
 	if (errno)
-		return false;
+		return ARCH_LEFT;
 	if (ip < SHIM_BASE || ip >= SHIM_BASE + SHIM_IMAGE_BYTES || (ip >= SHIM_STUBS && ip < SHIM_STATE))
-		return signal == SIGSEGV && leave_lost_hub(t);
+		return signal == SIGSEGV && leave_lost_hub(t) ? ARCH_FAULTED : ARCH_LEFT;
 	enum abi abi = t->process->abi;
 	const uint64_t *mark = marks_of(abi);
 	if (!mark || ptrace(PTRACE_GETREGS, t->tid, NULL, &r) < 0)
-		return false;
+		return ARCH_LEFT;
 	bool is_site = ip == mark[SITE_64] || (ip != mark[ENTRY] && (uint32_t)r.r10);
 	if (abi == ABI_32 && ip >= SHIM_ENTRY && ip < mark[ENTRY]) {
 		leave_entry(t, &r, mark);
@@ -489,18 +540,15 @@ bool arch_leave_shim(struct tracee *t, int signal)
 			free_frame(t, frame_of(r.r11));
 		go_to_call(t, &r, r.rcx, is_site);
 	} else if (r.rsp >= SHIM_FRAMES && r.rsp < SHIM_FRAMES + SHIM_FRAME_COUNT * SHIM_FRAME_BYTES) {
-		unsigned frame = (r.rsp - SHIM_FRAMES) / SHIM_FRAME_BYTES;
-		if (is_held(t, frame, signal))
-			return false;
-		leave_frame(t, &r, frame);
+		enum arch_left stays;
+		if (!leave_on_frame(t, &r, signal, &stays))
+			return stays;
 	} else {
-		return false; /* the loader */
+		return ARCH_LEFT; /* the loader */
 	}
-	siginfo_t info;
-	bool is_fault = (signal == SIGSEGV || signal == SIGBUS) &&
-			ptrace(PTRACE_GETSIGINFO, t->tid, NULL, &info) == 0 && info.si_code > 0;
+	const bool has_faulted = is_fault(t, signal);
 	ptrace(PTRACE_SETREGS, t->tid, NULL, &r);
-	return is_fault;
+	return has_faulted ? ARCH_FAULTED : ARCH_LEFT;
 }
 
 bool arch_is_in_loader(struct tracee *t)

@@ -143,7 +143,10 @@ struct shim_exec {
 };
 
 /* A call that came through the hub. */
-enum shim_makes { MAKES_NOTHING, MAKES_FILE_AT_RESULT, MAKES_NAME_AT_PATH, MAKES_PREFIXES_VOID };
+enum shim_makes {
+	MAKES_NOTHING, MAKES_FILE_AT_RESULT, MAKES_NAME_AT_PATH, MAKES_PREFIXES_VOID,
+	MAKES_UNSEEN_AT_RESULT, /* a descriptor, which is handed over only when it was looked at: signals wait for that */
+};
 struct shim_frame {
 	uint32_t makes; /* enum shim_makes: what it has made when it has acted, and nobody has looked at yet */
 	uint32_t phase; /* PHASE_* */
@@ -156,7 +159,9 @@ struct shim_frame {
 	int64_t made_at; /* directory descriptor that path is relative to */
 	uint32_t made_mode; /* st_mode of what it makes, when that is not what the host shows; 0: it is */
 	uint32_t held;      /* so many times (fast.h, hold): begun, it must be ended */
-	uint64_t reserved[13];
+	uint64_t mask; /* of signals, when the tracer has blocked all of them: the shim sets it again */
+	uint32_t is_blocked, pad;
+	uint64_t reserved[11];
 	char path[4608], link[4096 + 256];
 };
 

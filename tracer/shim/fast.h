@@ -78,6 +78,17 @@ static inline void release(struct shim_frame *f, uint64_t mask)
 	f->held--;
 }
 
+/* What MAKES_UNSEEN_AT_RESULT has made is no longer so, or is closed: signals that have waited for that may come. */
+static inline void let_signals_come(struct shim_frame *f)
+{
+	f->makes = MAKES_NOTHING;
+	__asm__ volatile("" : : : "memory");
+	if (!f->is_blocked)
+		return;
+	f->is_blocked = 0;
+	release(f, f->mask);
+}
+
 /* The frame on whose stack we are. */
 static inline struct shim_frame *own_frame(void)
 {

@@ -105,16 +105,20 @@ static enum answer open_to_read(struct shim_frame *f, struct place *p, uint32_t 
 {
 	struct kernel_stat st;
 	bool follows = p->must_be_directory || !(flags & O_NO_FOLLOW);
+	f->is_blocked = 0;
 	for (unsigned links = 0; links <= LINKS_MAX; links++) {
+		f->makes = MAKES_UNSEEN_AT_RESULT;
 		open_unfollowed(f, p, flags);
 		if (f->result >= 0) {
 			bool may_be_special = META->nodes || !(META->flags & META_COUNTS_NODES) || may_be_proc(p) ||
 					      (SHARED->flags & SHARED_WRITES_THROUGH);
-			if (!may_be_special || !is_special(f->result, p->is_relative))
-				return ANSWERED;
-			raw(NR_CLOSE, f->result, 0, 0, 0);
-			failure(f);
-			return SLOW;
+			bool is_plain = !may_be_special || !is_special(f->result, p->is_relative);
+			if (!is_plain) {
+				raw(NR_CLOSE, f->result, 0, 0, 0);
+				f->phase = PHASE_LOOKING;
+			}
+			let_signals_come(f);
+			return is_plain ? ANSWERED : SLOW;
 		}
 		int64_t result = failure(f);
 		if (may_have_moved(p))
