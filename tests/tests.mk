@@ -26,7 +26,12 @@ build/elsewhere: tests/elsewhere.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) -std=gnu11 -O1 -g -D_GNU_SOURCE $(WARN) -o $@ $< $(shell pkg-config --libs libseccomp 2>/dev/null || echo -lseccomp)
 
-tests: all $(UNIT_TESTS) $(CORPUS_TESTS) $(GUEST_TESTS) build/elsewhere
+# Runs a command whose calls are interrupted.
+build/interrupting: tests/interrupting.c tracer/shim/abi.h
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) -std=gnu11 -O1 -g -D_GNU_SOURCE $(WARN) -I. -o $@ $<
+
+tests: all $(UNIT_TESTS) $(CORPUS_TESTS) $(GUEST_TESTS) build/elsewhere build/interrupting
 
 check: tests
 	@JOBS=$(or $(JOBS),1) tests/run.sh $(B) $(TEST)

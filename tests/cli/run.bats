@@ -86,6 +86,18 @@ prints() { # EXPECTED LINE [OPTIONS...]
 	run -0 fakebuild ps -q
 	equal "" "$output"
 }
+@test "what_a_signal_has_interrupted_for_good_says_so" {
+	local tests=$BATS_TEST_DIRNAME/../../build
+	[ -x "$tests/interrupting" ] || skip "build/interrupting is not built"
+	mkdir -p "$BATS_TEST_TMPDIR/root/work"
+	cp "$tests/guest/signals" "$BATS_TEST_TMPDIR/root/"
+	run "$tests/interrupting" fakebuild run -w /work --rootfs "$BATS_TEST_TMPDIR/root" -- /signals @interrupted
+	[ "$status" -ne 125 ] || skip "the kernel has no filters that wait"
+	[ "$status" -eq 0 ]
+	equal "-1 EINTR, 1 handled, not there
+-1 EINTR, 1 handled, not there
+0 0, 1 handled, there" "$output"
+}
 
 # ---- environment ----
 @test "environment_is_the_images_and_the_options" {

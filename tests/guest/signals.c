@@ -191,6 +191,20 @@ TEST(a_blocking_open_is_restarted)
 	waitpid(child, NULL, 0);
 }
 
+/* For tests/cli/run.bats: of three calls the first two are interrupted (tests/interrupting.c), and a handler restarts nothing. */
+ROLE(interrupted)
+{
+	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+	sigaction(SIGUSR1, &action, NULL);
+	umask(0);
+	for (unsigned i = 0; i < 3; i++) {
+		errno = 0;
+		int r = mkdir("made", 0723), error = errno;
+		printf("%d %s, %d handled, %s\n", r, strerrorname_np(error), (int)handled, access("made", F_OK) == 0 ? "there" : "not there");
+	}
+	return 0;
+}
+
 static sigjmp_buf away;
 
 static void jump_away(int signal)

@@ -361,7 +361,8 @@ static struct progress progress_of(const struct tracee *t, const struct user_reg
 	bool is_in_act = is_in_act_i386 || (r->rip > SHIM_ACT_CALL && r->rip < SHIM_ACT_END);
 	int64_t result = is_in_act_i386 ? (int32_t)r->rax : is_in_act ? (int64_t)r->rax : f->result;
 	bool must_restart = is_in_act && result <= -512 && result >= -516;
-	bool has_acted = (is_in_act || f->phase == PHASE_ACTED) && (result >= 0 || must_restart);
+	/* What has failed is made once more; but who was interrupted, by file systems that restart nothing, is told so. */
+	bool has_acted = (is_in_act || f->phase == PHASE_ACTED) && (result >= 0 || result == -EINTR || must_restart);
 	return (struct progress){ result, must_restart, has_acted };
 }
 

@@ -121,6 +121,8 @@ static enum answer open_to_read(struct shim_frame *f, struct place *p, uint32_t 
 			return is_plain ? ANSWERED : SLOW;
 		}
 		int64_t result = failure(f);
+		if (result == INTERRUPTED)
+			return answer(f, result);
 		if (may_have_moved(p))
 			return SLOW;
 		if (result == NO_ENTRY)
@@ -157,8 +159,7 @@ static enum answer open_to_write(struct shim_frame *f, struct place *p, uint32_t
 	open_unfollowed(f, p, flags & ~(uint32_t)(O_CREATE | O_EXCLUSIVE));
 	if (f->result >= 0)
 		return ANSWERED;
-	failure(f);
-	return SLOW;
+	return failure(f) == INTERRUPTED ? answer(f, INTERRUPTED) : SLOW;
 }
 
 /* What is made gets this mode on the host: when that is not what it shall show, may that be told? */
@@ -187,7 +188,7 @@ static enum answer open_to_make(struct shim_frame *f, struct place *p, uint32_t 
 		return ANSWERED;
 	}
 	int64_t result = failure(f);
-	if (result == NO_ENTRY || (result == EXISTS && (flags & O_EXCLUSIVE)))
+	if (result == NO_ENTRY || result == INTERRUPTED || (result == EXISTS && (flags & O_EXCLUSIVE)))
 		return answer(f, result);
 	/* fs.protected_regular and its like are about sticky directories. */
 	if (result != EXISTS || (directory & PREFIX_STICKY))
@@ -249,7 +250,7 @@ static enum answer made_name(struct shim_frame *f, const struct place *p)
 		return ANSWERED;
 	}
 	int64_t result = failure(f);
-	return result == EXISTS || result == NO_ENTRY ? answer(f, result) : SLOW;
+	return result == EXISTS || result == NO_ENTRY || result == INTERRUPTED ? answer(f, result) : SLOW;
 }
 
 static enum answer mkdir_path(struct shim_frame *f, long dir_fd, uint64_t path, uint32_t mode)
@@ -360,7 +361,7 @@ static enum answer remove_path(struct shim_frame *f, long dir_fd, uint64_t path,
 		return ANSWERED;
 	}
 	int64_t result = failure(f);
-	return result == NO_ENTRY ? answer(f, result) : SLOW;
+	return result == NO_ENTRY || result == INTERRUPTED ? answer(f, result) : SLOW;
 }
 
 int fast_unlink(struct shim_frame *f)
@@ -416,8 +417,7 @@ static enum answer rename_path(struct shim_frame *f, long from_fd, uint64_t from
 			tell_unnamed(&seen);
 		return ANSWERED;
 	}
-	failure(f);
-	return SLOW;
+	return failure(f) == INTERRUPTED ? answer(f, INTERRUPTED) : SLOW;
 }
 
 int fast_rename(struct shim_frame *f)
