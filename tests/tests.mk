@@ -26,12 +26,12 @@ build/elsewhere: tests/elsewhere.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) -std=gnu11 -O1 -g -D_GNU_SOURCE $(WARN) -o $@ $< $(shell pkg-config --libs libseccomp 2>/dev/null || echo -lseccomp)
 
-# Runs a command whose calls are interrupted.
-build/interrupting: tests/interrupting.c tracer/shim/abi.h
+# Runs a command whose calls are given up, or come late.
+build/hindered: tests/hindered.c tracer/shim/abi.h
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) -std=gnu11 -O1 -g -D_GNU_SOURCE $(WARN) -I. -o $@ $<
 
-tests: all $(UNIT_TESTS) $(CORPUS_TESTS) $(GUEST_TESTS) build/elsewhere build/interrupting
+tests: all $(UNIT_TESTS) $(CORPUS_TESTS) $(GUEST_TESTS) build/elsewhere build/hindered
 
 check: tests
 	@JOBS=$(or $(JOBS),1) tests/run.sh $(B) $(TEST)

@@ -26,7 +26,6 @@
 #define SHARED ((struct shim_shared *)SHIM_SHARED)
 #define STATES ((struct shim_state *)SHIM_STATES)
 #define PREFIXES ((struct shim_prefix *)SHIM_PREFIXES)
-#define MOVES ((struct shim_moves *)SHIM_MOVES)
 
 enum { BASE_BUCKETS = 1024, BASES_MAX = 65536 };
 
@@ -353,22 +352,6 @@ void fast_walked(const struct stat *st)
 		memset(SHARED->walked, 0, sizeof(SHARED->walked));
 }
 
-void fast_move_begin(void)
-{
-	if (!fast.is_on)
-		return;
-	__atomic_add_fetch(&MOVES->by_tracer, 1, __ATOMIC_SEQ_CST);
-	__atomic_add_fetch(&MOVES->begun, 1, __ATOMIC_SEQ_CST);
-}
-
-void fast_move_end(void)
-{
-	if (!fast.is_on)
-		return;
-	__atomic_add_fetch(&MOVES->ended, 1, __ATOMIC_SEQ_CST);
-	__atomic_add_fetch(&MOVES->by_tracer, 1, __ATOMIC_SEQ_CST);
-}
-
 /* What is typed, and where that begins. */
 struct key {
 	uint32_t base, hash;
@@ -463,13 +446,9 @@ void fast_look_at_made(struct tracee *t, const struct shim_frame *made, taddr pa
 	char name[PATH_MAX], host[PATH_MAX + 64];
 	struct stat st;
 	int r;
-	/* On a kernel before 3.11 nobody can look. */
-	if (made->makes == MAKES_UNSEEN_AT_RESULT)
+	/* On a kernel before 3.11 nobody can look; and who moves is not taken away from it. */
+	if (made->makes == MAKES_UNSEEN_AT_RESULT || made->makes == MAKES_MOVE)
 		return;
-	if (made->makes == MAKES_PREFIXES_VOID) {
-		meta_bump_generation(session.meta);
-		return;
-	}
 	if (made->makes == MAKES_FILE_AT_RESULT) {
 		snprintf(host, sizeof(host), "/proc/%d/fd/%d", t->tid, (int)made->result);
 		r = stat(host, &st);
@@ -494,14 +473,6 @@ int64_t hook_is_new(struct call *c)
 	if (c->ip < SHIM_HUB || c->ip >= SHIM_HUB + 0x10000)
 		return -ENOSYS;
 	note_new(c->argument[0], c->argument[1], rights(&c->t->cred) & STATE_MAKES_AS_ROOT ? c->argument[2] : 0);
-	return 0;
-}
-
-int64_t hook_forget(struct call *c)
-{
-	if (c->ip < SHIM_HUB || c->ip >= SHIM_HUB + 0x10000)
-		return -ENOSYS;
-	meta_bump_generation(session.meta);
 	return 0;
 }
 

@@ -44,9 +44,6 @@ void fast_publish(const struct tracee *t, enum fast_start from, const char *star
 		  const struct object *at);
 /* A walk that may be published goes through this inode; NULL: all prefixes are void. */
 void fast_walked(const struct stat *st);
-/* A directory is about to lose its name; it has lost it, or not: what processes have looked at themselves is void. */
-void fast_move_begin(void);
-void fast_move_end(void);
 /* A thread was taken out of the shim after it had made something (the frame tells, its path is in the tracee). */
 void fast_look_at_made(struct tracee *t, const struct shim_frame *made, taddr path);
 /* The path, as typed, is SHIM_OWN_DESCRIPTORS and the number of a descriptor of the tracee's own. */

@@ -10,7 +10,6 @@
 
 /* fast.c: what the shim asks */
 int64_t hook_is_new(struct call *c);
-int64_t hook_forget(struct call *c);
 int64_t hook_differs(struct call *c);
 
 /* stat.c: looking at files */

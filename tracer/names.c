@@ -18,6 +18,7 @@
 #include "tracer/fast.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/moves.h"
 #include "tracer/share.h"
 #include "tracer/through.h"
 
@@ -281,12 +282,12 @@ static int unname(struct object *o, int (*remove)(const char *path))
 	const bool is_move = S_ISDIR(o->real.st_mode);
 	share_unname(o);
 	if (is_move)
-		fast_move_begin();
+		moves_begin();
 	int r = remove(path_short(o->host)) < 0 ? -errno : 0;
 	if (r == 0)
 		path_forget(o);
 	if (is_move)
-		fast_move_end();
+		moves_end();
 	if (r < 0)
 		share_not_unnamed(o);
 	return r;
@@ -475,7 +476,7 @@ int64_t hook_rename(struct call *c)
 		share_unname(to);
 	const bool is_move = is_directory || kernel_flags || (to->exists && S_ISDIR(to->real.st_mode));
 	if (is_move)
-		fast_move_begin();
+		moves_begin();
 	if (kernel_flags)
 		r = syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, kernel_flags);
 	else
@@ -486,7 +487,7 @@ int64_t hook_rename(struct call *c)
 	if (r == 0 && to->exists)
 		path_forget(to);
 	if (is_move)
-		fast_move_end();
+		moves_end();
 	if (r < 0) {
 		if (is_replaced)
 			share_not_unnamed(to);

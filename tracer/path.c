@@ -108,6 +108,7 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 		return -ENAMETOOLONG;
 	prefixes_validate();
 	struct walk w;
+	w.since = moves_since();
 	w.t = t;
 	w.at = ret;
 	w.root = t->fs->root;
@@ -152,7 +153,7 @@ int path_lookup(struct tracee *t, int dir_fd, const char *path, unsigned flags, 
 		return r;
 	/* A file that is bound here: its name is known for a mount's, and to be asked about. */
 	if (is_told && !w.is_from_tree && w.links == 0 && ret->exists && !S_ISDIR(ret->real.st_mode) && !ret->had_trailing_slash &&
-	    mounts_at(t->mounts, ret->guest, ret->guest_length))
+	    mounts_at(t->mounts, ret->guest, ret->guest_length) && moves_allow(&w.since))
 		fast_publish(t, w.from, w.start, path + strspn(path, "/"), length - strspn(path, "/"), ret);
 	ret->is_plain = path[0] != '/' && !w.is_from_tree && !(dir_fd == AT_FDCWD && t->fs->is_cwd_elsewhere) && w.links == 0 && !ret->is_dot && !strchr(path, '/') &&
 			!mounts_at(t->mounts, ret->guest, ret->guest_length) &&

@@ -114,7 +114,7 @@ void prefixes_store(const struct walk *w, const char *key, size_t length)
 {
 	struct stat st;
 	/* What is no directory ends this walk, and may be another thing at the next. */
-	if (path_lstat(w->at->host, &st) < 0 || !S_ISDIR(st.st_mode))
+	if (path_lstat(w->at->host, &st) < 0 || !S_ISDIR(st.st_mode) || !moves_allow(&w->since))
 		return;
 	uint64_t hash = hash_bytes(key, length);
 	uint16_t *number = &cache_index[hash % CACHE_ENTRIES];

@@ -147,7 +147,6 @@ const struct row rows[] = {
 	TRACE(execve, hook_execve),
 	TRACE(execveat, hook_execve),
 	TRACE(fakebuild_is_new, hook_is_new, .number = SHIM_CALL_IS_NEW),
-	TRACE(fakebuild_forget, hook_forget, .number = SHIM_CALL_FORGET),
 	TRACE(fakebuild_differs, hook_differs, .number = SHIM_CALL_DIFFERS),
 	TRACE(mmap, hook_mmap, .trace = { WHEN_ANY_BIT, 2, PROT_EXEC }),
 

@@ -340,7 +340,8 @@ void walk_tell_shim(struct walk *w)
 	if (w->typed && w->is_cacheable && fast_is_on()) {
 		if (w->from == FROM_DESCRIPTOR)
 			prefixes_watch_all(w->start);
-		fast_publish(w->t, w->from, w->start, w->typed, w->typed_length, w->at);
+		if (moves_allow(&w->since))
+			fast_publish(w->t, w->from, w->start, w->typed, w->typed_length, w->at);
 	}
 	w->typed = NULL;
 }

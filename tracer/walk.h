@@ -7,6 +7,7 @@
 #define FAKEBUILD_WALK_H
 
 #include "tracer/fast.h"
+#include "tracer/moves.h"
 #include "tracer/path.h"
 
 /* What is left to walk: a path, and what symlinks have put before it. */
@@ -24,6 +25,7 @@ struct walk {
 	bool is_from_tree; /* it began at a descriptor of trees.h: the kernel gets nowhere from there */
 	bool is_checked; /* credentials that need a search check in every directory */
 	bool is_cacheable;
+	struct moves_since since;
 	struct stat stood; /* of the directory where it stands, when is_seen */
 	bool is_seen;
 	const struct mount *first; /* LOOKUP_NO_XDEV: the mount that may not be left */
@@ -72,7 +74,7 @@ void prefixes_validate(void);
 size_t prefixes_key(const struct walk *w, char *key, size_t room);
 /* Stand where the directory part is known to lead; its name is left. */
 bool prefixes_find(struct walk *w, const char *key, size_t length);
-/* The directory part of this key led where the walk stands. */
+/* The directory part of this key led where the walk stands; not remembered when a directory lost its name meanwhile. */
 void prefixes_store(const struct walk *w, const char *key, size_t length);
 /* Before what is there is looked at: who removes it looks here behind that. */
 void prefixes_watch(const char *host);

@@ -86,17 +86,26 @@ prints() { # EXPECTED LINE [OPTIONS...]
 	run -0 fakebuild ps -q
 	equal "" "$output"
 }
-@test "what_a_signal_has_interrupted_for_good_says_so" {
+# What `signals @ROLE` prints where its calls are hindered (tests/hindered.c).
+hindered() { # ROLE
 	local tests=$BATS_TEST_DIRNAME/../../build
-	[ -x "$tests/interrupting" ] || skip "build/interrupting is not built"
-	mkdir -p "$BATS_TEST_TMPDIR/root/work"
+	[ -x "$tests/hindered" ] || skip "build/hindered is not built"
+	mkdir -p "$BATS_TEST_TMPDIR/root/"{etc,work}
 	cp "$tests/guest/signals" "$BATS_TEST_TMPDIR/root/"
-	run "$tests/interrupting" fakebuild run -w /work --rootfs "$BATS_TEST_TMPDIR/root" -- /signals @interrupted
+	run "$tests/hindered" fakebuild run -w /work --rootfs "$BATS_TEST_TMPDIR/root" -- /signals "@$1"
 	[ "$status" -ne 125 ] || skip "the kernel has no filters that wait"
 	[ "$status" -eq 0 ]
+}
+@test "what_a_signal_has_interrupted_for_good_says_so" {
+	hindered interrupted
 	equal "-1 EINTR, 1 handled, not there
 -1 EINTR, 1 handled, not there
 0 0, 1 handled, there" "$output"
+}
+@test "a_way_over_a_directory_is_void_when_that_is_removed" {
+	[ -e /etc/passwd ] || skip "the host has no /etc/passwd"
+	hindered removed_late
+	equal "0 -1" "$output"
 }
 
 # ---- environment ----

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls under a storm of signals: whatever answers them, they are whole or begin again, as the kernel's are. */
-/* covers: mmap fakebuild_is_new fakebuild_forget fakebuild_differs */
+/* covers: mmap fakebuild_is_new fakebuild_differs */
 #include <pthread.h>
 #include <setjmp.h>
 #include <sys/sysmacros.h>
@@ -215,7 +215,7 @@ TEST(a_blocking_open_is_restarted)
 	waitpid(child, NULL, 0);
 }
 
-/* For tests/cli/run.bats: of three calls the first two are interrupted (tests/interrupting.c), and a handler restarts nothing. */
+/* For tests/cli/run.bats: of three calls the first two are interrupted (tests/hindered.c), and a handler restarts nothing. */
 ROLE(interrupted)
 {
 	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
@@ -226,6 +226,25 @@ ROLE(interrupted)
 		int r = mkdir("made", 0723), error = errno;
 		printf("%d %s, %d handled, %s\n", r, strerrorname_np(error), (int)handled, access("made", F_OK) == 0 ? "there" : "not there");
 	}
+	return 0;
+}
+
+/* The same: a directory is removed late, when another process has gone over it, and has put a symlink in its place. */
+ROLE(removed_late)
+{
+	enum { HALF_USEC = 100000 };
+	mkdir("d", 0755);
+	pid_t child = fork();
+	if (child == 0)
+		_exit(rmdir("d") < 0);
+	usleep(HALF_USEC);
+	for (int i = 0; i < 3; i++)
+		access("./d/passwd", F_OK);
+	usleep(2 * HALF_USEC);
+	int r = symlink("/etc", "d");
+	/* The guest's /etc is empty, the host's is not. */
+	printf("%d %d\n", r, access("./d/passwd", F_OK));
+	waitpid(child, NULL, 0);
 	return 0;
 }
 

@@ -144,7 +144,8 @@ struct shim_exec {
 
 /* A call that came through the hub. */
 enum shim_makes {
-	MAKES_NOTHING, MAKES_FILE_AT_RESULT, MAKES_NAME_AT_PATH, MAKES_PREFIXES_VOID,
+	MAKES_NOTHING, MAKES_FILE_AT_RESULT, MAKES_NAME_AT_PATH,
+	MAKES_MOVE, /* nothing, but has begun and not ended it (struct shim_moves) */
 	MAKES_UNSEEN_AT_RESULT, /* a descriptor, which is handed over only when it was looked at: signals wait for that */
 };
 struct shim_frame {

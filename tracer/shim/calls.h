@@ -120,9 +120,7 @@
  * one that had the number before.  Its mode is the third argument, when it is not what the host shows; it is root's.
  */
 #define SHIM_CALL_IS_NEW 0x3fbd0001
-/* So has no kernel this: prefixes may rest on what has just been removed. */
-#define SHIM_CALL_FORGET 0x3fbd0002
-/* Nor this: the tracer answers a call otherwise than the shim (shim/verify.c). */
+/* Nor has any this: the tracer answers a call otherwise than the shim (shim/verify.c). */
 #define SHIM_CALL_DIFFERS 0x3fbd0003
 
 #endif

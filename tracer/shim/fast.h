@@ -37,7 +37,6 @@ long shim_raw_call(long number, long a, long b, long c, long d, long e, long f);
 void shim_act(struct shim_frame *f, long number, long a, long b, long c, long d, long e);
 long shim_ask(struct shim_frame *f);
 long shim_say_new(uint64_t dev, uint64_t ino, uint64_t mode);
-long shim_say_forget(void);
 long shim_say_differs(const struct shim_frame *f, uint64_t at, int64_t own, int64_t theirs, uint64_t after, uint64_t path);
 extern int (*const shim_handlers[FAST_NUMBERS])(struct shim_frame *f);
 
@@ -165,8 +164,11 @@ struct looking looked_begin(void);
 /* The first key_length bytes of frame->link lead to the directory in the first p->name_at bytes of frame->path. */
 void looked_add(const struct shim_frame *f, const struct looking *since, const struct start *start, uint32_t hash,
 		uint32_t key_length, const struct place *p);
-/* A directory is about to lose its name; no signal comes until that is over.  False: it is the tracer's to take. */
-bool move_begin(struct shim_frame *f, uint64_t *ret_mask);
+/*
+ * A directory or a symlink, which is at this place and was found to be *st, is about to lose its name; no signal comes until
+ * that is over.  False: it is the tracer's to take, for walks have gone over it, or somebody is there.
+ */
+bool move_begin(struct shim_frame *f, const struct place *p, const struct kernel_stat *st, uint64_t *ret_mask);
 void move_end(struct shim_frame *f, uint64_t mask);
 
 /* ---- place.c ---- */

@@ -96,21 +96,43 @@ static bool map_moves(void)
 	return *MOVES_USE;
 }
 
-bool move_begin(struct shim_frame *f, uint64_t *ret_mask)
+/* No prefix rests on it, and nobody is there. */
+static bool is_unused(const struct kernel_stat *st)
 {
-	if (!hold(f, ret_mask))
+	return !prefix_has_inode(SHARED->walked, sizeof(SHARED->walked) / 8, st->dev, st->ino) &&
+	       !prefix_has_inode(SHARED->places, sizeof(SHARED->places) / 8, st->dev, st->ino);
+}
+
+/* Is it still what is at the place, when `begun` was so before it was looked for? */
+static bool is_there(const struct shim_frame *f, const struct place *p, const struct kernel_stat *st, uint64_t begun)
+{
+	struct kernel_stat now;
+	if (begun == p->moves.begun)
+		return true;
+	return raw(NR_NEWFSTATAT, p->dir_fd, (long)f->path, (long)&now, AT_NOFOLLOW) == 0 && now.dev == st->dev && now.ino == st->ino;
+}
+
+bool move_begin(struct shim_frame *f, const struct place *p, const struct kernel_stat *st, uint64_t *ret_mask)
+{
+	if (!is_unused(st) || !hold(f, ret_mask))
 		return false;
-	if (!*MOVES_USE && !map_moves()) {
-		release(f, *ret_mask);
+	if (*MOVES_USE || map_moves()) {
+		f->makes = MAKES_MOVE;
+		uint64_t begun = __atomic_fetch_add(&MOVES_TO_WRITE->begun, 1, __ATOMIC_SEQ_CST);
+		/* Who walks over it from now on sees that, and remembers nothing. */
+		if (is_unused(st) && is_there(f, p, st, begun))
+			return true;
+		move_end(f, *ret_mask);
 		return false;
 	}
-	__atomic_add_fetch(&MOVES_TO_WRITE->begun, 1, __ATOMIC_SEQ_CST);
-	return true;
+	release(f, *ret_mask);
+	return false;
 }
 
 void move_end(struct shim_frame *f, uint64_t mask)
 {
 	__atomic_add_fetch(&MOVES_TO_WRITE->ended, 1, __ATOMIC_SEQ_CST);
+	f->makes = MAKES_NOTHING;
 	release(f, mask);
 }
 #endif

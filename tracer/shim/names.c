@@ -297,17 +297,6 @@ int fast_symlinkat(struct shim_frame *f)
 	return symlink_path(f, f->argument[0], f->argument[1], f->argument[2]);
 }
 
-static bool is_walked(const struct kernel_stat *st)
-{
-	return prefix_has_inode(SHARED->walked, sizeof(SHARED->walked) / 8, st->dev, st->ino);
-}
-
-/* A directory or symlink that no prefix rests on, and where nobody is. */
-static bool is_unused(const struct kernel_stat *st)
-{
-	return !is_walked(st) && !prefix_has_inode(SHARED->places, sizeof(SHARED->places) / 8, st->dev, st->ino);
-}
-
 /* Neither a directory nor a symlink, on which translated prefixes may rest. */
 static bool is_leaf(const struct kernel_stat *st)
 {
@@ -338,24 +327,19 @@ static enum answer remove_path(struct shim_frame *f, long dir_fd, uint64_t path,
 	if (r == NO_ENTRY)
 		return answer(f, r);
 	bool is_directory = (st.mode & TYPE) == TYPE_DIRECTORY;
-	if (r != 0 || is_directory != !!(flags & REMOVE_DIRECTORY) || (!is_leaf(&st) && !is_unused(&st)))
+	if (r != 0 || is_directory != !!(flags & REMOVE_DIRECTORY))
 		return SLOW;
 	int leaves = find_to_leave(&p, f, &st, &seen);
 	if (leaves < 0)
 		return SLOW;
 	uint64_t mask;
-	if (is_directory && !move_begin(f, &mask))
+	bool is_move = !is_leaf(&st);
+	if (is_move && !move_begin(f, &p, &st, &mask))
 		return SLOW;
-	f->makes = is_leaf(&st) ? MAKES_NOTHING : MAKES_PREFIXES_VOID;
 	shim_act(f, NR_UNLINKAT, p.dir_fd, (long)f->path, flags, 0, 0);
-	if (is_directory)
+	if (is_move)
 		move_end(f, mask);
 	if (f->result == 0) {
-		/* The tracer may have walked over it meanwhile: it says so before it looks. */
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		if (f->makes && is_walked(&st))
-			shim_say_forget();
-		f->makes = MAKES_NOTHING;
 		if (leaves)
 			tell_unnamed(&seen);
 		return ANSWERED;

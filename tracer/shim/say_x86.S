@@ -9,11 +9,6 @@ shim_say_new:	/* long shim_say_new(uint64_t dev, uint64_t ino, uint64_t mode) */
 	movl $SHIM_CALL_IS_NEW, %eax
 	syscall
 	ret
-	.globl shim_say_forget
-shim_say_forget:	/* long shim_say_forget(void) */
-	movl $SHIM_CALL_FORGET, %eax
-	syscall
-	ret
 	.globl shim_say_differs
 shim_say_differs:	/* long shim_say_differs(const struct shim_frame *f, uint64_t at, int64_t own, int64_t theirs, uint64_t after, uint64_t path) */
 	movl $SHIM_CALL_DIFFERS, %eax

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * interrupting COMMAND [WORD...]: run the command as on a file system that does not restart what a signal has
- * interrupted, as those in user space do.  Of the calls of mkdirat(2) with mode 0723 that the fast path makes the first
- * says EINTR and comes with SIGUSR1, and the second says it, too, when the signal was another thread's.  Exit status 125:
- * the kernel has no such filters (Linux 5.19).
+ * hindered COMMAND [WORD...]: run the command where calls that the fast path makes are answered otherwise, or late.
+ *
+ *   mkdirat(2), mode 0723     twice, as on file systems in user space that give up what a signal has interrupted: first
+ *                             it says EINTR and comes with SIGUSR1, then the signal was another thread's
+ *   unlinkat(2) of directories   comes to the kernel a fifth of a second late, and so does the next call of the shim's own
+ *
+ * Exit status 125: the kernel has no such filters (Linux 5.19).
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -24,17 +27,21 @@
 
 #include "tracer/shim/abi.h"
 
-enum { MODE = 0723, FAILED = 125 };
+enum { MODE = 0723, FAILED = 125, LATE_USEC = 200000 };
 
 #ifdef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 static int listen_to_calls(void)
 {
-	enum { MODE_ARGUMENT = offsetof(struct seccomp_data, args) + 2 * sizeof(uint64_t) };
+	enum { THIRD = offsetof(struct seccomp_data, args) + 2 * sizeof(uint64_t), REMOVE_DIRECTORY = 0x200, OWN_CALLS = 0x3fbd0000 };
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mkdirat, 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, MODE_ARGUMENT),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MODE, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mkdirat, 0, 2),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, THIRD),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MODE, 4, 5),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_unlinkat, 0, 2),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, THIRD),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, REMOVE_DIRECTORY, 1, 2),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, OWN_CALLS, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -57,11 +64,13 @@ static void answer(int listener)
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &u.call) < 0)
 		return;
 	uint64_t ip = u.call.data.instruction_pointer;
-	bool is_fast = ip > SHIM_ACT && ip < SHIM_ACT_END && interrupted < 2;
-	if (is_fast && interrupted++ == 0)
+	bool is_fast = ip > SHIM_HUB && ip < SHIM_ACT_END, is_given_up = is_fast && u.call.data.nr == SYS_mkdirat && interrupted < 2;
+	if (is_given_up && interrupted++ == 0)
 		kill((pid_t)u.call.pid, SIGUSR1);
-	struct seccomp_notif_resp response = { .id = u.call.id, .error = is_fast ? -EINTR : 0,
-					       .flags = is_fast ? 0 : SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+	else if (is_fast && !is_given_up)
+		usleep(LATE_USEC);
+	struct seccomp_notif_resp response = { .id = u.call.id, .error = is_given_up ? -EINTR : 0,
+					       .flags = is_given_up ? 0 : SECCOMP_USER_NOTIF_FLAG_CONTINUE };
 	ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 #endif
@@ -87,7 +96,7 @@ int main(int argc, char **argv)
 		answer(listener);
 	return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : FAILED;
 #else
-	fprintf(stderr, "interrupting: built without filters that wait\n");
+	fprintf(stderr, "hindered: built without filters that wait\n");
 	return argc ? FAILED : 0;
 #endif
 }
