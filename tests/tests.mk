@@ -113,7 +113,7 @@ demo:
 
 help:
 	@echo 'all          build $(B)/fakebuild (the default)'
-	@echo 'demo         get what is needed, build, make an image, run it; needs no root'
+	@echo 'demo         get what is needed (by sudo), build, make an image, run it'
 	@echo 'check        run the tests; TEST=tests/cli/run.bats runs one file'
 	@echo 'check-asan   the same with AddressSanitizer'
 	@echo 'check-ubsan  the same with UndefinedBehaviorSanitizer'

@@ -54,6 +54,10 @@ for page in man/fakebuild-*.1; do
 	command=${page#man/fakebuild-}
 	printf '%s\n' "$commands" "${faces// /$'\n'}" | grep -qx "${command%.1}" || fail "$page is of no command"
 done
+# mdoc takes it for the end of a sentence, and the blank in front of it away.
+lone=$(grep -nE '^\.Dl .* [.,;:)!?]$' man/*.1)
+[ -z "$lone" ] || fail "a lone mark at the end needs \\& in front of it:
+$lone"
 if command -v groff >/dev/null; then
 	for page in man/*.1; do
 		complaints=$(groff -mandoc -ww -z -Tutf8 "$page" 2>&1)
