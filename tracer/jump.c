@@ -12,6 +12,7 @@
 
 #include "tracer/base/look.h"
 #include "tracer/behind.h"
+#include "tracer/keeper.h"
 #include "tracer/trees.h"
 
 bool jump_is_to_lost(const char *link, const char *target)
@@ -56,6 +57,20 @@ static bool enter_recalled(struct walk *w, const struct look *directory)
 	return host && enter_named(w, host, directory);
 }
 
+/* Stand in the directory behind this link, which has no name in the guest. */
+static void enter_unnamed(struct walk *w, const char *link)
+{
+	char host[PATH_MAX + 2];
+	/* A name that no mount has, so that none is found below it. */
+	walk_set_guest(w->at, "\001");
+	/* The link itself is a symlink; what it leads to is the directory. */
+	snprintf(host, sizeof(host), "%s/.", link);
+	walk_set_host(w->at, host);
+	w->opaque = w->at->host_length;
+	w->at->mount = w->t->mounts->list[0];
+	w->is_cacheable = w->is_seen = false;
+}
+
 int jump_to_link(struct walk *w, const char *link)
 {
 	char host[PATH_MAX];
@@ -75,15 +90,30 @@ int jump_to_link(struct walk *w, const char *link)
 		behind_remember(&directory, host);
 		return 0;
 	}
-	/* A name that no mount has, so that none is found below it. */
-	walk_set_guest(w->at, "\001");
-	/* The link itself is a symlink; what it leads to is the directory. */
-	snprintf(host, sizeof(host), "%s/.", link);
-	walk_set_host(w->at, host);
-	w->opaque = w->at->host_length;
-	w->at->mount = w->t->mounts->list[0];
-	w->is_cacheable = false;
+	enter_unnamed(w, link);
 	return 0;
+}
+
+/* NULL: it has a name, or the walk another root than the process. */
+static const struct kept *lost_root(const struct walk *w)
+{
+	return w->root == w->t->fs->root ? w->t->fs->lost_root : NULL;
+}
+
+bool jump_to_lost_root(struct walk *w)
+{
+	const struct kept *lost = lost_root(w);
+	if (lost)
+		enter_unnamed(w, lost->path);
+	return lost;
+}
+
+bool jump_is_at_lost_root(const struct walk *w)
+{
+	const struct kept *lost = lost_root(w);
+	struct stat root, here;
+	return lost && fstat(lost->fd, &root) == 0 && path_lstat(w->at->host, &here) == 0 && root.st_dev == here.st_dev &&
+	       root.st_ino == here.st_ino;
 }
 
 int jump_to_program(struct walk *w, const struct process *program)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the calls that make, link, rename and remove names, and those that move a process among them. */
+/* Owns the calls that make, link, rename and remove names. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -17,8 +17,10 @@
 #include "tracer/cgroups.h"
 #include "tracer/fast.h"
 #include "tracer/hooks.h"
+#include "tracer/keeper.h"
 #include "tracer/memory.h"
 #include "tracer/moves.h"
+#include "tracer/places.h"
 #include "tracer/share.h"
 #include "tracer/through.h"
 
@@ -258,24 +260,6 @@ static int may_delete(struct call *c, struct object *o, bool wants_directory)
 	return is_mount_point(c, o) ? -EBUSY : 0;
 }
 
-/* A directory has been removed: who is in it is nowhere, and whose root it was can name nothing. */
-static int lose_directory(struct tracee *t, void *arg)
-{
-	const struct object *gone = arg;
-	if (t->fs && strcmp(t->fs->cwd, gone->guest) == 0)
-		fs_lose_cwd(t->fs);
-	if (t->fs && strcmp(t->fs->root, gone->guest) == 0) {
-		struct meta_entry entry;
-		if (!meta_get(session.meta, gone->real.st_dev, gone->real.st_ino, &entry))
-			meta_default(session.meta, &gone->real, &entry);
-		t->fs->lost_root.uid = entry.uid;
-		t->fs->lost_root.gid = entry.gid;
-		t->fs->lost_root.mode = entry.mode;
-		fs_set(&t->fs->root, MOUNTS_NAMELESS);
-	}
-	return 0;
-}
-
 /* Take the name away by `remove`, unlink() or rmdir(). */
 static int unname(struct object *o, int (*remove)(const char *path))
 {
@@ -313,9 +297,11 @@ static int64_t remove_directory(struct call *c)
 		r = cgroups_remove(o);
 	if (r < 0)
 		return r;
+	struct kept *kept = places_keep(o);
 	r = unname(o, rmdir);
 	if (r == 0)
-		tracee_each(lose_directory, o);
+		places_lose(o, kept);
+	keeper_put(kept);
 	return r;
 }
 
@@ -349,33 +335,6 @@ int64_t hook_unlink(struct call *c)
 	if (r < 0)
 		return r;
 	return unname(o, unlink);
-}
-
-struct moved {
-	const struct object *from, *to;
-	bool is_exchange;
-};
-
-/* A path at or below `from` is at or below `to` now. */
-static bool move_path(char **path, const struct object *from, const struct object *to)
-{
-	char now[PATH_ROOM];
-	if (strncmp(*path, from->guest, from->guest_length) != 0 ||
-	    ((*path)[from->guest_length] != '/' && (*path)[from->guest_length] != '\0'))
-		return false;
-	snprintf(now, sizeof(now), "%s%s", to->guest, *path + from->guest_length);
-	fs_set(path, now);
-	return true;
-}
-
-static int move_tracee(struct tracee *t, void *arg)
-{
-	const struct moved *m = arg;
-	char **paths[] = { t->fs ? &t->fs->cwd : NULL, t->fs ? &t->fs->root : NULL };
-	for (unsigned i = 0; t->fs && i < 2; i++)
-		if (!move_path(paths[i], m->from, m->to) && m->is_exchange)
-			move_path(paths[i], m->to, m->from);
-	return 0;
 }
 
 int check_renameat2(const struct call *c)
@@ -472,6 +431,8 @@ int64_t hook_rename(struct call *c)
 	const char *a = path_short(from->host), *b = path_short(to->host);
 	unsigned kernel_flags = flags & ~(unsigned)RENAME_WHITEOUT;
 	bool is_replaced = to->exists && !(flags & (RENAME_EXCHANGE | RENAME_NOREPLACE));
+	const bool is_lost = to->exists && S_ISDIR(to->real.st_mode) && !(flags & RENAME_EXCHANGE);
+	struct kept *kept = is_lost ? places_keep(to) : NULL;
 	if (is_replaced)
 		share_unname(to);
 	const bool is_move = is_directory || kernel_flags || (to->exists && S_ISDIR(to->real.st_mode));
@@ -491,21 +452,22 @@ int64_t hook_rename(struct call *c)
 	if (r < 0) {
 		if (is_replaced)
 			share_not_unnamed(to);
+		keeper_put(kept);
 		return r;
 	}
-	if (!(flags & RENAME_EXCHANGE) && to->exists && S_ISDIR(to->real.st_mode))
-		tracee_each(lose_directory, to);
-	/* Processes inside a renamed directory are where it now is. */
-	struct moved m = { from, to, flags & RENAME_EXCHANGE };
-	if (is_directory || (m.is_exchange && S_ISDIR(to->real.st_mode))) {
+	if (is_lost)
+		places_lose(to, kept);
+	keeper_put(kept);
+	const bool is_exchange = flags & RENAME_EXCHANGE;
+	if (is_directory || (is_exchange && S_ISDIR(to->real.st_mode))) {
 		behind_forget_all();
-		tracee_each(move_tracee, &m);
+		places_move(from, to, is_exchange);
 	}
 	const struct stat replaced = to->real;
 	to->real = from->real;
 	to->birth = from->birth = 0;
 	share_named(to);
-	if (m.is_exchange) {
+	if (is_exchange) {
 		from->real = replaced;
 		share_named(from);
 	}
@@ -513,58 +475,5 @@ int64_t hook_rename(struct call *c)
 		if (through_make_node(a, S_IFCHR, 0600, 0) == 0)
 			share_record_new(c->t, from, S_IFCHR, 0);
 	}
-	return 0;
-}
-
-int64_t hook_chdir(struct call *c)
-{
-	struct object *o = &c->object[0];
-	char guest[PATH_ROOM];
-	if (!S_ISDIR(o->real.st_mode))
-		return -ENOTDIR;
-	int r = path_permission(c->t, o, CRED_EXECUTE);
-	if (r < 0)
-		return r;
-	if ((o->real.st_mode & 0700) != 0700)
-		path_repair(o->host);
-	/* The kernel's own cwd follows, so that relative names need no translation. */
-	bool has_name = path_name_of(c->t, o, guest);
-	fs_set_cwd(c->t->fs, has_name ? guest : c->t->fs->cwd, !has_name);
-	return call_redirect(c);
-}
-
-int64_t hook_fchdir(struct call *c)
-{
-	struct object *o = &c->object[0];
-	char guest[PATH_ROOM];
-	int r = path_of_fd(c->t, call_int(c, 0), o);
-	if (r < 0)
-		return r;
-	if (!S_ISDIR(o->real.st_mode))
-		return -ENOTDIR;
-	r = path_permission(c->t, o, CRED_EXECUTE);
-	if (r < 0)
-		return r;
-	bool has_name = path_name_of(c->t, o, guest);
-	fs_set_cwd(c->t->fs, has_name ? guest : c->t->fs->cwd, !has_name);
-	c->t->fs->is_cwd_elsewhere = o->is_tree;
-	return o->is_tree ? 0 : CALL_PASS;
-}
-
-int64_t hook_chroot(struct call *c)
-{
-	struct object *o = &c->object[0];
-	char guest[PATH_ROOM];
-	if (!S_ISDIR(o->real.st_mode))
-		return -ENOTDIR;
-	int r = path_permission(c->t, o, CRED_EXECUTE);
-	if (r < 0)
-		return r;
-	if (!cred_has(&c->t->cred, CAPABILITY_SYS_CHROOT))
-		return -EPERM;
-	/* Nothing can be looked up from a root without a name. */
-	if (!path_name_of(c->t, o, guest))
-		return -ENOENT;
-	fs_set(&c->t->fs->root, guest);
 	return 0;
 }

@@ -221,7 +221,7 @@ static int join(struct tracee *t, unsigned kind, unsigned number)
 		t->mounts = mounts;
 		/* mntns_install: root and cwd become the namespace's root. */
 		unshare_fs(t);
-		fs_set(&t->fs->root, "/");
+		fs_set_root(t->fs, "/", NULL);
 		fs_set(&t->fs->cwd, "/");
 	}
 	if (is_uts && uts != t->uts) {

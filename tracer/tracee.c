@@ -80,15 +80,17 @@ struct fs *fs_copy(const struct fs *fs)
 {
 	struct fs *copy = fs_new(fs->root, fs->cwd, fs->umask);
 	copy->has_lost_cwd = fs->has_lost_cwd;
-	copy->lost_root = fs->lost_root;
+	copy->lost_root = keeper_get(fs->lost_root);
 	copy->is_cwd_elsewhere = fs->is_cwd_elsewhere;
 	return copy;
 }
 
 void fs_put(struct fs *fs)
 {
-	if (fs && --fs->users == 0)
-		talloc_free(fs);
+	if (!fs || --fs->users)
+		return;
+	keeper_put(fs->lost_root);
+	talloc_free(fs);
 }
 
 static bool has_change;
@@ -103,6 +105,13 @@ bool fs_take_change(void)
 void fs_lose_cwd(struct fs *fs)
 {
 	fs->has_lost_cwd = has_change = true;
+}
+
+void fs_set_root(struct fs *fs, const char *value, struct kept *lost)
+{
+	fs_set(&fs->root, value);
+	keeper_put(fs->lost_root);
+	fs->lost_root = lost;
 }
 
 void fs_set_cwd(struct fs *fs, const char *value, bool is_lost)

@@ -46,9 +46,7 @@ struct fs {
 	char *root; /* "/" unless chrooted */
 	char *cwd;
 	bool is_cwd_elsewhere; /* another has moved it (pivot_root): the kernel's own cwd is not this one */
-	struct {
-		uint32_t uid, gid, mode;
-	} lost_root; /* what that was, when it has been removed */
+	struct kept *lost_root; /* the directory itself, when that is root which has no name: removed, or out of all mounts */
 	bool has_lost_cwd; /* the directory has no name: removed, or out of all mounts; cwd is its last one */
 	mode_t umask;
 };
@@ -184,6 +182,8 @@ struct fs *fs_new(const char *root, const char *cwd, mode_t mask);
 struct fs *fs_copy(const struct fs *fs);
 void fs_put(struct fs *fs);
 void fs_set(char **path, const char *value);
+/* A root with this name, or, where `lost` is not NULL, with none; the user of `lost` is fs from then on. */
+void fs_set_root(struct fs *fs, const char *value, struct kept *lost);
 void fs_set_cwd(struct fs *fs, const char *value, bool is_lost);
 struct uts *uts_new(const char *host, const char *domain);
 void uts_put(struct uts *uts);

@@ -84,6 +84,8 @@ static int go_up_unnamed(struct walk *w)
 static int go_up(struct walk *w)
 {
 	struct object *o = w->at;
+	if (w->opaque && jump_is_at_lost_root(w))
+		return 0;
 	/* The directory that it began at, which has no name, is the root. */
 	if (w->opaque && o->host_length <= w->opaque && (w->flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT)))
 		return w->flags & LOOKUP_BENEATH ? -EXDEV : 0;
@@ -149,14 +151,7 @@ static int prepend(struct walk *w, const char *target, const char *rest)
 
 int walk_from_root(struct walk *w)
 {
-	const struct fs *fs = w->t->fs;
-	/* Nothing is in what has been removed, but who may not search it does not learn that. */
-	if (w->is_checked && w->rest[strspn(w->rest, "/")] && strcmp(w->root, MOUNTS_NAMELESS) == 0) {
-		int r = cred_permission(&w->t->cred, fs->lost_root.uid, fs->lost_root.gid, fs->lost_root.mode, NULL, 0, CRED_EXECUTE);
-		if (r < 0)
-			return r;
-	}
-	return walk_locate(w, w->root);
+	return jump_to_lost_root(w) ? 0 : walk_locate(w, w->root);
 }
 
 /* The rest of the walk after a symlink's target has been put in front of it. */

@@ -42,7 +42,7 @@ void walk_set_guest(struct object *o, const char *guest);
 void walk_set_host(struct object *o, const char *host);
 /* Stand at a canonical guest path; no symlink is followed, none can be there.  0, -ENAMETOOLONG. */
 int walk_locate(struct walk *w, const char *guest);
-/* Stand at the root, which who may not search what has been removed does not.  0 or -errno. */
+/* Stand at the root.  0 or -errno. */
 int walk_from_root(struct walk *w);
 /* Walk all that is left.  0 or -errno, as path_lookup. */
 int walk_to_end(struct walk *w);
@@ -59,6 +59,10 @@ size_t walk_dir_part(const char *rest);
 int jump_to_descriptor(struct walk *w, int dir_fd);
 /* Go on from the directory behind a magic link of the host's. */
 int jump_to_link(struct walk *w, const char *link);
+/* Stand at the root when that has no name: false when it has one, or the walk has another root than the process. */
+bool jump_to_lost_root(struct walk *w);
+/* Is that where the walk stands? */
+bool jump_is_at_lost_root(const struct walk *w);
 /* To the root of a tree: by its name, or when its mount is gone by none. */
 int jump_to_tree(struct walk *w, unsigned tree);
 /* The last component was the link to a process' program, whose name may lead elsewhere by now, or nowhere. */

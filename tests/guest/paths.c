@@ -335,6 +335,75 @@ TEST(a_root_that_has_been_removed_is_searched_by_who_may)
 	close(above);
 }
 
+/* What a process sees whose root is this directory, without a name. */
+static void is_an_empty_root(const struct stat *was)
+{
+	char entries[1024];
+	struct stat st = { 0 };
+	WORKS(stat("/", &st));
+	EQUAL(was->st_ino, st.st_ino);
+	EQUAL(was->st_uid, st.st_uid);
+	EQUAL(was->st_mode, st.st_mode);
+	EQUAL(0, st.st_nlink);
+	WORKS(stat("/./..", &st));
+	EQUAL(was->st_ino, st.st_ino);
+	int fd = WORKS(open("/", O_RDONLY | O_DIRECTORY));
+	FAILS(ENOENT, syscall(SYS_getdents64, fd, entries, sizeof(entries)));
+	WORKS(fstat(fd, &st));
+	EQUAL(was->st_ino, st.st_ino);
+	FAILS(ENOENT, stat("/x", &st));
+	FAILS(ENOENT, mkdir("/x", 0755));
+	FAILS(ENOENT, open("/x", O_WRONLY | O_CREAT, 0644));
+	WORKS(chmod("/", 0711));
+	WORKS(chdir("/"));
+	FAILS(ENOENT, syscall(SYS_getcwd, entries, sizeof(entries)));
+	WORKS(stat("..", &st));
+	EQUAL(was->st_ino, st.st_ino);
+	EQUAL(S_IFDIR | 0711, st.st_mode);
+	WORKS(chroot("/"));
+	WORKS(chroot("."));
+	WORKS(fchdir(fd));
+	CHILD {
+		WORKS(stat("/..", &st));
+		EQUAL(was->st_ino, st.st_ino);
+	}
+}
+
+TEST(a_root_that_has_been_removed_is_an_empty_directory)
+{
+	WORKS(mkdir("r", 0755));
+	WORKS(mkdir("s", 0755));
+	WORKS(chown("r", 5, 6));
+	WORKS(chmod("r", 02750));
+	struct stat was = look("r");
+	int above = open(".", O_RDONLY | O_DIRECTORY);
+	CHILD {
+		WORKS(chroot("r"));
+		WORKS(unlinkat(above, "r", AT_REMOVEDIR));
+		is_an_empty_root(&was);
+	}
+	was = look("s");
+	WORKS(mkdir("t", 0755));
+	CHILD {
+		WORKS(chroot("s"));
+		WORKS(renameat(above, "t", above, "s"));
+		is_an_empty_root(&was);
+	}
+	was = look("s");
+	CHILD {
+		WORKS(chdir("s"));
+		WORKS(unlinkat(above, "s", AT_REMOVEDIR));
+		WORKS(chroot("."));
+		is_an_empty_root(&was);
+		WORKS(fchdir(above));
+		WORKS(access("../..", F_OK));
+		FAILS(ENOENT, access("/proc", F_OK));
+		WORKS(chroot("."));
+		EQUAL(look("/").st_ino, look(".").st_ino);
+	}
+	close(above);
+}
+
 TEST(chroot_confines_names)
 {
 	char start[PATH_MAX];
