@@ -229,7 +229,7 @@ static size_t fitness(const struct mount *at)
 	return at->fs_type && strcmp(at->fs_type, "devpts") == 0 ? SIZE_MAX : at->host_length;
 }
 
-bool mounts_to_guest(const struct mounts *m, const char *host, char *guest, size_t room)
+const struct mount *mounts_to_guest(const struct mounts *m, const char *host, char *guest, size_t room)
 {
 	const struct mount *best = NULL;
 	for (size_t i = m->count; i-- > 0;) {
@@ -239,16 +239,16 @@ bool mounts_to_guest(const struct mounts *m, const char *host, char *guest, size
 			best = at;
 	}
 	if (!best)
-		return false;
+		return NULL;
 	const char *rest = host + best->host_length;
 	size_t head = best->guest_length == 1 ? 0 : best->guest_length, tail = strlen(rest);
 	if (head + tail + 2 > room)
-		return false;
+		return NULL;
 	memcpy(guest, best->guest, head);
 	memcpy(guest + head, rest, tail + 1);
 	while (head + tail > 1 && guest[head + tail - 1] == '/')
 		guest[head + --tail] = '\0';
 	if (head + tail == 0)
 		strncpy(guest, "/", room);
-	return true;
+	return best;
 }

@@ -84,9 +84,9 @@ void mounts_pivot(struct mounts *m, const struct pivot *p);
 /* After mounts were added in any order: parents before what is mounted on them. */
 void mounts_sort(struct mounts *m);
 /*
- * Detranslate: the guest path where this host path shows, into `guest` (room bytes); false when it
- * shows nowhere.
+ * Detranslate: the guest path where this host path shows, into `guest` (room bytes), and the mount that it shows on, which there
+ * another may cover; NULL when it shows nowhere.
  */
-bool mounts_to_guest(const struct mounts *m, const char *host, char *guest, size_t room);
+const struct mount *mounts_to_guest(const struct mounts *m, const char *host, char *guest, size_t room);
 
 #endif

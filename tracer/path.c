@@ -19,28 +19,28 @@
 #include "tracer/trees.h"
 #include "tracer/walk.h"
 
-/* The guest path that a magic link of a directory shows; false when it has no name there. */
-static bool name_behind(const struct mounts *mounts, const char *link, char guest[PATH_ROOM])
+/* The guest path that a magic link of a directory shows, and its mount; NULL when it has no name there. */
+static const struct mount *name_behind(const struct mounts *mounts, const char *link, char guest[PATH_ROOM])
 {
 	char host[PATH_MAX];
-	return behind_read(link, host) && mounts_to_guest(mounts, host, guest, PATH_ROOM);
+	return behind_read(link, host) ? mounts_to_guest(mounts, host, guest, PATH_ROOM) : NULL;
 }
 
-bool path_name_of(const struct tracee *t, const struct object *o, char guest[PATH_ROOM])
+const struct mount *path_name_of(const struct tracee *t, const struct object *o, char guest[PATH_ROOM])
 {
 	if (o->is_fd)
 		return name_behind(t->mounts, o->host, guest);
 	if (o->guest[0] == '/') {
 		memcpy(guest, o->guest, o->guest_length + 1);
-		return true;
+		return o->mount;
 	}
 	int fd = open(path_short(o->host), O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char link[64];
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	bool has_name = fd >= 0 && name_behind(t->mounts, link, guest);
+	const struct mount *m = fd >= 0 ? name_behind(t->mounts, link, guest) : NULL;
 	if (fd >= 0)
 		close(fd);
-	return has_name;
+	return m;
 }
 
 int path_settle(struct tracee *t, struct object *o)

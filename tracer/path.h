@@ -62,10 +62,10 @@ int path_of_fd(struct tracee *t, int fd, struct object *ret);
 /* The directory behind a descriptor, or AT_FDCWD, by its name; nothing is looked up, so nobody asks who may search it. */
 int path_of_directory(struct tracee *t, int dir_fd, struct object *ret);
 /*
- * Where a directory is in the guest, however it was found: into `guest`.  False when it has no name there:
- * removed, too deep, or out of all mounts.
+ * Where a directory, or what is open, is in the guest, however it was found: the name into `guest`, and the mount.  NULL when it
+ * has no name there: removed, too deep, or out of all mounts.
  */
-bool path_name_of(const struct tracee *t, const struct object *directory, char guest[PATH_ROOM]);
+const struct mount *path_name_of(const struct tracee *t, const struct object *directory, char guest[PATH_ROOM]);
 /* An object found by a descriptor becomes one found by its name.  0; -ENOENT when it has none. */
 int path_settle(struct tracee *t, struct object *o);
 /* Is this object of path_of_fd open by O_PATH only? */

@@ -34,6 +34,7 @@ struct proc_view {
 	char *text;        /* the host's; NULL when the row does not want it, or it cannot be read */
 	size_t text_bytes;
 	pid_t tid;         /* as in the path */
+	int descriptor;    /* so, of OF_DESCRIPTORS */
 	FILE *out;
 };
 
@@ -374,9 +375,32 @@ static void write_no_namespaces(const struct proc_view *v)
 	fputs("0\n", v->out);
 }
 
+/* seq_show of fs/proc/fd.c: position and flags, then the mount and the inode as stat(2) has them, then what its kind adds. */
+static void write_fdinfo(const struct proc_view *v)
+{
+	static struct object o;
+	char guest[PATH_ROOM];
+	struct stat st;
+	if (path_of_fd(v->of, v->descriptor, &o) < 0) {
+		fputs(v->text, v->out);
+		return;
+	}
+	path_shown(v->of, &o, &st);
+	const struct mount *named = path_name_of(v->of, &o, guest), *m = named ? named : o.mount;
+	for (char *at = v->text, *line; (line = next_line(&at));) {
+		if (text_starts(line, "mnt_id:"))
+			fprintf(v->out, "mnt_id:\t%d\n", m->id);
+		else if (text_starts(line, "ino:"))
+			fprintf(v->out, "ino:\t%llu\n", (unsigned long long)st.st_ino);
+		else
+			fprintf(v->out, "%s\n", line);
+	}
+}
+
 enum proc_file_flags {
 	WANTS_TEXT = 1,
-	OF_EMULATORS = 2, /* only theirs tells what it should not */
+	OF_EMULATORS = 2,   /* only theirs tells what it should not */
+	OF_DESCRIPTORS = 4, /* one a descriptor, whose number follows the name */
 };
 struct proc_file {
 	const char *name; /* below /proc/PID or /proc/PID/task/TID; with a slash in front below /proc */
@@ -393,6 +417,7 @@ static const struct proc_file files[] = {
 	{ "auxv", write_auxv, 0 },
 	{ "cmdline", write_cmdline, WANTS_TEXT | OF_EMULATORS },
 	{ "environ", write_environ, WANTS_TEXT | OF_EMULATORS },
+	{ "fdinfo/", write_fdinfo, WANTS_TEXT | OF_DESCRIPTORS },
 	{ "mounts", write_mounts, 0 },
 	{ "mountinfo", write_mountinfo, 0 },
 	{ "mountstats", write_mountstats, 0 },
@@ -411,6 +436,11 @@ static const struct proc_file files[] = {
 	{ "/sys/user/max_user_namespaces", write_no_namespaces, 0 },
 };
 
+static bool is_of(const struct proc_file *f, const char *rest)
+{
+	return f->flags & OF_DESCRIPTORS ? text_starts(rest, f->name) && rest[strlen(f->name)] : strcmp(rest, f->name) == 0;
+}
+
 char *procfs_generate(struct tracee *t, const struct object *o)
 {
 	static unsigned counter;
@@ -420,12 +450,13 @@ char *procfs_generate(struct tracee *t, const struct object *o)
 	if (!v.of && text_starts(o->host, "/proc/"))
 		rest = o->host + strlen("/proc");
 	const struct proc_file *f = files, *end = files + sizeof(files) / sizeof(*files);
-	while (rest && f < end && strcmp(f->name, rest) != 0)
+	while (rest && f < end && !is_of(f, rest))
 		f++;
 	if (!rest || f == end || (f->name[0] != '/' && !v.of) || ((f->flags & OF_EMULATORS) && !v.of->process->is_emulated))
 		return NULL;
 	if (v.of) {
 		v.tid = v.of->tid;
+		v.descriptor = f->flags & OF_DESCRIPTORS ? (int)strtol(rest + strlen(f->name), NULL, 10) : -1;
 		follow_show(v.tid);
 	}
 	CLEANUP_TALLOC char *text = (f->flags & WANTS_TEXT) ? read_host(NULL, o->host, &v.text_bytes) : NULL;

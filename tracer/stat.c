@@ -114,8 +114,7 @@ static void show_mount(const struct call *c, struct look_statx *x)
 	enum { UNIQUE = 0x4000 /* STATX_MNT_ID_UNIQUE */, IS_ROOT = 0x2000 /* STATX_ATTR_MOUNT_ROOT */ };
 	const struct object *o = &c->object[0];
 	char guest[PATH_ROOM];
-	bool has_name = path_name_of(c->t, o, guest);
-	const struct mount *m = has_name ? mounts_of(c->t->mounts, guest) : o->mount;
+	const struct mount *named = path_name_of(c->t, o, guest), *m = named ? named : o->mount;
 	/* Who has not asked for it is not told, though the kernel does: the fast path has only the host's. */
 	const bool asks = c->argument[3] & (LOOK_MOUNT | UNIQUE);
 	if (asks && (x->mask & (LOOK_MOUNT | UNIQUE))) {
@@ -124,8 +123,8 @@ static void show_mount(const struct call *c, struct look_statx *x)
 		x->mask &= ~(uint32_t)(LOOK_MOUNT | UNIQUE);
 		x->mount = 0;
 	}
-	bool is_root = has_name && strcmp(guest, m->guest) == 0;
-	if (has_name && (x->attributes_mask & IS_ROOT))
+	bool is_root = named && strcmp(guest, m->guest) == 0;
+	if (named && (x->attributes_mask & IS_ROOT))
 		x->attributes = (x->attributes & ~(uint64_t)IS_ROOT) | (is_root ? IS_ROOT : 0);
 }
 
@@ -163,10 +162,9 @@ static int statfs_of(const struct call *c, struct statfs *ret)
 		return -errno;
 	/* nosuid and nodev are the host's policy for its users; in the guest set-id files and devices work. */
 	ret->f_flags &= ~(unsigned long)(ST_NOSUID | ST_NODEV);
-	const struct mount *m = c->object[0].mount;
 	char guest[PATH_ROOM];
-	if (c->object[0].is_fd && path_name_of(c->t, &c->object[0], guest))
-		m = mounts_of(c->t->mounts, guest);
+	const struct mount *named = c->object[0].is_fd ? path_name_of(c->t, &c->object[0], guest) : NULL;
+	const struct mount *m = named ? named : c->object[0].mount;
 	/* Of the places where a file shows a descriptor does not tell; a runtime that runs from a tree of its own asks so. */
 	const struct process *p = c->t->process;
 	bool is_program = c->object[0].is_fd && c->object[0].real.st_ino == p->exe_ino && c->object[0].real.st_dev == p->exe_dev;

@@ -206,6 +206,15 @@ static inline char *next_line(char **at)
 	return line;
 }
 
+/* What /proc/self/fdinfo says of a descriptor in this line, as "mnt_id:"; -1 when it has no such line. */
+static inline long fdinfo_number(int fd, const char *name)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	const char *found = strstr(file_text(path), name);
+	return found ? strtol(found + strlen(name), NULL, 10) : -1;
+}
+
 /* What lstat shows; all zero when it fails. */
 static inline struct stat look(const char *name)
 {

@@ -177,6 +177,37 @@ static const char *root_shown(const char *name)
 	return root;
 }
 
+TEST(fdinfo_tells_the_number_that_mountinfo_has_for_the_mount)
+{
+	char number[32];
+	WORKS(mkdir("m", 0755));
+	int above = WORKS(open("m", O_RDONLY));
+	WORKS(mount("none", "m", "tmpfs", 0, NULL));
+	int fd = WORKS(open("m/f", O_WRONLY | O_CREAT | O_NONBLOCK, 0644)), root = WORKS(open("m", O_PATH));
+	EQUAL(3, write(fd, "abc", 3));
+	long id = fdinfo_number(fd, "mnt_id:");
+	EQUAL(id, fdinfo_number(root, "mnt_id:"));
+	EQUAL(1, id != fdinfo_number(above, "mnt_id:"));
+	EQUAL(fdinfo_number(WORKS(open(".", O_RDONLY)), "mnt_id:"), fdinfo_number(above, "mnt_id:"));
+	EQUAL(3, fdinfo_number(fd, "pos:"));
+	snprintf(number, sizeof(number), "\n%ld ", id);
+	char *line = strstr(file_text("/proc/self/mountinfo"), number);
+	EQUAL(1, line != NULL);
+	if (line)
+		line[1 + strcspn(line + 1, "\n")] = '\0';
+	EQUAL(1, line && strstr(line, "/m rw,relatime ") != NULL);
+	char name[64], other[64];
+	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
+	snprintf(other, sizeof(other), "/proc/%d/task/%d/fdinfo/%d", getpid(), getpid(), fd);
+	char text[1024];
+	snprintf(text, sizeof(text), "%s", file_text(name));
+	TEXT(text, file_text(other));
+	close(fd);
+	FAILS(ENOENT, open(name, O_RDONLY));
+	close(root);
+	WORKS(umount("m"));
+}
+
 TEST(mountinfo_tells_what_of_its_file_system_a_mount_shows)
 {
 	for (unsigned i = 0; i < 4; i++)
