@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns mount and its kin, and the host's name. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -139,6 +138,7 @@ static int64_t mount_new(struct call *c, const struct object *o, const char *sou
 		struct mount *m = mounts_add(c->t->mounts, o->guest, host, options_of(flags) | own_flags, type, source);
 		mounts_tell_options(m, shown);
 		m->pids = c->t->process->pids;
+		propagation_attached(c->t->mounts, m);
 	} else {
 		r = -ENOTDIR;
 	}
@@ -189,12 +189,6 @@ static void pivot(struct mounts *m, const struct pivot *p)
 	mounts_pivot(m, p);
 }
 
-static bool is_below(const char *path, const char *top)
-{
-	size_t length = strlen(top);
-	return length == 1 || (strncmp(path, top, length) == 0 && (path[length] == '/' || !path[length]));
-}
-
 /* do_move_mount of fs/namespace.c */
 int mount_move(struct call *c, const struct object *target, const struct object *from)
 {
@@ -206,16 +200,17 @@ int mount_move(struct call *c, const struct object *target, const struct object 
 	bool is_new = trees_is_detached(m);
 	if (!is_new && (mounts_is_nameless(from->guest) || propagation_is_on_shared(mounts, m)))
 		return -EINVAL;
-	if (is_below(target->guest, from->guest))
+	if (mounts_is_below(target->guest, from->guest))
 		return -ELOOP;
 	const struct mount *on = mounts_of(mounts, target->guest);
+	if (on->peers && propagation_has_unbindable(mounts, m))
+		return -EINVAL;
 	struct pivot p = { target->guest, from->guest, target->guest };
 	pivot(mounts, &p);
 	m->parent_id = on->id;
-	if (on->peers && !m->peers)
-		m->peers = mounts_new_group();
 	if (is_new)
 		trees_attached(mounts, m);
+	propagation_attached(mounts, m);
 	return 0;
 }
 
@@ -227,21 +222,18 @@ struct mount *mount_copy(struct mounts *m, const struct object *from, const char
 	for (size_t i = 0; i < m->count && is_recursive; i++)
 		if (!m->list[i]->is_covered && !m->list[i]->is_unbindable && m->list[i]->guest_length > from->guest_length &&
 		    mounts_is_nameless(m->list[i]->guest) == mounts_is_nameless(from->guest) &&
-		    is_below(m->list[i]->guest, from->guest))
+		    mounts_is_below(m->list[i]->guest, from->guest))
 			below[count++] = m->list[i];
-	struct mount *top = mounts_add(m, point, from->host, from->mount->flags, from->mount->fs_type, source), *added;
+	struct mount *top = mounts_add(m, point, from->host, from->mount->flags, from->mount->fs_type, source);
 	mounts_like(top, from->mount);
 	/* What lies elsewhere on the host than its mount is of a file system that nobody has told of. */
-	if (is_below(top->host, from->mount->host))
+	if (mounts_is_below(top->host, from->mount->host))
 		top->root_at = from->mount->root_at;
 	propagation_clone(top, from->mount);
 	for (size_t i = 0; i < count; i++) {
 		const char *tail = below[i]->guest + (from->guest_length > 1 ? from->guest_length : 0);
 		CLEANUP_TALLOC char *guest = mem_printf(NULL, "%s%s", strcmp(point, "/") == 0 ? "" : point, tail);
-		added = mounts_add(m, guest, below[i]->host, below[i]->flags, below[i]->fs_type, below[i]->source);
-		mounts_like(added, below[i]);
-		added->root_at = below[i]->root_at;
-		propagation_clone(added, below[i]);
+		propagation_clone(mounts_add_like(m, guest, below[i]), below[i]);
 	}
 	return top;
 }
@@ -256,7 +248,7 @@ static bool bind_namespace(struct call *c, const struct object *target)
 		return false;
 	CLEANUP_TALLOC char *file = namespaces_file_to_bind(NULL, of, rest + 3);
 	if (file)
-		mounts_add(c->t->mounts, target->guest, file, 0, "nsfs", "nsfs");
+		propagation_attached(c->t->mounts, mounts_add(c->t->mounts, target->guest, file, 0, "nsfs", "nsfs"));
 	return file != NULL;
 }
 
@@ -306,107 +298,11 @@ int64_t hook_mount(struct call *c)
 			return -ENOTDIR;
 		if (c->object[1].mount->is_unbindable)
 			return -EINVAL;
-		mount_copy(c->t->mounts, &c->object[1], target->guest, source, flags & MS_REC);
+		struct mount *top = mount_copy(c->t->mounts, &c->object[1], target->guest, source, flags & MS_REC);
+		propagation_attached(c->t->mounts, top);
 		return 0;
 	}
 	return c->argument[2] ? mount_new(c, target, source, type, flags) : -EINVAL;
-}
-
-int check_umount2(const struct call *c)
-{
-	const uint64_t known = MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW;
-	return c->argument[1] & ~known & UINT32_MAX ? -EINVAL : 0;
-}
-
-struct users {
-	const struct mounts *mounts;
-	const struct object *point;
-	const struct mount *only; /* the mount, when no other shows its files; else NULL */
-};
-
-/* Files that show elsewhere as well may have been opened there: only we could tell, and do not know. */
-static bool is_shown_once(const struct mounts *m, const struct mount *of)
-{
-	size_t run = strlen(session.run_dir);
-	if (strncmp(of->host, session.run_dir, run) != 0 || of->host[run] != '/')
-		return false;
-	for (size_t i = 0; i < m->count; i++)
-		if (m->list[i] != of && is_below(m->list[i]->host, of->host))
-			return false;
-	return true;
-}
-
-/* Has the process a file below this host directory open, or mapped? */
-static bool uses_files_below(pid_t pid, const char *host)
-{
-	char name[64], text[PATH_MAX + 128];
-	bool is_used = false;
-	snprintf(name, sizeof(name), "/proc/%d/fd", pid);
-	DIR *dir = opendir(name);
-	for (const struct dirent *e; dir && !is_used && (e = readdir(dir));) {
-		ssize_t n = readlinkat(dirfd(dir), e->d_name, text, PATH_MAX);
-		text[n < 0 ? 0 : n] = '\0';
-		is_used = is_below(text, host);
-	}
-	if (dir)
-		closedir(dir);
-	snprintf(name, sizeof(name), "/proc/%d/maps", pid);
-	FILE *maps = is_used ? NULL : fopen(name, "re");
-	while (maps && !is_used && fgets(text, sizeof(text), maps)) {
-		const char *path = strchr(text, '/');
-		is_used = path && is_below(path, host);
-	}
-	if (maps)
-		fclose(maps);
-	return is_used;
-}
-
-/* Is it in the directory that a mount shows, or does it use what is there? */
-static int is_user(struct tracee *t, void *arg)
-{
-	const struct users *u = arg;
-	size_t length = u->point->guest_length;
-	if (t->mounts != u->mounts || !t->fs)
-		return 0;
-	const char *paths[] = { t->fs->cwd, t->fs->root };
-	for (unsigned i = 0; i < 2; i++)
-		if (strncmp(paths[i], u->point->guest, length) == 0 && (paths[i][length] == '/' || !paths[i][length]))
-			return 1;
-	return u->only && t->tid == t->process->pid && uses_files_below(t->tid, u->only->host);
-}
-
-/* Who was in what has been taken off is in a directory without a name. */
-static int leave_name(struct tracee *t, void *arg)
-{
-	const struct users *u = arg;
-	if (t->mounts == u->mounts && t->fs && is_below(t->fs->cwd, u->point->guest) && !t->fs->is_cwd_elsewhere)
-		fs_lose_cwd(t->fs);
-	return 0;
-}
-
-int64_t hook_umount(struct call *c)
-{
-	struct object *o = &c->object[0];
-	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
-		return -EPERM;
-	int r = path_settle(c->t, o);
-	if (r < 0)
-		return r;
-	if (strcmp(o->guest, "/") == 0)
-		return -EBUSY;
-	const struct mount *m = mounts_at(c->t->mounts, o->guest, o->guest_length);
-	if (!m)
-		return -EINVAL;
-	bool is_lazy = strcmp(c->row->name, "umount2") == 0 && (c->argument[1] & MNT_DETACH);
-	if (mounts_has_children(c->t->mounts, o->guest) && !is_lazy)
-		return -EBUSY;
-	struct users users = { c->t->mounts, o, is_shown_once(c->t->mounts, m) ? m : NULL };
-	if (!is_lazy && (tracee_each(is_user, &users) || (m->tree && trees_is_held(m->tree))))
-		return -EBUSY;
-	mounts_remove(c->t->mounts, o->guest);
-	struct users left = { .mounts = c->t->mounts, .point = o };
-	tracee_each(leave_name, &left);
-	return 0;
 }
 
 int64_t hook_pivot_root(struct call *c)
@@ -424,12 +320,12 @@ int64_t hook_pivot_root(struct call *c)
 	if (!S_ISDIR(new_root->real.st_mode) || !S_ISDIR(put_old->real.st_mode))
 		return -ENOTDIR;
 	CLEANUP_TALLOC char *root = mem_strdup(NULL, c->t->fs->root);
-	const struct mount *root_mount = mounts_at(m, root, strlen(root));
+	struct mount *root_mount = (struct mount *)(uintptr_t)mounts_at(m, root, strlen(root));
 	if (new_root->mount == root_mount || put_old->mount == root_mount)
 		return -EBUSY;
-	const struct mount *new_mount = mounts_at(m, new_root->guest, new_root->guest_length);
+	struct mount *new_mount = (struct mount *)(uintptr_t)mounts_at(m, new_root->guest, new_root->guest_length);
 	if (!root_mount || !new_mount || put_old->mount->peers || propagation_is_on_shared(m, new_mount) ||
-	    !is_below(put_old->guest, new_root->guest))
+	    !mounts_is_below(put_old->guest, new_root->guest))
 		return -EINVAL;
 	/* pivot_root(".", ".") leaves the old root below the new one, where only a descriptor gets to. */
 	struct pivot p = { root, mem_strdup(root, new_root->guest), NULL };
@@ -439,6 +335,8 @@ int64_t hook_pivot_root(struct call *c)
 	else
 		p.put_old = mem_printf(root, MOUNTS_NAMELESS "root-%u", counter++);
 	pivot(m, &p);
+	new_mount->parent_id = root_mount->parent_id;
+	root_mount->parent_id = put_old->mount->id;
 	return 0;
 }
 

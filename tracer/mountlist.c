@@ -86,14 +86,17 @@ void mountlist_write_mounts(const struct tracee *of, FILE *out)
 }
 
 /* show_mountinfo's tagged fields */
-static const char *propagation_of(const struct mount *m)
+static const char *propagation_of(const struct tracee *of, const struct mount *m)
 {
-	static char text[64];
+	static char text[96];
 	size_t used = m->peers ? snprintf(text, sizeof(text), " shared:%u", m->peers) : 0;
 	unsigned master = propagation_master(m);
 	text[used] = '\0';
 	if (master)
 		used += snprintf(text + used, sizeof(text) - used, " master:%u", master);
+	unsigned from = master ? propagation_from(of->mounts, m, of->fs->root) : 0;
+	if (from && from != master)
+		used += snprintf(text + used, sizeof(text) - used, " propagate_from:%u", from);
 	if (m->is_unbindable)
 		snprintf(text + used, sizeof(text) - used, " unbindable");
 	return text;
@@ -111,7 +114,7 @@ void mountlist_write_mountinfo(const struct tracee *of, FILE *out)
 		put_path(out, root_of(m));
 		putc(' ', out);
 		put_path(out, view);
-		fprintf(out, " %s%s - %s %s %s%s\n", options_of(m), propagation_of(m), type_of(m), source_of(m), mode,
+		fprintf(out, " %s%s - %s %s %s%s\n", options_of(m), propagation_of(of, m), type_of(m), source_of(m), mode,
 			m->shown ? m->shown : "");
 	}
 }
@@ -292,6 +295,8 @@ static void describe(const struct tracee *t, const struct mount *m, uint64_t wan
 		s->peers = m->peers;
 		s->master = propagation_master(m);
 	}
+	if ((wanted & ABOUT_PROPAGATION) && propagation_master(m))
+		s->from = propagation_from(t->mounts, m, t->fs->root);
 	s->mask |= wanted & (ABOUT_SUPER | ABOUT_MOUNT | ABOUT_PROPAGATION);
 	put(s, strings, wanted, FS_TYPE, type_of(m), &s->fs_type);
 	put(s, strings, wanted, MOUNT_ROOT, root_of(m), &s->root);

@@ -7,7 +7,11 @@
 
 #include "tracer/base/mem.h"
 
-static unsigned last_serial, last_group;
+/* mountinfo's numbers: of no two mounts of a run the same one. */
+enum { IDS_BEFORE = 20 };
+static unsigned last_serial;
+static int last_id;
+static struct mounts *all;
 
 /* Is `prefix` this path or a parent of it? */
 static bool is_at_or_below(const char *path, const char *prefix, size_t length)
@@ -21,6 +25,11 @@ static void cover(struct mounts *m, const struct mount *by, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		m->list[i]->is_covered |= is_at_or_below(m->list[i]->guest, by->guest, by->guest_length);
+}
+
+bool mounts_is_below(const char *path, const char *prefix)
+{
+	return is_at_or_below(path, prefix, strlen(prefix));
 }
 
 void mounts_changed(struct mounts *m)
@@ -41,8 +50,11 @@ struct mounts *mounts_new(void)
 {
 	struct mounts *m = mem_new(NULL, struct mounts);
 	m->users = 1;
-	m->next_id = 21;
 	m->serial = ++last_serial;
+	if (!all)
+		last_id = IDS_BEFORE;
+	m->next = all;
+	all = m;
 	return m;
 }
 
@@ -52,21 +64,20 @@ struct mounts *mounts_get(struct mounts *m)
 	return m;
 }
 
-struct mounts *mounts_copy(const struct mounts *m)
+void mounts_put(struct mounts *m)
 {
-	struct mounts *copy = mounts_new();
-	for (size_t i = 0; i < m->count; i++) {
-		const struct mount *of = m->list[i];
-		struct mount *added = mounts_add(copy, of->guest, of->host, of->flags, of->fs_type, of->source);
-		mounts_like(added, of);
-		added->root_at = of->root_at;
-		added->peers = of->peers;
-		added->master = of->master;
-		added->is_unbindable = of->is_unbindable;
-		added->tree = of->tree;
-		added->is_clone = of->is_clone;
-	}
-	return copy;
+	if (!m || --m->users)
+		return;
+	struct mounts **at = &all;
+	while (*at != m)
+		at = &(*at)->next;
+	*at = m->next;
+	talloc_free(m);
+}
+
+struct mounts *mounts_next(const struct mounts *after)
+{
+	return after ? after->next : all;
 }
 
 void mounts_tell_options(struct mount *m, const char *shown)
@@ -80,36 +91,98 @@ void mounts_like(struct mount *m, const struct mount *of)
 	m->pids = of->pids;
 }
 
-unsigned mounts_new_group(void)
+static struct mount *insert(struct mounts *m, size_t at, const char *guest, const char *host, const char *fs_type, const char *source)
 {
-	return ++last_group;
+	m->list = mem_grow(m, m->list, struct mount *, m->count + 1);
+	memmove(m->list + at + 1, m->list + at, (m->count - at) * sizeof(*m->list));
+	struct mount *added = m->list[at] = mem_new(m, struct mount);
+	m->count++;
+	added->guest = mem_strdup(added, guest);
+	added->host = mem_strdup(added, host);
+	added->guest_length = strlen(added->guest);
+	added->host_length = added->root_at = strlen(added->host);
+	added->fs_type = mem_strdup(added, fs_type);
+	added->source = mem_strdup(added, source);
+	added->id = ++last_id;
+	added->parent_id = 1;
+	return added;
 }
 
-void mounts_put(struct mounts *m)
+static struct mount *insert_like(struct mounts *m, size_t at, const char *guest, const struct mount *of)
 {
-	if (m && --m->users == 0)
-		talloc_free(m);
+	struct mount *added = insert(m, at, guest, of->host, of->fs_type, of->source);
+	added->flags = of->flags;
+	added->root_at = of->root_at;
+	mounts_like(added, of);
+	return added;
+}
+
+struct mounts *mounts_copy(const struct mounts *m)
+{
+	struct mounts *copy = mounts_new();
+	for (size_t i = 0; i < m->count; i++) {
+		const struct mount *of = m->list[i];
+		struct mount *added = insert_like(copy, i, of->guest, of);
+		added->peers = of->peers;
+		added->master = of->master;
+		added->is_unbindable = of->is_unbindable;
+		added->tree = of->tree;
+		added->is_clone = of->is_clone;
+		added->is_covered = of->is_covered;
+	}
+	for (size_t i = 0; i < m->count; i++)
+		for (size_t j = 0; j < m->count; j++)
+			if (m->list[i]->parent_id == m->list[j]->id)
+				copy->list[i]->parent_id = copy->list[j]->id;
+	return copy;
+}
+
+/* What is mounted last comes on top of what a path leads to. */
+static struct mount *added_on_top(struct mounts *m, struct mount *added)
+{
+	cover(m, added, m->count - 1);
+	mounts_changed(m);
+	return added;
+}
+
+static int parent_at(const struct mounts *m, const char *guest)
+{
+	bool has_none = !m->count || (mounts_is_nameless(guest) && !strchr(guest + 1, '/'));
+	return has_none ? 1 : mounts_of(m, guest)->id;
 }
 
 struct mount *mounts_add(struct mounts *m, const char *guest, const char *host, unsigned flags,
 			 const char *fs_type, const char *source)
 {
-	const struct mount *below = m->count ? mounts_of(m, guest) : NULL;
-	m->list = mem_grow(m, m->list, struct mount *, m->count + 1);
-	struct mount *added = mem_new(m, struct mount);
-	m->list[m->count] = added;
-	added->guest = mem_strdup(added, guest);
-	added->host = mem_strdup(added, strcmp(host, "/") == 0 ? "" : host);
-	added->guest_length = strlen(added->guest);
-	added->host_length = added->root_at = strlen(added->host);
+	int parent_id = parent_at(m, guest);
+	struct mount *added = insert(m, m->count, guest, strcmp(host, "/") == 0 ? "" : host, fs_type ? fs_type : "bind",
+				     source ? source : "none");
 	added->flags = flags;
-	added->fs_type = mem_strdup(added, fs_type ? fs_type : "bind");
-	added->source = mem_strdup(added, source ? source : "none");
-	added->id = m->next_id++;
-	added->parent_id = below ? below->id : 1;
-	added->peers = below && below->peers ? mounts_new_group() : 0;
-	cover(m, added, m->count++);
-	mounts_changed(m);
+	added->parent_id = parent_id;
+	return added_on_top(m, added);
+}
+
+struct mount *mounts_add_like(struct mounts *m, const char *guest, const struct mount *of)
+{
+	int parent_id = parent_at(m, guest);
+	struct mount *added = insert_like(m, m->count, guest, of);
+	added->parent_id = parent_id;
+	return added_on_top(m, added);
+}
+
+struct mount *mounts_add_on(struct mounts *m, const struct mount *on, const char *guest, const struct mount *of)
+{
+	size_t at = 0;
+	while (m->list[at] != on)
+		at++;
+	do
+		at++;
+	while (at < m->count && !mounts_is_below(guest, m->list[at]->guest));
+	struct mount *above = at < m->count ? m->list[at] : NULL, *added = insert_like(m, at, guest, of);
+	added->parent_id = on->id;
+	if (above && above->parent_id == on->id && strcmp(above->guest, guest) == 0)
+		above->parent_id = added->id;
+	cover_again(m);
 	return added;
 }
 
@@ -147,6 +220,35 @@ bool mounts_remove(struct mounts *m, const char *guest)
 	return true;
 }
 
+void mounts_take(struct mounts *m, struct mount *at)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < m->count; i++) {
+		if (m->list[i]->parent_id == at->id)
+			m->list[i]->parent_id = at->parent_id;
+		if (m->list[i] != at)
+			m->list[kept++] = m->list[i];
+	}
+	m->count = kept;
+	talloc_free(at);
+	cover_again(m);
+}
+
+size_t mounts_tree(const void *ctx, const struct mounts *m, const struct mount *top, struct mount ***ret)
+{
+	struct mount **tree = mem_array(ctx, struct mount *, m->count);
+	size_t count = 0;
+	for (size_t i = 0; i < m->count; i++) {
+		bool is_in = m->list[i] == top;
+		for (size_t j = 0; j < count && !is_in; j++)
+			is_in = m->list[i]->parent_id == tree[j]->id;
+		if (is_in)
+			tree[count++] = m->list[i];
+	}
+	*ret = tree;
+	return count;
+}
+
 const struct mount *mounts_at(const struct mounts *m, const char *guest, size_t length)
 {
 	for (size_t i = m->count; i-- > 0;)
@@ -172,16 +274,16 @@ bool mounts_is_nameless(const char *guest)
 	return strncmp(guest, MOUNTS_NAMELESS, strlen(MOUNTS_NAMELESS)) == 0;
 }
 
-char *mounts_pivot_path(const void *ctx, const struct pivot *p, const char *guest)
+static char *pivot_path(const void *ctx, const struct pivot *p, const char *guest, bool is_moved)
 {
-	size_t new_root = strlen(p->new_root), root = strlen(p->root);
-	const char *to = p->root, *tail = guest + (new_root == 1 ? 0 : new_root);
-	if (!is_at_or_below(guest, p->new_root, new_root)) {
-		if (!is_at_or_below(guest, p->root, root) || mounts_is_nameless(guest))
+	const char *to = p->root, *from = p->new_root;
+	if (!is_moved) {
+		if (!mounts_is_below(guest, p->root) || mounts_is_nameless(guest))
 			return mem_strdup(ctx, guest);
 		to = p->put_old;
-		tail = guest + (root == 1 ? 0 : root);
+		from = p->root;
 	}
+	const char *tail = guest + (strlen(from) == 1 ? 0 : strlen(from));
 	char *moved = mem_printf(ctx, "%s%s", strcmp(to, "/") == 0 ? "" : to, strcmp(tail, "/") == 0 ? "" : tail);
 	if (*moved)
 		return moved;
@@ -189,17 +291,32 @@ char *mounts_pivot_path(const void *ctx, const struct pivot *p, const char *gues
 	return mem_strdup(ctx, "/");
 }
 
+char *mounts_pivot_path(const void *ctx, const struct pivot *p, const char *guest)
+{
+	return pivot_path(ctx, p, guest, mounts_is_below(guest, p->new_root));
+}
+
+static bool is_among(struct mount *const *tree, size_t count, const struct mount *at)
+{
+	size_t i = 0;
+	while (i < count && tree[i] != at)
+		i++;
+	return i < count;
+}
+
 void mounts_pivot(struct mounts *m, const struct pivot *p)
 {
 	CLEANUP_TALLOC struct mount **order = mem_array(NULL, struct mount *, m->count);
 	size_t kept = 0, count = 0;
+	struct mount **tree;
+	size_t size = mounts_tree(order, m, m->list[top_at(m, p->new_root)], &tree);
 	/* What moves comes to lie on top. */
 	for (unsigned is_moved = 0; is_moved < 2; is_moved++)
 		for (size_t i = 0; i < m->count; i++)
-			if (is_at_or_below(m->list[i]->guest, p->new_root, strlen(p->new_root)) == is_moved)
+			if (is_among(tree, size, m->list[i]) == is_moved)
 				order[count++] = m->list[i];
 	for (size_t i = 0; i < count; i++) {
-		char *moved = mounts_pivot_path(order[i], p, order[i]->guest);
+		char *moved = pivot_path(order[i], p, order[i]->guest, i >= m->count - size);
 		talloc_free(order[i]->guest);
 		order[i]->guest = moved;
 		order[i]->guest_length = strlen(moved);
@@ -220,7 +337,14 @@ void mounts_sort(struct mounts *m)
 			m->list[j - 1] = m->list[j];
 			m->list[j] = longer;
 		}
-	cover_again(m);
+	const size_t count = m->count;
+	for (size_t i = 0; i < count; i++)
+		m->list[i]->is_covered = false;
+	for (m->count = 0; m->count < count; m->count++) {
+		m->list[m->count]->parent_id = parent_at(m, m->list[m->count]->guest);
+		cover(m, m->list[m->count], m->count);
+	}
+	mounts_changed(m);
 }
 
 /* The name of a terminal is the one it was opened by, below /dev/pts, though it is bound elsewhere, too: to /dev/console. */

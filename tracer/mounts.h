@@ -30,7 +30,7 @@ struct mount {
 	char *fs_type, *source;
 	char *shown; /* the file system's own options, as in /proc/PID/mounts: ",mode=755"; NULL: none */
 	const struct pid_namespace *pids; /* whose processes a mount of proc shows (pids.h) */
-	int id, parent_id;
+	int id, parent_id; /* parent_id is 1 when there is none */
 	unsigned peers, master; /* mount_namespaces(7): the group it is of, and that it is a slave of; 0: none */
 	unsigned tree; /* its root: the number of trees.h, 0: none */
 	bool is_clone; /* in a tree that is attached nowhere: where else its files show has the names of them */
@@ -42,27 +42,38 @@ struct mounts {
 	unsigned users;
 	struct mount **list; /* later ones cover earlier ones */
 	size_t count;
-	int next_id;
 	unsigned serial; /* tells tables apart in the path cache; changes with each change */
+	struct mounts *next; /* of all tables */
 };
 
 struct mounts *mounts_new(void);
 struct mounts *mounts_get(struct mounts *m);
 struct mounts *mounts_copy(const struct mounts *m);
 void mounts_put(struct mounts *m);
-/* Cover `guest`, and all mounts below it, by `host`.  It is shared when what it is mounted on is. */
+/* All tables that somebody has, in any order: NULL begins, and ends. */
+struct mounts *mounts_next(const struct mounts *after);
+/* Cover `guest`, and all mounts below it, by `host`. */
 struct mount *mounts_add(struct mounts *m, const char *guest, const char *host, unsigned flags,
 			 const char *fs_type, const char *source);
+/*
+ * Mount at `guest`, on the mount `on`, what `of` shows, as private one: below what covers that place of `on` already.  What
+ * is mounted right there is on the new one then.
+ */
+struct mount *mounts_add_on(struct mounts *m, const struct mount *on, const char *guest, const struct mount *of);
+/* On top at `guest`, what `of` shows; private. */
+struct mount *mounts_add_like(struct mounts *m, const char *guest, const struct mount *of);
 /* The file system's own options, which it shows. */
 void mounts_tell_options(struct mount *m, const char *shown);
 /* It is of the same file system as this one. */
 void mounts_like(struct mount *m, const struct mount *of);
-/* The number of a new group of peers. */
-unsigned mounts_new_group(void);
 /* Is anything mounted on the topmost mount at `guest`? */
 bool mounts_has_children(const struct mounts *m, const char *guest);
 /* Uncover the topmost mount at `guest`, with all that is mounted on it; false when there is none. */
 bool mounts_remove(struct mounts *m, const char *guest);
+/* Take this one out; what is mounted on it is on its parent then. */
+void mounts_take(struct mounts *m, struct mount *at);
+/* The tree that begins with a mount, on ctx: it, and what is mounted on it, parents first. */
+size_t mounts_tree(const void *ctx, const struct mounts *m, const struct mount *top, struct mount ***ret);
 /* The mount whose point is exactly this guest path, or NULL. */
 const struct mount *mounts_at(const struct mounts *m, const char *guest, size_t length);
 /* The mount that a guest path lies on. */
@@ -71,6 +82,8 @@ const struct mount *mounts_of(const struct mounts *m, const char *guest);
 struct pivot {
 	const char *root, *new_root, *put_old;
 };
+/* Is this path `prefix`, or below it?  "" is the host's root. */
+bool mounts_is_below(const char *path, const char *prefix);
 /* Begins the point of a mount that no name leads to, only descriptors. */
 #define MOUNTS_NAMELESS "/\001"
 /* Is it the point of such a mount, or below one? */

@@ -135,12 +135,6 @@ static int check_id_map(struct call *c, const struct attributes *a)
 	return path_is_unopened(o) ? -EBADF : namespaces_is_user(o) ? -EPERM : -EINVAL;
 }
 
-static bool is_at_or_below(const char *path, const char *top)
-{
-	size_t length = strlen(top);
-	return length == 1 || (strncmp(path, top, length) == 0 && (path[length] == '/' || !path[length]));
-}
-
 /* do_mount_setattr, at the root of a mount.  0, -EINVAL. */
 static int change_mounts(struct mounts *m, const char *guest, const struct change *change, bool is_recursive)
 {
@@ -149,7 +143,7 @@ static int change_mounts(struct mounts *m, const char *guest, const struct chang
 		return -EINVAL;
 	for (size_t i = 0; i < m->count; i++) {
 		struct mount *at = m->list[i];
-		bool is_meant = at == top || (is_recursive && !at->is_covered && is_at_or_below(at->guest, guest) &&
+		bool is_meant = at == top || (is_recursive && !at->is_covered && mounts_is_below(at->guest, guest) &&
 					      mounts_is_nameless(at->guest) == mounts_is_nameless(guest));
 		if (!is_meant)
 			continue;
@@ -209,9 +203,7 @@ static int64_t open_clone(struct call *c, bool is_recursive, bool closes_on_exec
 	struct mount *top = mount_copy(m, o, point, o->mount->source, is_recursive);
 	top->tree = tree;
 	for (size_t i = 0; i < m->count; i++)
-		m->list[i]->is_clone |= is_at_or_below(m->list[i]->guest, point);
-	if (!o->mount->peers)
-		top->peers = 0;
+		m->list[i]->is_clone |= mounts_is_below(m->list[i]->guest, point);
 	if (change)
 		change_mounts(m, point, change, is_recursive);
 	return trees_open(c, tree, S_ISDIR(o->real.st_mode), closes_on_exec);

@@ -230,12 +230,9 @@ static struct mount *graft(struct mounts *to, const struct mounts *from, unsigne
 		if (of->is_covered || !is_in)
 			continue;
 		CLEANUP_TALLOC char *guest = mem_printf(NULL, "%s%s", point, of->guest + length);
-		struct mount *added = mounts_add(to, guest, of->host, of->flags, of->fs_type, of->source);
-		mounts_like(added, of);
+		struct mount *added = mounts_add_like(to, guest, of);
 		added->is_clone = true;
-		added->root_at = of->root_at;
-		added->peers = of->peers;
-		added->master = of->master;
+		propagation_clone(added, of);
 		added->tree = of == root ? tree : 0;
 	}
 	return find(to, tree);
