@@ -61,8 +61,10 @@ int bind_config(const struct tracer_config *config, size_t from, struct tracee *
 		if (!host)
 			return error_set(err, errno, "cannot bind '%s'", b->host_path);
 		/* A point whose parents are missing as well still works, by its name. */
-		mounts_add(t->mounts, r < 0 ? b->guest_path : o.guest, host,
-			   b->flags & (BINDING_READ_ONLY | BINDING_PROC | BINDING_CGROUP), b->fs_type, NULL);
+		struct mount *m = mounts_add(t->mounts, r < 0 ? b->guest_path : o.guest, host,
+					     b->flags & (BINDING_READ_ONLY | BINDING_PROC | BINDING_CGROUP), b->fs_type, NULL);
+		if (!b->fs_type)
+			m->root_at = MOUNT_ROOT_OF_HOST;
 		if ((b->flags & BINDING_CGROUP) && !cgroups_is_open()) {
 			cgroups_open(host);
 			session.has_guest_files = true;

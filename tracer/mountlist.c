@@ -24,9 +24,50 @@ static bool visible(const struct tracee *of, const struct mount *m, char view[PA
 	       path_to_view(of, m->guest, view, PATH_ROOM) && view[0] == '/';
 }
 
+/* What put_path makes of a path, back again, in its place. */
+static void read_path(char *path)
+{
+	char *to = path;
+	for (const char *at = path; *at; to++)
+		if (at[0] == '\\' && at[1] && at[2] && at[3]) {
+			*to = (at[1] - '0') << 6 | (at[2] - '0') << 3 | (at[3] - '0');
+			at += 4;
+		} else {
+			*to = *at++;
+		}
+	*to = '\0';
+}
+
+/* Where a host path is in its file system, as our own mountinfo has it. */
+static const char *root_on_host(const char *host)
+{
+	static char root[PATH_ROOM];
+	size_t room = 0, longest = 0;
+	CLEANUP_FREE char *line = NULL;
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	snprintf(root, sizeof(root), "%s", *host ? host : "/");
+	while (file && getline(&line, &room, file) > 0) {
+		CLEANUP_FREE char *base = NULL, *point = NULL;
+		if (sscanf(line, "%*d %*d %*s %ms %ms", &base, &point) != 2)
+			continue;
+		read_path(base);
+		read_path(point);
+		size_t length = strcmp(point, "/") == 0 ? 0 : strlen(point);
+		if (length < longest || !mounts_is_below(host, point))
+			continue;
+		longest = length;
+		snprintf(root, sizeof(root), "%s%s", strcmp(base, "/") == 0 && host[length] ? "" : base, host + length);
+	}
+	if (file)
+		fclose(file);
+	return root;
+}
+
 /* Its root in its file system. */
 static const char *root_of(const struct mount *m)
 {
+	if (m->root_at == MOUNT_ROOT_OF_HOST)
+		return root_on_host(m->host);
 	return m->root_at < m->host_length ? m->host + m->root_at : "/";
 }
 

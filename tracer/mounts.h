@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* What mount(2) was told, beside enum binding_flags. */
 enum mount_flags {
@@ -25,7 +26,7 @@ struct mount {
 	char *guest; /* canonical guest path; "/" for the root */
 	char *host;  /* canonical host path; "" for the host's "/" */
 	size_t guest_length, host_length;
-	size_t root_at; /* where in `host` the path in its file system begins: a bind's is not its root */
+	size_t root_at; /* where in `host` the path in its file system begins: a bind's is not its root; or MOUNT_ROOT_OF_HOST */
 	unsigned flags; /* enum binding_flags and mount_flags */
 	char *fs_type, *source;
 	char *shown; /* the file system's own options, as in /proc/PID/mounts: ",mode=755"; NULL: none */
@@ -37,6 +38,9 @@ struct mount {
 	bool is_unbindable;
 	bool is_covered; /* by a later one, at its point or above: no path leads to it */
 };
+
+/* root_at of what the host's user has bound: the host's own mounts tell. */
+#define MOUNT_ROOT_OF_HOST SIZE_MAX
 
 struct mounts {
 	unsigned users;

@@ -237,6 +237,22 @@ hindered() { # ROLE
 	kill %1
 	wait || true
 }
+@test "mountinfo_tells_what_of_the_hosts_file_system_a_volume_shows" {
+	mkdir "$BATS_TEST_TMPDIR/v"
+	local root
+	root=$(python3 - "$BATS_TEST_TMPDIR/v" <<'END'
+import os, sys
+path, found = os.path.realpath(sys.argv[1]), ("", "")
+for line in open("/proc/self/mountinfo"):
+    root, point = line.split()[3:5]
+    if (path + "/").startswith(point.rstrip("/") + "/") and len(point) >= len(found[1]):
+        found = root, point
+print(found[0].rstrip("/") + path[len(found[1].rstrip("/")):])
+END
+	)
+	prints "$root" 'while read -r _ _ _ root point _; do if [ "$point" = /v ]; then echo "$root"; fi; done </proc/self/mountinfo' \
+		-v "$BATS_TEST_TMPDIR/v:/v"
+}
 @test "a_small_dev" {
 	prints ok 'echo x >/dev/null && head -c 1 /dev/zero >/dev/null && head -c 4 /dev/urandom >/dev/null && echo ok'
 	prints "/proc/self/fd /proc/self/fd/1" 'echo $(readlink /dev/fd) $(readlink /dev/stdout)'
