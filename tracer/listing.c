@@ -15,6 +15,7 @@
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/procfs.h"
+#include "tracer/terminals.h"
 #include "tracer/watch.h"
 
 enum { LISTING_MAX = 1 << 20 };
@@ -46,7 +47,8 @@ static bool has_nodes(const struct stat *directory)
 
 bool listing_is_changed(const struct tracee *t, const struct object *o)
 {
-	if (((o->mount->flags & BINDING_PROC) && strcmp(o->host, "/proc") == 0) || has_nodes(&o->real))
+	if (((o->mount->flags & BINDING_PROC) && strcmp(o->host, "/proc") == 0) || has_nodes(&o->real) ||
+	    terminals_are_in(o->mount, o->host))
 		return true;
 	for (size_t i = 0; i < t->mounts->count; i++) {
 		const char *name = name_in(t->mounts->list[i], o->guest, o->guest_length);
@@ -102,15 +104,22 @@ static uint16_t record_size(const struct layout *l, const char *record)
 	return size;
 }
 
-/* Leave out whose process is no guest's.  The bytes that stay. */
-static size_t drop_strangers(const struct layout *l, const struct pid_namespace *in, char *records, size_t size)
+/* Is a name for the guest?  With `terminals` of a devpts, else of /proc. */
+static bool is_shown(const char *name, const struct mount *m, const struct terminals *terminals)
+{
+	char host[NAME_MAX + 16];
+	snprintf(host, sizeof(host), "/proc/%.*s", NAME_MAX, name);
+	return terminals ? terminals_have(terminals, name) : !procfs_is_hidden(host, m->pids);
+}
+
+/* Leave out whose process, or terminal, is no guest's.  The bytes that stay. */
+static size_t drop_strangers(const struct layout *l, const struct mount *m, char *records, size_t size,
+			     const struct terminals *terminals)
 {
 	size_t kept = 0;
-	char host[NAME_MAX + 16];
 	for (size_t at = 0; at < size;) {
 		uint16_t length = record_size(l, records + at);
-		snprintf(host, sizeof(host), "/proc/%.*s", NAME_MAX, records + at + name_at(l));
-		if (!procfs_is_hidden(host, in)) {
+		if (is_shown(records + at + name_at(l), m, terminals)) {
 			memmove(records + kept, records + at, length);
 			kept += length;
 		}
@@ -191,7 +200,11 @@ static int64_t change_listing(struct call *c)
 	if (memory_read(c->t, c->argument[1], records, size) < 0)
 		return c->result;
 	if (o.mount->flags & BINDING_PROC)
-		size = drop_strangers(&l, o.mount->pids, records, size);
+		size = drop_strangers(&l, o.mount, records, size, NULL);
+	if (terminals_are_in(o.mount, o.host)) {
+		struct terminals own = terminals_of_guest(records);
+		size = drop_strangers(&l, o.mount, records, size, &own);
+	}
 	if (has_nodes(&o.real))
 		show_nodes(&l, o.real.st_dev, records, size);
 	size = add_mounts(c, &l, &o, records, size, room);

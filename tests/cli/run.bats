@@ -237,6 +237,21 @@ hindered() { # ROLE
 	kill %1
 	wait || true
 }
+@test "terminals_of_others_are_not_listed" {
+	# A terminal of ours is open meanwhile.
+	run -0 python3 - <<'END'
+import os, subprocess
+ours, end = os.openpty()
+number = os.path.basename(os.ttyname(end))
+def run(*words):
+    return subprocess.run(["fakebuild", "run", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True).stdout.split()
+listed = run("base:1", "ls", "/dev/pts")
+print("ptmx" in listed, number in listed)
+listed = [name for name in run("-t", "base:1", "ls", "/dev/pts") if name.isdigit()]
+print(len(listed), number in listed)
+END
+	equal "True False 1 False" "${lines[*]}"
+}
 @test "mountinfo_tells_what_of_the_hosts_file_system_a_volume_shows" {
 	mkdir "$BATS_TEST_TMPDIR/v"
 	local root

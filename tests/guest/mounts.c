@@ -3,7 +3,9 @@
 /* covers: mount umount umount2 pivot_root unshare setns sethostname setdomainname uname olduname oldolduname */
 #include "guest.h"
 
+#include <dirent.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/statfs.h>
@@ -71,6 +73,36 @@ TEST(options_of_a_file_system_are_shown)
 	WORKS(umount("m"));
 	WORKS(mount("devpts", "m", "devpts", 0, "newinstance,ptmxmode=0666,mode=0620,gid=5"));
 	EQUAL(true, strstr(file_text("/proc/self/mounts"), "/m devpts rw,relatime,gid=5,mode=620,ptmxmode=666") != NULL);
+	WORKS(umount("m"));
+}
+
+static unsigned names_in(const char *name, const char *wanted)
+{
+	unsigned count = 0;
+	DIR *dir = opendir(name);
+	for (const struct dirent *e; dir && (e = readdir(dir));)
+		count += strcmp(e->d_name, wanted) == 0;
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+TEST(a_devpts_lists_the_terminals_that_are_open)
+{
+	char number[16];
+	unsigned index;
+	WORKS(mkdir("m", 0755));
+	WORKS(mount("devpts", "m", "devpts", 0, "newinstance,ptmxmode=0666"));
+	EQUAL(1, names_in("m", "ptmx"));
+	EQUAL(1, names_in("m", ".."));
+	int master = WORKS(open("m/ptmx", O_RDWR | O_NOCTTY));
+	WORKS(ioctl(master, TIOCGPTN, &index));
+	snprintf(number, sizeof(number), "%u", index);
+	EQUAL(1, names_in("m", number));
+	CHILD
+		EQUAL(1, names_in("m", number));
+	close(master);
+	EQUAL(0, names_in("m", number));
 	WORKS(umount("m"));
 }
 
