@@ -14,8 +14,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "builder/environment.h"
 #include "builder/bindings.h"
+#include "builder/containers_conf.h"
+#include "builder/environment.h"
 #include "tracer/base/terminal.h"
 #include "builder/user.h"
 #include "tracer/base/io.h"
@@ -87,20 +88,6 @@ static int choose_argv(struct guest *g, const struct guest_request *request, str
 	return 0;
 }
 
-/*
- * Programs of containers/storage (podman, buildah, skopeo) that find themselves root take the host's own folders, unless
- * these two say, as `podman unshare` has them, that they are a user's who has become root already.
- */
-static void rootless_environment(struct strlist *env)
-{
-	char uid[16];
-	if (getuid() == 0)
-		return;
-	snprintf(uid, sizeof(uid), "%u", (unsigned)getuid());
-	environment_default(env, "_CONTAINERS_ROOTLESS_UID", uid);
-	environment_default(env, "_CONTAINERS_USERNS_CONFIGURED", "done");
-}
-
 /* Docker's order: its own defaults, then the image, then files, then -e; HOME comes last, of
  * passwd. */
 static int choose_env(struct guest *g, const struct guest_request *request, const char *home,
@@ -112,7 +99,8 @@ static int choose_env(struct guest *g, const struct guest_request *request, cons
 	if (request->place == GUEST_OF_HOST) {
 		for (char **entry = environ; *entry; entry++)
 			strlist_add(g->env, *entry);
-		rootless_environment(g->env);
+		if (containers_conf_environment(g->env, g->run_dir, err) < 0)
+			return -1;
 	} else if (!request->is_build) {
 		char own[256] = "localhost";
 		gethostname(own, sizeof(own) - 1);

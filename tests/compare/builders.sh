@@ -134,14 +134,19 @@ if has "$name" podman; then
 		[ $? -eq 4 ]
 	}
 	check "podman run by fakebuild-runc tells the status" status_of_podman_run
-	status_without_a_network_named() {
-		mkdir -p "$HOME/.config/containers"
-		printf '[containers]\nnetns = "host"\n' >"$HOME/.config/containers/containers.conf"
+	# With no option at all.
+	status_of_plain_podman_run() {
 		# shellcheck disable=SC2016
-		as_root podman --storage-driver vfs "${runtime[@]}" run --rm two sh -c 'test "$(id -u)" = 0 && exit 4'
+		as_root podman run --rm plain sh -c 'test "$(id -u)$(stat -c %u:%g /file)" = 05:6 && exit 4'
 		[ $? -eq 4 ]
 	}
-	check "podman run takes the host's network of containers.conf" status_without_a_network_named
+	mkdir -p "$HOME/.config/containers"
+	cp "$here/policy.json" "$HOME/.config/containers/"
+	check "podman build needs no option" as_root podman build -t plain "$here/context"
+	check "podman run needs none, either" status_of_plain_podman_run
+	printf '[containers]\nnetns = "none"\n' >"$HOME/.config/containers/containers.conf"
+	# shellcheck disable=SC2016
+	check "a network of the user's own choice stays" as_root sh -c 'test -z "$CONTAINERS_CONF$CONTAINERS_CONF_OVERRIDE"'
 	rm -f "$HOME/.config/containers/containers.conf"
 	runtime=(--runtime crun)
 	! has "podman run by crun" crun || check "podman run by crun tells the status" status_of_podman_run
