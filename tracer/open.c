@@ -287,8 +287,9 @@ static int64_t open_common(struct call *c, struct opening *op)
 			return watch_begin(c, WATCH_CALLS);
 		}
 		if (!instead && (o->mount->flags & BINDING_PROC) && !o->is_fd && S_ISREG(o->real.st_mode)) {
-			setting = procfs_own_setting(c->t, o, (op->flags & O_ACCMODE) != O_RDONLY);
-			c->t->remove_later = setting ? NULL : procfs_generate(c->t, o);
+			bool is_write = (op->flags & O_ACCMODE) != O_RDONLY;
+			setting = procfs_own_setting(c->t, o, is_write);
+			c->t->remove_later = setting ? NULL : procfs_generate(c->t, o, is_write);
 			instead = setting ? setting : c->t->remove_later;
 		}
 	}

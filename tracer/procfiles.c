@@ -401,6 +401,7 @@ enum proc_file_flags {
 	WANTS_TEXT = 1,
 	OF_EMULATORS = 2,   /* only theirs tells what it should not */
 	OF_DESCRIPTORS = 4, /* one a descriptor, whose number follows the name */
+	IS_WRITTEN = 8,	    /* to the host's: proc_uid_map_write of kernel/user_namespace.c, EPERM in the first namespace */
 };
 struct proc_file {
 	const char *name; /* below /proc/PID or /proc/PID/task/TID; with a slash in front below /proc */
@@ -421,8 +422,8 @@ static const struct proc_file files[] = {
 	{ "mounts", write_mounts, 0 },
 	{ "mountinfo", write_mountinfo, 0 },
 	{ "mountstats", write_mountstats, 0 },
-	{ "uid_map", write_id_map, 0 },
-	{ "gid_map", write_id_map, 0 },
+	{ "uid_map", write_id_map, IS_WRITTEN },
+	{ "gid_map", write_id_map, IS_WRITTEN },
 	{ "loginuid", write_unset, 0 },
 	{ "sessionid", write_unset, 0 },
 	{ "cgroup", write_cgroup, WANTS_TEXT },
@@ -441,7 +442,7 @@ static bool is_of(const struct proc_file *f, const char *rest)
 	return f->flags & OF_DESCRIPTORS ? text_starts(rest, f->name) && rest[strlen(f->name)] : strcmp(rest, f->name) == 0;
 }
 
-char *procfs_generate(struct tracee *t, const struct object *o)
+char *procfs_generate(struct tracee *t, const struct object *o, bool is_write)
 {
 	static unsigned counter;
 	const char *rest = NULL;
@@ -452,7 +453,8 @@ char *procfs_generate(struct tracee *t, const struct object *o)
 	const struct proc_file *f = files, *end = files + sizeof(files) / sizeof(*files);
 	while (rest && f < end && !is_of(f, rest))
 		f++;
-	if (!rest || f == end || (f->name[0] != '/' && !v.of) || ((f->flags & OF_EMULATORS) && !v.of->process->is_emulated))
+	if (!rest || f == end || (f->name[0] != '/' && !v.of) || ((f->flags & OF_EMULATORS) && !v.of->process->is_emulated) ||
+	    ((f->flags & IS_WRITTEN) && is_write))
 		return NULL;
 	if (v.of) {
 		v.tid = v.of->tid;

@@ -208,6 +208,9 @@ TEST(ids_are_mapped_to_themselves)
 	EQUAL(UINT32_MAX, count);
 	EQUAL(3, sscanf(file_text("/proc/self/gid_map"), "%u %u %u", &from, &to, &count));
 	EQUAL(UINT32_MAX, count);
+	int fd = WORKS(open("/proc/self/uid_map", O_WRONLY));
+	FAILS(EPERM, write(fd, "0 0 1\n", 6));
+	close(fd);
 }
 
 TEST(there_are_no_user_namespaces_to_be_had)
