@@ -126,13 +126,14 @@ static int step_make_namespaces(struct begin *b, struct error *err)
 	for (size_t i = 0; i < b->spec->namespace_count; i++)
 		if (!b->spec->namespaces[i].path)
 			flags |= b->spec->namespaces[i].clone_flag;
-	flags &= ~(unsigned)CLONE_NEWUSER & ~(b->has_network ? (unsigned)CLONE_NEWNET : 0u);
+	/* That of processes it was born into. */
+	flags &= ~(unsigned)(CLONE_NEWUSER | CLONE_NEWPID) & ~(b->has_network ? (unsigned)CLONE_NEWNET : 0u);
 	return unshare(flags) < 0 ? error_set(err, errno, "cannot make the container's namespaces") : 0;
 }
 
 static int step_join_namespaces(struct begin *b, struct error *err)
 {
-	static const char *const names[] = { "uts", "ipc", "net", "pid", "cgroup", "mnt" };
+	static const char *const names[] = { "uts", "ipc", "net", "cgroup", "mnt" };
 	enum { NAMES = sizeof(names) / sizeof(*names) };
 	int fds[NAMES], r = 0;
 	for (size_t i = 0; i < NAMES; i++) {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,6 +111,29 @@ static bool is_alive(const struct runc_container *c)
 	return now && now == c->pid_start_time;
 }
 
+static bool has_own_pids(const struct spec *spec)
+{
+	for (size_t i = 0; i < spec->namespace_count; i++)
+		if (spec->namespaces[i].clone_flag == CLONE_NEWPID)
+			return !spec->namespaces[i].path;
+	return false;
+}
+
+/* A guest's child begins in the container's pid namespace; those that we make later are in ours again. */
+static pid_t fork_into(const struct runc_container *c, const struct begin *begin)
+{
+	if (!begin->is_guest || !has_own_pids(begin->spec))
+		return fork();
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "/proc/%d/ns/pid", c->pid);
+	CLEANUP_CLOSE int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	CLEANUP_CLOSE int other = begin->fifo < 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	bool is_there = own >= 0 && (begin->fifo >= 0 ? unshare(CLONE_NEWPID) : setns(other, CLONE_NEWPID)) == 0;
+	pid_t pid = fork();
+	if (is_there && pid != 0)
+		setns(own, CLONE_NEWPID);
+	return pid;
+}
+
 /* Fork the process that `begin` tells of, which takes the steps of `body`. */
 static int bear(struct runc_container *c, const struct process_options *o, struct birth *b, struct begin *begin,
 		void (*body)(struct begin *b), struct error *err)
@@ -118,7 +142,7 @@ static int bear(struct runc_container *c, const struct process_options *o, struc
 	if (!o->is_detached)
 		terminal_hold_signals(&begin->signals);
 	fflush(NULL);
-	b->pid = fork();
+	b->pid = fork_into(c, begin);
 	if (b->pid < 0)
 		return error_set(err, errno, "cannot start a process");
 	if (b->pid == 0) {
