@@ -22,6 +22,7 @@
 #include "tracer/filter.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/shim/calls.h"
 
 #define SHARED ((struct shim_shared *)SHIM_SHARED)
 #define STATES ((struct shim_state *)SHIM_STATES)
@@ -467,35 +468,43 @@ void fast_look_at_made(struct tracee *t, const struct shim_frame *made, taddr pa
 		note_new(st.st_dev, st.st_ino, made->made_mode);
 }
 
-int64_t hook_is_new(struct call *c)
+static const char *name_of_call(const struct call *c, const struct shim_frame *f, uint64_t number)
 {
-	/* It is the shim's alone. */
-	if (c->ip < SHIM_HUB || c->ip >= SHIM_HUB + 0x10000)
-		return -ENOSYS;
-	note_new(c->argument[0], c->argument[1], rights(&c->t->cred) & STATE_MAKES_AS_ROOT ? c->argument[2] : 0);
-	return 0;
+	struct call asked = { .t = c->t, .abi = c->t->process->abi, .number = (int64_t)number };
+	memcpy(asked.argument, f->argument, sizeof(f->argument));
+	const struct row *row = filter_find_row(&asked);
+	return row ? row->name : "a call";
 }
 
-int64_t hook_differs(struct call *c)
+static void note_difference(const struct call *c)
 {
+	struct shim_difference d;
 	struct shim_frame f;
 	char path[PATH_MAX];
-	if (c->ip < SHIM_HUB || c->ip >= SHIM_HUB + 0x10000 || session.difference ||
-	    memory_read(c->t, c->argument[0], &f, offsetof(struct shim_frame, reserved)) < 0)
-		return -ENOSYS;
-	c->abi = c->t->process->abi; /* its own call is a 64-bit one always */
-	c->number = f.rax;
-	const struct row *row = filter_find_row(c);
-	c->number = c->argument[4];
-	const struct row *before = filter_find_row(c);
-	if (!c->argument[5] || memory_read_string(c->t, c->argument[5], path, sizeof(path)) < 0)
+	if (session.difference || memory_read(c->t, c->argument[0], &d, sizeof(d)) < 0 ||
+	    memory_read(c->t, d.frame, &f, offsetof(struct shim_frame, reserved)) < 0)
+		return;
+	const char *name = name_of_call(c, &f, f.rax), *before = d.after == f.rax ? NULL : name_of_call(c, &f, d.after);
+	if (!d.path || memory_read_string(c->t, d.path, path, sizeof(path)) < 0)
 		path[0] = '\0';
-	CLEANUP_TALLOC char *where = (int64_t)c->argument[1] < 0 ? NULL : mem_printf(NULL, " at byte %d of the answer", (int)c->argument[1]);
+	CLEANUP_TALLOC char *where = d.at < 0 ? NULL : mem_printf(NULL, " at byte %d of the answer", (int)d.at);
 	session.difference = mem_printf(NULL, "the fast path answers %s of '%s'%s%s with %lld (%#llx)%s, the slow path with %lld (%#llx)",
-					row ? row->name : "a call", path, before && before != row ? " after " : "",
-					before && before != row ? before->name : "", (long long)c->argument[2],
-					(unsigned long long)c->argument[2], where ? where : "", (long long)c->argument[3],
-					(unsigned long long)c->argument[3]);
+					name, path, before ? " after " : "", before ? before : "", (long long)d.own,
+					(unsigned long long)d.own, where ? where : "", (long long)d.theirs,
+					(unsigned long long)d.theirs);
+}
+
+int check_rename(const struct call *c)
+{
+	bool is_ours = c->abi == ABI_64 && c->ip >= SHIM_HUB && c->ip < SHIM_HUB + 0x10000;
+	if (is_ours && c->argument[3] == SHIM_SAYS_NEW) {
+		note_new(c->argument[0], c->argument[1], rights(&c->t->cred) & STATE_MAKES_AS_ROOT ? c->argument[2] : 0);
+		return CHECK_DONE;
+	}
+	if (is_ours && c->argument[3] == SHIM_SAYS_DIFFERS) {
+		note_difference(c);
+		return CHECK_DONE;
+	}
 	return 0;
 }
 

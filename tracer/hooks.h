@@ -8,9 +8,8 @@
 
 #include "tracer/call.h"
 
-/* fast.c: what the shim asks */
-int64_t hook_is_new(struct call *c);
-int64_t hook_differs(struct call *c);
+/* fast.c: what the shim says (shim/calls.h) */
+int check_rename(const struct call *c);
 
 /* stat.c: looking at files */
 int64_t hook_stat(struct call *c);

@@ -13,7 +13,6 @@
 #include "tracer/base/compat.h"
 #include "tracer/hooks.h"
 #include "tracer/plain.h"
-#include "tracer/shim/calls.h"
 
 #define ALLOW(call) { .name = #call, .action = ACTION_ALLOW }
 #define ALLOW_NEW(call, nr) { .name = #call, .action = ACTION_ALLOW, .number = nr }
@@ -131,7 +130,7 @@ const struct row rows[] = {
 	TRACE(unlink, hook_unlink, .path = { PATH(0, CREATE) }),
 	TRACE(unlinkat, hook_unlink, .check = check_unlinkat, .path = { PATH_AT(0, 1, CREATE) }),
 	TRACE(rmdir, hook_rmdir, .path = { PATH(0, CREATE) }),
-	TRACE(rename, hook_rename, .path = { PATH(0, CREATE), PATH(1, CREATE) }),
+	TRACE(rename, hook_rename, .check = check_rename, .path = { PATH(0, CREATE), PATH(1, CREATE) }),
 	TRACE(renameat, hook_rename, .path = { PATH_AT(0, 1, CREATE), PATH_AT(2, 3, CREATE) }),
 	TRACE(renameat2, hook_rename, .check = check_renameat2, .path = { PATH_AT(0, 1, CREATE), PATH_AT(2, 3, CREATE) }),
 	TRACE(chdir, hook_chdir, .path = { PATH(0, FOLLOW) }, .touches = TOUCHES_PLACE),
@@ -146,8 +145,6 @@ const struct row rows[] = {
 	TRACE(openat2, hook_openat2, .number = 437),
 	TRACE(execve, hook_execve),
 	TRACE(execveat, hook_execve),
-	TRACE(fakebuild_is_new, hook_is_new, .number = SHIM_CALL_IS_NEW),
-	TRACE(fakebuild_differs, hook_differs, .number = SHIM_CALL_DIFFERS),
 	TRACE(mmap, hook_mmap, .trace = { WHEN_ANY_BIT, 2, PROT_EXEC }),
 
 	/* Identity. */

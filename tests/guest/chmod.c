@@ -279,3 +279,20 @@ TEST(truncating_clears_set_id_bits_unless_root_does)
 		EQUAL(02767 & ~02000, mode_of("f"));
 	}
 }
+
+/* More than can be told at once by who makes them. */
+TEST(many_new_files_have_the_mode_they_were_made_with)
+{
+	enum { MANY = 4200 };
+	char name[16];
+	unsigned wrong = 0;
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		close(WORKS(open(name, O_WRONLY | O_CREAT | O_EXCL, i % 2 ? 0 : 0200)));
+	}
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		wrong += mode_of(name) != (i % 2 ? 0 : 0200);
+	}
+	EQUAL(0, wrong);
+}

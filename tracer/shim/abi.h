@@ -142,6 +142,15 @@ struct shim_exec {
 	char comm[16];
 };
 
+/* What the verifying mode tells. */
+struct shim_difference {
+	uint64_t frame;	     /* address of the struct shim_frame */
+	int64_t at;	     /* which byte of the answer; -1: the result */
+	int64_t own, theirs; /* there */
+	uint64_t after;	     /* the number of the call that has changed something before, or the frame's */
+	uint64_t path;	     /* address of the call's; 0: it has none */
+};
+
 /* A call that came through the hub. */
 enum shim_makes {
 	MAKES_NOTHING, MAKES_FILE_AT_RESULT, MAKES_NAME_AT_PATH,

@@ -116,11 +116,13 @@
 #define FAST_NUMBERS 453 /* one more than the largest */
 
 /*
- * The shim's own call, which no kernel has: (dev, ino) is a new inode, what the metadata table says of it is of
- * one that had the number before.  Its mode is the third argument, when it is not what the host shows; it is root's.
+ * What the shim tells the tracer it tells as a rename(2) from the hub with one of these in the fourth register: a number that
+ * no kernel has would be answered by a filter that is around all of us (Docker's default), before ours is asked.
+ * (dev, ino) is a new inode, what the metadata table says of it is of one that had the number before.  Its mode is the
+ * third argument, when it is not what the host shows; it is root's.
  */
-#define SHIM_CALL_IS_NEW 0x3fbd0001
-/* Nor has any this: the tracer answers a call otherwise than the shim (shim/verify.c). */
-#define SHIM_CALL_DIFFERS 0x3fbd0003
+#define SHIM_SAYS_NEW 0x3fbd0001
+/* The tracer answers a call otherwise than the shim (shim/verify.c): a struct shim_difference. */
+#define SHIM_SAYS_DIFFERS 0x3fbd0003
 
 #endif

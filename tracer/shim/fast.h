@@ -37,7 +37,7 @@ long shim_raw_call(long number, long a, long b, long c, long d, long e, long f);
 void shim_act(struct shim_frame *f, long number, long a, long b, long c, long d, long e);
 long shim_ask(struct shim_frame *f);
 long shim_say_new(uint64_t dev, uint64_t ino, uint64_t mode);
-long shim_say_differs(const struct shim_frame *f, uint64_t at, int64_t own, int64_t theirs, uint64_t after, uint64_t path);
+long shim_say_differs(const struct shim_difference *d);
 extern int (*const shim_handlers[FAST_NUMBERS])(struct shim_frame *f);
 
 /* struct stat of x86-64. */

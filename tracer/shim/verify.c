@@ -108,14 +108,16 @@ static void tell_difference(const struct shim_frame *f, const struct said *own, 
 	enum { RESULT = -1 };
 	const struct checked *c = checked_of(f->rax);
 	uint64_t path = c && c->object[0][1] ? f->argument[c->object[0][1] - 1] : 0;
-	if (own->result != theirs->result) {
-		shim_say_differs(f, RESULT, own->result, theirs->result, after, path);
-		return;
+	struct shim_difference d = { (uint64_t)f, RESULT, own->result, theirs->result, after, path };
+	if (own->result == theirs->result) {
+		uint32_t i = 0;
+		while (i < 31 && own->head[i] == theirs->head[i])
+			i++;
+		d.at = 8 * i;
+		d.own = (int64_t)own->head[i];
+		d.theirs = (int64_t)theirs->head[i];
 	}
-	uint32_t i = 0;
-	while (i < 31 && own->head[i] == theirs->head[i])
-		i++;
-	shim_say_differs(f, 8 * i, own->head[i], theirs->head[i], after, path);
+	shim_say_differs(&d);
 }
 
 /* The frame's call has been answered.  False: leave it to the tracer. */
