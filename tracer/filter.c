@@ -99,6 +99,7 @@ static void emit_leaf(struct builder *b, int number_of_row, enum abi abi)
 	case WHEN_TYPE:
 		load(b, argument);
 		emit(b, BPF_ALU | BPF_AND | BPF_K, 0xff00, 0, 0);
+		emit(b, BPF_JMP | BPF_JEQ | BPF_K, row->trace.value >> 8 & 0xff00, 3, 0);
 		emit(b, BPF_JMP | BPF_JEQ | BPF_K, row->trace.value & 0xff00, 2, 0);
 		emit(b, BPF_JMP | BPF_JEQ | BPF_K, (row->trace.value & 0xff) << 8, 1, 0);
 		ret(b, SECCOMP_RET_ALLOW);

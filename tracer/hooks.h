@@ -43,6 +43,10 @@ int64_t hook_umask(struct call *c);
 
 /* fileflags.c */
 int64_t hook_ioctl(struct call *c);
+int check_file_getattr(const struct call *c);
+int64_t hook_file_getattr(struct call *c);
+int check_file_setattr(const struct call *c);
+int64_t hook_file_setattr(struct call *c);
 
 /* names.c: making, linking, removing names */
 int64_t hook_mkdir(struct call *c);

@@ -110,8 +110,12 @@ const struct row rows[] = {
 	TRACE(removexattr, hook_removexattr, .plain = plain_change, .check = check_xattr_name, .path = { PATH(0, FOLLOW) }),
 	TRACE(lremovexattr, hook_removexattr, .plain = plain_change, .check = check_xattr_name, .path = { PATH(0, 0) }),
 	TRACE(fremovexattr, hook_removexattr, .plain = plain_change, .check = check_xattr_name, .path = { FD_OPENED(0) }),
-	/* FS_IOC_GETFLAGS and FS_IOC_SETFLAGS are of type 'f', those of network devices of 0x89. */
-	TRACE(ioctl, hook_ioctl, .trace = { WHEN_TYPE, 1, 'f' << 8 | 0x89 }),
+	/* FS_IOC_GETFLAGS and FS_IOC_SETFLAGS are of type 'f', FS_IOC_FSGETXATTR and its like of 'X', those of network devices of 0x89. */
+	TRACE(ioctl, hook_ioctl, .trace = { WHEN_TYPE, 1, 'X' << 16 | 'f' << 8 | 0x89 }),
+	TRACE(file_getattr, hook_file_getattr, .plain = call_redirect, .check = check_file_getattr, .number = 468,
+	      .path = { PATH_FLAGS(0, 1, FOLLOW | LOOKUP_DESCRIPTOR, 4, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) }),
+	TRACE(file_setattr, hook_file_setattr, .plain = plain_change, .check = check_file_setattr, .number = 469,
+	      .path = { PATH_FLAGS(0, 1, FOLLOW | LOOKUP_DESCRIPTOR, 4, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) }),
 	TRACE(setxattrat, hook_setxattr, .plain = plain_change, .check = check_setxattr, .number = 463, .path = { XATTR_AT }),
 	TRACE(getxattrat, hook_getxattr, .plain = call_redirect, .check = check_getxattrat, .number = 464, .path = { XATTR_AT }),
 	TRACE(listxattrat, hook_listxattr, .plain = call_redirect, .number = 465, .path = { XATTR_AT }),
@@ -289,8 +293,8 @@ const struct row rows[] = {
 	ABSENT_NEW(memfd_secret, 447),
 	/* The shim jumps back, it does not return. */
 	ABSENT_NEW(map_shadow_stack, 453),
-	/* ioctl(2) does the same, and is what programs fall back on; quotactl(2) is refused. */
-	ABSENT_NEW(file_getattr, 468), ABSENT_NEW(file_setattr, 469), ABSENT_NEW(quotactl_fd, 443),
+	/* quotactl(2) is refused. */
+	ABSENT_NEW(quotactl_fd, 443),
 	/* From 6.19 on. */
 	ABSENT_NEW(listns, 470),
 

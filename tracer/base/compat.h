@@ -8,11 +8,23 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/types.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 
 #ifndef FICLONE
 #define FICLONE _IOW(0x94, 9, int)
+#endif
+/* linux/fs.h from 4.5 on; before it was XFS' own. */
+#ifndef FS_IOC_FSGETXATTR
+struct fsxattr {
+	__u32 fsx_xflags, fsx_extsize, fsx_nextents, fsx_projid, fsx_cowextsize;
+	unsigned char fsx_pad[8];
+};
+#define FS_IOC_FSGETXATTR _IOR('X', 31, struct fsxattr)
+#define FS_IOC_FSSETXATTR _IOW('X', 32, struct fsxattr)
+#define FS_XFLAG_IMMUTABLE 0x8
+#define FS_XFLAG_APPEND 0x10
 #endif
 #ifndef SEEK_DATA
 #define SEEK_DATA 3
