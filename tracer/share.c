@@ -271,6 +271,7 @@ int share_set_mode(const struct tracee *t, struct object *o, struct meta_entry *
 		int r = set_real_mode(o, real, entry, marks_for(&t->cred, entry, &o->real));
 		if (r < 0 && r != -EPERM && r != -EROFS)
 			return r;
+		meta_count_mode(session.meta);
 	}
 	share_store(o, entry);
 	fast_note_entry();

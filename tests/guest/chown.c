@@ -3,6 +3,7 @@
 /* covers: chown lchown fchown fchownat chown32 lchown32 fchown32 */
 #include "guest.h"
 
+#include <sched.h>
 #include <sys/fsuid.h>
 #include <sys/xattr.h>
 
@@ -366,4 +367,50 @@ TEST(who_gives_up_root_gives_nothing_away_from_then_on)
 	OWNER("f0", 1000, 1000);
 	OWNER("f2", 8, 8);
 	EQUAL(S_IFREG | 0600, look("f0").st_mode);
+}
+
+static volatile int *arrived; /* of two processes: at which file */
+
+static void meet(int who, int file)
+{
+	arrived[who] = file;
+	for (unsigned spins = 0; arrived[!who] < file; spins++)
+		if (spins > 2000)
+			sched_yield();
+}
+
+/* Two processes change files at the same moments, and neither undoes what the other has done. */
+TEST(owner_and_mode_are_changed_at_once)
+{
+	enum { FILES = 2000 };
+	char name[32];
+	int lost = 0, status = -1;
+	arrived = mmap(NULL, 2 * sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	arrived[0] = arrived[1] = -1;
+	umask(0);
+	for (int i = 0; i < FILES; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		WORKS(close(WORKS(open(name, O_WRONLY | O_CREAT, 0644))));
+	}
+	pid_t child = WORKS(fork());
+	for (int i = 0; i < FILES; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		meet(child != 0, i);
+		/* Each comes first now and then. */
+		for (volatile int wait = (child ? i : i / 16) % 16 * 20; wait > 0; wait--)
+			;
+		if (child == 0 ? chmod(name, 0640 + i % 8) : chown(name, 5, 6))
+			lost++;
+	}
+	if (child == 0)
+		_exit(lost != 0);
+	WORKS(waitpid(child, &status, 0));
+	EQUAL(0, status);
+	for (int i = 0; i < FILES; i++) {
+		struct stat st;
+		snprintf(name, sizeof(name), "f%d", i);
+		WORKS(stat(name, &st));
+		lost += st.st_uid != 5 || st.st_gid != 6 || st.st_mode != (mode_t)(S_IFREG | (0640 + i % 8));
+	}
+	EQUAL(0, lost);
 }

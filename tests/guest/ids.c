@@ -300,7 +300,7 @@ TEST(the_16_bit_calls)
 /* Where processes of root leave word for all others: tracer/shim/abi.h. */
 TEST(who_gives_root_up_reaches_nothing_that_is_roots)
 {
-	const uintptr_t shared[] = { 0x69fe0000, 0x69ff0000 };
+	const uintptr_t shared[] = { 0x69fd0000, 0x69fe0000 };
 	put_file("f", 0644, "x");
 	for (int i = 0; i < 8; i++) {
 		WORKS(mkdir("d", 0755));

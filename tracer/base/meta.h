@@ -44,6 +44,8 @@ bool meta_has_shared_layers(const struct meta *m);
  * is what they said.  It is there until the last who has the table open closes it.  False: it cannot be.
  */
 bool meta_make_inbox(struct meta *m);
+/* The mode of a file that may have no entry was changed on the host, and is about to be stored: who leaves something of it looks again. */
+void meta_count_mode(struct meta *m);
 
 /*
  * A run begins, whose guests may find files removed and made anew since the last one.  Nothing for a table of

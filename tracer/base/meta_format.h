@@ -139,8 +139,15 @@ struct meta_request {
 #define META_REQUEST_UNNAMED (UINT64_C(1) << 63)
 enum meta_request_kind { META_REQUEST_NO_ENTRY = 0, META_REQUEST_FILE = 1, META_REQUEST_DIRECTORY = 2, META_REQUEST_LINK = 3 };
 
+/*
+ * `modes`: how often a mode was changed on the host of a file without an entry.  Who changes one counts that before he looks
+ * whether the file has got an entry, or stores one; and who leaves the first request of a file counts before he looks
+ * at it, and again when it is left: when nothing has come between, its mode is the one that it had.
+ */
 struct meta_inbox {
 	struct meta_request request[META_INBOX_SETS][META_INBOX_WAYS];
+	uint64_t modes;
+	uint64_t pad[511];
 };
 
 static inline uint64_t meta_hash(uint64_t dev, uint64_t ino)

@@ -93,6 +93,12 @@ static void set_has_inbox(struct meta *m, bool has_inbox)
 		__atomic_fetch_and(&m->header->flags, ~(uint32_t)META_HAS_INBOX, __ATOMIC_SEQ_CST);
 }
 
+void meta_count_mode(struct meta *m)
+{
+	if (meta_find_inbox(m))
+		__atomic_add_fetch(&inbox_requests(m->inbox)->modes, 1, __ATOMIC_SEQ_CST);
+}
+
 static char *inbox_path(struct meta *m)
 {
 	return mem_printf(NULL, "%s.inbox", m->path);
@@ -184,6 +190,11 @@ const struct meta_inbox *meta_find_inbox(struct meta *m)
 }
 
 void meta_empty_inbox(struct meta *m)
+{
+	(void)m;
+}
+
+void meta_count_mode(struct meta *m)
 {
 	(void)m;
 }

@@ -17,10 +17,10 @@
 #ifndef FAKEBUILD_SHIM_ABI_H
 #define FAKEBUILD_SHIM_ABI_H
 
-#define SHIM_MOVES_TO_WRITE 0x69fe0000
+#define SHIM_MOVES_TO_WRITE 0x69fd0000
 #define SHIM_MOVES_BYTES 0x1000
-#define SHIM_INBOX 0x69ff0000
-#define SHIM_INBOX_BYTES 0x10000
+#define SHIM_INBOX 0x69fe0000
+#define SHIM_INBOX_BYTES 0x11000
 /* Who may no longer change all files may write to nothing here. */
 #define SHIM_WRITABLE SHIM_MOVES_TO_WRITE
 #define SHIM_WRITABLE_BYTES (SHIM_META - SHIM_WRITABLE)

@@ -36,13 +36,14 @@ static bool find_out(struct own *own, long dir_fd, uint64_t path)
 static bool find_own(struct shim_frame *f, long dir_fd, uint64_t path, bool follows, struct own *own)
 {
 	struct place *p = &own->place;
+	seen_begin(&own->seen);
 	if (path) {
 		if (!place_find(f, dir_fd, path, STATE_LOOKS_AS_ROOT | STATE_MAKES_AS_ROOT, p) || may_be_read_only(p) ||
-		    place_examine(f, p, follows, &own->st) != 0 || may_be_read_only(p))
+		    place_examine_born(f, p, follows, &own->st, &own->seen.birth) != 0 || may_be_read_only(p))
 			return false;
 	} else {
 		p->state = state_with(STATE_LOOKS_AS_ROOT | STATE_MAKES_AS_ROOT, &p->number);
-		if (!p->state || raw(NR_FSTAT, dir_fd, (long)&own->st, 0, 0) < 0)
+		if (!p->state || look_born(dir_fd, 0, &own->st, &own->seen.birth) < 0)
 			return false;
 	}
 	return path ? find_out(own, p->dir_fd, (uint64_t)f->path) : find_out(own, dir_fd, 0);
@@ -67,8 +68,9 @@ static enum answer chmod_own(struct shim_frame *f, const struct own *own, bool h
 	struct meta_entry entry = { .uid = own->shown.uid, .gid = own->shown.gid, .mode = wanted };
 	if (r < 0 || (needs_entry && !tell(&own->seen, own->has_entry, own->is_shared ? own->st.mode : type | real_mode, &entry, fd >= 0 ? fd : own->place.dir_fd, fd >= 0 ? 0 : (uint64_t)f->path)))
 		return SLOW;
-	/* Who gives it an entry at the same time has read another mode, and looks again when it is left. */
-	return needs_entry || own->is_shared || entry_of(own->st.dev, own->st.ino, &entry) == 0 ? answer(f, 0) : SLOW;
+	/* Who gives it an entry at the same time has read another mode, and learns of this when it is left. */
+	bool is_told = needs_entry || own->is_shared || (tell_mode_changed() && entry_of(own->st.dev, own->st.ino, &entry) == 0);
+	return is_told ? answer(f, 0) : SLOW;
 }
 
 static enum answer chmod_file(struct shim_frame *f, long dir_fd, uint64_t path, uint32_t mode)
@@ -82,11 +84,13 @@ int fast_chmod(struct shim_frame *f)
 	struct own own;
 	/* fchmodat(3) without following is done so by glibc, before there was fchmodat2(2). */
 	long fd = place_descriptor(f, f->argument[0], &own.place);
-	if (fd >= 0)
-		return state_with(STATE_MAKES_AS_ROOT, &own.place.number) && raw(NR_FSTAT, fd, (long)&own.st, 0, 0) == 0 &&
-				       find_out(&own, fd, 0) ?
+	if (fd >= 0) {
+		seen_begin(&own.seen);
+		return state_with(STATE_MAKES_AS_ROOT, &own.place.number) &&
+				       look_born(fd, 0, &own.st, &own.seen.birth) == 0 && find_out(&own, fd, 0) ?
 			       chmod_own(f, &own, true, fd, f->argument[1]) :
 			       SLOW;
+	}
 	return f->argument[0] ? chmod_file(f, AT_CWD, f->argument[0], f->argument[1]) : SLOW;
 }
 

@@ -96,24 +96,7 @@ int fast_newfstatat(struct shim_frame *f)
 	return stat_at(f, f->argument[0], f->argument[1], f->argument[2], f->argument[3]);
 }
 
-/* The head of struct statx, include/uapi/linux/stat.h. */
-struct kernel_statx {
-	uint32_t mask, blksize;
-	uint64_t attributes;
-	uint32_t nlink, uid, gid;
-	uint16_t mode, spare;
-	uint64_t ino, size, blocks, attributes_mask;
-	uint64_t times[8];
-	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
-	uint64_t mount;
-};
 enum { STATX_BASIC = 0x7ff, STATX_MOUNT_IDS = 0x5000, STATX_IS_MOUNT_ROOT = 0x2000 };
-
-/* new_encode_dev of the kernel, widened as glibc's makedev. */
-static uint64_t device(uint64_t major, uint64_t minor)
-{
-	return (minor & 0xff) | (major & 0xfff) << 8 | (minor & ~UINT64_C(0xff)) << 12 | (major & ~UINT64_C(0xfff)) << 32;
-}
 
 static bool show_statx(long dir_fd, uint64_t path, struct kernel_statx *x)
 {

@@ -49,6 +49,28 @@ struct kernel_stat {
 };
 _Static_assert(sizeof(struct kernel_stat) == 144, "arch/x86/include/uapi/asm/stat.h");
 
+/* struct statx of Linux 4.11, include/uapi/linux/stat.h. */
+struct kernel_statx {
+	uint32_t mask, blksize;
+	uint64_t attributes;
+	uint32_t nlink, uid, gid;
+	uint16_t mode, spare;
+	uint64_t ino, size, blocks, attributes_mask;
+	struct {
+		int64_t seconds;
+		uint32_t nanoseconds, pad;
+	} atime, btime, ctime, mtime;
+	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+	uint64_t mount, rest[13];
+};
+_Static_assert(sizeof(struct kernel_statx) == 256, "include/uapi/linux/stat.h");
+
+/* new_encode_dev of the kernel, widened as glibc's makedev. */
+static inline uint64_t device(uint64_t major, uint64_t minor)
+{
+	return (minor & 0xff) | (major & 0xfff) << 8 | (minor & ~UINT64_C(0xff)) << 12 | (major & ~UINT64_C(0xfff)) << 32;
+}
+
 static inline long raw(long number, long a, long b, long c, long d)
 {
 	return shim_raw_call(number, a, b, c, d, 0, 0);
@@ -181,6 +203,8 @@ bool place_find(struct shim_frame *f, long dir_fd, uint64_t address, uint32_t fl
 bool place_follow(struct shim_frame *f, struct place *p, const struct kernel_stat *st);
 /* The real stat of the place, or of what it leads to; of a directory when it must be one.  0, -ENOENT; 1: ask the tracer. */
 long place_examine(struct shim_frame *f, struct place *p, bool follows, struct kernel_stat *st);
+/* The same, and the inode's birth (0: not known), as look_born has them. */
+long place_examine_born(struct shim_frame *f, struct place *p, bool follows, struct kernel_stat *st, uint32_t *ret_birth);
 /* The flags of the directory that the place is in. */
 uint32_t place_directory_flags(struct shim_frame *f, const struct place *p);
 
@@ -191,12 +215,22 @@ long place_descriptor(struct shim_frame *f, uint64_t address, struct place *p);
 int entry_of(uint64_t dev, uint64_t ino, struct meta_entry *ret);
 /* The same, of the inode that is at this host path (0: the descriptor itself): one that was not met is met here. */
 int entry_at(uint64_t dev, uint64_t ino, long dir_fd, uint64_t path, struct meta_entry *ret);
+/*
+ * What is at this host path (0: the descriptor itself), without sizes and times, and its birth where that is told in the
+ * inbox and known, else 0.  0 or -errno.
+ */
+long look_born(long dir_fd, uint64_t path, struct kernel_stat *st, uint32_t *ret_birth);
 /* The same, of one that is to be changed: and where that was found. */
 struct seen {
 	uint64_t ino;
+	uint64_t modes; /* seen_begin: of the inbox, or SEEN_UNCOUNTED */
+	uint32_t birth; /* of one that has no entry, look_born */
 	struct meta_request request; /* {0, 0}: it was the table that said so */
 	struct meta_entry entry;
 };
+#define SEEN_UNCOUNTED UINT64_MAX
+/* Before it is looked at. */
+void seen_begin(struct seen *seen);
 int entry_to_change(uint64_t dev, uint64_t ino, long dir_fd, uint64_t path, struct seen *seen);
 /* May the process say what the inode is, and does the tracer listen? */
 bool may_tell(uint64_t dev, uint64_t ino);
@@ -206,6 +240,8 @@ bool may_tell(uint64_t dev, uint64_t ino);
  * False: there is no room, or somebody else has said something since it was seen.
  */
 bool tell(const struct seen *seen, bool had_entry, uint32_t real_mode, struct meta_entry *entry, long dir_fd, uint64_t path);
+/* The mode of a file without an entry has just been changed on the host.  False: nobody can be told. */
+bool tell_mode_changed(void);
 /* The same, root's, of one that has just been made; mode 0: it has no entry. */
 bool tell_made(uint64_t ino, uint32_t mode, long dir_fd, uint64_t path);
 /* An inode's last name is about to go: what is known of it goes into the inbox, so that it can be told there. */

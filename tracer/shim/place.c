@@ -360,8 +360,14 @@ bool place_follow(struct shim_frame *f, struct place *p, const struct kernel_sta
 
 long place_examine(struct shim_frame *f, struct place *p, bool follows, struct kernel_stat *st)
 {
+	return place_examine_born(f, p, follows, st, 0);
+}
+
+long place_examine_born(struct shim_frame *f, struct place *p, bool follows, struct kernel_stat *st, uint32_t *ret_birth)
+{
 	for (unsigned links = 0; links <= LINKS_MAX; links++) {
-		long r = raw(NR_NEWFSTATAT, p->dir_fd, (long)f->path, (long)st, AT_NOFOLLOW);
+		long r = ret_birth ? look_born(p->dir_fd, (uint64_t)f->path, st, ret_birth) :
+				     raw(NR_NEWFSTATAT, p->dir_fd, (long)f->path, (long)st, AT_NOFOLLOW);
 		if (may_have_moved(p))
 			return 1;
 		if (r < 0)

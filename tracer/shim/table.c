@@ -28,30 +28,45 @@ static void map_inbox(void)
 	release(f, old);
 }
 
-/* struct statx of Linux 4.11, as far as it is looked at. */
-struct statx_part {
-	uint32_t mask, unused[6];
-	uint16_t mode, pad;
-	uint64_t ino;
-	uint32_t more[10];
-	int64_t seconds;
-	uint32_t nanoseconds, rest[41];
-};
-_Static_assert(sizeof(struct statx_part) == 256, "include/uapi/linux/stat.h");
-
-/* The birth of the inode at this path (0: the descriptor), its number and mode too.  0: not known, and neither are they. */
-static uint32_t look_at_birth(long dir_fd, uint64_t path, uint64_t *ret_ino, uint32_t *ret_mode)
+static bool statx_born(long dir_fd, uint64_t path, struct kernel_statx *x)
 {
-	enum { WITH_MODE = 3, WITH_NUMBER = 0x100, WITH_BIRTH = 0x800 };
-	struct statx_part x;
-	x.mask = 0;
-	if (!(SHARED->flags & SHARED_TELLS_BIRTHS) ||
-	    shim_raw_call(NR_STATX, dir_fd, path ? (long)path : (long)"", AT_NOFOLLOW | (path ? 0 : AT_EMPTY),
-			  WITH_MODE | WITH_NUMBER | WITH_BIRTH, (long)&x, 0) < 0 || !(x.mask & WITH_BIRTH))
+	enum { TYPE_TO_GID = 0x1f, WITH_NUMBER = 0x100, WITH_BIRTH = 0x800 };
+	x->mask = 0;
+	return (SHARED->flags & SHARED_TELLS_BIRTHS) &&
+	       shim_raw_call(NR_STATX, dir_fd, path ? (long)path : (long)"", AT_NOFOLLOW | (path ? 0 : AT_EMPTY),
+			     TYPE_TO_GID | WITH_NUMBER | WITH_BIRTH, (long)x, 0) == 0 && (x->mask & WITH_BIRTH);
+}
+
+static uint32_t birth_of(const struct kernel_statx *x)
+{
+	return meta_birth_of_time(x->btime.seconds, x->btime.nanoseconds);
+}
+
+/* The birth of the inode at this path (0: the descriptor), and its number.  0: not known, and neither is that. */
+static uint32_t look_at_birth(long dir_fd, uint64_t path, uint64_t *ret_ino)
+{
+	struct kernel_statx x;
+	if (!statx_born(dir_fd, path, &x))
 		return 0;
 	*ret_ino = x.ino;
-	*ret_mode = x.mode;
-	return meta_birth_of_time(x.seconds, x.nanoseconds);
+	return birth_of(&x);
+}
+
+long look_born(long dir_fd, uint64_t path, struct kernel_stat *st, uint32_t *ret_birth)
+{
+	struct kernel_statx x;
+	*ret_birth = 0;
+	if (!statx_born(dir_fd, path, &x))
+		return path ? raw(NR_NEWFSTATAT, dir_fd, (long)path, (long)st, AT_NOFOLLOW) : raw(NR_FSTAT, dir_fd, (long)st, 0, 0);
+	st->dev = device(x.dev_major, x.dev_minor);
+	st->ino = x.ino;
+	st->nlink = x.nlink;
+	st->mode = x.mode;
+	st->uid = x.uid;
+	st->gid = x.gid;
+	st->rdev = device(x.rdev_major, x.rdev_minor);
+	*ret_birth = birth_of(&x);
+	return 0;
 }
 
 enum { UNMET = 2 };
@@ -79,13 +94,12 @@ static int find_entry(uint64_t dev, uint64_t ino, struct meta_entry *ret)
 static int meet(int found, uint64_t ino, long dir_fd, uint64_t path, const struct meta_entry *entry)
 {
 	uint64_t real_ino;
-	uint32_t real_mode;
 	if (found != UNMET)
 		return found;
 	/* Of these it counts when they were met, and with what mode. */
 	if (META->flags & META_OF_HOST)
 		return -1;
-	return entry->birth && entry->birth == look_at_birth(dir_fd, path, &real_ino, &real_mode) && real_ino == ino ? 1 : -1;
+	return entry->birth && entry->birth == look_at_birth(dir_fd, path, &real_ino) && real_ino == ino ? 1 : -1;
 }
 
 int entry_of(uint64_t dev, uint64_t ino, struct meta_entry *ret)
@@ -134,34 +148,46 @@ static bool is_still(const struct seen *seen, bool had_entry)
 						 now.mode == seen->entry.mode && now.birth == seen->entry.birth && meta_is_simple(&now)));
 }
 
-/* What the host says of it: a mode that was changed while it had no entry counts. */
-static bool is_mode_still(uint32_t real_mode, long dir_fd, uint64_t path, uint32_t *ret_birth)
+/* Has its mode on the host been that one since it was looked at?  A mode that was changed while it had no entry counts. */
+static bool is_mode_still(const struct seen *seen, uint32_t real_mode, long dir_fd, uint64_t path)
 {
 	struct kernel_stat st;
-	uint64_t ino;
-	uint32_t mode;
-	*ret_birth = look_at_birth(dir_fd, path, &ino, &mode);
-	if (*ret_birth)
-		return mode == real_mode;
-	long r = path ? raw(NR_NEWFSTATAT, dir_fd, (long)path, (long)&st, AT_NOFOLLOW) : raw(NR_FSTAT, dir_fd, (long)&st, 0, 0);
-	return r == 0 && st.mode == real_mode;
+	uint32_t birth;
+	if (seen->modes != SEEN_UNCOUNTED && __atomic_load_n(&INBOX->modes, __ATOMIC_ACQUIRE) == seen->modes)
+		return true;
+	return look_born(dir_fd, path, &st, &birth) == 0 && st.mode == real_mode && birth == seen->birth;
+}
+
+void seen_begin(struct seen *seen)
+{
+	bool is_mapped = (META->flags & META_HAS_INBOX) && *INBOX_USE != INBOX_UNKNOWN;
+	seen->modes = is_mapped ? __atomic_load_n(&INBOX->modes, __ATOMIC_ACQUIRE) : SEEN_UNCOUNTED;
+	seen->birth = 0;
+}
+
+bool tell_mode_changed(void)
+{
+	/* Where there is no inbox yet, who leaves something in it looks later than now. */
+	if (!(META->flags & META_HAS_INBOX))
+		return true;
+	if (*INBOX_USE != INBOX_WRITE)
+		map_inbox();
+	if (*INBOX_USE != INBOX_WRITE)
+		return false;
+	__atomic_add_fetch(&INBOX->modes, 1, __ATOMIC_SEQ_CST);
+	return true;
 }
 
 bool tell(const struct seen *seen, bool had_entry, uint32_t real_mode, struct meta_entry *entry, long dir_fd, uint64_t path)
 {
-	struct meta_request wanted, whole;
+	struct meta_request wanted;
 	entry->ino = seen->ino;
-	entry->birth = had_entry ? seen->entry.birth : 0;
+	entry->birth = had_entry ? seen->entry.birth : seen->birth;
 	if (!meta_request_of(entry, &wanted) || !meta_leave_request(INBOX, seen->ino, seen->request, wanted))
 		return false;
 	/* What it was made of may have changed before it was left. */
-	bool is_same = seen->request.what || is_still(seen, had_entry);
-	if (is_same && !had_entry) {
-		is_same = is_mode_still(real_mode, dir_fd, path, &entry->birth);
-		/* Who has taken it meanwhile knows it without its birth. */
-		if (is_same && entry->birth && meta_request_of(entry, &whole))
-			meta_leave_request(INBOX, seen->ino, wanted, whole);
-	}
+	bool is_same = seen->request.what ||
+		       (is_still(seen, had_entry) && (had_entry || is_mode_still(seen, real_mode, dir_fd, path)));
 	return is_same || !meta_leave_request(INBOX, seen->ino, wanted, seen->request);
 }
 
@@ -201,9 +227,7 @@ bool tell_made(uint64_t ino, uint32_t mode, long dir_fd, uint64_t path)
 {
 	struct meta_request wanted, old = { 0, 0 };
 	uint64_t real_ino;
-	uint32_t real_mode;
-	struct meta_entry entry = { .ino = ino, .mode = mode,
-				    .birth = mode ? look_at_birth(dir_fd, path, &real_ino, &real_mode) : 0 };
+	struct meta_entry entry = { .ino = ino, .mode = mode, .birth = mode ? look_at_birth(dir_fd, path, &real_ino) : 0 };
 	meta_find_request(INBOX, ino, &old);
 	return meta_request_of(&entry, &wanted) && meta_leave_request(INBOX, ino, old, wanted);
 }
