@@ -18,6 +18,7 @@ struct device_rule {
 	int64_t major, minor; /* -1: all */
 	unsigned access;      /* enum device_access */
 	bool is_allowed;
+	bool is_usual; /* nobody has asked for it: what is refused of these is left out */
 };
 
 /* In their order: the last one that says something of an access decides. */
@@ -31,6 +32,11 @@ struct device_rules {
  * has is allowed.  None when there are none.  On ctx.  Fails for a number that no device has.
  */
 int cgroup_devices_read(const void *ctx, struct json *rules, struct device_rules **ret, struct error *err);
+/*
+ * What is to be written, in this order, so that a group of version 1 whose devices.list has this text holds these rules;
+ * on ctx.  All is denied first only where not all is denied yet: the kernel refuses that to groups with others below.
+ */
+struct device_rules *cgroup_devices_changes(const void *ctx, const char *list, const struct device_rules *rules);
 /*
  * Apply them to the group of version 1 whose folder this is.  Nothing is done when there are none.  Fails when the kernel
  * refuses a rule.

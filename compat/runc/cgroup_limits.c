@@ -9,14 +9,20 @@
 
 #include "compat/runc/cgroup_devices.h"
 #include "tracer/base/mem.h"
+#include "tracer/base/text.h"
 
-/* config-linux.md to the kernel's files.  `convert` makes version 2's text where it differs. */
 static void number_or_max(int64_t value, char *text, size_t room)
 {
 	if (value < 0)
 		snprintf(text, room, "max");
 	else
 		snprintf(text, room, "%" PRId64, value);
+}
+
+/* None at all could not even begin: runc says 1 for it. */
+static void tasks_or_max(int64_t value, char *text, size_t room)
+{
+	number_or_max(value == 0 ? 1 : value, text, room);
 }
 
 /* 10..1000 to 1..10000, as runc does. */
@@ -33,43 +39,57 @@ static void weight_of_shares(int64_t value, char *text, size_t room)
 	snprintf(text, room, "%" PRId64, 1 + (shares - 2) * 9999 / 262142);
 }
 
+/*
+ * config-linux.md to the kernel's files.  Zero means "not said", as Go writes it; but to be idle no more, never to swap, to
+ * save nothing up, or to have no tasks is a wish.
+ */
+enum limit_kind { IS_NUMBER, IS_NUMBER_OR_ZERO, IS_FLAG, IS_TEXT };
 static const struct limit {
 	const char *part, *key; /* of resources */
-	bool is_text;
+	enum limit_kind kind;
 	const char *controller, *first, *second; /* the file in version 1, and in 2 */
-	void (*convert)(int64_t value, char *text, size_t room);
+	void (*convert)(int64_t value, char *text, size_t room); /* version 2's text, where it differs */
 } limits[] = {
-	{ "memory", "limit", false, "memory", "memory.limit_in_bytes", "memory.max", number_or_max },
-	{ "memory", "swap", false, "memory", "memory.memsw.limit_in_bytes", NULL, NULL }, /* 2: set_swap() */
-	{ "memory", "reservation", false, "memory", "memory.soft_limit_in_bytes", "memory.low", number_or_max },
-	{ "memory", "kernelTCP", false, "memory", "memory.kmem.tcp.limit_in_bytes", NULL, NULL },
-	{ "memory", "swappiness", false, "memory", "memory.swappiness", NULL, NULL },
-	{ "cpu", "shares", false, "cpu", "cpu.shares", "cpu.weight", weight_of_shares },
-	{ "cpu", "period", false, "cpu", "cpu.cfs_period_us", NULL, NULL },
-	{ "cpu", "quota", false, "cpu", "cpu.cfs_quota_us", NULL, NULL }, /* 2: set_bandwidth() */
-	{ "cpu", "burst", false, "cpu", "cpu.cfs_burst_us", "cpu.max.burst", NULL },
-	{ "cpu", "idle", false, "cpu", "cpu.idle", "cpu.idle", NULL },
-	{ "cpu", "realtimePeriod", false, "cpu", "cpu.rt_period_us", NULL, NULL },
-	{ "cpu", "realtimeRuntime", false, "cpu", "cpu.rt_runtime_us", NULL, NULL },
-	{ "cpu", "cpus", true, "cpuset", "cpuset.cpus", "cpuset.cpus", NULL },
-	{ "cpu", "mems", true, "cpuset", "cpuset.mems", "cpuset.mems", NULL },
-	{ "pids", "limit", false, "pids", "pids.max", "pids.max", number_or_max },
-	{ "blockIO", "weight", false, "blkio", "blkio.weight", "io.weight", weight_of_blkio },
+	{ "memory", "limit", IS_NUMBER, "memory", "memory.limit_in_bytes", "memory.max", number_or_max },
+	{ "memory", "swap", IS_NUMBER, "memory", "memory.memsw.limit_in_bytes", NULL, NULL }, /* 2: set_swap() */
+	{ "memory", "reservation", IS_NUMBER, "memory", "memory.soft_limit_in_bytes", "memory.low", number_or_max },
+	{ "memory", "kernelTCP", IS_NUMBER, "memory", "memory.kmem.tcp.limit_in_bytes", NULL, NULL },
+	{ "memory", "swappiness", IS_NUMBER_OR_ZERO, "memory", "memory.swappiness", NULL, NULL },
+	{ "memory", "disableOOMKiller", IS_FLAG, "memory", "memory.oom_control", NULL, NULL },
+	{ "cpu", "shares", IS_NUMBER, "cpu", "cpu.shares", "cpu.weight", weight_of_shares },
+	{ "cpu", "period", IS_NUMBER, "cpu", "cpu.cfs_period_us", NULL, NULL },
+	{ "cpu", "quota", IS_NUMBER, "cpu", "cpu.cfs_quota_us", NULL, NULL }, /* 2: set_bandwidth() */
+	{ "cpu", "burst", IS_NUMBER_OR_ZERO, "cpu", "cpu.cfs_burst_us", "cpu.max.burst", NULL },
+	{ "cpu", "idle", IS_NUMBER_OR_ZERO, "cpu", "cpu.idle", "cpu.idle", NULL },
+	{ "cpu", "realtimePeriod", IS_NUMBER, "cpu", "cpu.rt_period_us", NULL, NULL },
+	{ "cpu", "realtimeRuntime", IS_NUMBER, "cpu", "cpu.rt_runtime_us", NULL, NULL },
+	{ "cpu", "cpus", IS_TEXT, "cpuset", "cpuset.cpus", "cpuset.cpus", NULL },
+	{ "cpu", "mems", IS_TEXT, "cpuset", "cpuset.mems", "cpuset.mems", NULL },
+	{ "pids", "limit", IS_NUMBER_OR_ZERO, "pids", "pids.max", "pids.max", tasks_or_max },
+	{ "network", "classID", IS_NUMBER, "net_cls", "net_cls.classid", NULL, NULL },
+	{ "blockIO", "weight", IS_NUMBER, "blkio", "blkio.weight", "io.weight", weight_of_blkio },
 };
 enum { LIMITS = sizeof(limits) / sizeof(*limits) };
 
-/* Zero means "not said", as Go writes it; but to be idle no more, never to swap, or to save nothing up is a wish. */
+/* False: it is not said. */
 static bool text_of(const struct limit *l, struct json *resources, bool is_second, char *text, size_t room)
 {
 	struct json *part = json_get(resources, l->part);
-	if (l->is_text) {
-		const char *value = json_get_string(part, l->key);
-		snprintf(text, room, "%s", value ? value : "");
-		return value && *value;
-	}
 	int64_t value = json_get_int(part, l->key, 0);
-	bool has_zero = strcmp(l->key, "idle") == 0 || strcmp(l->key, "swappiness") == 0 || strcmp(l->key, "burst") == 0;
-	if (value == 0 && !(has_zero && json_get(part, l->key)))
+	const char *words;
+	switch (l->kind) {
+	case IS_TEXT:
+		words = json_get_string(part, l->key);
+		snprintf(text, room, "%s", words ? words : "");
+		return *text;
+	case IS_FLAG:
+		snprintf(text, room, "1");
+		return json_get_bool(part, l->key, false);
+	case IS_NUMBER:
+	case IS_NUMBER_OR_ZERO:
+		break;
+	}
+	if (value == 0 && (l->kind == IS_NUMBER || !json_get(part, l->key)))
 		return false;
 	/* version 1 of pids has the word, too */
 	if (l->convert && (is_second || strcmp(l->controller, "pids") == 0))
@@ -116,6 +136,11 @@ static int set_swap(const char *folder, struct json *memory, struct error *err)
 	int64_t limit = json_get_int(memory, "limit", 0), both = json_get_int(memory, "swap", 0);
 	if (both == 0)
 		return 0;
+	/* What is not said stays. */
+	CLEANUP_TALLOC char *old = limit ? NULL : cgroup_read(NULL, folder, "memory.max");
+	uint64_t number;
+	if (old && text_to_number(old, INT64_MAX, &number))
+		limit = (int64_t)number;
 	if (both > 0 && (limit <= 0 || limit > both))
 		return error_set(err, 0, "a limit of memory and swap needs one of memory that is no larger");
 	number_or_max(both < 0 ? -1 : both - limit, text, sizeof(text));
