@@ -73,6 +73,14 @@ void namespaces_inherit_pids(struct tracee *child, const struct tracee *parent, 
 	child->namespaces[KIND_PID] = pids_number(child->process->pids);
 }
 
+bool namespaces_is_first(const struct tracee *t, unsigned clone_flag)
+{
+	for (unsigned i = 0; i < NAMESPACE_KINDS; i++)
+		if (kinds[i].flag == clone_flag)
+			return !t->namespaces[i];
+	return true;
+}
+
 /* "pid_for_children" is of the same kind as "pid". */
 static unsigned kind_of(const char *name)
 {

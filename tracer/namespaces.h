@@ -25,6 +25,8 @@ bool namespaces_link(const struct tracee *of, const char *name, char *ret, size_
 char *namespaces_file(const void *ctx, const struct tracee *of, const char *name);
 /* The same for whatever namespace of this name, to be bound on a file: setns(2) knows it by it. */
 char *namespaces_file_to_bind(const void *ctx, const struct tracee *of, const char *name);
+/* Is t in the namespace of this CLONE_NEW* kind that the run began in? */
+bool namespaces_is_first(const struct tracee *t, unsigned clone_flag);
 /* Is the object a descriptor of such a file? */
 bool namespaces_is_file(const struct object *o);
 /* Is it one of a user namespace, the host's file or ours? */

@@ -21,6 +21,7 @@
 #include "tracer/guest_ptrace.h"
 #include "tracer/memory.h"
 #include "tracer/mountlist.h"
+#include "tracer/namespaces.h"
 #include "tracer/path.h"
 #include "tracer/pids.h"
 #include "tracer/procfs.h"
@@ -308,11 +309,15 @@ static void write_unset(const struct proc_view *v)
 	fprintf(v->out, "%u", UINT32_MAX);
 }
 
-/* cgroup_namespaces(7): the guest's own is the root. */
+/* cgroup_namespaces(7): the guest's own is the root, unless it is to see the host's. */
 static void write_cgroup(const struct proc_view *v)
 {
 	if (cgroups_is_open()) {
 		cgroups_tell(v->out, v->viewer, v->of);
+		return;
+	}
+	if ((session.config->flags & TRACER_HOST_GROUPS) && namespaces_is_first(v->viewer, 0x02000000 /* CLONE_NEWCGROUP */)) {
+		fputs(v->text, v->out);
 		return;
 	}
 	for (char *at = v->text, *line; (line = next_line(&at));) {

@@ -49,6 +49,7 @@ enum tracer_flags {
 	TRACER_UNTIL_LAST = 128, /* the run ends with its last process, not with the first; the status is still that one's */
 	TRACER_ANY_PORT = 256, /* a port that is bound is one that the kernel chooses, and reached on this machine by the guest's */
 	TRACER_LEAVE_MODES = 512, /* files have the modes that the guest gave them when the run is over: others work on them */
+	TRACER_HOST_GROUPS = 1024, /* who is in no cgroup namespace of its own sees in /proc where the host has put it */
 };
 
 /* What uname(2) and /proc say instead of the host's own words; NULL: those. */

@@ -31,19 +31,20 @@ static char *path_of_slice(const void *ctx, const char *slice)
 }
 
 /*
- * The group's path in each hierarchy: with systemd's names ("SLICE:PREFIX:NAME"), where systemd would put it; the
- * container's own name when nothing is said.
+ * The path that the container asks for: with systemd's names ("SLICE:PREFIX:NAME"), where systemd would put it; its own
+ * name when it says nothing.  What does not begin with a slash is below the group that we are in, as runc has it.
+ * NULL: it cannot be had.
  */
-static char *group_path(const void *ctx, const struct runc_container *c)
+static char *asked_path(const void *ctx, const struct runc_container *c)
 {
 	const char *asked = json_get_string(json_get(c->config, "linux"), "cgroupsPath");
 	if (!asked || !*asked)
-		return mem_printf(ctx, "/%s", c->id);
+		return mem_strdup(ctx, c->id);
 	if (strstr(asked, ".."))
 		return NULL;
 	const char *first = strchr(asked, ':'), *second = first ? strchr(first + 1, ':') : NULL;
 	if (!second)
-		return mem_printf(ctx, "%s%s", *asked == '/' ? "" : "/", asked);
+		return mem_strdup(ctx, asked);
 	CLEANUP_TALLOC char *slice = first > asked ? mem_strndup(NULL, asked, first - asked) :
 						     mem_strdup(NULL, "system.slice");
 	CLEANUP_TALLOC char *prefix = mem_strndup(NULL, first + 1, second - first - 1);
@@ -56,27 +57,41 @@ static char *group_path(const void *ctx, const struct runc_container *c)
 
 /* What a container has: a folder in each hierarchy. */
 struct groups {
-	const char *path; /* in each of them; NULL: it has none */
-	bool has_first;   /* of version 1; beside those, version 2's has no controllers */
+	bool has_first; /* of version 1; beside those, version 2's has no controllers */
 	struct group {
 		const struct hierarchy *hierarchy;
-		const char *folder;
+		const char *path, *folder; /* below the hierarchy's mount; with it */
 	} *items;
 	size_t count;
 };
 
-/* Who is not root has none. */
+static void add_group(struct groups *g, const struct hierarchy *h, const char *path)
+{
+	g->has_first |= h->controllers != NULL;
+	g->items[g->count++] = (struct group){ h, path, mem_printf(g, "%s%s", h->point, path) };
+}
+
+/* Those that were chosen when it was made, or are to be.  Who is not root has none. */
 static struct groups *groups_of(const void *ctx, const struct runc_container *c)
 {
 	struct groups *g = mem_new(ctx, struct groups);
 	const struct hierarchies *h = cgroup_hierarchies(g);
-	g->path = geteuid() == 0 ? group_path(g, c) : NULL;
+	const char *asked = geteuid() == 0 ? asked_path(g, c) : NULL;
 	g->items = mem_array(g, struct group, h->count + 1);
-	for (size_t i = 0; g->path && i < h->count; i++) {
-		g->has_first |= h->items[i].controllers != NULL;
-		g->items[g->count++] = (struct group){ &h->items[i], mem_printf(g, "%s%s", h->items[i].point, g->path) };
+	for (size_t i = 0; asked && i < h->count; i++) {
+		const char *path = json_get_string(c->groups, h->items[i].point);
+		if (path)
+			add_group(g, &h->items[i], path);
+		else if (!c->groups)
+			add_group(g, &h->items[i], *asked == '/' ? asked : mem_printf(g, "%s/%s", cgroup_own_path(g, &h->items[i]), asked));
 	}
 	return g;
+}
+
+/* Beside version 1, version 2's has no limits. */
+static bool is_limited(const struct groups *g, const struct hierarchy *h)
+{
+	return h->controllers || !g->has_first;
 }
 
 static struct json *resources_of(const struct runc_container *c)
@@ -131,9 +146,18 @@ static int put_into(const char *folder, pid_t pid)
 	return cgroup_write(folder, "cgroup.procs", number);
 }
 
-int cgroup_check(const struct runc_container *c, struct error *err)
+/* Later commands may be of another group. */
+static void keep_paths(struct runc_container *c, const struct groups *g)
+{
+	c->groups = json_new_object(c);
+	for (size_t i = 0; i < g->count; i++)
+		json_set_string(c->groups, g->items[i].hierarchy->point, g->items[i].path);
+}
+
+int cgroup_choose(struct runc_container *c, struct error *err)
 {
 	CLEANUP_TALLOC struct groups *g = groups_of(NULL, c);
+	keep_paths(c, g);
 	if (g->has_first && members_ask(json_get(resources_of(c), "unified")))
 		return error_set(err, 0, "invalid configuration: resources.unified is for version 2 of control groups");
 	for (size_t i = 0; i < g->count; i++)
@@ -147,13 +171,14 @@ int cgroup_enter(const struct runc_container *c, pid_t pid, struct error *err)
 	CLEANUP_TALLOC struct groups *g = groups_of(NULL, c);
 	struct json *resources = resources_of(c);
 	for (size_t i = 0; i < g->count; i++) {
-		if (cgroup_make_folder(g->items[i].hierarchy, g->path) < 0)
+		const struct hierarchy *h = g->items[i].hierarchy;
+		if (cgroup_make_folder(h, g->items[i].path) < 0)
 			continue;
-		if (cgroup_limits_set(g->items[i].hierarchy, g->items[i].folder, resources, err) < 0)
+		if (is_limited(g, h) && cgroup_limits_set(h, g->items[i].folder, resources, err) < 0)
 			return -1;
 		put_into(g->items[i].folder, pid);
 	}
-	if (g->path)
+	if (g->count)
 		hold_devices(g, json_get(resources, "devices"));
 	return 0;
 }
@@ -220,7 +245,8 @@ int cgroup_update(const struct runc_container *c, struct json *resources, struct
 		if (access(g->items[i].folder, F_OK) < 0)
 			continue;
 		found++;
-		if (cgroup_limits_set(g->items[i].hierarchy, g->items[i].folder, resources, err) < 0)
+		if (is_limited(g, g->items[i].hierarchy) &&
+		    cgroup_limits_set(g->items[i].hierarchy, g->items[i].folder, resources, err) < 0)
 			return -1;
 	}
 	if (!found)
@@ -259,8 +285,8 @@ struct cgroup_views *cgroup_views(const void *ctx, const struct runc_container *
 	struct cgroup_views *views = mem_new(ctx, struct cgroup_views);
 	for (size_t i = 0; i < g->count; i++) {
 		const struct group *one = &g->items[i];
-		/* Beside version 1, version 2's has no controllers; runc shows it to nobody. */
-		if ((g->has_first && !one->hierarchy->controllers) || access(one->folder, F_OK) < 0)
+		/* runc shows that one to nobody. */
+		if (!is_limited(g, one->hierarchy) || access(one->folder, F_OK) < 0)
 			continue;
 		views->items = mem_grow(views, views->items, struct cgroup_view, views->count + 1);
 		views->items[views->count++] = (struct cgroup_view){

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Control groups, for who may make them: the group at the spec's cgroupsPath, or else of the container's name, in each
- * hierarchy, with the limits of its resources.  Who may not has none, and nothing here fails for it.
+ * Control groups, for who may make them: the group at the spec's cgroupsPath, or else of the container's name below our own, in
+ * each hierarchy, with the limits of its resources.  Who may not has none, and nothing here fails for it.
  */
 #ifndef FAKEBUILD_COMPAT_RUNC_CGROUP_H
 #define FAKEBUILD_COMPAT_RUNC_CGROUP_H
@@ -15,10 +15,10 @@
 #include "tracer/base/error.h"
 
 /*
- * Before anything is made: fails when a group is there already that is frozen or has processes, and for limits that are of
+ * Before anything is made: where the groups are to be, which c->groups keeps.  Fails when a group is there already that is frozen or has processes, and for limits that are of
  * another version of control groups.
  */
-int cgroup_check(const struct runc_container *c, struct error *err);
+int cgroup_choose(struct runc_container *c, struct error *err);
 /*
  * Make the groups of this container, and put the process into them.  Fails when a limit that was asked for is refused by
  * a group that could be made.

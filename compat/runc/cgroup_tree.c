@@ -10,6 +10,7 @@
 
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
+#include "tracer/base/text.h"
 
 enum { MOUNTINFO_MAX_BYTES = 4 << 20, FILE_MAX_BYTES = 65536 };
 
@@ -46,6 +47,37 @@ bool cgroup_has_controller(const struct hierarchy *h, const char *name)
 {
 	CLEANUP_TALLOC char *wanted = mem_printf(NULL, ",%s,", name);
 	return h->controllers && strstr(h->controllers, wanted);
+}
+
+/* The path of a line of /proc/self/cgroup, "4:memory:/a" or "0::/a", when it is the hierarchy's; NULL: it is not. */
+static const char *path_in(const struct hierarchy *h, char *line)
+{
+	char *controllers = strchr(line, ':'), *path = controllers ? strchr(controllers + 1, ':') : NULL;
+	if (!path)
+		return NULL;
+	controllers++;
+	*path++ = '\0';
+	/* Of controllers that are mounted together, one tells. */
+	size_t first = strcspn(controllers, ",");
+	if (!h->controllers)
+		return *controllers ? NULL : path;
+	controllers[first] = '\0';
+	return *controllers && cgroup_has_controller(h, controllers) ? path : NULL;
+}
+
+char *cgroup_own_path(const void *ctx, const struct hierarchy *h)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	char *text, *save = NULL;
+	const char *path = NULL;
+	if (io_read_file(scratch, AT_FDCWD, "/proc/self/cgroup", FILE_MAX_BYTES, &text, NULL, NULL) < 0)
+		return mem_strdup(ctx, "");
+	for (char *line = strtok_r(text, "\n", &save); line && !path; line = strtok_r(NULL, "\n", &save))
+		path = path_in(h, line);
+	/* One outside the mount's root, cgroup_namespaces(7), has no path here. */
+	if (!path || text_starts(path, "/..") || strcmp(path, "/") == 0)
+		return mem_strdup(ctx, "");
+	return mem_strndup(ctx, path, h->controllers ? strlen(path) : (size_t)(strrchr(path, '/') - path));
 }
 
 int cgroup_write(const char *folder, const char *name, const char *text)

@@ -21,6 +21,11 @@ struct hierarchies {
 struct hierarchies *cgroup_hierarchies(const void *ctx);
 /* Is it one of version 1 with this controller? */
 bool cgroup_has_controller(const struct hierarchy *h, const char *name);
+/*
+ * The path below the hierarchy's mount of the group that we are in; of version 2 the one above it, for a group with
+ * processes has no controllers for groups below.  "" for the top.  On ctx.
+ */
+char *cgroup_own_path(const void *ctx, const struct hierarchy *h);
 /* Make the folder of this path below it, with all above, as groups that processes can be put into.  0 or -errno. */
 int cgroup_make_folder(const struct hierarchy *h, const char *path);
 /* 0 or -errno. */

@@ -252,7 +252,7 @@ int process_create(struct runc_container *c, const struct spec *spec, const stru
 		   struct error *err)
 {
 	struct birth b = { .sync = { -1, -1 }, .supervisor = { -1, -1 } };
-	if (cgroup_check(c, err) < 0)
+	if (cgroup_choose(c, err) < 0)
 		return error_wrap(err, "unable to start container process");
 	int r = create(c, spec, o, &b, err);
 	if (r == 0) {

@@ -36,6 +36,7 @@ static const struct {
 	{ "paused", STATE_BOOL, offsetof(struct runc_container, is_paused) },
 	{ "supervisor", STATE_PID, offsetof(struct runc_container, supervisor) },
 	{ "annotations", STATE_DOCUMENT, offsetof(struct runc_container, annotations) },
+	{ "cgroups", STATE_DOCUMENT, offsetof(struct runc_container, groups) },
 	{ "config", STATE_DOCUMENT, offsetof(struct runc_container, config) },
 };
 enum { MEMBERS = sizeof(members) / sizeof(*members) };

@@ -28,6 +28,7 @@ struct runc_container {
 	bool is_paused;
 	pid_t supervisor;           /* who traces it; 0: a guest's container, see process.h */
 	struct json *annotations;   /* may be NULL */
+	struct json *groups;        /* paths of its control groups by the hierarchies' mounts; NULL: not chosen yet */
 	struct json *config;        /* the bundle's document as it was at create */
 	int lock_fd;                /* of <dir>/lock, held; -1: not held.  Closed with the container */
 };

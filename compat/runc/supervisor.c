@@ -104,7 +104,7 @@ static int serve(const struct runc_container *c, const struct spec *spec, const 
 		config.run_dir = run_dir;
 		config.code_dir = code_dir;
 		config.emulator_folders = getenv("PATH");
-		config.flags = geteuid() == 0 ? TRACER_WRITE_THROUGH :
+		config.flags = geteuid() == 0 ? TRACER_WRITE_THROUGH | TRACER_HOST_GROUPS :
 			       rootless_is_bundle(spec->bundle) ? TRACER_ROOTLESS_XATTRS | TRACER_LEAVE_MODES : 0u;
 		/* Nothing but an empty report tells that all went well so far. */
 		io_write_all(fds[2], &report, sizeof(report));
