@@ -2,15 +2,19 @@
 /* What a container uses: events.  The sums are over its processes in /proc, in the document's form of runc. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "compat/runc/cgroup_memory.h"
 #include "compat/runc/command.h"
 #include "compat/runc/process.h"
 #include "tracer/base/io.h"
+
+enum { LONGEST_NAP = 1000 }; /* seconds */
 
 struct events_options {
 	const char *interval;
@@ -134,6 +138,33 @@ static int print_event(struct runc_container *c, struct error *err)
 	return 0;
 }
 
+static void print_lack_of_memory(const struct runc_container *c)
+{
+	CLEANUP_TALLOC struct json *event = json_new_object(NULL);
+	json_set_string(event, "type", "oom");
+	json_set_string(event, "id", c->id);
+	puts(json_dump(event, event));
+	fflush(stdout);
+}
+
+static double now(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* Until the next line of usage is due; what happens meanwhile is told at once. */
+static void wait_for(const struct runc_container *c, struct memory_watch *watch, double seconds)
+{
+	struct pollfd event = { watch->fd, POLLIN, 0 };
+	double end = now() + seconds;
+	for (double left = seconds; left > 0; left = end - now())
+		if (poll(&event, 1, left < LONGEST_NAP ? (int)(left * 1000) + 1 : LONGEST_NAP * 1000) > 0 && memory_watch_read(watch) &&
+		    state_status(c) != STATUS_STOPPED)
+			print_lack_of_memory(c);
+}
+
 static int run_events(struct runc_call *call, int *ret_status, struct error *err)
 {
 	const struct events_options *o = call->options;
@@ -147,9 +178,9 @@ static int run_events(struct runc_call *call, int *ret_status, struct error *err
 		return error_set(err, 0, "container with id %s is not running", c->id);
 	if (o->is_once)
 		return print_event(c, err);
-	struct timespec pause_time = { (time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9) };
+	struct memory_watch *watch = memory_watch_open(c, c);
 	for (;;) {
-		nanosleep(&pause_time, NULL);
+		wait_for(c, watch, seconds);
 		if (state_status(c) == STATUS_STOPPED)
 			return 0;
 		if (print_event(c, err) < 0)
