@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compat/runc/clocks.h"
 #include "compat/runc/devices.h"
 #include "compat/runc/execute.h"
 #include "compat/runc/hooks.h"
@@ -47,7 +48,11 @@ static int step_detach(struct begin *b, struct error *err)
 	/* When it has ended already, its end of the pair is closed, which the wait tells. */
 	if (b->dies_with_command)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return sync_wait(b->sync, SYNC_GO, err);
+	if (sync_wait(b->sync, SYNC_GO, err) < 0)
+		return -1;
+	/* These lines are runc's, for who looks for them. */
+	sync_tell(b->sync, "nsexec container setup");
+	return 0;
 }
 
 /*
@@ -75,9 +80,23 @@ static int step_take_terminal(struct begin *b, struct error *err)
 	return setsid() < 0 ? error_set(err, errno, "cannot begin a session") : 0;
 }
 
+/* Of the affinity, exec alone is spoken of. */
+static int take_first_cpus(const struct begin *b, struct error *err)
+{
+	const cpu_set_t *cpus = &b->process->schedule.initial;
+	if (CPU_COUNT(cpus) == 0)
+		return 0;
+	if (schedule_take_cpus(cpus, err) < 0)
+		return -1;
+	uint64_t mask = 0;
+	for (unsigned i = 0; i < 64; i++)
+		mask |= (uint64_t)!!CPU_ISSET(i, cpus) << i;
+	sync_tell(b->sync, "nsexec[%d]: affinity: 0x%llx", getpid(), (unsigned long long)mask);
+	return 0;
+}
+
 static int step_take_host_settings(struct begin *b, struct error *err)
 {
-	(void)err;
 	/* To lower it is for real root; who may not keeps what it is. */
 	FILE *file = b->process->has_oom_score_adjustment ? fopen("/proc/self/oom_score_adj", "we") : NULL;
 	if (file) {
@@ -85,8 +104,12 @@ static int step_take_host_settings(struct begin *b, struct error *err)
 		fclose(file);
 	}
 	schedule_reset_cpus();
+	if (!is_first(b) && take_first_cpus(b, err) < 0)
+		return -1;
 	identity_raise_limits(b->process);
 	b->groups = cgroup_views(NULL, b->container);
+	if (is_first(b) && !b->is_guest)
+		hostnames_read(b->container, &b->names);
 	/* Of a process namespace's orphans its first process is the parent. */
 	for (size_t i = 0; is_first(b) && i < b->spec->namespace_count; i++)
 		if (b->spec->namespaces[i].clone_flag == CLONE_NEWPID)
@@ -94,26 +117,27 @@ static int step_take_host_settings(struct begin *b, struct error *err)
 	return 0;
 }
 
-static int step_enter_network(struct begin *b, struct error *err)
+static int step_enter_namespaces(struct begin *b, struct error *err)
 {
-	if (!b->is_guest && network_enter(b->spec, &b->has_network, err) < 0)
+	if (!b->is_guest && (network_enter(b->spec, &b->has_network, err) < 0 || clocks_enter(b->spec, &b->has_clocks, err) < 0))
 		return -1;
 	sync_say(b->sync, SYNC_NAMESPACES);
 	return sync_wait(b->sync, SYNC_GO, err);
 }
 
-static int step_join_network(struct begin *b, struct error *err)
+static int step_follow_namespaces(struct begin *b, struct error *err)
 {
-	return b->is_guest ? 0 : network_join(b->container->pid, err);
+	if (b->is_guest)
+		return 0;
+	return network_join(b->container->pid, err) < 0 ? -1 : clocks_join(b->container->pid, err);
 }
 
 static int step_join_session(struct begin *b, struct error *err)
 {
 	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/" CONTAINER_SESSION, b->container->dir);
-	if (b->is_guest)
-		return 0;
-	if (tracer_join(path, err) < 0)
+	if (!b->is_guest && tracer_join(path, err) < 0)
 		return error_wrap(err, "cannot join the container's session");
+	sync_tell(b->sync, "child process in init()");
 	return 0;
 }
 
@@ -127,7 +151,8 @@ static int step_make_namespaces(struct begin *b, struct error *err)
 		if (!b->spec->namespaces[i].path)
 			flags |= b->spec->namespaces[i].clone_flag;
 	/* That of processes it was born into. */
-	flags &= ~(unsigned)(CLONE_NEWUSER | CLONE_NEWPID) & ~(b->has_network ? (unsigned)CLONE_NEWNET : 0u);
+	flags &= ~(unsigned)(CLONE_NEWUSER | CLONE_NEWPID) & ~(b->has_network ? (unsigned)CLONE_NEWNET : 0u) &
+		 ~(b->has_clocks ? (unsigned)CLONE_NEWTIME : 0u);
 	return unshare(flags) < 0 ? error_set(err, errno, "cannot make the container's namespaces") : 0;
 }
 
@@ -194,7 +219,8 @@ static int step_finish_root(struct begin *b, struct error *err)
 
 static int step_take_names(struct begin *b, struct error *err)
 {
-	const char *host = b->spec->hostname, *domain = b->spec->domainname;
+	const char *host = b->spec->hostname ? b->spec->hostname : *b->names.host ? b->names.host : NULL;
+	const char *domain = b->spec->domainname ? b->spec->domainname : *b->names.domain ? b->names.domain : NULL;
 	if (host && sethostname(host, strlen(host)) < 0)
 		return error_set(err, errno, "cannot set the host name '%s'", host);
 	if (domain && setdomainname(domain, strlen(domain)) < 0)
@@ -214,8 +240,7 @@ static int step_enter_directory(struct begin *b, struct error *err)
 static int step_take_schedule(struct begin *b, struct error *err)
 {
 	const struct schedule *s = &b->process->schedule;
-	/* Of the affinity, exec alone is spoken of. */
-	if (!is_first(b) && schedule_take_cpus(CPU_COUNT(&s->final) ? &s->final : &s->initial, err) < 0)
+	if (!is_first(b) && schedule_take_cpus(&s->final, err) < 0)
 		return -1;
 	if (b->spec->personality && personality(b->spec->personality) < 0)
 		return error_set(err, errno, "cannot set the personality");
@@ -259,6 +284,8 @@ static int step_find_program(struct begin *b, struct error *err)
 
 static int step_tell_ready(struct begin *b, struct error *err)
 {
+	if (is_first(b))
+		sync_tell(b->sync, "init: closing the pipe to signal completion");
 	sync_say(b->sync, SYNC_READY);
 	return sync_wait(b->sync, SYNC_KEPT, err);
 }
@@ -293,18 +320,20 @@ static int step_run_start_hooks(struct begin *b, struct error *err)
 
 static int step_execute(struct begin *b, struct error *err)
 {
+	if (!is_first(b))
+		sync_tell(b->sync, "setns_init: about to exec");
 	return execute_program(b->program, b->process, b->env, err);
 }
 
 static const step first_steps[] = {
-	step_detach, step_seal_descriptors, step_take_terminal, step_take_host_settings, step_enter_network,
+	step_detach, step_seal_descriptors, step_take_terminal, step_take_host_settings, step_enter_namespaces,
 	step_join_session, step_make_namespaces, step_prepare_root, step_run_create_hooks, step_enter_root,
 	step_make_directory, step_finish_root, step_take_names, step_enter_directory, step_take_schedule,
 	step_own_terminal, step_filter_early, step_take_identity, step_find_program, step_filter_late, step_tell_ready, NULL,
 };
 static const step start_steps[] = { step_wait_for_start, step_run_start_hooks, step_execute, NULL };
 static const step other_steps[] = {
-	step_detach, step_seal_descriptors, step_take_terminal, step_take_host_settings, step_join_network,
+	step_detach, step_seal_descriptors, step_take_terminal, step_take_host_settings, step_follow_namespaces,
 	step_join_session, step_join_namespaces, step_make_directory, step_enter_directory, step_take_schedule,
 	step_own_terminal, step_filter_early, step_take_identity, step_find_program, step_filter_late, step_tell_ready,
 	step_execute, NULL,

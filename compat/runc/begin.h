@@ -4,6 +4,7 @@
 #define FAKEBUILD_COMPAT_RUNC_BEGIN_H
 
 #include "compat/runc/cgroup.h"
+#include "compat/runc/hostnames.h"
 #include "compat/runc/seccomp.h"
 #include "compat/runc/spec.h"
 #include "compat/runc/state.h"
@@ -23,8 +24,9 @@ struct begin {
 	sigset_t signals;                  /* blocked as our caller had them */
 
 	/* What a step leaves for later ones. */
-	bool has_network;                  /* of its own, by the kernel */
+	bool has_network, has_clocks;      /* of its own, by the kernel */
 	struct cgroup_views *groups;       /* to be shown in it */
+	struct hostnames names;            /* of the container whose names it has, too */
 	bool enters_later;                 /* the working directory, as its user */
 	const char *program;
 	struct strlist *env;

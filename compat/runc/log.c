@@ -43,6 +43,11 @@ bool runc_log_is_shown(void)
 	return !destination.fd;
 }
 
+bool runc_log_has_debug(void)
+{
+	return destination.has_debug;
+}
+
 /* In quotes, as Go's %q has it. */
 static char *quote(const void *ctx, const char *text)
 {

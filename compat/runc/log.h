@@ -16,6 +16,8 @@ enum log_level { LOG_DEBUG_LEVEL, LOG_INFO_LEVEL, LOG_WARNING_LEVEL, LOG_ERROR_L
 int runc_log_open(const char *path, bool is_json, bool has_debug, struct error *err);
 /* Do lines go to standard error? */
 bool runc_log_is_shown(void);
+/* Are debug lines written? */
+bool runc_log_has_debug(void);
 /* Write a line; without a newline at its end. */
 void runc_log(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Log the failure that ends the program; people get it, too, when the log is a file. */

@@ -58,7 +58,7 @@ static const struct option_row shared_rows[] = {
 
 void runc_print_help(void)
 {
-	puts("NAME:\n   fakebuild-runc - run containers from OCI bundles with runc's command line, without root\n\n"
+	puts("NAME:\n   fakebuild-runc - Open Container Initiative runtime with runc's command line, without root\n\n"
 	     "USAGE:\n   fakebuild-runc [OPTIONS] COMMAND ...\n\nCOMMANDS:");
 	for (const struct runc_command *const *c = runc_commands; *c; c++)
 		printf("  %-10s  %s\n", (*c)->name, (*c)->summary);
@@ -188,11 +188,11 @@ static int run_line(const void *ctx, int argc, char **argv, int *ret_status, str
 	return run_command(ctx, &first, command, words - 1, argv + 2, ret_status, err);
 }
 
-/* What real root has: see cgroup.h and network.h. */
+/* What real root has: see cgroup.h, network.h and clocks.h. */
 static bool is_had_by_root(const char *member)
 {
 	static const char *const had[] = { "linux.sysctl", "linux.resources.memory", "linux.resources.cpu",
-					   "linux.resources.pids" };
+					   "linux.resources.pids", "linux.timeOffsets" };
 	for (size_t i = 0; i < sizeof(had) / sizeof(*had); i++)
 		if (text_starts(member, had[i]))
 			return geteuid() == 0 && !tracer_is_guest();

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "compat/runc/clocks.h"
 #include "compat/runc/spec_members.h"
 #include "compat/runc/spec_mount.h"
 #include "compat/runc/spec_names.h"
@@ -63,7 +64,7 @@ static int check_namespace(struct member_reader *r, struct json *object, void *t
 		return members_fail(r, "path", "is '%s': %s", n->path, strerror(errno));
 	if (is_own_namespace(n->path, file))
 		n->clone_flag = 0;
-	else if (n->clone_flag != CLONE_NEWNET)
+	else if (n->clone_flag != CLONE_NEWNET && n->clone_flag != CLONE_NEWTIME)
 		return members_fail(r, "path", "is '%s': another %s namespace cannot be joined", n->path, name);
 	return 0;
 }

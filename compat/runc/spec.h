@@ -127,7 +127,7 @@ struct spec {
  * is not 1.x; joins to namespaces of kinds that cannot be had; idmapped mounts; a file above 16 MiB.
  *
  * Joins to a namespace that we are in already are left out of `namespaces`, for there is nothing to do; of those to
- * others, only networks are there.
+ * others, only networks and clocks are there.
  */
 int spec_read(const void *ctx, const char *bundle, struct spec **ret, struct error *err);
 /* The same of a document that was read once: looks at no file.  `file` is its name for sentences. */

@@ -9,13 +9,11 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 
+#include "compat/runc/clocks.h"
 #include "compat/runc/spec.h"
 
 #ifndef CLONE_NEWCGROUP
 #define CLONE_NEWCGROUP 0x02000000
-#endif
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x00000080
 #endif
 #ifndef RLIMIT_RTTIME
 #define RLIMIT_RTTIME 15

@@ -3,9 +3,13 @@
 #include "compat/runc/sync.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "compat/runc/log.h"
 
 struct message {
 	enum sync_word word;
@@ -32,6 +36,18 @@ void sync_say(int end, enum sync_word word)
 	send_message(end, &m);
 }
 
+void sync_tell(int end, const char *fmt, ...)
+{
+	struct message m = { .word = SYNC_TOLD };
+	va_list arguments;
+	if (!runc_log_has_debug())
+		return;
+	va_start(arguments, fmt);
+	vsnprintf(m.err.text, sizeof(m.err.text), fmt, arguments);
+	va_end(arguments);
+	send_message(end, &m);
+}
+
 void sync_fail(int end, const struct error *err)
 {
 	struct message m = { .word = SYNC_FAILED, .err = *err };
@@ -42,9 +58,11 @@ void sync_fail(int end, const struct error *err)
 static int receive(int end, struct message *m, struct error *err)
 {
 	ssize_t n;
-	do
+	do {
 		n = recv(end, m, sizeof(*m), 0);
-	while (n < 0 && errno == EINTR);
+		if (n == sizeof(*m) && m->word == SYNC_TOLD)
+			runc_log(LOG_DEBUG_LEVEL, "%s", m->err.text);
+	} while ((n < 0 && errno == EINTR) || (n == sizeof(*m) && m->word == SYNC_TOLD));
 	if (n != sizeof(*m))
 		return 0;
 	if (m->word != SYNC_FAILED)

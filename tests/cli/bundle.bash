@@ -36,9 +36,15 @@ c["process"]["args"] = ["sh", "-c", os.environ["LINE"]]
 json.dump(c, open(sys.argv[1], "w"))
 END
 }
-status_of() { # ID
-	runc state "$1" | python3 -c 'import json, sys; print(json.load(sys.stdin)["status"])'
+# It counts in /count without end.
+# shellcheck disable=SC2016
+command_counts() { command_is 'i=0; while :; do i=$((i+1)); echo $i >/count; sleep 0.05; done'; }
+state_of() { # MEMBER ID
+	runc state "$2" | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"
 }
+status_of() { state_of status "$1"; }
+pid_of() { state_of pid "$1"; }
+one_line() { tr -s '\n' ' ' | sed 's/ $//'; }
 eventually() { # COMMAND...
 	for _ in $(seq 100); do
 		! "$@" || return 0
@@ -55,6 +61,11 @@ start_sleeper() { # ID
 	runc run -d -b "$bundle" "$1" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&-
 	wait_for_status "$1" running
 	eventually test -s "$BATS_TEST_TMPDIR/out"
+}
+# The bundle is not run, and this is why.
+refuses_to_run() { # SENTENCE
+	run -1 --separate-stderr runc run -b "$bundle" refused
+	told "runc run failed: $1"
 }
 # The last line of the log on standard error has this message.
 told() { # MESSAGE

@@ -41,13 +41,13 @@ teardown_file() { remove_store; }
 @test "of_a_variable_the_last_counts_and_home_is_never_empty" {
 	config 'c["process"]["env"] = ["ONE=two", "HOME=", "PATH=/bin", "ONE="]; c["process"]["args"] = ["env"]'
 	run -0 runc run -b "$bundle" a
-	equal "HOME=/root ONE= PATH=/bin" "$(printf '%s\n' "${lines[@]}" | sort | tr '\n' ' ' | sed 's/ $//')"
+	equal "HOME=/root ONE= PATH=/bin" "$(printf '%s\n' "${lines[@]}" | sort | one_line)"
 }
 @test "a_terminal_adds_no_returns" {
 	config 'c["process"]["terminal"] = True'
 	command_is 'test -t 1 && echo one; echo two'
 	runc run -b "$bundle" a </dev/null >"$BATS_TEST_TMPDIR/out"
-	equal "one two" "$(tr '\n' ' ' <"$BATS_TEST_TMPDIR/out" | sed 's/ $//')"
+	equal "one two" "$(one_line <"$BATS_TEST_TMPDIR/out")"
 }
 @test "a_terminal_has_a_name_below_pts" {
 	config 'c["process"]["terminal"] = True'
@@ -83,7 +83,7 @@ teardown_file() { remove_store; }
 	command_is 'grep Cap /proc/self/status'
 	run -0 runc run -b "$bundle" a
 	equal "CapInh: 0000000000000000 CapPrm: 0000000000000021 CapEff: 0000000000000021 CapBnd: 0000000000000021 CapAmb: 0000000000000000" \
-		"$(tr -s '\t\n' '  ' <<<"$output" | sed 's/ $//')"
+		"$(tr '\t' ' ' <<<"$output" | one_line)"
 }
 @test "files_of_a_read_only_root_stay" {
 	config 'c["root"]["readonly"] = True'
@@ -124,6 +124,17 @@ c["mounts"] += [{"destination": "/m/" + o, "source": "volume", "options": ["rbin
 	command_is 'stat -c %a /there /not/there /not'
 	run -0 runc run -b "$bundle" a
 	equal "710 1777 755" "${lines[*]}"
+}
+@test "a_container_has_the_names_of_the_one_whose_namespace_it_joins" {
+	config 'c["hostname"] = "pod"'
+	start_sleeper a
+	config 'del c["hostname"]' "[n for n in c['linux']['namespaces'] if n['type'] == 'uts'][0]['path'] = '/proc/$(pid_of a)/ns/uts'"
+	command_is hostname
+	run -0 runc run -b "$bundle" b
+	equal pod "$output"
+	config 'c["hostname"] = "own"'
+	run -0 runc run -b "$bundle" b
+	equal own "$output"
 }
 @test "a_destination_that_names_the_root_is_one_in_it" {
 	mkdir "$bundle/volume"
@@ -174,7 +185,7 @@ c["mounts"] += [{"destination": "/m/" + o, "source": "volume", "options": ["rbin
 	runc create -b "$bundle" --pid-file "$BATS_TEST_TMPDIR/pid" a 3>&-
 	equal created "$(status_of a)"
 	[ ! -e "$bundle/rootfs/out" ]
-	pid=$(runc state a | python3 -c 'import json, sys; print(json.load(sys.stdin)["pid"])')
+	pid=$(pid_of a)
 	equal "$pid" "$(cat "$BATS_TEST_TMPDIR/pid")"
 	kill -0 "$pid"
 	runc start a
@@ -230,7 +241,7 @@ c["mounts"] += [{"destination": "/m/" + o, "source": "volume", "options": ["rbin
 	eventually is_gone "$output"
 }
 @test "a_container_goes_on_when_its_command_is_killed" {
-	command_is 'i=0; while :; do i=$((i+1)); echo $i >/count; sleep 0.05; done'
+	command_counts
 	"$FAKEBUILD" runc --root "$state" run -b "$bundle" a >/dev/null 2>&1 </dev/null &
 	local command=$! count
 	eventually test -s "$bundle/rootfs/count"
@@ -244,7 +255,7 @@ c["mounts"] += [{"destination": "/m/" + o, "source": "volume", "options": ["rbin
 	runc delete -f a
 }
 @test "a_container_is_paused_and_resumed" {
-	command_is 'i=0; while :; do i=$((i+1)); echo $i >/count; sleep 0.05; done'
+	command_counts
 	runc run -d -b "$bundle" a 3>&-
 	wait_for_status a running
 	runc pause a
@@ -361,15 +372,15 @@ manages() { # a service manager that writes what it is told
 	run -0 timeout 50 bash -c 'fakebuild runc --root "$1" run -d -b "$2" a >/dev/null 2>&1 3>&-' _ "$state" "$bundle"
 	wait "$manager"
 	local pid
-	pid=$(runc state a | python3 -c 'import json, sys; print(json.load(sys.stdin)["pid"])')
-	equal "READY=1 MAINPID=$pid BARRIER=1" "$(tr '\n' ' ' <"$BATS_TEST_TMPDIR/told" | sed 's/ $//')"
+	pid=$(pid_of a)
+	equal "READY=1 MAINPID=$pid BARRIER=1" "$(one_line <"$BATS_TEST_TMPDIR/told")"
 	# Of `run` in the foreground it is the command that stands for the container.
 	TELL=$tell config 'import os' 'c["process"]["args"] = ["/usr/bin/python3", "-c", os.environ["TELL"] + "; import time; time.sleep(1)"]'
 	manages
 	"$FAKEBUILD" runc --root "$state" run -b "$bundle" b >/dev/null 2>&1 3>&- &
 	local command=$!
 	wait "$manager"
-	equal "READY=1 MAINPID=$command BARRIER=1" "$(tr '\n' ' ' <"$BATS_TEST_TMPDIR/told" | sed 's/ $//')"
+	equal "READY=1 MAINPID=$command BARRIER=1" "$(one_line <"$BATS_TEST_TMPDIR/told")"
 	wait "$command"
 	# Created first, it is `start` that waits.
 	manages
@@ -400,7 +411,7 @@ manages() { # a service manager that writes what it is told
 	start_sleeper b
 	command_is true
 	runc create -b "$bundle" a 3>&-
-	equal "a b" "$(runc list -q | tr '\n' ' ' | sed 's/ $//')"
+	equal "a b" "$(runc list -q | one_line)"
 	run -0 runc list
 	[[ ${lines[1]} =~ ^a\ +[0-9]+\ +created\ +$bundle\ +20[^\ ]+Z\ +[^\ ]+$ ]]
 	[[ ${lines[2]} =~ ^b\ +[0-9]+\ +running\ +$bundle\ +20 ]]
@@ -409,7 +420,7 @@ manages() { # a service manager that writes what it is told
 }
 @test "processes_are_listed" {
 	start_sleeper a
-	pid=$(runc state a | python3 -c 'import json, sys; print(json.load(sys.stdin)["pid"])')
+	pid=$(pid_of a)
 	[[ $(runc ps -f json a) =~ ^\[([0-9]+,)*$pid(,[0-9]+)*\]$ ]]
 	command -v ps >/dev/null || return 0
 	run -0 runc ps a
@@ -477,11 +488,9 @@ assert f["linux"]["namespaces"] == [] and "CAP_BPF" in f["linux"]["capabilities"
 	grep -q ' bind=static:0 ' "$BATS_TEST_TMPDIR/out"
 	[[ $(runc exec a head -n 1 /proc/self/numa_maps) == *' bind=static:0 '* ]]
 	config 'c["linux"]["memoryPolicy"] = {"mode": "MPOL_NONE"}'
-	run -1 --separate-stderr runc run -b "$bundle" b
-	told "runc run failed: $n: linux.memoryPolicy has an invalid memory policy mode 'MPOL_NONE'"
+	refuses_to_run "$n: linux.memoryPolicy has an invalid memory policy mode 'MPOL_NONE'"
 	config 'c["linux"]["memoryPolicy"] = {"mode": "MPOL_LOCAL", "nodes": "0"}'
-	run -1 --separate-stderr runc run -b "$bundle" b
-	told "runc run failed: $n: linux.memoryPolicy MPOL_LOCAL mode requires 0 nodes but got 1"
+	refuses_to_run "$n: linux.memoryPolicy MPOL_LOCAL mode requires 0 nodes but got 1"
 }
 @test "what_the_profile_forbids_cannot_be_called" {
 	local n=$bundle/config.json
@@ -491,15 +500,14 @@ assert f["linux"]["namespaces"] == [] and "CAP_BPF" in f["linux"]["capabilities"
 	command_is 'mkdir /x; touch /y && chmod 640 /y && stat -c %a /y; for s in 0 USR1 USR2; do kill -$s $$; echo $?; done; grep Seccomp: /proc/self/status'
 	run -0 runc run -b "$bundle" a
 	equal "mkdir: can't create directory '/x': Network is down" "${lines[0]}"
-	equal "640 0" "${lines[*]:1:2}"; equal "1 1 Seccomp:	2" "$(printf "%s\n" "${lines[@]:3}" | grep -v permitted | tr "\n" " " | sed "s/ $//")"
+	equal "640 0" "${lines[*]:1:2}"; equal "1 1 Seccomp:	2" "$(printf "%s\n" "${lines[@]:3}" | grep -v permitted | one_line)"
 	# Who gains no new privileges takes it last; exec'd processes have it, too.
 	config 'c["process"]["noNewPrivileges"] = False'
 	start_sleeper b
 	run -1 runc exec b mkdir /x
 	equal "mkdir: can't create directory '/x': Network is down" "$output"
 	config 'c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_KILL_EVERYBODY"}'
-	run -1 --separate-stderr runc run -b "$bundle" c
-	told "runc run failed: unable to start container process: linux.seccomp: defaultAction is 'SCMP_ACT_KILL_EVERYBODY', which is no action"
+	refuses_to_run "unable to start container process: linux.seccomp: defaultAction is 'SCMP_ACT_KILL_EVERYBODY', which is no action"
 	config 'c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]}'
 	run -1 --separate-stderr runc run -b "$bundle" c
 	[[ $stderr == *"SCMP_ACT_NOTIFY is not supported"* ]]
@@ -509,17 +517,13 @@ assert f["linux"]["namespaces"] == [] and "CAP_BPF" in f["linux"]["capabilities"
 	local n
 	n=$(config 'pass' && echo "$bundle/config.json")
 	config 'c["process"]["scheduler"] = {"policy": "SCHED_BEST"}'
-	run -1 --separate-stderr runc run -b "$bundle" a
-	told "runc run failed: $n: process.scheduler.policy is 'SCHED_BEST', which is none"
+	refuses_to_run "$n: process.scheduler.policy is 'SCHED_BEST', which is none"
 	config 'c["process"]["scheduler"] = {"policy": "SCHED_OTHER", "nice": 20}'
-	run -1 --separate-stderr runc run -b "$bundle" a
-	told "runc run failed: $n: process.scheduler.nice is not a number from -20 to 19"
+	refuses_to_run "$n: process.scheduler.nice is not a number from -20 to 19"
 	config 'del c["process"]["scheduler"]; c["process"]["ioPriority"] = {"class": "IOPRIO_CLASS_BE", "priority": 8}'
-	run -1 --separate-stderr runc run -b "$bundle" a
-	told "runc run failed: $n: process.ioPriority.priority is not a number from 0 to 7"
+	refuses_to_run "$n: process.ioPriority.priority is not a number from 0 to 7"
 	config 'del c["process"]["ioPriority"]; c["process"]["execCPUAffinity"] = {"initial": "3-1"}'
-	run -1 --separate-stderr runc run -b "$bundle" a
-	told "runc run failed: $n: process.execCPUAffinity.initial is '3-1', which is no list of CPUs"
+	refuses_to_run "$n: process.execCPUAffinity.initial is '3-1', which is no list of CPUs"
 }
 @test "limits_are_those_of_the_groups_of_a_session" {
 	config 'c["linux"]["cgroupsPath"] = "/box"; c["linux"]["resources"] = {"cpu": {"quota": 50000, "period": 200000}}'
@@ -580,6 +584,19 @@ END
 	fakebuild runc --root "$state" --log "$BATS_TEST_TMPDIR/log2" run -b "$bundle" a
 	equal 'level=warning msg="linux.mountLabel is taken, but not held to"' "$(sed 's/^time="[^"]*" //' "$BATS_TEST_TMPDIR/log2")"
 }
+@test "lines_of_debugging_tell_the_steps_of_a_process" {
+	command_is 'trap "exit 0" TERM; while :; do sleep 0.1; done'
+	runc --debug --log "$BATS_TEST_TMPDIR/log" create -b "$bundle" a >"$BATS_TEST_TMPDIR/out" 2>&1 3>&-
+	equal "" "$(cat "$BATS_TEST_TMPDIR/out")"
+	equal "nsexec container setup child process in init() init: closing the pipe to signal completion" \
+		"$(sed -n 's/.*level=debug msg="\(nsexec\|child\|init:\)\(.*\)"$/\1\2/p' "$BATS_TEST_TMPDIR/log" | one_line)"
+	runc start a
+	echo '{"cwd": "/", "args": ["/bin/true"], "execCPUAffinity": {"initial": "0"}}' >"$BATS_TEST_TMPDIR/p"
+	run -0 --separate-stderr runc --debug exec -p "$BATS_TEST_TMPDIR/p" a
+	[[ $stderr == *'nsexec['*']: affinity: 0x1"'*'setns_init: about to exec"'* ]]
+	run -0 --separate-stderr runc exec -p "$BATS_TEST_TMPDIR/p" a
+	equal "" "$stderr"
+}
 @test "wrong_words_are_told" {
 	run -1 --separate-stderr runc state
 	told '\"state\" has too few words, usage: fakebuild-runc state [OPTIONS] CONTAINER'
@@ -593,6 +610,8 @@ END
 	told "runc run failed: invalid container ID format: 'a/b'"
 	run -0 runc run --help
 	[[ $output == *"--no-subreaper"* ]]
+	run -0 runc -h
+	[[ ${lines[1]} == *"runc - Open Container Initiative runtime"* ]]
 }
 
 # ---- descriptors, hooks ----
@@ -610,7 +629,7 @@ END
 	run -0 runc run -b "$bundle" a
 	[[ ${lines[0]} == command && ${lines[1]} == "startContainer v"* ]]
 	equal "prestart v createRuntime v createContainer v poststart v poststop v" \
-		"$(grep -oE '^[a-zA-Z]+ v|\}[a-zA-Z]+ v' "$out" | tr -d '}' | tr '\n' ' ' | sed 's/ $//')"
+		"$(grep -oE '^[a-zA-Z]+ v|\}[a-zA-Z]+ v' "$out" | tr -d '}' | one_line)"
 	grep -q '"id": *"a"' "$out"
 	grep -q '"status": *"stopped"' "$out"
 }
@@ -624,8 +643,7 @@ END
 @test "a_failed_poststart_hook_ends_the_container" {
 	config 'c["hooks"] = {"poststart": [{"path": "/bin/false"}]}'
 	command_is 'sleep 60'
-	run -1 --separate-stderr runc run -b "$bundle" a
-	told "runc run failed: error running poststart hook #0: exit status 1"
+	refuses_to_run "error running poststart hook #0: exit status 1"
 	equal "" "$(runc list -q)"
 	runc create -b "$bundle" a 3>&-
 	run -1 --separate-stderr runc start a

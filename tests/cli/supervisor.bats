@@ -11,9 +11,6 @@ setup_file() {
 }
 teardown_file() { remove_store; }
 
-first_process() { # ID
-	runc state "$1" | python3 -c 'import json, sys; print(json.load(sys.stdin)["pid"])'
-}
 # No process of this test's containers.
 nothing_runs() { ! pgrep -f -- "$state" >/dev/null; }
 nothing_is_left() { # ID
@@ -27,7 +24,7 @@ nothing_is_left() { # ID
 # ---- somebody is killed ----
 @test "killing_the_supervisor_ends_the_container" {
 	start_sleeper a
-	first=$(first_process a)
+	first=$(pid_of a)
 	kill -9 "$(pgrep -f -- "$state" | head -n 1)"
 	wait_for_status a stopped
 	eventually is_gone "$first"

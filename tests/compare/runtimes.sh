@@ -248,6 +248,7 @@ import json, os, sys
 c = json.load(open(sys.argv[1]))
 c["process"]["terminal"] = False
 c["linux"]["cgroupsPath"] = "/fakebuild-test/one"
+c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "cgroup"]
 c["mounts"] += [{"destination": d, "source": d, "type": "bind", "options": ["rbind", "ro"]}
                 for d in ("/usr", "/bin", "/lib", "/lib64") if os.path.isdir(d)]
 exec(sys.argv[2])
@@ -272,6 +273,50 @@ test_limits() {
 	is burst_is_set_and_taken_back 0 $'1000\n0' sh -c \
 		'for n in 1000 0; do "$1" --root "$2" update --cpu-burst "$n" one && cat "$3/one/cpu.cfs_burst_us"; done' \
 		_ "$runtime" "$work/state" "$group"
+	"$runtime" --root "$work/state" delete -f one
+	rmdir /sys/fs/cgroup/*/fakebuild-test 2>/dev/null
+}
+
+# What is asked of version 1 of control groups besides.
+test_groups() {
+	local name=/sys/fs/cgroup
+	if ! { has python3 && mkdir "$name/pids/fakebuild-test" "$name/devices/fakebuild-test" "$name/memory/fakebuild-test"; } 2>/dev/null; then
+		skip groups_are_those_of_the_configuration "no version 1 of control groups"
+		return
+	fi
+	make_bundle 'c["linux"]["resources"].update(pids={"limit": 7}, memory={"limit": 33554432, "swap": 33554432})
+c["process"]["args"] = ["sh", "-c", "grep :pids: /proc/self/cgroup; exec sleep 100"]'
+	"$runtime" --root "$work/state" run -d -b "$work/bundle" one >"$work/told" 2>&1 </dev/null
+	is a_container_sees_its_group 0 '*:pids:/fakebuild-test/one' \
+		sh -c 'until [ -s "$1" ]; do sleep 0.1; done; cat "$1"' _ "$work/told"
+	is no_task_at_all_is_one 0 1 sh -c \
+		'"$1" --root "$2" update --pids-limit 0 one && cat "$3/pids.max" && "$1" --root "$2" update --pids-limit 99 one' \
+		_ "$runtime" "$work/state" "$name/pids/fakebuild-test/one"
+	echo '{"devices": [{"allow": false, "access": "rwm"}, {"allow": true, "type": "c", "major": 1, "minor": 11, "access": "r"}]}' >"$work/rules"
+	is rules_for_devices_change_above_other_groups 0 'c 1:11 r' sh -c \
+		'mkdir "$3/below" && "$1" --root "$2" update -r "$4" one && grep 1:11 "$3/devices.list"' \
+		_ "$runtime" "$work/state" "$name/devices/fakebuild-test/one" "$work/rules"
+	timeout 20 "$runtime" --root "$work/state" events one >"$work/events" 2>/dev/null &
+	is a_lack_of_memory_is_an_event 0 '*{"type":"oom","id":"one"}*' sh -c '
+		sleep 0.5; "$1" --root "$2" exec one python3 -c "x = bytearray(50000000)" >/dev/null 2>&1
+		for _ in $(seq 50); do grep oom "$3" && exit; sleep 0.1; done; cat "$3"' _ "$runtime" "$work/state" "$work/events"
+	"$runtime" --root "$work/state" delete -f one
+	make_bundle 'c["linux"]["cgroupsPath"] = "two"; c["process"]["args"] = ["grep", ":pids:", "/proc/self/cgroup"]'
+	is a_group_without_a_slash_is_below_the_callers 0 '*:pids:/fakebuild-test/two' sh -c \
+		'echo $$ >"$4/cgroup.procs"; "$1" --root "$2" run -b "$3" two' \
+		_ "$runtime" "$work/state" "$work/bundle" "$name/pids/fakebuild-test"
+	rmdir "$name"/*/fakebuild-test 2>/dev/null
+}
+
+# Clocks of its own, where the kernel has them.
+test_clocks() {
+	{ has python3 && unshare --time true; } 2>/dev/null || { skip clocks_are_set_off "no time namespaces"; return; }
+	make_bundle 'c["linux"]["namespaces"] += [{"type": "time"}]
+c["linux"]["timeOffsets"] = {"monotonic": {"secs": 7881, "nanosecs": 5}, "boottime": {"secs": 864000000, "nanosecs": 0}}
+c["process"]["args"] = ["sleep", "100"]'
+	"$runtime" --root "$work/state" run -d -b "$work/bundle" one >/dev/null 2>&1 </dev/null
+	is clocks_are_set_off 0 $'monotonic 7881 5\nboottime 864000000 0\n86*' "$runtime" --root "$work/state" exec one \
+		sh -c 'tr -s " " </proc/self/timens_offsets; cat /proc/uptime'
 	"$runtime" --root "$work/state" delete -f one
 	rmdir /sys/fs/cgroup/*/fakebuild-test 2>/dev/null
 }
@@ -302,6 +347,8 @@ elif [ ! -e "$tar" ]; then
 	skip runtimes 'no $FAKEBUILD_TEST_GUESTS/debian.tar'
 else
 	test_limits
+	test_groups
+	test_clocks
 	test_device_rules
 	test_podman
 	test_buildah
