@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls under a storm of signals: whatever answers them, they are whole or begin again, as the kernel's are. */
-/* covers: mmap fakebuild_is_new fakebuild_differs */
+/* covers: mmap */
 #include <pthread.h>
 #include <setjmp.h>
 #include <sys/sysmacros.h>
