@@ -214,27 +214,36 @@ int mount_move(struct call *c, const struct object *target, const struct object 
 	return 0;
 }
 
+/* Copies of what is mounted below the object, which `copies` is the first of: copy_tree of fs/namespace.c */
+static void copy_below(struct mounts *m, const struct object *from, struct mount **tree, struct mount **copies, size_t count)
+{
+	const char *point = strcmp(copies[0]->guest, "/") == 0 ? "" : copies[0]->guest;
+	for (size_t i = 1; i < count; i++) {
+		size_t parent = i;
+		while (tree[--parent]->id != tree[i]->parent_id)
+			;
+		if (!copies[parent] || tree[i]->is_unbindable || !mounts_is_below(tree[i]->guest, from->guest) ||
+		    mounts_is_nameless(tree[i]->guest) != mounts_is_nameless(from->guest))
+			continue;
+		const char *tail = tree[i]->guest + (from->guest_length > 1 ? from->guest_length : 0);
+		CLEANUP_TALLOC char *guest = mem_printf(NULL, "%s%s", point, tail);
+		copies[i] = mounts_add_on(m, copies[parent], guest, tree[i]);
+		propagation_clone(copies[i], tree[i]);
+	}
+}
+
 struct mount *mount_copy(struct mounts *m, const struct object *from, const char *point, const char *source, bool is_recursive)
 {
-	/* A recursive bind brings along what is mounted below the source. */
-	CLEANUP_TALLOC const struct mount **below = mem_array(NULL, const struct mount *, m->count);
-	size_t count = 0;
-	for (size_t i = 0; i < m->count && is_recursive; i++)
-		if (!m->list[i]->is_covered && !m->list[i]->is_unbindable && m->list[i]->guest_length > from->guest_length &&
-		    mounts_is_nameless(m->list[i]->guest) == mounts_is_nameless(from->guest) &&
-		    mounts_is_below(m->list[i]->guest, from->guest))
-			below[count++] = m->list[i];
-	struct mount *top = mounts_add(m, point, from->host, from->mount->flags, from->mount->fs_type, source);
+	CLEANUP_TALLOC struct mount **copies = mem_array(NULL, struct mount *, m->count);
+	struct mount **tree = NULL;
+	size_t count = is_recursive ? mounts_tree(copies, m, from->mount, &tree) : 0;
+	struct mount *top = copies[0] = mounts_add(m, point, from->host, from->mount->flags, from->mount->fs_type, source);
 	mounts_like(top, from->mount);
 	/* What lies elsewhere on the host than its mount is of a file system that nobody has told of. */
 	if (mounts_is_below(top->host, from->mount->host))
 		top->root_at = from->mount->root_at;
 	propagation_clone(top, from->mount);
-	for (size_t i = 0; i < count; i++) {
-		const char *tail = below[i]->guest + (from->guest_length > 1 ? from->guest_length : 0);
-		CLEANUP_TALLOC char *guest = mem_printf(NULL, "%s%s", strcmp(point, "/") == 0 ? "" : point, tail);
-		propagation_clone(mounts_add_like(m, guest, below[i]), below[i]);
-	}
+	copy_below(m, from, tree, copies, count);
 	return top;
 }
 

@@ -422,3 +422,19 @@ TEST(a_recursive_change_reaches_what_is_covered)
 	TEXT("", tags_of("m/d"));
 	TEXT("below", file_in("m/d"));
 }
+
+TEST(a_recursive_bind_brings_what_is_covered)
+{
+	begin();
+	mount_with_file("m/d", "below");
+	mount_with_file("m/d", "above");
+	mount_with_file("m/e", "beside");
+	WORKS(mount("m", "n", NULL, MS_BIND | MS_REC, NULL));
+	TEXT("above", file_in("n/d"));
+	EQUAL(2, times_mounted("n/d"));
+	TEXT("beside", file_in("n/e"));
+	WORKS(change_to("n", MS_REC | MS_PRIVATE));
+	WORKS(umount("n/d"));
+	TEXT("below", file_in("n/d"));
+	TEXT("above", file_in("m/d"));
+}
