@@ -107,6 +107,7 @@ if has "$name" buildah; then
 	check "buildah push in a later run" as_root buildah --storage-driver vfs push \
 		--signature-policy "$here/policy.json" one "oci:$here/buildah"
 	check "its layers are real root's" layers_are_roots "$here/buildah"
+	check "buildah unshare finds itself root already" as_root buildah unshare chown 5:6 "$here/policy.json"
 fi
 # The runtime finds itself inside, and lets the tracer that is there do the rest.
 runtime=(--runtime "$here/fakebuild-runc" --runtime-flag "root=$here/runtime/runc")
