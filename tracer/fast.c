@@ -128,7 +128,7 @@ static void describe_cwd(struct shim_state *s, const struct fs *fs, const struct
 	s->cwd_host_length = n;
 	s->cwd_view_length = length;
 	s->cwd_base = cwd_base(fs, mounts);
-	s->flags |= STATE_HAS_CWD;
+	s->flags |= STATE_HAS_CWD | (mounts_has_children(mounts, fs->cwd) ? 0u : STATE_NO_MOUNTS);
 	/* Another mount there may have come after us. */
 	if (m == mounts->list[0] && (s->flags & STATE_IS_ALONE) && strcmp(fs->cwd, "/") == 0 && strcmp(fs->root, "/") == 0)
 		s->flags |= STATE_IS_AT_ROOT;
@@ -415,8 +415,10 @@ void fast_publish(const struct tracee *t, enum fast_start from, const char *star
 	struct key k = { from == FROM_CWD ? STATES[state].cwd_base : STATES[state].root_base, prefix_hash(typed, length),
 			 dir.st_dev, dir.st_ino, meta_generation(session.meta), typed, length };
 	struct shim_prefix *e = k.base ? place_for(&k) : NULL;
+	/* A descriptor's directory is known by its inode, which other mounts may have elsewhere. */
+	uint32_t no_mounts = from != FROM_DESCRIPTOR && !mounts_has_children(t->mounts, at->guest) ? PREFIX_NO_MOUNTS : 0;
 	if (e)
-		tell_prefix(e, &k, at->host, at->host_length, flags_of(at), at->mount->id,
+		tell_prefix(e, &k, at->host, at->host_length, flags_of(at) | no_mounts, at->mount->id,
 			    at->mount == t->mounts->list[0] && at->mount->host_length ? at->mount : NULL);
 }
 

@@ -401,6 +401,60 @@ TEST(mount_errors)
 	}
 }
 
+/* The same name in other directories is no mount's, until it is. */
+TEST(the_name_of_a_mount_is_plain_elsewhere)
+{
+	char here[2000], name[PATH_MAX];
+	struct stat st;
+	WORKS(getcwd(here, sizeof(here)) ? 0 : -1);
+	WORKS(mkdir("a", 0755));
+	WORKS(mkdir("a/m", 0755));
+	WORKS(mkdir("b", 0755));
+	WORKS(mkdir("b/m", 0755));
+	WORKS(mkdir("b/m/d", 0755));
+	put_file("b/m/f", 0644, "plain");
+	put_file("b/m/d/f", 0644, "below");
+	WORKS(mount("none", "a/m", "tmpfs", 0, NULL));
+	put_file("a/m/f", 0644, "mounted");
+	snprintf(name, sizeof(name), "%s/b/m/f", here);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 4; i++) {
+			TEXT("plain", file_text("b/m/f"));
+			TEXT("plain", file_text(name));
+			TEXT("below", file_text("b/m/d/f"));
+			TEXT("mounted", file_text("a/m/f"));
+			TEXT("mounted", file_text("b/../a/m/f"));
+			WORKS(stat("b/m", &st));
+			WORKS(stat("b/m/.", &st));
+			FAILS(EEXIST, mkdir("b/m", 0755));
+			FAILS(ENOENT, stat("b/d/m", &st));
+		}
+		WORKS(mount("a/m", "b/m", NULL, MS_BIND, NULL));
+		TEXT("mounted", file_text("b/m/f"));
+		TEXT("mounted", file_text(name));
+		FAILS(EBUSY, rmdir("b/m"));
+		FAILS(ENOENT, stat("b/m/d", &st));
+		WORKS(umount("b/m"));
+	}
+	WORKS(chdir("b"));
+	for (int i = 0; i < 4; i++) {
+		TEXT("plain", file_text("m/f"));
+		WORKS(stat("m", &st));
+	}
+	CHILD {
+		TEXT("plain", file_text("m/f"));
+		WORKS(mount("../a/m", "m", NULL, MS_BIND, NULL));
+		TEXT("mounted", file_text("m/f"));
+	}
+	TEXT("mounted", file_text("m/f"));
+	WORKS(umount("m"));
+	WORKS(rename("m", "n"));
+	FAILS(ENOENT, stat("m/f", &st));
+	WORKS(mkdir("m", 0755));
+	WORKS(rmdir("m"));
+	WORKS(umount("../a/m"));
+}
+
 TEST(a_mount_namespace_has_its_own_mounts)
 {
 	WORKS(mkdir("m", 0755));

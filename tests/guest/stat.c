@@ -231,6 +231,84 @@ TEST(errors_of_names)
 	WORKS(fstatat(77, "/", &st, 0));
 }
 
+/* Often: after a first time the fast path knows the way. */
+TEST(a_dot_is_the_directory_before_it)
+{
+	struct stat st, is;
+	WORKS(mkdir("d", 0751));
+	WORKS(mkdir("d/e", 0710));
+	put_file("f", 0644, "");
+	WORKS(symlink("d", "l"));
+	WORKS(symlink("missing", "dangling"));
+	for (int i = 0; i < 4; i++) {
+		WORKS(stat("d", &is));
+		const char *const names[] = { "d/.", "l/.", "./d/.", "d/e/../.", "d/e/../../d/." };
+		for (size_t n = 0; n < sizeof(names) / sizeof(*names); n++) {
+			struct seen expected = of_stat(&is), actual;
+			WORKS(stat(names[n], &st));
+			actual = of_stat(&st);
+			SAME(names[n], expected, actual);
+			WORKS(lstat(names[n], &st));
+			actual = of_stat(&st);
+			SAME(names[n], expected, actual);
+		}
+		FAILS(ENOENT, stat("missing/.", &st));
+		FAILS(ENOENT, stat("d/missing/.", &st));
+		FAILS(ENOENT, stat("dangling/.", &st));
+		FAILS(ENOTDIR, stat("f/.", &st));
+		FAILS(ENOTDIR, lstat("f/.", &st));
+		FAILS(ENOENT, access("d/missing/.", F_OK));
+		FAILS(ENOTDIR, access("f/.", F_OK));
+		FAILS(EINVAL, readlink("l/.", (char *)&st, sizeof(st)));
+		WORKS(access("d/e/.", R_OK | W_OK | X_OK));
+		WORKS(access(".", R_OK | W_OK | X_OK));
+		WORKS(stat("/.", &st));
+		EQUAL(look("/").st_ino, st.st_ino);
+	}
+	int fd = WORKS(open("d", O_PATH));
+	WORKS(chdir("d/e"));
+	for (int i = 0; i < 4; i++) {
+		WORKS(stat(".", &st));
+		EQUAL(look("../e").st_ino, st.st_ino);
+		EQUAL(S_IFDIR | 0710, st.st_mode);
+		WORKS(fstatat(fd, ".", &st, AT_SYMLINK_NOFOLLOW));
+		EQUAL(S_IFDIR | 0751, st.st_mode);
+		WORKS(fstatat(fd, "e/.", &st, 0));
+		EQUAL(S_IFDIR | 0710, st.st_mode);
+	}
+	WORKS(chmod(".", 02770));
+	WORKS(chown(".", 3, 4));
+	WORKS(stat(".", &st));
+	EQUAL(S_IFDIR | 02770, st.st_mode);
+	EQUAL(3, st.st_uid);
+	WORKS(rmdir("../e"));
+	WORKS(stat(".", &st));
+	EQUAL(0, st.st_nlink);
+	FAILS(ENOENT, stat("../e/.", &st));
+}
+
+TEST(a_link_to_a_name_with_a_slash_behind_is_one_to_a_directory)
+{
+	struct statx x;
+	struct stat st;
+	char name[PATH_MAX], here[PATH_MAX - 8];
+	put_file("f", 0644, "");
+	WORKS(mkdir("d", 0755));
+	WORKS(getcwd(here, sizeof(here)) ? 0 : -1);
+	snprintf(name, sizeof(name), "%s/f/", here);
+	WORKS(symlink(name, "wrong"));
+	snprintf(name, sizeof(name), "%s/d/.", here);
+	WORKS(symlink(name, "right"));
+	for (int i = 0; i < 4; i++) {
+		FAILS(ENOTDIR, stat("wrong", &st));
+		FAILS(ENOTDIR, statx(AT_FDCWD, "wrong", 0, STATX_BASIC_STATS, &x));
+		FAILS(ENOTDIR, open("wrong", O_RDONLY));
+		WORKS(stat("right", &st));
+		WORKS(statx(AT_FDCWD, "right", 0, STATX_BASIC_STATS, &x));
+		WORKS(close(open("right", O_RDONLY)));
+	}
+}
+
 TEST(errors_of_statx)
 {
 	struct statx x;

@@ -186,6 +186,7 @@ enum shim_state_flags {
 	STATE_HAS_CWD = 4,       /* cwd is on no special file system and its names are complete */
 	STATE_IS_ALONE = 32,     /* no other task has its root and cwd: none leaves it while this one is in the shim */
 	STATE_IS_AT_ROOT = 16,   /* that, and cwd is the root */
+	STATE_NO_MOUNTS = 128,   /* nothing is mounted below cwd */
 };
 struct shim_state {
 	uint32_t flags;
@@ -209,6 +210,7 @@ enum shim_prefix_flags {
 	/* Of SHIM_LOOKED: the host path is from where the typed one begins; is from the root, where the process is. */
 	PREFIX_RELATIVE = 32,
 	PREFIX_FROM_ROOT = 64,
+	PREFIX_NO_MOUNTS = 128, /* nothing is mounted below the directory: whose name mounts elsewhere have is none */
 };
 struct shim_prefix {
 	uint32_t sequence; /* odd while it changes */

@@ -145,7 +145,7 @@ int fast_statx(struct shim_frame *f)
 		if ((flags & AT_NOFOLLOW) || (x->mode & TYPE) != TYPE_LINK)
 			return show_statx(p.dir_fd, (uint64_t)f->path, x) ? answer(f, 0) : SLOW;
 		struct kernel_stat link = { .dev = device(x->dev_major, x->dev_minor), .ino = x->ino, .uid = x->uid };
-		if (!place_follow(f, &p, &link))
+		if (!place_follow(f, &p, &link) || p.must_be_directory)
 			return SLOW;
 	}
 	return SLOW;

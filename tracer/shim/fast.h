@@ -158,6 +158,7 @@ struct place {
 	bool is_relative; /* to a descriptor or the cwd */
 	bool has_flags;   /* false: nothing is known of the directory */
 	bool must_be_directory; /* the path ends in a slash, which is not in frame->path; that it does follows a symlink */
+	bool is_dot;	    /* or in a dot, which is, and nothing but it when it is the cwd */
 };
 
 /* The directory that a path begins at. */

@@ -34,7 +34,7 @@ bool looked_find(struct shim_frame *f, const struct start *start, uint32_t hash,
 			p->dir_fd = AT_CWD;
 		/* That they change is told with generations, but of what the tracer knows of. */
 		p->has_flags = false;
-		p->flags &= PREFIX_READ_ONLY;
+		p->flags &= PREFIX_READ_ONLY | PREFIX_NO_MOUNTS;
 		return true;
 	}
 	return false;
@@ -72,7 +72,7 @@ void looked_add(const struct shim_frame *f, const struct looking *since, const s
 	e->host_length = p->name_at;
 	e->generation = since->generation;
 	e->moves = since->moves;
-	e->flags = flags | (p->flags & PREFIX_READ_ONLY);
+	e->flags = flags | (p->flags & (PREFIX_READ_ONLY | PREFIX_NO_MOUNTS));
 	e->root_length = 0;
 	e->mount = p->is_relative ? 0 : p->mount;
 	e->dir_dev = start->dev;

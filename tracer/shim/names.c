@@ -130,7 +130,7 @@ static enum answer open_to_read(struct shim_frame *f, struct place *p, uint32_t 
 		/* What a symlink is not, with O_DIRECTORY, is a directory. */
 		if ((result != LOOP && result != NOT_DIRECTORY) || !follows ||
 		    raw(NR_NEWFSTATAT, p->dir_fd, (long)f->path, (long)&st, AT_NOFOLLOW) < 0 ||
-		    (st.mode & TYPE) != TYPE_LINK || !place_follow(f, p, &st))
+		    (st.mode & TYPE) != TYPE_LINK || !place_follow(f, p, &st) || p->is_dot)
 			return SLOW;
 	}
 	return SLOW;
@@ -212,7 +212,8 @@ static enum answer open_path(struct shim_frame *f, long dir_fd, uint64_t path, u
 	}
 	bool writes = flags & (O_ACCESS | O_CREATE | O_TRUNCATE);
 	uint32_t needed = writes ? STATE_LOOKS_AS_ROOT | STATE_MAKES_AS_ROOT : STATE_LOOKS_AS_ROOT;
-	if (!place_find_any(f, dir_fd, path, needed, &p) || (writes && p.must_be_directory))
+	/* Whose listing the host does not have is opened by the tracer. */
+	if (!place_find_any(f, dir_fd, path, needed, &p) || p.is_dot || (writes && p.must_be_directory))
 		return SLOW;
 	if (flags & O_CREATE)
 		return open_to_make(f, &p, flags, mode & 07777);

@@ -24,10 +24,12 @@ enum { PARTS_MAX = 40 };
 struct typed {
 	bool is_absolute;
 	bool must_be_directory;
+	bool is_dot; /* its last part, which has no slash behind it */
 	uint32_t length, hash;
-	uint32_t name_at, name_hash;
+	uint32_t name_at;
 	uint32_t count;	    /* of the slashes: a directory part ends with each */
 	uint32_t must_know; /* so many of these parts have to be known by the tracer: no looking will do */
+	uint32_t must_clear; /* so many, too, the name counted, but where nothing is mounted below what is known */
 	uint32_t end[PARTS_MAX], end_hash[PARTS_MAX];
 };
 
@@ -79,7 +81,7 @@ static bool use_prefix(struct shim_frame *f, const struct start *start, uint32_t
 	return false;
 }
 
-/* A file that is bound where the path leads. */
+/* A file that is bound where the path leads, or one of /proc. */
 static bool find_bound(struct shim_frame *f, const struct start *start, const struct typed *typed, struct place *p)
 {
 	if (!use_prefix(f, start, typed->hash, typed->length, p) || !(p->flags & PREFIX_FILE) || state_number() != p->number)
@@ -87,6 +89,7 @@ static bool find_bound(struct shim_frame *f, const struct start *start, const st
 	f->path[p->name_at] = '\0';
 	p->dir_fd = AT_CWD;
 	p->is_relative = false;
+	p->has_flags = true;
 	return true;
 }
 
@@ -147,7 +150,7 @@ static bool look_down(struct shim_frame *f, const struct start *start, const str
 {
 	struct kernel_stat st;
 	const struct looking since = looked_begin();
-	uint32_t inherited = p->flags & PREFIX_READ_ONLY, at = known ? typed->end[known - 1] : 0;
+	uint32_t inherited = p->flags & (PREFIX_READ_ONLY | PREFIX_NO_MOUNTS), at = known ? typed->end[known - 1] : 0;
 	bool is_missing = false;
 	p->flags = inherited;
 	for (uint32_t part = known; part < typed->count; at = typed->end[part++]) {
@@ -164,11 +167,17 @@ static bool look_down(struct shim_frame *f, const struct start *start, const str
 		p->flags = is_missing ? inherited : inherited | flags_of(&st, p->dir_fd, (uint64_t)f->path);
 		f->path[p->name_at - 1] = '/';
 		/* Else what makes it so may pass without a word. */
-		if (!is_missing && (p->flags & PREFIX_READ_ONLY) == inherited)
+		if (!is_missing && (p->flags & PREFIX_READ_ONLY) == (inherited & PREFIX_READ_ONLY))
 			looked_add(f, &since, start, typed->end_hash[part], typed->end[part], p);
 	}
 	p->has_flags = true;
 	return true;
+}
+
+/* Of the directory that a path begins at which is not absolute. */
+static uint32_t flags_of_start(const struct place *p)
+{
+	return p->dir_fd == AT_CWD && (p->state->flags & STATE_NO_MOUNTS) ? PREFIX_NO_MOUNTS : 0;
 }
 
 /* The directory part is not known as a whole: begin with what is. */
@@ -181,7 +190,7 @@ static bool walk_down(struct shim_frame *f, const struct start *start, const str
 			/* The kernel knows the directory that the path begins at. */
 			p->is_relative = true;
 			p->name_at = 0;
-			p->flags = SHARED->flags & SHARED_READ_ONLY_TREES ? PREFIX_READ_ONLY : 0;
+			p->flags = (SHARED->flags & SHARED_READ_ONLY_TREES ? PREFIX_READ_ONLY : 0u) | flags_of_start(p);
 			break;
 		}
 		p->is_relative = false;
@@ -196,6 +205,8 @@ static bool walk_down(struct shim_frame *f, const struct start *start, const str
 	/* A look costs some sixtieth of a stop, after which it is known to all: so many are made, on average, before one. */
 	enum { LOOKS_A_STOP = 64 };
 	uint32_t looks = typed->count - known;
+	if (known < typed->must_clear && !(p->flags & PREFIX_NO_MOUNTS))
+		return false;
 	if (looks == 0 || (p->flags & (PREFIX_FILE | PREFIX_DESCRIPTORS)) || (__builtin_ia32_rdtsc() >> 5) % LOOKS_A_STOP < looks)
 		return false;
 	if (!p->is_relative)
@@ -208,7 +219,7 @@ static bool read_typed(struct shim_frame *f, const char *text, struct typed *typ
 {
 	uint32_t hash = PREFIX_HASH_START, name_hash = hash, length = 0, name_at = 0, count = 0;
 	typed->is_absolute = *text == '/';
-	typed->must_know = 0;
+	typed->must_know = typed->must_clear = 0;
 	while (*text == '/')
 		text++;
 	for (char byte; (byte = text[length]); length++) {
@@ -222,8 +233,10 @@ static bool read_typed(struct shim_frame *f, const char *text, struct typed *typ
 		}
 		if (count == PARTS_MAX)
 			return false;
-		if (prefix_is_mount_name(SHARED->mount_names, name_hash) || prefix_is_dot(f->link + name_at, length - name_at))
+		if (prefix_is_dot(f->link + name_at, length - name_at))
 			typed->must_know = count + 1;
+		if (prefix_is_mount_name(SHARED->mount_names, name_hash))
+			typed->must_clear = count + 1;
 		typed->end[count] = length + 1;
 		typed->end_hash[count++] = hash;
 		name_at = length + 1;
@@ -231,22 +244,48 @@ static bool read_typed(struct shim_frame *f, const char *text, struct typed *typ
 	}
 	typed->must_be_directory = length && name_at == length;
 	if (typed->must_be_directory) {
-		/* Its last part is the name; that of a mount or dots is the tracer's. */
+		/* Its last part is the name; dots are the tracer's. */
 		if (typed->must_know == count--)
 			return false;
 		length--;
 		name_at = count ? typed->end[count - 1] : 0;
 		if (name_at == length)
 			return false;
+	} else if (length && prefix_is_mount_name(SHARED->mount_names, name_hash)) {
+		typed->must_clear = count + 1;
 	}
+	/* The root. */
+	if (!length && typed->is_absolute)
+		f->link[length++] = '.';
 	f->link[length] = '\0';
 	typed->length = length;
 	typed->hash = hash;
 	typed->name_at = name_at;
-	typed->name_hash = name_hash;
 	typed->count = count;
 	uint32_t name_length = length - name_at;
-	return name_length != 0 && name_length <= NAME_LIMIT && !prefix_is_dot(f->link + name_at, name_length);
+	typed->is_dot = name_length == 1 && f->link[name_at] == '.';
+	typed->must_be_directory |= typed->is_dot;
+	return name_length != 0 && name_length <= NAME_LIMIT && (typed->is_dot || !prefix_is_dot(f->link + name_at, name_length));
+}
+
+/* Put the host directory of what is typed into frame->path.  False: what the name leads to there is the tracer's to say. */
+static bool find_directory(struct shim_frame *f, const struct start *start, const struct typed *typed, struct place *p)
+{
+	if (!typed->is_absolute && typed->count == 0) {
+		p->is_relative = true;
+		p->has_flags = false;
+		p->flags = flags_of_start(p);
+		p->name_at = 0;
+	} else if (use_prefix(f, start, typed->count ? typed->end_hash[typed->count - 1] : PREFIX_HASH_START, typed->name_at, p)) {
+		p->is_relative = false;
+		p->dir_fd = AT_CWD;
+		if (p->flags & (PREFIX_FILE | PREFIX_DESCRIPTORS))
+			return false;
+	} else if (!(typed->count && looked_find(f, start, typed->end_hash[typed->count - 1], typed->name_at, p)) &&
+		   !walk_down(f, start, typed, p)) {
+		return false;
+	}
+	return typed->must_clear <= typed->count || (p->flags & PREFIX_NO_MOUNTS);
 }
 
 /* Put the host path of `text` (relative to dir_fd) into frame->path; it is copied to frame->link first. */
@@ -258,25 +297,15 @@ static bool find_text(struct shim_frame *f, long dir_fd, const char *text, struc
 	struct start start = start_of(p, typed.is_absolute, dir_fd, typed.count != 0);
 	p->has_flags = true;
 	p->must_be_directory = typed.must_be_directory;
-	if (!typed.must_be_directory && prefix_is_mount_name(SHARED->mount_names, typed.name_hash))
-		return find_bound(f, &start, &typed, p);
+	p->is_dot = typed.is_dot;
 	if (!typed.is_absolute && dir_fd == AT_CWD && !(p->state->flags & STATE_HAS_CWD))
 		return false;
-	p->dir_fd = dir_fd;
-	if (!typed.is_absolute && typed.count == 0) {
-		p->is_relative = true;
-		p->has_flags = false;
-		p->flags = 0;
-		p->name_at = 0;
-	} else if (use_prefix(f, &start, typed.count ? typed.end_hash[typed.count - 1] : PREFIX_HASH_START, typed.name_at, p)) {
-		p->is_relative = false;
-		p->dir_fd = AT_CWD;
-		if (p->flags & (PREFIX_FILE | PREFIX_DESCRIPTORS))
-			return false;
-	} else if (!(typed.count && looked_find(f, &start, typed.end_hash[typed.count - 1], typed.name_at, p)) &&
-		   !walk_down(f, &start, &typed, p)) {
+	/* What a descriptor itself is on may be a tree (trees.h). */
+	if (typed.is_dot && !typed.is_absolute && typed.count == 0 && dir_fd != AT_CWD)
 		return false;
-	}
+	p->dir_fd = dir_fd;
+	if (!find_directory(f, &start, &typed, p))
+		return !typed.must_be_directory && find_bound(f, &start, &typed, p);
 	if (state_number() != p->number)
 		return false;
 	copy(f->path + p->name_at, f->link + typed.name_at, typed.length - typed.name_at + 1);
@@ -352,7 +381,8 @@ bool place_follow(struct shim_frame *f, struct place *p, const struct kernel_sta
 			return false;
 		hash = prefix_hash_step(hash, f->link[i]);
 	}
-	if (n > NAME_LIMIT || prefix_is_dot(f->link, n) || prefix_is_mount_name(SHARED->mount_names, hash))
+	if (n > NAME_LIMIT || prefix_is_dot(f->link, n) ||
+	    (!(p->flags & PREFIX_NO_MOUNTS) && prefix_is_mount_name(SHARED->mount_names, hash)))
 		return false;
 	copy(f->path + p->name_at, f->link, n + 1);
 	return true;
