@@ -422,15 +422,27 @@ void fast_publish(const struct tracee *t, enum fast_start from, const char *star
 			    at->mount == t->mounts->list[0] && at->mount->host_length ? at->mount : NULL);
 }
 
+/* What this path leads to in the guest, below its root, is called so on the host, too. */
+static void tell_same(const struct tracee *t, const char *path, uint32_t flags)
+{
+	const uint32_t state = fast.is_on ? t->process->mm->state : 0;
+	const size_t length = strlen(path);
+	if (!state)
+		return;
+	struct key k = { STATES[state].root_base, prefix_hash(path + 1, length - 1), 0, 0, meta_generation(session.meta), path + 1, length - 1 };
+	struct shim_prefix *e = place_for(&k);
+	if (e)
+		tell_prefix(e, &k, path, length, flags, 0, NULL);
+}
+
 void fast_tell_descriptors(const struct tracee *t)
 {
-	static const char name[] = SHIM_OWN_DESCRIPTORS;
-	const uint32_t state = fast.is_on ? t->process->mm->state : 0;
-	struct key k = { STATES[state].root_base, prefix_hash(name + 1, sizeof(name) - 2), 0, 0, meta_generation(session.meta),
-			 name + 1, sizeof(name) - 2 };
-	struct shim_prefix *e = state ? place_for(&k) : NULL;
-	if (e)
-		tell_prefix(e, &k, name, sizeof(name) - 1, PREFIX_DESCRIPTORS, 0, NULL);
+	tell_same(t, SHIM_OWN_DESCRIPTORS, PREFIX_DESCRIPTORS);
+}
+
+void fast_tell_proc_file(const struct tracee *t, const char *path)
+{
+	tell_same(t, path, PREFIX_FILE | PREFIX_READ_ONLY);
 }
 
 /* A new inode, root's. */

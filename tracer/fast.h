@@ -48,6 +48,8 @@ void fast_walked(const struct stat *st);
 void fast_look_at_made(struct tracee *t, const struct shim_frame *made, taddr path);
 /* The path, as typed, is SHIM_OWN_DESCRIPTORS and the number of a descriptor of the tracee's own. */
 void fast_tell_descriptors(const struct tracee *t);
+/* The path, as typed, is of a file that is to be opened as the host has it (procfs_is_hosts). */
+void fast_tell_proc_file(const struct tracee *t, const char *path);
 /* An entry of the table has changed in a stop: when that comes often processes should be able to tell it by themselves. */
 void fast_note_entry(void);
 /*

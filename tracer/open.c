@@ -291,6 +291,8 @@ static int64_t open_common(struct call *c, struct opening *op)
 			setting = procfs_own_setting(c->t, o, is_write);
 			c->t->remove_later = setting ? NULL : procfs_generate(c->t, o, is_write);
 			instead = setting ? setting : c->t->remove_later;
+			if (!instead && procfs_is_hosts(text, o))
+				fast_tell_proc_file(c->t, text);
 		}
 	}
 	if ((op->flags & O_PATH) && o->exists && !o->is_fd && S_ISREG(o->real.st_mode))

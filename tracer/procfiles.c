@@ -447,6 +447,17 @@ static bool is_of(const struct proc_file *f, const char *rest)
 	return f->flags & OF_DESCRIPTORS ? text_starts(rest, f->name) && rest[strlen(f->name)] : strcmp(rest, f->name) == 0;
 }
 
+bool procfs_is_hosts(const char *path, const struct object *o)
+{
+	const size_t begin = strlen("/proc");
+	if (!text_starts(path, "/proc/") || strchr(path + begin + 1, '/') || strcmp(path, o->host) != 0 || (o->real.st_mode & 0444) != 0444)
+		return false;
+	const struct proc_file *f = files, *end = files + sizeof(files) / sizeof(*files);
+	while (f < end && !is_of(f, path + begin))
+		f++;
+	return f == end;
+}
+
 char *procfs_generate(struct tracee *t, const struct object *o, bool is_write)
 {
 	static unsigned counter;

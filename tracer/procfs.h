@@ -44,6 +44,8 @@ ssize_t procfs_readlink(struct tracee *t, const struct object *o, char *target, 
  * context of the tracee's; NULL when the host's own file will do.  `is_write`: it is opened for writing.
  */
 char *procfs_generate(struct tracee *t, const struct object *o, bool is_write);
+/* Is the file that this path leads to one of /proc's own that is the host's to all, which all may read? */
+bool procfs_is_hosts(const char *path, const struct object *o);
 /* settings.c: is it a setting of a namespace that is t's own, so that the host's stays what it is? */
 bool procfs_is_own_setting(const struct tracee *t, const struct object *o);
 /* The host path of the file that has its value, to open instead, on t; NULL when the host's own has it. */

@@ -5,7 +5,9 @@
 
 #include <dirent.h>
 #include <elf.h>
+#include <sched.h>
 #include <sys/auxv.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 
 static bool is_listed(pid_t pid)
@@ -197,6 +199,50 @@ TEST(mounts_show_the_root_and_nothing_outside)
 	EQUAL(true, strstr(text, " / / ") != NULL || strstr(text, " / ") != NULL);
 	text = file_text("/proc/self/mountstats");
 	EQUAL(true, strstr(text, " mounted on /proc with fstype proc\n") != NULL);
+}
+
+static bool tells_of_proc(void)
+{
+	return strstr(file_text("/proc/filesystems"), "\tproc\n") != NULL;
+}
+
+TEST(files_of_the_host_are_read_again_and_again_where_they_are)
+{
+	struct stat st, by_descriptor;
+	for (int i = 0; i < 4; i++) {
+		EQUAL(true, tells_of_proc());
+		int fd = WORKS(open("/proc/filesystems", O_RDONLY | O_CLOEXEC));
+		WORKS(fstat(fd, &by_descriptor));
+		WORKS(stat("/proc/filesystems", &st));
+		EQUAL(S_IFREG | 0444, by_descriptor.st_mode);
+		EQUAL(0, by_descriptor.st_uid);
+		EQUAL(st.st_ino, by_descriptor.st_ino);
+		EQUAL(st.st_dev, by_descriptor.st_dev);
+		close(fd);
+		FAILS(EEXIST, open("/proc/filesystems", O_WRONLY | O_CREAT | O_EXCL, 0644));
+		FAILS(ENOTDIR, open("/proc/filesystems/", O_RDONLY));
+		FAILS(ENOTDIR, open("/proc/filesystems/x", O_RDONLY));
+		FAILS(ENOTDIR, open("/proc/filesystems", O_RDONLY | O_DIRECTORY));
+		EQUAL(true, strtoul(file_text("/proc/uptime"), NULL, 10) > 0);
+	}
+	put_file("mine", 0644, "mine");
+	CHILD {
+		WORKS(unshare(CLONE_NEWNS));
+		WORKS(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+		WORKS(mount("mine", "/proc/filesystems", NULL, MS_BIND, NULL));
+		TEXT("mine", file_text("/proc/filesystems"));
+		WORKS(umount("/proc/filesystems"));
+		EQUAL(true, tells_of_proc());
+		WORKS(mount("none", "/proc", "tmpfs", 0, NULL));
+		FAILS(ENOENT, open("/proc/filesystems", O_RDONLY));
+		put_file("/proc/filesystems", 0644, "other");
+		TEXT("other", file_text("/proc/filesystems"));
+	}
+	EQUAL(true, tells_of_proc());
+	WORKS(mkdir("r", 0755));
+	WORKS(mkdir("r/proc", 0755));
+	WORKS(chroot("r"));
+	FAILS(ENOENT, open("/proc/filesystems", O_RDONLY));
 }
 
 TEST(ids_are_mapped_to_themselves)
