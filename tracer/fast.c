@@ -109,6 +109,12 @@ static uint32_t rights(const struct cred *c)
 	return STATE_LOOKS_AS_ROOT | (makes ? STATE_MAKES_AS_ROOT : 0u);
 }
 
+static bool has_one_id(const struct cred *c)
+{
+	return c->euid == c->ruid && c->suid == c->ruid && c->fsuid == c->ruid && c->egid == c->rgid && c->sgid == c->rgid &&
+	       c->fsgid == c->rgid;
+}
+
 static void describe_cwd(struct shim_state *s, const struct fs *fs, const struct mounts *mounts)
 {
 	const struct mount *m = mounts_of(mounts, fs->cwd);
@@ -157,6 +163,8 @@ uint32_t fast_state(const struct cred *cred, const struct fs *fs, const struct m
 		return 0;
 	struct shim_state s = { .flags = rights(cred) | (fs->users == 1 ? STATE_IS_ALONE : 0u), .ruid = cred->ruid, .euid = cred->euid, .rgid = cred->rgid,
 				.egid = cred->egid, .umask = fs->umask, .root_base = root_base(fs, mounts) };
+	/* Threads have identities of their own, and one place. */
+	s.flags |= (s.flags & STATE_IS_ALONE) && has_one_id(cred) && !session.is_plain ? STATE_HAS_ONE_ID : 0u;
 	describe_cwd(&s, fs, mounts);
 	uint32_t unused = 0;
 	for (uint32_t i = 1; i < fast.state_count; i++) {
@@ -554,6 +562,18 @@ void fast_note_tree(void)
 		SHARED->flags |= SHARED_SEARCHES_ALL;
 }
 
+void fast_note_pids(void)
+{
+	if (fast.is_on)
+		SHARED->flags &= ~(uint32_t)SHARED_KNOWS_PARENTS;
+}
+
+void fast_note_names(void)
+{
+	if (fast.is_on)
+		SHARED->flags &= ~(uint32_t)SHARED_KNOWS_NAMES;
+}
+
 void fast_note_node(void)
 {
 	if (fast.is_on)
@@ -574,6 +594,20 @@ static bool has_openat2(void)
 	const uint64_t how[3] = { O_PATH | O_CLOEXEC, 0, 0 };
 	CLEANUP_CLOSE int fd = syscall(OPENAT2, AT_FDCWD, "/", how, sizeof(how));
 	return fd >= 0;
+}
+
+/* What the run's processes are told of the host; as the kernel says it when nothing else is wanted. */
+static void tell_names(const struct uts *uts)
+{
+	const struct kernel_names *names = &session.config->kernel;
+	const char *host = uts->host ? uts->host : "", *domain = uts->domain ? uts->domain : "";
+	bool is_plain = !names->sysname && !names->release && !names->version && !names->machine;
+	if (!is_plain || (uts->host && !*host) || (uts->domain && !*domain) || strlen(host) >= sizeof(SHARED->host_name) ||
+	    strlen(domain) >= sizeof(SHARED->domain_name))
+		return;
+	memcpy(SHARED->host_name, host, strlen(host) + 1);
+	memcpy(SHARED->domain_name, domain, strlen(domain) + 1);
+	SHARED->flags |= SHARED_KNOWS_NAMES;
 }
 
 void fast_open(struct tracee *first)
@@ -614,6 +648,10 @@ void fast_open(struct tracee *first)
 		snprintf(SHARED->arena_path, sizeof(SHARED->arena_path), "%s", arena_path());
 	SHARED->flags |= (session.writes_through ? SHARED_WRITES_THROUGH : 0u) |
 			 (session.writes_through || session.keeps_rootless ? SHARED_GIVES : 0u);
+	/* Who has joined a session may have come from anybody. */
+	SHARED->tracer = getpid();
+	SHARED->flags |= session.first_pid ? SHARED_KNOWS_PARENTS : 0u;
+	tell_names(first->uts);
 	note_mounts(first->mounts);
 	note_places(first);
 	code_open(session.config->code_dir ? session.config->code_dir : session.run_dir);

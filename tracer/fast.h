@@ -63,6 +63,10 @@ void fast_note_fixed_directory(void);
 void fast_note_proc_directory(void);
 /* A device node of the guest's (nodes.h) is about to be opened: what a descriptor of a device shows is not its own. */
 void fast_note_node(void);
+/* A pid namespace is there, in which not all parents exist. */
+void fast_note_pids(void);
+/* A process has, or is about to have, another name of the host than the others or than before. */
+void fast_note_names(void);
 /* A descriptor of a tree (trees.h) is about to be made. */
 void fast_note_tree(void);
 

@@ -17,6 +17,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/base/text.h"
 #include "tracer/cgroups.h"
+#include "tracer/fast.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/mountcalls.h"
@@ -363,13 +364,17 @@ int64_t hook_sethostname(struct call *c)
 	char **place = strcmp(c->row->name, "sethostname") == 0 ? &uts->host : &uts->domain;
 	talloc_free(*place);
 	*place = mem_strdup(uts, name);
+	fast_note_names();
 	return 0;
 }
 
 static void set_name(char *field, size_t room, const char *name)
 {
-	if (name)
-		snprintf(field, room, "%s", name);
+	if (!name)
+		return;
+	/* sethostname of kernel/sys.c, and COMPAT_UTS_MACHINE: nothing is left of what was there. */
+	memset(field, 0, room);
+	snprintf(field, room, "%s", name);
 }
 
 /* override_architecture of kernel/sys.c */

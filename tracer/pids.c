@@ -11,6 +11,7 @@
 
 #include "tracer/base/mem.h"
 #include "tracer/base/text.h"
+#include "tracer/fast.h"
 #include "tracer/procfs.h"
 #include "tracer/session.h"
 
@@ -84,6 +85,7 @@ static struct pid_namespace *make(struct pid_namespace *parent, unsigned number)
 	ns->number = number;
 	ns->next = all;
 	all = ns;
+	fast_note_pids();
 	return ns;
 }
 

@@ -126,6 +126,60 @@ TEST(groups_follow_the_same_rules)
 	TEXT("3 3 1 3", gids());
 }
 
+TEST(to_stay_who_one_is_is_allowed_and_changes_nothing)
+{
+	for (int i = 0; i < 2; i++) {
+		WORKS(setresuid(0, 0, 0));
+		WORKS(setresgid(0, -1, 0));
+		WORKS(setreuid(0, 0));
+		WORKS(setregid(-1, 0));
+		WORKS(setuid(0));
+		WORKS(setgid(0));
+		TEXT("0 0 0 0", uids());
+		TEXT("0 0 0 0", gids());
+	}
+	EQUAL(0, setfsuid(5));
+	WORKS(setresuid(0, 0, 0));
+	TEXT("0 0 0 0", uids());
+	WORKS(setresgid(7, 7, 7));
+	WORKS(setresuid(5, 5, 5));
+	for (int i = 0; i < 2; i++) {
+		WORKS(setresuid(5, -1, 5));
+		WORKS(setgid(7));
+		FAILS(EPERM, setresuid(5, 5, 0));
+		FAILS(EPERM, setresgid(7, 0, 7));
+		FAILS(EINVAL, setuid(-1));
+		TEXT("5 5 5 5", uids());
+		TEXT("7 7 7 7", gids());
+	}
+}
+
+static void *become_one(void *ret)
+{
+	static char text[64];
+	WORKS(syscall(RAW(setresuid), 1000, 1000, 1000));
+	snprintf(text, sizeof(text), "%s", uids());
+	*(const char **)ret = text;
+	return NULL;
+}
+
+TEST(each_thread_becomes_another_by_itself)
+{
+	pthread_t one, two;
+	const char *of_one = "", *of_two = "";
+	EQUAL(0, pthread_create(&one, NULL, become_one, &of_one));
+	pthread_join(one, NULL);
+	TEXT("1000 1000 1000 1000", of_one);
+	TEXT("0 0 0 0", uids());
+	EQUAL(0, pthread_create(&two, NULL, become_one, &of_two));
+	pthread_join(two, NULL);
+	TEXT("1000 1000 1000 1000", of_two);
+	WORKS(syscall(RAW(setresuid), 0, 0, 0));
+	TEXT("0 0 0 0", uids());
+	WORKS(syscall(RAW(setresuid), 1000, 1000, 1000));
+	TEXT("1000 1000 1000 1000", uids());
+}
+
 TEST(minus_one_is_no_id)
 {
 	FAILS(EINVAL, setuid(-1));

@@ -507,10 +507,33 @@ TEST(machines_of_32_bits_are_a_personality)
 	WORKS(personality(PER_LINUX32));
 	WORKS(uname(&u));
 	TEXT("i686", u.machine);
+	EQUAL(0, u.machine[5]);
 	CHILD {
 		WORKS(uname(&u));
 		TEXT("i686", u.machine);
 	}
+}
+
+TEST(a_name_of_the_host_is_that_of_its_namespace)
+{
+	char before[80];
+	struct utsname whole;
+	for (int i = 0; i < 3; i++)
+		snprintf(before, sizeof(before), "%s", host_name());
+	WORKS(unshare(CLONE_NEWUTS));
+	TEXT(before, host_name());
+	CHILD {
+		WORKS(unshare(CLONE_NEWUTS));
+		WORKS(sethostname("inner", 5));
+		TEXT("inner", host_name());
+	}
+	TEXT(before, host_name());
+	CHILD
+		WORKS(sethostname("shared", 6));
+	TEXT("shared", host_name());
+	WORKS(uname(&whole));
+	TEXT("Linux", whole.sysname);
+	FAILS(EFAULT, uname(bad));
 }
 
 TEST(host_and_domain_names)

@@ -187,6 +187,7 @@ enum shim_state_flags {
 	STATE_IS_ALONE = 32,     /* no other task has its root and cwd: none leaves it while this one is in the shim */
 	STATE_IS_AT_ROOT = 16,   /* that, and cwd is the root */
 	STATE_NO_MOUNTS = 128,   /* nothing is mounted below cwd */
+	STATE_HAS_ONE_ID = 64,   /* of users and one of groups: real, effective, saved and of the file system; and no other thread */
 };
 struct shim_state {
 	uint32_t flags;
@@ -255,15 +256,19 @@ enum shim_shared_flags {
 	SHARED_VERIFIES = 64, /* for tests: what is answered here is asked of the tracer, too (shim/verify.c) */
 	SHARED_TELLS_BIRTHS = 256, /* what is told in the inbox comes with the inode's time of birth */
 	SHARED_HAS_NODES = 512, /* some descriptors of the host's devices stand for nodes of the guest's (nodes.h) */
+	SHARED_KNOWS_PARENTS = 1024, /* who is not the tracer's child is a guest's, to whom that exists */
+	SHARED_KNOWS_NAMES = 2048, /* of the host and its domain, which are the same to all */
 	SHARED_SEARCHES_ALL = 32, /* real root looks even into what stands for a tree of mounts (trees.h), and finds nothing there */
 };
 struct shim_shared {
 	uint32_t flags;
 	uint32_t uid, gid, shown_uid, shown_gid; /* who invoked us (struct meta_owner) */
 	uint32_t random;   /* 0, or one call in so many falls through: for tests */
+	uint32_t tracer;   /* our process, which orphans come to */
 	uint64_t root_dev, proc_dev;
 	char table_path[1024], inbox_path[1024]; /* host paths; empty: it cannot be told */
 	char arena_path[1024];
+	char host_name[65], domain_name[65]; /* of struct utsname; empty: as the kernel has it */
 	uint64_t mount_names[256]; /* a Bloom filter of the last components of mount points */
 	uint64_t walked[2048];     /* of inodes that prefixes rest on (core/prefix.h): directories and symlinks */
 	uint64_t places[1024];     /* of directories that processes are in */

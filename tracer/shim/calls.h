@@ -14,6 +14,8 @@
 	X(mmap, 9)                                                                                 \
 	X(access, 21)                                                                              \
 	X(connect, 42)                                                                             \
+	X(getpeername, 52)                                                                         \
+	X(uname, 63)                                                                               \
 	X(getcwd, 79)                                                                              \
 	X(rename, 82)                                                                              \
 	X(mkdir, 83)                                                                               \
@@ -29,8 +31,15 @@
 	X(lchown, 94)                                                                              \
 	X(getuid, 102)                                                                             \
 	X(getgid, 104)                                                                             \
+	X(setuid, 105)                                                                             \
+	X(setgid, 106)                                                                             \
 	X(geteuid, 107)                                                                            \
 	X(getegid, 108)                                                                            \
+	X(getppid, 110)                                                                            \
+	X(setreuid, 113)                                                                           \
+	X(setregid, 114)                                                                           \
+	X(setresuid, 117)                                                                          \
+	X(setresgid, 119)                                                                          \
 	X(statfs, 137)                                                                             \
 	X(setxattr, 188)                                                                           \
 	X(fsetxattr, 190)                                                                          \
@@ -73,6 +82,7 @@
 	X(i386_getgid, 47)                                                                         \
 	X(i386_geteuid, 49)                                                                        \
 	X(i386_getegid, 50)                                                                        \
+	X(fast_getppid, 64)                                                                        \
 	X(fast_symlink, 83)                                                                        \
 	X(fast_readlink, 85)                                                                       \
 	X(fast_fchmod, 94)                                                                         \
@@ -85,8 +95,14 @@
 	X(fast_getgid, 200)                                                                        \
 	X(fast_geteuid, 201)                                                                       \
 	X(fast_getegid, 202)                                                                       \
+	X(fast_setreuid, 203)                                                                      \
+	X(fast_setregid, 204)                                                                      \
 	X(fast_fchown, 207)                                                                        \
+	X(fast_setresuid, 208)                                                                     \
+	X(fast_setresgid, 210)                                                                     \
 	X(fast_chown, 212)                                                                         \
+	X(fast_setuid, 213)                                                                        \
+	X(fast_setgid, 214)                                                                        \
 	X(fast_setxattr, 226)                                                                      \
 	X(fast_fsetxattr, 228)                                                                     \
 	X(fast_getxattr, 229)                                                                      \
@@ -108,6 +124,7 @@
 	X(i386_utimensat, 320)                                                                     \
 	X(fast_renameat2, 353)                                                                     \
 	X(fast_connect, 362)                                                                       \
+	X(fast_getpeername, 368)                                                                   \
 	X(fast_statx, 383)                                                                         \
 	X(i386_utimensat_time64, 412)                                                              \
 	X(fast_faccessat2, 439)                                                                    \

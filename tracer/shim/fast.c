@@ -248,6 +248,16 @@ int fast_connect(struct shim_frame *f)
 	return raw(NR_CONNECT, (int)f->argument[0], (long)&nobody, sizeof(nobody), 0) == NO_ENTRY ? answer(f, NO_ENTRY) : SLOW;
 }
 
+/* Of what is no socket: shells ask whether they were started by a daemon. */
+int fast_getpeername(struct shim_frame *f)
+{
+	uint32_t number;
+	if (!state_with(0, &number))
+		return SLOW;
+	long r = raw(NR_GETPEERNAME, (int)f->argument[0], 0, 0, 0);
+	return r == NOT_SOCKET || r == BAD_DESCRIPTOR ? answer(f, r) : SLOW;
+}
+
 int fast_getcwd(struct shim_frame *f)
 {
 	uint32_t number;
@@ -357,7 +367,86 @@ int fast_getegid(struct shim_frame *f)
 	return identity(f, 3);
 }
 
+/* Whose ids are all the same asks for that one: nothing changes. */
+static enum answer keep_ids(struct shim_frame *f, bool is_group, uint32_t count)
+{
+	enum { UNCHANGED = 0xffffffffu };
+	uint32_t number;
+	const struct shim_state *s = state_with(STATE_HAS_ONE_ID, &number);
+	if (!s)
+		return SLOW;
+	uint32_t id = is_group ? s->rgid : s->ruid;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t wanted = f->argument[i];
+		if (wanted != id && !(wanted == UNCHANGED && count > 1))
+			return SLOW;
+	}
+	return state_number() == number ? answer(f, 0) : SLOW;
+}
+
+int fast_setuid(struct shim_frame *f)
+{
+	return keep_ids(f, false, 1);
+}
+
+int fast_setgid(struct shim_frame *f)
+{
+	return keep_ids(f, true, 1);
+}
+
+int fast_setreuid(struct shim_frame *f)
+{
+	return keep_ids(f, false, 2);
+}
+
+int fast_setregid(struct shim_frame *f)
+{
+	return keep_ids(f, true, 2);
+}
+
+int fast_setresuid(struct shim_frame *f)
+{
+	return keep_ids(f, false, 3);
+}
+
+int fast_setresgid(struct shim_frame *f)
+{
+	return keep_ids(f, true, 3);
+}
+
+int fast_getppid(struct shim_frame *f)
+{
+	uint32_t number;
+	if (!(SHARED->flags & SHARED_KNOWS_PARENTS) || !state_with(0, &number))
+		return SLOW;
+	long parent = raw(NR_GETPPID, 0, 0, 0, 0);
+	return parent > 0 && parent != SHARED->tracer ? answer(f, parent) : SLOW;
+}
+
 #ifndef SHIM_I386
+enum { NAME_FIELD = 65 }; /* __NEW_UTS_LEN and a NUL, include/uapi/linux/utsname.h */
+
+static void put_name(char *names, uint32_t field, const char *name)
+{
+	for (uint32_t i = 0; i < NAME_FIELD && name[0]; i++)
+		names[field * NAME_FIELD + i] = name[i];
+}
+
+int fast_uname(struct shim_frame *f)
+{
+	/* struct new_utsname has six. */
+	enum { HOST = 1, DOMAIN = 5, FIELDS = 6 };
+	uint32_t number;
+	if (!(SHARED->flags & SHARED_KNOWS_NAMES) || !state_with(0, &number) || !may_be_mapped(f->argument[0]) ||
+	    raw(NR_UNAME, (long)f->link, 0, 0, 0) < 0)
+		return SLOW;
+	put_name(f->link, HOST, SHARED->host_name);
+	put_name(f->link, DOMAIN, SHARED->domain_name);
+	for (uint32_t i = 0; i < FIELDS * NAME_FIELD; i++)
+		((char *)f->argument[0])[i] = f->link[i];
+	return answer(f, 0);
+}
+
 int (*const shim_handlers[FAST_NUMBERS])(struct shim_frame *f) = {
 #define HANDLER(name, number) [number] = fast_##name,
 	FAST_CALLS(HANDLER)

@@ -159,7 +159,10 @@ static enum answer open_to_write(struct shim_frame *f, struct place *p, uint32_t
 	open_unfollowed(f, p, flags & ~(uint32_t)(O_CREATE | O_EXCLUSIVE));
 	if (f->result >= 0)
 		return ANSWERED;
-	return failure(f) == INTERRUPTED ? answer(f, INTERRUPTED) : SLOW;
+	int64_t result = failure(f);
+	/* Who has no terminal asks /dev/tty in vain. */
+	bool is_lost = result == NO_DEVICE && (st.mode & TYPE) == TYPE_CHARACTER;
+	return result == INTERRUPTED || is_lost ? answer(f, result) : SLOW;
 }
 
 /* What is made gets this mode on the host: when that is not what it shall show, may that be told? */
