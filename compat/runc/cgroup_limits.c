@@ -71,6 +71,28 @@ static const struct limit {
 };
 enum { LIMITS = sizeof(limits) / sizeof(*limits) };
 
+/* Where memory has no limit, memory and swap have none, as runc has it. */
+static int64_t swap_of(struct json *memory)
+{
+	return json_get_int(memory, "swap", json_get_int(memory, "limit", 0) == -1 ? -1 : 0);
+}
+
+/* Lists of what a limit is of: a device by its numbers, a size of huge pages. */
+enum list_kind { OF_DEVICE, OF_PAGE_SIZE };
+static const struct list {
+	const char *part, *items, *value; /* of resources; part NULL: the list is its own */
+	enum list_kind kind;
+	const char *controller, *first, *second; /* a %s of the file is the page size; of the second, "FILE KEY=" */
+} lists[] = {
+	{ "blockIO", "weightDevice", "weight", OF_DEVICE, "blkio", "blkio.weight_device", NULL },
+	{ "blockIO", "throttleReadBpsDevice", "rate", OF_DEVICE, "blkio", "blkio.throttle.read_bps_device", "io.max rbps=" },
+	{ "blockIO", "throttleWriteBpsDevice", "rate", OF_DEVICE, "blkio", "blkio.throttle.write_bps_device", "io.max wbps=" },
+	{ "blockIO", "throttleReadIOPSDevice", "rate", OF_DEVICE, "blkio", "blkio.throttle.read_iops_device", "io.max riops=" },
+	{ "blockIO", "throttleWriteIOPSDevice", "rate", OF_DEVICE, "blkio", "blkio.throttle.write_iops_device", "io.max wiops=" },
+	{ NULL, "hugepageLimits", "limit", OF_PAGE_SIZE, "hugetlb", "hugetlb.%s.limit_in_bytes", "hugetlb.%s.max" },
+};
+enum { LISTS = sizeof(lists) / sizeof(*lists) };
+
 /* False: it is not said. */
 static bool text_of(const struct limit *l, struct json *resources, bool is_second, char *text, size_t room)
 {
@@ -89,6 +111,7 @@ static bool text_of(const struct limit *l, struct json *resources, bool is_secon
 	case IS_NUMBER_OR_ZERO:
 		break;
 	}
+	value = strcmp(l->key, "swap") == 0 ? swap_of(part) : value;
 	if (value == 0 && (l->kind == IS_NUMBER || !json_get(part, l->key)))
 		return false;
 	/* version 1 of pids has the word, too */
@@ -133,7 +156,7 @@ static int set_bandwidth(const char *folder, struct json *cpu, struct error *err
 static int set_swap(const char *folder, struct json *memory, struct error *err)
 {
 	char text[32];
-	int64_t limit = json_get_int(memory, "limit", 0), both = json_get_int(memory, "swap", 0);
+	int64_t limit = json_get_int(memory, "limit", 0), both = swap_of(memory);
 	if (both == 0)
 		return 0;
 	/* What is not said stays. */
@@ -145,6 +168,41 @@ static int set_swap(const char *folder, struct json *memory, struct error *err)
 		return error_set(err, 0, "a limit of memory and swap needs one of memory that is no larger");
 	number_or_max(both < 0 ? -1 : both - limit, text, sizeof(text));
 	return set_limit(folder, "memory.swap.max", text, err);
+}
+
+static int set_item(const struct list *l, const char *folder, bool is_second, struct json *item, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	const char *name = is_second ? l->second : l->first, *page = json_get_string(item, "pageSize");
+	int64_t value = json_get_int(item, l->value, 0);
+	if (l->kind == OF_PAGE_SIZE) {
+		const char *at = strstr(name, "%s");
+		if (!page || strchr(page, '/'))
+			return error_set(err, 0, "linux.resources.%s: '%s' is no size of pages", l->items, page ? page : "");
+		name = mem_printf(scratch, "%.*s%s%s", (int)(at - name), name, page, at + 2);
+		return set_limit(folder, name, mem_printf(scratch, "%" PRId64, value), err);
+	}
+	const char *key = is_second ? strchr(name, ' ') : NULL;
+	if (!value)
+		return 0;
+	return set_limit(folder, key ? mem_strndup(scratch, name, key - name) : name,
+			 mem_printf(scratch, "%" PRId64 ":%" PRId64 " %s%" PRId64, json_get_int(item, "major", 0),
+				    json_get_int(item, "minor", 0), key ? key + 1 : "", value),
+			 err);
+}
+
+static int set_lists(const struct hierarchy *h, const char *folder, struct json *resources, struct error *err)
+{
+	for (size_t i = 0; i < LISTS; i++) {
+		const struct list *l = &lists[i];
+		struct json *items = json_get(l->part ? json_get(resources, l->part) : resources, l->items);
+		if (h->controllers ? !cgroup_has_controller(h, l->controller) : !l->second)
+			continue;
+		for (unsigned n = 0; n < json_length(items); n++)
+			if (set_item(l, folder, !h->controllers, json_at(items, n), err) < 0)
+				return -1;
+	}
+	return 0;
 }
 
 struct unified {
@@ -198,5 +256,5 @@ int cgroup_limits_set(const struct hierarchy *h, const char *folder, struct json
 				set_bandwidth(folder, json_get(resources, "cpu"), err) < 0 ||
 				set_swap(folder, json_get(resources, "memory"), err) < 0))
 		return -1;
-	return set_rows(h, folder, resources, refused, NULL, err);
+	return set_rows(h, folder, resources, refused, NULL, err) < 0 ? -1 : set_lists(h, folder, resources, err);
 }

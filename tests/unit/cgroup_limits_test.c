@@ -54,6 +54,13 @@ static void each_limit_has_its_file_and_form(void **state)
 		{ ",rw,memory,", "{\"memory\":{\"disableOOMKiller\":false}}", "memory.oom_control", "" },
 		{ ",rw,net_cls,", "{\"network\":{\"classID\":1048577}}", "net_cls.classid", "1048577" },
 		{ ",rw,memory,", "{\"pids\":{\"limit\":5}}", "pids.max", "" },
+		{ ",rw,memory,", "{\"memory\":{\"limit\":-1}}", "memory.memsw.limit_in_bytes", "-1" },
+		{ NULL, "{\"memory\":{\"limit\":-1}}", "memory.swap.max", "max" },
+		{ ",rw,blkio,", "{\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":1,\"rate\":100}]}}",
+		  "blkio.throttle.read_bps_device", "8:1 100" },
+		{ NULL, "{\"blockIO\":{\"throttleWriteIOPSDevice\":[{\"major\":8,\"minor\":1,\"rate\":100}]}}", "io.max", "8:1 wiops=100" },
+		{ NULL, "{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":4096}]}", "hugetlb.2MB.max", "4096" },
+		{ ",rw,hugetlb,", "{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":0}]}", "hugetlb.2MB.limit_in_bytes", "0" },
 		{ NULL, "{\"cpu\":{\"shares\":1024}}", "cpu.weight", "39" },
 		{ NULL, "{\"memory\":{\"limit\":4096,\"swap\":8192}}", "memory.swap.max", "4096" },
 	};
