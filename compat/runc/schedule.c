@@ -142,20 +142,10 @@ void schedule_inherit(struct schedule *s, const struct schedule *from)
 	}
 }
 
-/* sched_setattr(2): EPERM, when "the CPU affinity mask [...] does not include all CPUs in the system".  runc's words. */
-static int fail_scheduler(int number, struct error *err)
-{
-	cpu_set_t own;
-	bool is_bound = sched_getaffinity(0, sizeof(own), &own) == 0 && CPU_COUNT(&own) < sysconf(_SC_NPROCESSORS_ONLN);
-	if (number == EPERM && is_bound)
-		return error_set(err, number, "process scheduler can't be used together with AllowedCPUs");
-	return error_set(err, number, "cannot set the scheduler");
-}
-
 int schedule_take(const struct schedule *s, struct error *err)
 {
 	if (s->has_attributes && syscall(SYS_sched_setattr, 0, &s->attributes, 0) < 0)
-		return fail_scheduler(errno, err);
+		return error_set(err, errno, "cannot set the scheduler");
 	if (s->has_io && syscall(SYS_ioprio_set, WHO_PROCESS, 0, s->io) < 0)
 		return error_set(err, errno, "cannot set the priority of input and output");
 	return 0;
