@@ -120,8 +120,8 @@ int buildcache_parse(const void *ctx, const char *text, bool is_export, struct b
 
 /* ---- the document ---- */
 
-struct json *buildcache_document(const void *ctx, char *const *diff_ids, unsigned layer_count,
-				 const struct buildcache_record *records, const int *layer_of, unsigned count)
+static struct json *buildcache_document(const void *ctx, char *const *diff_ids, unsigned layer_count,
+					const struct buildcache_record *records, const int *layer_of, unsigned count)
 {
 	struct json *root = json_new_object(ctx);
 	struct json *layers = json_new_array(root), *list = json_new_array(root);

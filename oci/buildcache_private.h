@@ -6,10 +6,6 @@
 #include "oci/buildcache.h"
 #include "oci/json.h"
 
-/* The object of the format, of records that were chosen; `layer_of` gives a record's index, -1: none. */
-struct json *buildcache_document(const void *ctx, char *const *diff_ids, unsigned layer_count,
-				 const struct buildcache_record *records, const int *layer_of, unsigned count);
-
 /* What was read of a document: records, and where their layers are. */
 struct cache_layer {
 	char *diff_id;

@@ -48,9 +48,6 @@ int chain_export_snapshot(const void *ctx, struct store *s, const char *snapshot
 			  char **ret_diff_id, struct error *err);
 /* Note that this blob, which the store has, is what the layer's tar is when compressed. */
 int layer_remember_blob(struct store *s, const char *diff_id, const struct descriptor *blob, struct error *err);
-/* The media type of a layer of this form; for another one's type what it would be by Docker's or OCI's names. */
-const char *layer_media_type(enum compression c, bool is_docker);
-const char *layer_media_type_like(const char *media_type, bool is_docker);
 /* The tar of one layer's folder, as containerd would write it, to a sink. */
 int layer_write_tar(struct store *s, const char *folder, const struct layer_format *format, archive_sink sink,
 		    void *arg, struct error *err);

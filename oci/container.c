@@ -340,8 +340,9 @@ int container_diff(const void *ctx, const struct container *c, struct change **r
 	return diff_container(ctx, c, meta, ret, ret_count, err);
 }
 
-int container_make_layer(const void *ctx, struct store *s, const struct container *c, struct descriptor *ret,
-			 char **ret_diff_id, bool *ret_is_empty, struct error *err)
+/* The layer of its changes: snapshot, its plain tar as a blob, descriptor, diffID; no change: *ret_is_empty. */
+static int container_make_layer(const void *ctx, struct store *s, const struct container *c, struct descriptor *ret,
+				char **ret_diff_id, bool *ret_is_empty, struct error *err)
 {
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	struct diff_root root = { .root = c->root };

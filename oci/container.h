@@ -58,11 +58,7 @@ struct change {
 };
 int container_diff(const void *ctx, const struct container *c, struct change **ret, unsigned *ret_count,
 		   struct error *err);
-/* The layer of its changes: snapshot, its plain tar as a blob, descriptor, diffID; no change: *ret_is_empty. */
-int container_make_layer(const void *ctx, struct store *s, const struct container *c,
-			 struct descriptor *ret, char **ret_diff_id, bool *ret_is_empty,
-			 struct error *err);
-/* make_layer, derive the image, tag it with name (NULL: untagged). */
+/* Make a layer of its changes, derive the image, tag it with name (NULL: untagged). */
 int container_commit(const void *ctx, struct store *s, const struct container *c, const char *name,
 		     const struct image_changes *changes, struct image **ret, struct error *err);
 /* The whole root as one tar with root's owners and modes, to a descriptor (docker export). */

@@ -31,7 +31,7 @@ static const struct {
 };
 enum { TYPES = sizeof(types) / sizeof(*types) };
 
-const char *layer_media_type(enum compression c, bool is_docker)
+static const char *layer_media_type(enum compression c, bool is_docker)
 {
 	for (unsigned i = 0; i < TYPES; i++)
 		if (types[i].compression == c)
@@ -48,7 +48,8 @@ static unsigned row_of(const char *media_type)
 	return i;
 }
 
-const char *layer_media_type_like(const char *media_type, bool is_docker)
+/* What the type of a layer would be by Docker's or OCI's names. */
+static const char *layer_media_type_like(const char *media_type, bool is_docker)
 {
 	unsigned i = row_of(media_type);
 	return i == TYPES ? media_type : is_docker ? types[i].docker : types[i].oci;

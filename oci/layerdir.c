@@ -27,7 +27,6 @@ struct layerdir {
 	struct meta *meta;
 	FILE *tree;
 	int root_fd;
-	unsigned count;
 	char *buffer; /* CHUNK bytes, made when needed */
 	/* The directory of the last entry: most entries are in the same one. */
 	int parent_fd;
@@ -100,11 +99,6 @@ int layerdir_root_fd(const struct layerdir *d)
 	return d->root_fd;
 }
 
-unsigned layerdir_count(const struct layerdir *d)
-{
-	return d->count;
-}
-
 void layer_attributes_of(const void *ctx, struct meta *meta, const struct meta_entry *entry, const struct stat *real,
 			 struct layer_attributes *ret)
 {
@@ -152,7 +146,6 @@ static int record(struct layerdir *d, enum tree_kind kind, const char *path, con
 		.mtime_sec = a ? a->mtime_sec : 0,
 		.mtime_nsec = a ? a->mtime_nsec : 0,
 	};
-	d->count++;
 	return tree_write(d->tree, &r) < 0 ? error_set(err, errno, "cannot write '%s/tree'", d->dir) : 0;
 }
 

@@ -58,7 +58,6 @@ int layerdir_link(struct layerdir *d, const char *path, const char *earlier_path
 /* Remove what the layers below have at the path; of `path` all that is in it. */
 int layerdir_whiteout(struct layerdir *d, const char *path, struct error *err);
 int layerdir_opaque(struct layerdir *d, const char *path, struct error *err);
-unsigned layerdir_count(const struct layerdir *d);
 
 /* Make it visible as snapshots/<id>, by one rename; *ret_id (64 hex digits) on ctx. */
 int layerdir_finish(const void *ctx, struct layerdir *d, char **ret_id, struct error *err);

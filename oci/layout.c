@@ -202,7 +202,8 @@ int layout_pull(const void *ctx, struct store *s, const char *dir, const char *r
 
 /* ---- out ---- */
 
-int copy_blob(struct store *s, const char *digest, const char *path, struct error *err)
+/* Copy the store's file of a blob to a path. */
+static int copy_blob(struct store *s, const char *digest, const char *path, struct error *err)
 {
 	CLEANUP_TALLOC char *from_path = store_blob_path(NULL, s, digest);
 	CLEANUP_TALLOC char *part = mem_printf(NULL, "%s.part", path);

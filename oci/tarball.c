@@ -160,7 +160,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct archive_xattr *)a)->name, ((const struct archive_xattr *)b)->name);
 }
 
-bool tarball_keeps_xattr(const char *name)
+/* Is this attribute of the file, not of the machine? */
+static bool tarball_keeps_xattr(const char *name)
 {
 	/* trusted.* is of the machine, and no other builder writes it. */
 	return strcmp(name, "security.capability") == 0 || text_starts(name, "user.") ||

@@ -37,7 +37,5 @@ void tarball_add_lower_link(struct tarball *t, const char *path, const char *tar
 int tarball_write(struct tarball *t, archive_sink sink, void *arg, struct error *err);
 /* Into an archive that has other entries, too. */
 int tarball_write_into(struct tarball *t, struct archive_writer *archive, struct error *err);
-/* Is this attribute of the file, not of the machine? */
-bool tarball_keeps_xattr(const char *name);
 
 #endif

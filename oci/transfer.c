@@ -27,7 +27,7 @@ void tell(const struct progress *p, const char *digest, enum progress_stage stag
 		p->update(p->arg, digest, stage, done, total);
 }
 
-void tell_line(const struct progress *p, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void tell_line(const struct progress *p, const char *fmt, ...)
 {
 	char text[1024];
 	if (!p || !p->line)
@@ -529,15 +529,10 @@ static int push_archive(struct store *s, const struct descriptor *stored, const 
 int transport_push(struct store *s, const struct image *image, const char *destination,
 		   const struct progress *progress, struct error *err)
 {
-	return transport_push_stored(s, &image->stored, destination, progress, err);
-}
-
-int transport_push_stored(struct store *s, const struct descriptor *stored, const char *destination,
-			  const struct progress *progress, struct error *err)
-{
 	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
 	static const struct layer_format gzip = { .compression = COMPRESSION_GZIP };
 	const char *rest, *ref_text;
+	const struct descriptor *stored = &image->stored;
 	struct descriptor top;
 	struct reference *ref;
 	if ((rest = behind(destination, "docker-archive:")) || (rest = behind(destination, "oci-archive:")))

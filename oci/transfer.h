@@ -54,9 +54,6 @@ int archive_write_built(struct store *s, const struct descriptor *top, const str
 int push_registry(struct store *s, const struct descriptor *top, const struct reference *ref,
 		  const struct progress *progress, struct error *err);
 
-/* Copy the store's file of a blob to a path. */
-int copy_blob(struct store *s, const char *digest, const char *path, struct error *err);
 void tell(const struct progress *p, const char *digest, enum progress_stage stage, int64_t done, int64_t total);
-void tell_line(const struct progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

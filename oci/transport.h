@@ -40,9 +40,6 @@ int transport_pull(const void *ctx, struct store *s, const char *source, enum pu
  */
 int transport_push(struct store *s, const struct image *image, const char *destination,
 		   const struct progress *progress, struct error *err);
-/* The same for a manifest or an index. */
-int transport_push_stored(struct store *s, const struct descriptor *stored, const char *destination,
-			  const struct progress *progress, struct error *err);
 
 /* docker save / load: several images in one docker-archive (also readable as an OCI layout). */
 int transport_save(struct store *s, char *const *names, unsigned count, int fd, bool is_oci,

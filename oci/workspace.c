@@ -99,7 +99,8 @@ static int merge(struct workspace *w, struct error *err)
 	return 0;
 }
 
-void workspace_drop_root(struct workspace *w)
+/* Forget what was done in the root since then, by dropping the root. */
+static void workspace_drop_root(struct workspace *w)
 {
 	if (!w->dir)
 		return;

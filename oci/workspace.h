@@ -55,7 +55,5 @@ struct meta *workspace_meta(struct workspace *w);
  * nothing did.  Nothing may run in the root.
  */
 int workspace_take(const void *ctx, struct workspace *w, char **ret_id, struct error *err);
-/* Forget what was done in the root since then, by dropping the root. */
-void workspace_drop_root(struct workspace *w);
 
 #endif

@@ -90,7 +90,7 @@ struct cgroup *cgroups_of(const struct object *o, const char **ret_name)
 	return find(path, slash - path);
 }
 
-struct cgroup *cgroups_root(void)
+static struct cgroup *cgroups_root(void)
 {
 	return find("", 0);
 }

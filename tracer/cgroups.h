@@ -38,7 +38,6 @@ int cgroups_made(const struct object *o);
 int cgroups_remove(const struct object *o);
 /* The group whose folder, or file, the object is, and the file's name, "" for the folder; NULL: none. */
 struct cgroup *cgroups_of(const struct object *o, const char **ret_name);
-struct cgroup *cgroups_root(void);
 /* The groups directly below. */
 struct cgroup *cgroups_next_child(const struct cgroup *of, struct cgroup *last);
 /* The host path of a file of a group, on ctx. */

@@ -179,7 +179,7 @@ struct process *process_new(pid_t pid)
 	return p;
 }
 
-void process_put(struct process *p)
+static void process_put(struct process *p)
 {
 	if (!p || --p->users)
 		return;

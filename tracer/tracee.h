@@ -191,7 +191,6 @@ void fs_lose_cwd(struct fs *fs);
 /* Has any changed since this was asked last? */
 bool fs_take_change(void);
 struct process *process_new(pid_t pid);
-void process_put(struct process *p);
 /* What peers (SO_PEERCRED) and receivers of its messages (SCM_CREDENTIALS) are told of a process. */
 struct shown_ids {
 	struct ucred peer, message;

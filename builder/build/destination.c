@@ -98,7 +98,7 @@ static const char *link_of(const struct place *p)
 	return n && n->kind == TREE_SYMLINK ? n->target : NULL;
 }
 
-void destination_root(struct destination *d, struct place *ret)
+static void destination_root(struct destination *d, struct place *ret)
 {
 	ret->made = nodes_root(d->made);
 	ret->below = d->below ? nodes_root(d->below) : NULL;

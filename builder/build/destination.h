@@ -27,7 +27,6 @@ struct place {
 	const struct node *below; /* NULL also when what the layer has hides it */
 };
 bool place_is_directory(const struct place *p);
-void destination_root(struct destination *d, struct place *ret);
 /* What has this name in a directory; false: nothing. */
 bool destination_child(struct destination *d, const struct place *directory, const char *name, size_t length,
 		       struct place *ret);

@@ -13,8 +13,6 @@
 #include "tracer/base/base64.h"
 #include "tracer/base/io.h"
 
-enum { READ_BYTES = 64 << 10 };
-
 static const char *const kinds[] = {
 	[EVENT_STARTED] = "started", [EVENT_LOG] = "log",   [EVENT_STATUS] = "status",
 	[EVENT_WARNING] = "warning", [EVENT_DONE] = "done",
@@ -172,57 +170,4 @@ int event_parse(const void *ctx, const char *line, struct event **ret, struct er
 					 fields[i].type <= FIELD_BYTES ? "base64" : "possible number");
 	*ret = talloc_steal(ctx, e);
 	return 0;
-}
-
-struct event_reader {
-	int fd;
-	char *bytes; /* the beginning of a line */
-	size_t size, room;
-};
-
-struct event_reader *event_reader_new(const void *ctx, int fd)
-{
-	struct event_reader *r = mem_new(ctx, struct event_reader);
-	r->fd = fd;
-	return r;
-}
-
-/* Call take for each whole line, and keep the rest. */
-static int take_lines(struct event_reader *r, void (*take)(void *arg, const struct event *e), void *arg,
-		      struct error *err)
-{
-	char *start = r->bytes, *end = r->bytes + r->size, *newline;
-	int result = 1;
-	while (result == 1 && (newline = memchr(start, '\n', (size_t)(end - start)))) {
-		struct event *e;
-		*newline = '\0';
-		if (event_parse(r, start, &e, err) < 0) {
-			result = -1;
-		} else {
-			take(arg, e);
-			talloc_free(e);
-		}
-		start = newline + 1;
-	}
-	r->size = (size_t)(end - start);
-	memmove(r->bytes, start, r->size);
-	return result;
-}
-
-int event_reader_take(struct event_reader *r, void (*take)(void *arg, const struct event *e), void *arg,
-		      struct error *err)
-{
-	if (r->room < r->size + READ_BYTES) {
-		r->room = 2 * r->size + READ_BYTES;
-		r->bytes = mem_grow(r, r->bytes, char, r->room);
-	}
-	ssize_t n = read(r->fd, r->bytes + r->size, READ_BYTES);
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return 1;
-	if (n < 0)
-		return error_set(err, errno, "cannot read the events of a stage");
-	if (n == 0)
-		return 0;
-	r->size += (size_t)n;
-	return take_lines(r, take, arg, err);
 }

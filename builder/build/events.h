@@ -51,15 +51,4 @@ int event_write(int fd, const struct event *e);
 /* Read a line, with or without its newline; the event's strings hang on it.  Fails on what event_line never makes. */
 int event_parse(const void *ctx, const char *line, struct event **ret, struct error *err);
 
-/* The other end of a pipe: bytes come in pieces, events whole. */
-struct event_reader;
-/* The descriptor stays the caller's; it may be non-blocking. */
-struct event_reader *event_reader_new(const void *ctx, int fd);
-/*
- * Read once, and call take for each event that is whole.  1: there may be more; 0: the other end is closed, and half
- * a line of a process that died is dropped; -1: it cannot be read, or is no event.  An event dies after take.
- */
-int event_reader_take(struct event_reader *r, void (*take)(void *arg, const struct event *e), void *arg,
-		      struct error *err);
-
 #endif

@@ -62,7 +62,7 @@ static char *get_text(const void *ctx, struct json *object, const char *key)
 	return text ? mem_strdup(ctx, text) : NULL;
 }
 
-struct json *result_dump(const void *ctx, const struct stage_result *result)
+static struct json *result_dump(const void *ctx, const struct stage_result *result)
 {
 	struct json *dump = json_new_object(ctx), *chain = json_new_array(dump);
 	for (unsigned i = 0; i < result->chain->count; i++) {

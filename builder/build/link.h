@@ -21,7 +21,6 @@ int wire_read(struct wire *l);
 /* The next whole line without its newline, valid until the next call; NULL: none yet. */
 char *wire_next(struct wire *l);
 
-struct json *result_dump(const void *ctx, const struct stage_result *result);
 int result_load(const void *ctx, struct json *dump, struct stage_result **ret, struct error *err);
 int link_send(int fd, const char *text);
 

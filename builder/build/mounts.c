@@ -39,7 +39,7 @@ void mounts_bind_path(struct run_mounts *m, const char *host_path, const struct 
 
 /* ---- what root sees of them ---- */
 
-struct meta *mounts_stage_meta(struct run_mounts *m)
+static struct meta *mounts_stage_meta(struct run_mounts *m)
 {
 	return workspace_meta(m->w->workspace);
 }

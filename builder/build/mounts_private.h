@@ -39,7 +39,6 @@ struct run_mounts {
 struct open_mount *mounts_new_open(struct run_mounts *m);
 /* Bind a host path at the mount's target. */
 void mounts_bind_path(struct run_mounts *m, const char *host_path, const struct run_mount *in, bool is_read_only);
-struct meta *mounts_stage_meta(struct run_mounts *m);
 /* Entries of another table into the stage's, for as long as the mounts are open. */
 void mounts_import_table(struct run_mounts *m, struct meta *from);
 /* An entry with its attributes into another table. */

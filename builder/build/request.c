@@ -15,7 +15,8 @@
 #include "oci/transport.h"
 #include "tracer/base/text.h"
 
-const char *request_field(const struct strlist *fields, const char *key)
+/* The value of one of the fields (oci/fields.h) "key=value"; NULL: not there. */
+static const char *request_field(const struct strlist *fields, const char *key)
 {
 	size_t n = strlen(key);
 	for (size_t i = 0; i < fields->count; i++)

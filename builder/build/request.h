@@ -33,8 +33,6 @@ struct build_options {
  */
 int request_unify(const void *ctx, struct build_options *o, const char *word, const char **ret_context,
 		  struct error *err);
-/* The value of one of the fields (oci/fields.h) "key=value"; NULL: not there. */
-const char *request_field(const struct strlist *fields, const char *key);
 /* Everything of `b` that the options say and no Dockerfile is needed for. */
 int request_read(struct build *b, const struct build_options *o, struct error *err);
 

@@ -84,7 +84,8 @@ static char *text_or_empty(const void *ctx, const char *text)
 	return mem_strdup(ctx, text ? text : "");
 }
 
-int work_find_record(const void *ctx, struct work *w, const char *key, struct cache_record **ret, struct error *err)
+/* The record of a key, of this store or of elsewhere; *ret NULL: none. */
+static int work_find_record(const void *ctx, struct work *w, const char *key, struct cache_record **ret, struct error *err)
 {
 	struct buildcache *cache;
 	if (cache_find(ctx, w->b->store, key, ret, err) < 0)

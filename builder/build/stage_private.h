@@ -66,8 +66,6 @@ struct file_step {
 int work_file_step(struct work *w, const struct file_step *step, struct error *err);
 /* `path` as seen from the absolute `base`, by the text alone. */
 char *work_join_path(const void *ctx, const char *base, const char *path);
-/* The record of a key, of this store or of elsewhere; *ret NULL: none. */
-int work_find_record(const void *ctx, struct work *w, const char *key, struct cache_record **ret, struct error *err);
 /* What a key stands for; false: not known. */
 bool work_find_alias(struct work *w, const char *key, char ret[DIGEST_ROOM]);
 bool work_uses_cache(const struct work *w);

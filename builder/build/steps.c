@@ -183,7 +183,8 @@ size_t step_log_tail(const struct step *s, unsigned max_lines)
 	return at;
 }
 
-const char *step_bytes_text(int64_t bytes, char *buffer, size_t room)
+/* "3.21MB" as BuildKit writes a transfer: two decimals, none for bytes.  Returns buffer. */
+static const char *step_bytes_text(int64_t bytes, char *buffer, size_t room)
 {
 	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
 	unsigned unit = 0;

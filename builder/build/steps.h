@@ -56,8 +56,6 @@ double step_seconds(const struct step *s, int64_t now_nsec);
 /* The beginning of the last max_lines lines of its log (0: all). */
 size_t step_log_tail(const struct step *s, unsigned max_lines);
 
-/* "3.21MB" as BuildKit writes a transfer: two decimals, none for bytes.  Returns buffer. */
-const char *step_bytes_text(int64_t bytes, char *buffer, size_t room);
 /* " 1.05MB / 3.21MB", " 1.05MB" of unknown total, or "" when nothing came.  Returns buffer. */
 const char *step_part_text(const struct step_part *p, char *buffer, size_t room);
 

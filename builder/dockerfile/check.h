@@ -32,8 +32,7 @@ struct check_options {
  */
 int dockerfile_check(const void *ctx, const struct dockerfile *file, const struct check_options *options,
 		     struct dockerfile_warning **ret, unsigned *ret_count, bool *ret_is_error, struct error *err);
-/* The sentence of a rule, and where it is explained; NULL: there is no such rule, or no such page. */
-const char *check_description(const char *rule);
+/* Where a rule is explained; NULL: there is no such rule, or no such page. */
 const char *check_url(const char *rule);
 
 #endif

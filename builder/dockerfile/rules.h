@@ -20,7 +20,7 @@ enum rule {
 	RULE_COUNT
 };
 struct rule_row {
-	const char *name, *description;
+	const char *name;
 	const char *page; /* below docs.docker.com; NULL: there is none */
 	bool is_experimental;
 };

@@ -60,10 +60,6 @@ extern const struct option_row runc_first_rows[];
 #define RUNC_VERSION "1.2.1+fakebuild-" FAKEBUILD_VERSION
 #define RUNC_SPEC_VERSION "1.2.1"
 
-/* `--help`, of all and of one. */
-void runc_print_help(void);
-void runc_print_command_help(const struct runc_command *command);
-
 /*
  * Tell of what a document asks for and does not get.  Standard error of a detached container is the container's own:
  * its log is no place for this.

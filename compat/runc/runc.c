@@ -56,7 +56,7 @@ static const struct option_row shared_rows[] = {
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
 
-void runc_print_help(void)
+static void runc_print_help(void)
 {
 	puts("NAME:\n   fakebuild-runc - Open Container Initiative runtime with runc's command line, without root\n\n"
 	     "USAGE:\n   fakebuild-runc [OPTIONS] COMMAND ...\n\nCOMMANDS:");
@@ -67,7 +67,7 @@ void runc_print_help(void)
 	puts("\n'fakebuild-runc COMMAND --help' tells more of a command.");
 }
 
-void runc_print_command_help(const struct runc_command *command)
+static void runc_print_command_help(const struct runc_command *command)
 {
 	printf("NAME:\n   fakebuild-runc %s - %s\n\nUSAGE:\n   fakebuild-runc %s [OPTIONS]%s%s\n\nOPTIONS:\n", command->name,
 	       command->summary, command->name, command->usage[0] ? " " : "", command->usage);

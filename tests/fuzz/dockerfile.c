@@ -64,7 +64,7 @@ static void check(const struct dockerfile *file, const char *spec)
 		return;
 	}
 	for (unsigned i = 0; i < count; i++)
-		must(check_description(warnings[i].rule) && warnings[i].line >= 1 &&
+		must(warnings[i].rule && warnings[i].line >= 1 &&
 		     warnings[i].line <= file->line_count && (!i || warnings[i - 1].line <= warnings[i].line));
 }
 

@@ -271,15 +271,12 @@ static void malformed_choices_are_refused(void **state)
 	}
 }
 
-static void rules_have_sentences_and_pages(void **state)
+static void rules_have_pages(void **state)
 {
 	(void)state;
-	assert_string_equal(check_description("ReservedStageName"), "Reserved words should not be used as stage names");
 	assert_string_equal(check_url("JSONArgsRecommended"),
 			    "https://docs.docker.com/go/dockerfile/rule/json-args-recommended/");
-	assert_non_null(check_description("InvalidBaseImagePlatform"));
 	assert_null(check_url("InvalidBaseImagePlatform"));
-	assert_null(check_description("Nonsense"));
 	assert_null(check_url("Nonsense"));
 }
 
@@ -325,7 +322,7 @@ int main(void)
 		cmocka_unit_test(rules_tell_what_is_wrong),
 		cmocka_unit_test(choices_make_errors),
 		cmocka_unit_test(malformed_choices_are_refused),
-		cmocka_unit_test(rules_have_sentences_and_pages),
+		cmocka_unit_test(rules_have_pages),
 		cmocka_unit_test(excerpts_show_the_lines_around),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

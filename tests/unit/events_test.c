@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "builder/build/events.h"
+#include "builder/build/link.h"
 #include "tests/unit/own_memory.h"
 #include "tracer/base/io.h"
 
@@ -109,22 +110,6 @@ static void what_is_no_event_is_refused(void **state)
 	}
 }
 
-struct taken {
-	unsigned count, last_vertex;
-	size_t bytes;
-};
-
-static void take(void *arg, const struct event *e)
-{
-	struct taken *t = arg;
-	assert_int_equal(e->vertex, t->count + 1);
-	for (size_t i = 0; i < e->size; i++)
-		assert_int_equal(e->text[i], 'x');
-	t->last_vertex = e->vertex;
-	t->count++;
-	t->bytes += e->size;
-}
-
 /* Lines longer than a pipe, cut anywhere; the writer is another process, as it is in a build. */
 static void events_come_whole_through_a_pipe(void **state)
 {
@@ -146,31 +131,37 @@ static void events_come_whole_through_a_pipe(void **state)
 	}
 	close(fds[1]);
 	struct error err = ERROR_INIT;
-	struct taken taken = { 0, 0, 0 };
-	struct event_reader *r = event_reader_new(*state, fds[0]);
-	int result;
-	while ((result = event_reader_take(r, take, &taken, &err)) == 1)
-		;
+	struct wire *wire = wire_new(*state, fds[0]);
+	unsigned count = 0;
+	while (wire_read(wire) != 0) {
+		for (char *line; (line = wire_next(wire)); count++) {
+			struct event *e;
+			assert_int_equal(event_parse(*state, line, &e, &err), 0);
+			assert_int_equal(e->vertex, count + 1);
+			assert_int_equal(e->size, (size_t)count * BYTES);
+			assert_memory_equal(e->text, text, e->size);
+		}
+	}
 	close(fds[0]);
-	assert_int_equal(result, 0);
-	assert_int_equal(taken.last_vertex, EVENTS);
-	assert_int_equal(taken.bytes, BYTES * (EVENTS * (EVENTS - 1) / 2));
+	assert_int_equal(count, EVENTS);
 }
 
-static void a_reader_waits_for_nobody_and_tells_of_rubbish(void **state)
+static void a_wire_waits_for_nobody(void **state)
 {
 	int fds[2];
-	struct error err = ERROR_INIT;
-	struct taken taken = { 0, 0, 0 };
 	assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
-	struct event_reader *r = event_reader_new(*state, fds[0]);
-	assert_int_equal(event_reader_take(r, take, &taken, &err), 1);
-	assert_int_equal(io_write_all(fds[1], "rubbish\n", 8), 0);
-	assert_int_equal(event_reader_take(r, take, &taken, &err), -1);
-	assert_non_null(strstr(err.text, "an event is not valid JSON"));
-	assert_int_equal(taken.count, 0);
-	close(fds[0]);
+	struct wire *wire = wire_new(*state, fds[0]);
+	assert_int_equal(wire_read(wire), -1);
+	assert_null(wire_next(wire));
+	assert_int_equal(io_write_all(fds[1], "one\ntwo\nth", 10), 0);
+	assert_int_equal(wire_read(wire), 1);
+	assert_string_equal(wire_next(wire), "one");
+	assert_string_equal(wire_next(wire), "two");
+	assert_null(wire_next(wire));
 	close(fds[1]);
+	assert_int_equal(wire_read(wire), 0);
+	assert_null(wire_next(wire));
+	close(fds[0]);
 }
 
 int main(void)
@@ -181,7 +172,7 @@ int main(void)
 		TEST(progress_a_warning_and_the_end_survive),
 		TEST(what_is_no_event_is_refused),
 		TEST(events_come_whole_through_a_pipe),
-		TEST(a_reader_waits_for_nobody_and_tells_of_rubbish),
+		TEST(a_wire_waits_for_nobody),
 	};
 	return cmocka_run_group_tests_name("events", tests, NULL, NULL);
 }

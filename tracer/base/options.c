@@ -22,8 +22,9 @@ struct found {
 	char *members;
 };
 
-const struct option_row *options_find(const struct option_row *rows, const char *name,
-				      size_t length)
+/* Is there an option with this long name? */
+static const struct option_row *options_find(const struct option_row *rows, const char *name,
+					     size_t length)
 {
 	for (const struct option_row *row = rows; row && row->name; row++)
 		if (strlen(row->name) == length && memcmp(row->name, name, length) == 0)

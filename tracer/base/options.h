@@ -52,10 +52,6 @@ int options_parse(const void *ctx, const struct option_row *rows, void *options,
 		  const struct option_row *shared_rows, void *shared, unsigned style,
 		  int argc, char **argv, int *ret_words, struct error *err);
 
-/* Is there an option with this long name? */
-const struct option_row *options_find(const struct option_row *rows, const char *name,
-				      size_t length);
-
 /* The rest of a line of --help, of which `width` columns are printed: the option's argument (NULL: none), what it does. */
 void options_print_rest(FILE *out, int width, const char *argument, const char *help);
 /* The lines of --help for these rows. */
