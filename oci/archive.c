@@ -55,7 +55,6 @@ struct archive_reader {
 	int fd;
 	bool is_at_end; /* of the decompressed bytes */
 	bool has_begun;
-	int read_error;
 	char *in, *out;
 	char *copies; /* talloc parent of the current entry's strings */
 };
@@ -68,7 +67,6 @@ static ssize_t read_compressed(struct archive *a, void *arg, const void **ret)
 		n = read(r->fd, r->in, CHUNK);
 	while (n < 0 && errno == EINTR);
 	if (n < 0) {
-		r->read_error = errno;
 		lib.archive_set_error(a, errno, "cannot read");
 		return -1;
 	}

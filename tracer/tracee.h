@@ -95,7 +95,6 @@ struct process {
 	int undumpable_as;  /* what PR_GET_DUMPABLE says when it is not: 0, or 2 after a change of ids */
 	enum abi abi;       /* of the program it runs */
 	bool is_emulated;   /* it runs an emulator (foreign.h); exe is what that emulates */
-	uint64_t brk_start; /* unused by the kernel's own brk; kept for /proc */
 };
 
 /* Runs at the exit stop of a call; returns the result to give (often c->result). */

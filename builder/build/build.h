@@ -50,7 +50,7 @@ struct build {
 	bool has_no_cache, has_no_fast_path, has_shell_on_error;
 	struct strlist *no_cache_stages; /* --no-cache-filter; lower case */
 	const char *network; /* what RUN has without --network: "default", "host", "none" */
-	const char *hostname, *shm_size;
+	const char *hostname;
 	int64_t epoch_sec; /* SOURCE_DATE_EPOCH; -1: none */
 	char *id, *started; /* of this build: 32 hex digits, RFC 3339 */
 	unsigned jobs;     /* stages that work at a time */

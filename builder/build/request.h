@@ -11,7 +11,7 @@ struct build_options {
 	/* Docker's */
 	struct strlist *add_hosts, *annotations, *attests, *build_args, *contexts, *cache_from, *cache_to, *labels;
 	struct strlist *no_cache_filter, *outputs, *platforms, *secrets, *ssh, *tags;
-	const char *call, *file, *iid_file, *metadata_file, *provenance, *sbom, *target, *shm_size, *hostname, *network;
+	const char *call, *file, *iid_file, *metadata_file, *provenance, *sbom, *target, *hostname, *network;
 	bool is_check, is_loaded, is_pushed, has_no_cache, is_pulled, is_quiet;
 	int progress; /* enum display_mode */
 	/* ours */
