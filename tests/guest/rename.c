@@ -34,6 +34,35 @@ TEST(what_may_replace_what)
 	EQUAL(0100644, look("l").st_mode);
 }
 
+TEST(a_file_that_gets_its_own_name_stays_what_it_is)
+{
+	char name[PATH_MAX], other[PATH_MAX + 8], here[PATH_MAX];
+	snprintf(name, sizeof(name), "%.2000s/f", getcwd(here, sizeof(here)) ? here : "");
+	snprintf(other, sizeof(other), "%.2000s/g", here);
+	WORKS(chmod(".", 0777));
+	AS (1002, 1002)
+		close(WORKS(open(name, O_WRONLY | O_CREAT | O_EXCL, 01777)));
+	for (int i = 0; i < 3; i++) {
+		WORKS(rename(name, name));
+		WORKS(rename("f", "f"));
+		EQUAL(1002, look(name).st_uid);
+		WORKS(renameat(AT_FDCWD, name, AT_FDCWD, name));
+		need_renameat2();
+		WORKS(renameat2_(name, name, 0));
+		EQUAL(1002, look("f").st_uid);
+		EQUAL(1002, look("f").st_gid);
+		EQUAL(01755, mode_of("f"));
+	}
+	WORKS(link("f", "g"));
+	WORKS(rename(name, other));
+	EQUAL(2, look("f").st_nlink);
+	EQUAL(1002, look("g").st_uid);
+	WORKS(unlink("f"));
+	WORKS(rename(other, other));
+	EQUAL(1002, look("g").st_uid);
+	EQUAL(01755, mode_of("g"));
+}
+
 TEST(errors)
 {
 	put_file("f", 0644, "");

@@ -384,6 +384,7 @@ static enum answer rename_path(struct shim_frame *f, long from_fd, uint64_t from
 	if ((META->nodes || (META->flags & META_HAS_FLAGS)) && (st.mode & TYPE) == TYPE_FILE && found == 1 &&
 	    ((entry.mode & TYPE) != TYPE_FILE || (entry.marks & META_MARKS_OF_FLAGS)))
 		return SLOW;
+	const uint64_t dev = st.dev, ino = st.ino;
 	uint32_t length = 0;
 	while (length < SHORT && f->path[length])
 		length++;
@@ -396,7 +397,9 @@ static enum answer rename_path(struct shim_frame *f, long from_fd, uint64_t from
 	long r = place_examine(f, &q, false, &st);
 	if (r == 0 && (flags & NO_REPLACE) && is_same_mount)
 		return answer(f, EXISTS);
-	int leaves = r == 0 && is_leaf(&st) ? find_to_leave(&q, f, &st, &seen) : r == NO_ENTRY ? 0 : -1;
+	/* rename(2): of two names of one file "does nothing". */
+	bool is_same_file = r == 0 && st.dev == dev && st.ino == ino;
+	int leaves = r == NO_ENTRY || is_same_file ? 0 : r == 0 && is_leaf(&st) ? find_to_leave(&q, f, &st, &seen) : -1;
 	if (!is_same_mount || leaves < 0)
 		return SLOW;
 	shim_act(f, flags ? NR_RENAMEAT2 : NR_RENAMEAT, p.dir_fd, (long)old, q.dir_fd, (long)f->path, flags);
