@@ -496,6 +496,7 @@ assert f["linux"]["namespaces"] == [] and "CAP_BPF" in f["linux"]["capabilities"
 	local n=$bundle/config.json
 	config 'c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86"], "syscalls": [
 		{"names": ["mkdir", "mkdirat", "no_such_call"], "action": "SCMP_ACT_ERRNO", "errnoRet": 100},
+		{"names": ["faccessat2"], "action": "SCMP_ACT_ERRNO"},
 		{"names": ["kill"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 1, "value": 10, "op": "SCMP_CMP_EQ"}, {"index": 1, "value": 12, "op": "SCMP_CMP_EQ"}]}]}'
 	command_is 'mkdir /x; touch /y && chmod 640 /y && stat -c %a /y; for s in 0 USR1 USR2; do kill -$s $$; echo $?; done; grep Seccomp: /proc/self/status'
 	run -0 runc run -b "$bundle" a
