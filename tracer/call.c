@@ -321,7 +321,7 @@ static void serve_stop(struct call *c)
 		return;
 	}
 	session.stops++;
-	t->wait.is_on = false;
+	t->wait.is_on = t->is_forking = false;
 	/* Whatever the slot and the file were for is over: this is another call. */
 	tracee_drop_slots(t);
 	drop_generated(t);
@@ -410,8 +410,7 @@ void call_watch(struct tracee *t)
 	if (arch_read_call(t, c, true) < 0)
 		return;
 	memcpy(c->original, c->argument, sizeof(c->argument));
-	if ((t->process->must_adopt ? watch_begin_adopting(c) : watch_begin(c, WATCH_CALLS)) != CALL_PASS_EXIT) {
-		t->is_watched = true;
+	if (watch_begin_due(c) != CALL_PASS_EXIT) {
 		guest_resume(t, 0);
 		return;
 	}

@@ -35,6 +35,7 @@ enum condition {
 	WHEN_EQUAL,    /* argument == value */
 	WHEN_TYPE,     /* the argument's second byte, an ioctl's type, is one of value's three */
 	WHEN_AT_MOST,  /* argument <= value */
+	WHEN_AMONG,    /* argument is one of the row's values, none of which is 0 */
 };
 
 /* What of a process a call changes, that its fast path must know. */
@@ -66,12 +67,14 @@ struct row {
 	bool by_real_ids;   /* unless AT_EACCESS is among its flags */
 	enum touches touches;
 	bool is_whole_later; /* in processes that matter (watch.h) it stops whatever `trace` says */
+	bool is_inside; /* in processes that are in a pid namespace of the guest's (pids.h) it stops when `inside` says so */
 	bool has_short_ids; /* on i386 its ids are 16 bits wide, 0xffff means -1 */
-	struct {
+	struct when {
 		enum condition when;
 		unsigned char argument;
 		uint32_t value;
-	} trace;
+	} trace, inside;
+	const uint32_t *values; /* of WHEN_AMONG, in `inside`; the last is followed by 0 */
 };
 
 struct call {

@@ -18,6 +18,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/pids.h"
 #include "tracer/path.h"
 
 enum { WRITE_MAX = 4095 };
@@ -249,4 +250,23 @@ int64_t hook_copy_range(struct call *c)
 	struct object *o = &c->object[0];
 	bool is_ours = cgroups_is_open() && path_of_fd(c->t, call_int(c, to), o) == 0 && cgroups_of(o, &name);
 	return is_ours ? -EINVAL : CALL_PASS;
+}
+
+char *cgroups_members_inside(struct tracee *t, const struct object *o)
+{
+	static unsigned counter;
+	const char *name = strrchr(o->host, '/') + 1;
+	if (!t->process->pids || (strcmp(name, "cgroup.procs") != 0 && strcmp(name, "cgroup.threads") != 0))
+		return NULL;
+	char *path = mem_printf(t, "%s/members-%u", session.run_dir, counter++);
+	FILE *in = fopen(path_short(o->host), "re"), *out = in ? fopen(path, "we") : NULL;
+	for (int host; out && fscanf(in, "%d", &host) == 1;)
+		fprintf(out, "%d\n", pids_shown(t->process->pids, host));
+	if (in)
+		fclose(in);
+	if (out)
+		fclose(out);
+	else
+		TALLOC_FREE(path);
+	return path;
 }

@@ -87,5 +87,7 @@ void cgroups_changed(const struct cgroup *g);
 void cgroups_task_refused(const struct cgroup *g);
 /* A file is about to be opened: bring it up to date. */
 void cgroups_opening(const struct object *o);
+/* To who is in a pid namespace a list of processes is another: the host path of a generated file, on t; NULL: it is the same. */
+char *cgroups_members_inside(struct tracee *t, const struct object *o);
 
 #endif

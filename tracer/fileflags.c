@@ -15,6 +15,7 @@
 #include "tracer/base/io.h"
 #include "tracer/hooks.h"
 #include "tracer/fast.h"
+#include "tracer/inside.h"
 #include "tracer/memory.h"
 #include "tracer/netlink.h"
 #include "tracer/share.h"
@@ -140,8 +141,11 @@ int64_t hook_ioctl(struct call *c)
 	const uint32_t command = c->argument[1];
 	const bool gets = command == FS_IOC_GETFLAGS || command == GET_FLAGS_32 || command == FS_IOC_FSGETXATTR;
 	const bool sets = command == FS_IOC_SETFLAGS || command == SET_FLAGS_32 || command == FS_IOC_FSSETXATTR;
+	int64_t result;
 	if (netlink_pretend_ioctl(c, command))
 		return 0;
+	if (c->t->process->pids && inside_ioctl(c, command, &result))
+		return result;
 	if ((!gets && !sets) || (meta_header(session.meta)->flags & META_PLAIN))
 		return CALL_PASS;
 	int r = path_of_fd(c->t, call_int(c, 0), o);

@@ -23,6 +23,7 @@
 #include "tracer/call.h"
 #include "tracer/confined.h"
 #include "tracer/core/cred.h"
+#include "tracer/hooks.h"
 #include "tracer/shim/abi.h"
 
 #ifndef SECCOMP_RET_KILL
@@ -72,16 +73,12 @@ static uint32_t constant_answer(int number_of_row)
 	return row->action == ACTION_TRACE ? 0 : SECCOMP_RET_ALLOW;
 }
 
-static void emit_leaf(struct builder *b, int number_of_row, enum abi abi)
+/* What it does not hold for is allowed; otherwise on behind. */
+static void emit_when(struct builder *b, const struct when *w, const uint32_t *values)
 {
-	uint32_t answer = constant_answer(number_of_row);
-	if (answer) {
-		ret(b, answer);
-		return;
-	}
-	const struct row *row = &rows[number_of_row];
-	size_t argument = offsetof(struct seccomp_data, args) + row->trace.argument * 8;
-	switch (row->trace.when) {
+	unsigned count;
+	size_t argument = offsetof(struct seccomp_data, args) + w->argument * 8;
+	switch (w->when) {
 	case WHEN_ALWAYS:
 		break;
 	case WHEN_NOT_ZERO: /* a pointer: both halves */
@@ -93,28 +90,46 @@ static void emit_leaf(struct builder *b, int number_of_row, enum abi abi)
 		break;
 	case WHEN_ANY_BIT:
 		load(b, argument);
-		emit(b, BPF_JMP | BPF_JSET | BPF_K, row->trace.value, 1, 0);
+		emit(b, BPF_JMP | BPF_JSET | BPF_K, w->value, 1, 0);
 		ret(b, SECCOMP_RET_ALLOW);
 		break;
 	case WHEN_TYPE:
 		load(b, argument);
 		emit(b, BPF_ALU | BPF_AND | BPF_K, 0xff00, 0, 0);
-		emit(b, BPF_JMP | BPF_JEQ | BPF_K, row->trace.value >> 8 & 0xff00, 3, 0);
-		emit(b, BPF_JMP | BPF_JEQ | BPF_K, row->trace.value & 0xff00, 2, 0);
-		emit(b, BPF_JMP | BPF_JEQ | BPF_K, (row->trace.value & 0xff) << 8, 1, 0);
+		emit(b, BPF_JMP | BPF_JEQ | BPF_K, w->value >> 8 & 0xff00, 3, 0);
+		emit(b, BPF_JMP | BPF_JEQ | BPF_K, w->value & 0xff00, 2, 0);
+		emit(b, BPF_JMP | BPF_JEQ | BPF_K, (w->value & 0xff) << 8, 1, 0);
 		ret(b, SECCOMP_RET_ALLOW);
 		break;
 	case WHEN_EQUAL:
 		load(b, argument);
-		emit(b, BPF_JMP | BPF_JEQ | BPF_K, row->trace.value, 1, 0);
+		emit(b, BPF_JMP | BPF_JEQ | BPF_K, w->value, 1, 0);
 		ret(b, SECCOMP_RET_ALLOW);
 		break;
 	case WHEN_AT_MOST:
 		load(b, argument);
-		emit(b, BPF_JMP | BPF_JGT | BPF_K, row->trace.value, 0, 1);
+		emit(b, BPF_JMP | BPF_JGT | BPF_K, w->value, 0, 1);
+		ret(b, SECCOMP_RET_ALLOW);
+		break;
+	case WHEN_AMONG:
+		for (count = 0; values[count];)
+			count++;
+		load(b, argument);
+		for (unsigned i = 0; i < count; i++)
+			emit(b, BPF_JMP | BPF_JEQ | BPF_K, values[i], count - i, 0);
 		ret(b, SECCOMP_RET_ALLOW);
 		break;
 	}
+}
+
+static void emit_leaf(struct builder *b, int number_of_row, enum abi abi)
+{
+	uint32_t answer = constant_answer(number_of_row);
+	if (answer) {
+		ret(b, answer);
+		return;
+	}
+	emit_when(b, &rows[number_of_row].trace, rows[number_of_row].values);
 	/* The answer waits in X while the shared tail looks at the caller's address. */
 	uint32_t asking = confined_refusal(abi, number_of_row) ? SECCOMP_RET_TRAP : SECCOMP_RET_TRACE;
 	emit(b, BPF_LDX | BPF_W | BPF_IMM, asking | number_of_row | (abi == ABI_32 ? 0x8000 : 0), 0, 0);
@@ -181,22 +196,36 @@ static int by_number(const void *a, const void *b)
 enum { NUMBERS = 1024 };
 static short row_by_number[ABI_COUNT][NUMBERS]; /* plus one; 0: none */
 
+static bool is_among(uint32_t argument, const uint32_t *values)
+{
+	while (*values && *values != argument)
+		values++;
+	return *values;
+}
+
+static bool holds(const struct when *w, const uint32_t *values, const struct call *c)
+{
+	uint64_t argument = c->argument[w->argument];
+	return w->when == WHEN_NOT_ZERO ? argument != 0 :
+	       w->when == WHEN_ANY_BIT	? (uint32_t)argument & w->value :
+	       w->when == WHEN_EQUAL	? (uint32_t)argument == w->value :
+	       w->when == WHEN_AT_MOST	? (uint32_t)argument <= w->value :
+	       w->when == WHEN_AMONG	? is_among(argument, values) : true;
+}
+
 const struct row *filter_find_row(const struct call *c)
 {
 	unsigned number = c->number < 0 || c->number >= NUMBERS ? NUMBERS : (unsigned)c->number;
 	int index = number < NUMBERS ? row_by_number[c->abi][number] - 1 : -1;
 	const struct row *row = index < 0 ? NULL : &rows[index];
+	if (row && row->is_inside && c->t->is_inside && holds(&row->inside, row->values, c))
+		return row;
 	if (!row || row->action == ACTION_ALLOW || row->action == ACTION_REFUSE ||
 	    (row->action == ACTION_LATER && !c->t->is_watched) || (row->action == ACTION_WRITE && !c->t->has_control))
 		return NULL;
 	if (row->is_whole_later && c->t->is_watched)
 		return row;
-	uint64_t argument = c->argument[row->trace.argument];
-	bool is_meant = row->trace.when == WHEN_NOT_ZERO ? argument != 0 :
-			row->trace.when == WHEN_ANY_BIT	 ? (uint32_t)argument & row->trace.value :
-			row->trace.when == WHEN_EQUAL	 ? (uint32_t)argument == row->trace.value :
-			row->trace.when == WHEN_AT_MOST	 ? (uint32_t)argument <= row->trace.value : true;
-	return is_meant ? row : NULL;
+	return holds(&row->trace, row->values, c) ? row : NULL;
 }
 
 int filter_number(enum abi abi, unsigned row)
@@ -266,32 +295,53 @@ struct sock_fprog *filter_make(const void *ctx, struct error *err)
 	return program;
 }
 
-struct sock_fprog *filter_make_later(const void *ctx, enum action action)
+/* The condition on which a row is in the program; NULL: it is not. */
+static const struct when *when_later(const struct row *row, enum watch watch)
+{
+	static const struct when always = { .when = WHEN_ALWAYS };
+	bool is_later = row->action == ACTION_LATER || row->is_whole_later;
+	switch (watch) {
+	case WATCH_CALLS:
+		return is_later ? &always : NULL;
+	case WATCH_WRITES:
+		return row->action == ACTION_WRITE ? &row->trace : NULL;
+	case WATCH_READS:
+		return row->hook == hook_read ? &row->trace : NULL;
+	default:
+		return is_later ? &always : row->is_inside ? &row->inside : NULL;
+	}
+}
+
+struct sock_fprog *filter_make_later(const void *ctx, enum watch watch)
 {
 	struct sock_fprog *program = mem_new(ctx, struct sock_fprog);
-	struct builder b = { .code = mem_array(program, struct sock_filter, 8 * row_count) };
-	load(&b, offsetof(struct seccomp_data, arch));
+	struct builder b = { .code = mem_array(program, struct sock_filter, 16 * row_count) };
+	/* What comes from the gate has been looked at, and may come again from there. */
+	load(&b, offsetof(struct seccomp_data, instruction_pointer));
+	emit(&b, BPF_ALU | BPF_AND | BPF_K, SHIM_GATE_MASK, 0, 0);
+	emit(&b, BPF_JMP | BPF_JEQ | BPF_K, SHIM_GATE, 0, 3);
+	load(&b, offsetof(struct seccomp_data, instruction_pointer) + 4);
+	emit(&b, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1);
+	ret(&b, SECCOMP_RET_ALLOW);
 	for (enum abi abi = 0; abi < ABI_COUNT; abi++) {
+		load(&b, offsetof(struct seccomp_data, arch));
+		emit(&b, BPF_JMP | BPF_JEQ | BPF_K, arch_audit[abi], 1, 0);
 		unsigned jump = b.length;
-		emit(&b, BPF_JMP | BPF_JEQ | BPF_K, arch_audit[abi], 0, 0);
+		emit(&b, BPF_JMP | BPF_JA, 0, 0, 0);
 		load(&b, offsetof(struct seccomp_data, nr));
 		for (unsigned i = 0; i < row_count; i++) {
-			const struct row *row = &rows[i];
-			bool is_in = row->action == action || (action == ACTION_LATER && row->is_whole_later);
-			int number = is_in ? arch_call_number(abi, row->name) : -1;
-			bool is_small = row->trace.when == WHEN_AT_MOST;
+			const struct when *when = when_later(&rows[i], watch);
+			int number = when ? filter_number(abi, i) : -1;
 			if (number < 0)
 				continue;
-			emit(&b, BPF_JMP | BPF_JEQ | BPF_K, number, 0, is_small ? 4 : 1);
-			if (is_small) {
-				load(&b, offsetof(struct seccomp_data, args) + row->trace.argument * 8);
-				emit(&b, BPF_JMP | BPF_JGT | BPF_K, row->trace.value, 0, 1);
-				ret(&b, SECCOMP_RET_ALLOW);
-			}
+			unsigned at = b.length;
+			emit(&b, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 0);
+			emit_when(&b, when, rows[i].values);
 			ret(&b, SECCOMP_RET_TRACE | i | (abi == ABI_32 ? 0x8000 : 0));
+			b.code[at].jf = b.length - at - 1;
 		}
 		ret(&b, SECCOMP_RET_ALLOW);
-		b.code[jump].jf = b.length - jump - 1;
+		b.code[jump].k = b.length - jump - 1;
 	}
 	ret(&b, SECCOMP_RET_ALLOW);
 	program->filter = b.code;

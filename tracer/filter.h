@@ -7,11 +7,12 @@
 
 #include "tracer/base/error.h"
 #include "tracer/call.h"
+#include "tracer/watch.h"
 
 /* The program for all ABIs; on ctx.  Its RET_TRACE data is the row's number, bit 15 set for ABI_32. */
 struct sock_fprog *filter_make(const void *ctx, struct error *err);
-/* The program of the rows with this action (watch.h); it allows all else. */
-struct sock_fprog *filter_make_later(const void *ctx, enum action action);
+/* The program of the rows that are watched so (watch.h); it allows all else. */
+struct sock_fprog *filter_make_later(const void *ctx, enum watch watch);
 /* The number of a row's call in an ABI; -1 when it has none. */
 int filter_number(enum abi abi, unsigned row);
 /*

@@ -21,6 +21,7 @@
 #include "tracer/base/compat.h"
 #include "tracer/base/mem.h"
 #include "tracer/hooks.h"
+#include "tracer/inside.h"
 #include "tracer/memory.h"
 #include "tracer/mountattr.h"
 #include "tracer/mountcalls.h"
@@ -116,7 +117,7 @@ int64_t hook_read(struct call *c)
 {
 	struct context *x;
 	if (context_of(c, call_int(c, 0), &x) < 0)
-		return CALL_PASS;
+		return c->t->has_signals ? inside_read(c) : CALL_PASS;
 	size_t length = x->message_count ? strlen(x->messages[0]) : 0;
 	if (!length)
 		return -ENODATA;

@@ -82,7 +82,7 @@ static bool is_by_step(long mode)
 void guest_resume(struct tracee *t, int signal)
 {
 	long mode = t->ptraced ? t->ptraced->mode : PTRACE_CONT;
-	if (watch_is_due(t) && !is_by_call(mode))
+	if ((watch_is_due(t) || t->is_forking) && !is_by_call(mode))
 		mode = PTRACE_SYSCALL;
 	follow_resume(t->tid);
 	ptrace(mode, t->tid, NULL, (void *)(long)signal);
@@ -96,8 +96,8 @@ void guest_arm_events(struct tracee *t)
 	uint64_t more = t->ptraced ? t->ptraced->options & (PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXIT) : 0;
 	if (t->ptraced)
 		t->ptraced->needs_arming = false;
-	/* Before a first process ends the others in its namespace do. */
-	more |= pids_is_first(t->process) ? PTRACE_O_TRACEEXIT : 0;
+	/* What is to be done before who is in a pid namespace ends is in pids.h and inside.h. */
+	more |= t->process->pids ? PTRACE_O_TRACEEXIT : 0;
 	ptrace(PTRACE_SETOPTIONS, t->tid, NULL, (void *)(TRACE_OPTIONS | more));
 }
 
@@ -293,7 +293,7 @@ static void release(struct ptraced *p, int signal)
 	else if (stop == PTRACED_GROUP && !signal)
 		ptrace(PTRACE_LISTEN, t->tid, NULL, NULL);
 	else
-		ptrace(PTRACE_CONT, t->tid, NULL, (void *)(long)signal);
+		ptrace(t->is_forking ? PTRACE_SYSCALL : PTRACE_CONT, t->tid, NULL, (void *)(long)signal);
 }
 
 void guest_ended(struct tracee *t, int status, bool is_leader)
@@ -468,7 +468,7 @@ static int64_t resume(struct call *c, struct ptraced *p)
 		held = p->t;
 		return 0;
 	}
-	return raw(p->mode, p, 0, (void *)(long)signal);
+	return raw(p->t->is_forking && !is_by_call(p->mode) ? PTRACE_SYSCALL : p->mode, p, 0, (void *)(long)signal);
 }
 
 static const struct {

@@ -11,6 +11,7 @@
 #include "tracer/arch/arch.h"
 #include "tracer/base/compat.h"
 #include "tracer/guest_ptrace.h"
+#include "tracer/inside.h"
 #include "tracer/memory.h"
 
 enum { REGSET_MAX = 16384 };
@@ -117,7 +118,9 @@ static int64_t old_registers(struct call *c, struct ptraced *p)
 
 static int64_t get_message(struct call *c, struct ptraced *p)
 {
-	return put_word(c, p->message);
+	const int event = p->code >> 8;
+	bool is_number = event >= PTRACE_EVENT_FORK && event <= PTRACE_EVENT_VFORK_DONE;
+	return put_word(c, is_number ? (unsigned long)inside_shown(c->t, p->message) : p->message);
 }
 
 /* What the stop's signal tells; a stop of ours has one as the kernel would have made it. */
@@ -131,7 +134,7 @@ static int siginfo_of(struct ptraced *p, siginfo_t *ret)
 	bool is_plain = p->stop == PTRACED_TRAP;
 	ret->si_signo = is_plain ? p->code & 0x7f : SIGTRAP;
 	ret->si_code = is_plain ? SI_USER : p->code;
-	ret->si_pid = is_plain ? p->t->process->pid : p->tid;
+	ret->si_pid = inside_shown(p->t, is_plain ? p->t->process->pid : p->tid);
 	ret->si_uid = p->t->cred.ruid;
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include "tracer/base/compat.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/hooks.h"
+#include "tracer/inside.h"
 #include "tracer/memory.h"
 
 #ifndef __WNOTHREAD
@@ -148,7 +149,7 @@ static int put_siginfo(struct call *c, const struct ptraced *p)
 	info.si_signo = SIGCHLD;
 	info.si_code = !is_dead ? CLD_TRAPPED : WIFEXITED(p->code) ? CLD_EXITED :
 		       WCOREDUMP(p->code) ? CLD_DUMPED : CLD_KILLED;
-	info.si_pid = p->tid;
+	info.si_pid = inside_shown(c->t, p->tid);
 	info.si_uid = p->t ? p->t->cred.ruid : 0;
 	info.si_status = !is_dead ? p->code : WIFEXITED(p->code) ? WEXITSTATUS(p->code) : WTERMSIG(p->code);
 	if (!c->argument[2])
@@ -178,7 +179,7 @@ static int64_t tell(struct call *c, struct ptraced *p)
 			guest_forget(p);
 	}
 	c->t->wait.owes_signal = false;
-	return r < 0 ? r : is_id ? 0 : tid;
+	return r < 0 ? r : is_id ? 0 : inside_shown(c->t, tid);
 }
 
 static void decode(const struct call *c, struct guest_wait *w)
@@ -202,6 +203,27 @@ static void decode(const struct call *c, struct guest_wait *w)
 	w->id = pid == 0 ? getpgid(c->t->tid) : pid > 0 ? pid : -pid;
 }
 
+/* A pid namespace has numbers of its own. */
+static int64_t show_child(struct call *c)
+{
+	bool is_id = strcmp(c->row->name, "waitid") == 0;
+	if (c->t->process->pids && is_id && c->result == 0 && c->argument[2])
+		inside_show_siginfo(c, c->argument[2]);
+	return is_id ? c->result : inside_show_result(c);
+}
+
+static void name_as_host(struct call *c)
+{
+	int n = strcmp(c->row->name, "waitid") == 0, type = call_int(c, 0);
+	if (!c->t->process->pids || (n == 1 && type != P_PID && type != P_PGID))
+		return;
+	int id = call_int(c, n);
+	if (id > 0)
+		call_set(c, n, inside_host(c->t, id));
+	else if (n == 0 && id < -1 && id != INT32_MIN)
+		call_set(c, n, (uint64_t)-(int64_t)inside_host(c->t, -id));
+}
+
 /* The kernel knows no child to wait for, but there is one that is traced. */
 static int64_t wait_exit(struct call *c)
 {
@@ -209,7 +231,7 @@ static int64_t wait_exit(struct call *c)
 	bool has_any;
 	w->is_on = false;
 	if (c->result != -ECHILD)
-		return c->result;
+		return show_child(c);
 	find_news(c->t, w, &has_any);
 	if (!has_any)
 		return c->result;
@@ -226,6 +248,7 @@ int64_t hook_wait(struct call *c)
 	struct guest_wait *w = &c->t->wait;
 	bool has_any = false, was_lonely = w->is_lonely;
 	w->is_lonely = false;
+	name_as_host(c);
 	decode(c, w);
 	struct ptraced *p = find_news(c->t, w, &has_any);
 	if (p)
@@ -234,6 +257,7 @@ int64_t hook_wait(struct call *c)
 	w->is_on = !(w->options & WNOHANG);
 	if (was_lonely && has_any) {
 		w->is_lonely = true;
+		c->changed = 0;
 		arch_set_number(c->t, arch_pause_number[c->abi]);
 		return CALL_PASS;
 	}
@@ -249,26 +273,33 @@ void guest_wait_mend(struct tracee *t)
 	arch_swap_restart(t, arch_pause_number[t->process->abi], t->wait.number);
 }
 
+static void mend_sender(siginfo_t *info)
+{
+	/* From outside, through us or not, is from nobody that the guest could name. */
+	if (info->si_pid == getpid())
+		info->si_pid = 0;
+	const struct tracee *sender = tracee_find(info->si_pid);
+	info->si_uid = sender && sender->is_known ? sender->cred.ruid : 0;
+}
+
 void guest_mend_siginfo(struct tracee *t, int signal)
 {
 	siginfo_t info;
 	if (ptrace(PTRACE_GETSIGINFO, t->tid, NULL, &info) < 0 || info.si_signo != signal)
 		return;
+	const siginfo_t was = info;
 	bool is_child = signal == SIGCHLD && info.si_code == CODE_OURS;
 	if (is_child)
 		info.si_code = CLD_TRAPPED;
 	/* kill, tgkill and sigqueue name the sender; SIGCHLD the child. */
 	bool has_sender = info.si_code == SI_USER || info.si_code == SI_TKILL || info.si_code == SI_QUEUE ||
 			  info.si_code == SI_MESGQ || (signal == SIGCHLD && info.si_code > 0);
-	if (!has_sender || (info.si_uid != session.uid && !is_child))
+	if (!has_sender)
 		return;
-	/* From outside, through us or not, is from nobody that the guest could name. */
-	if (info.si_pid == getpid())
-		info.si_pid = 0;
-	const struct tracee *sender = tracee_find(info.si_pid);
-	uid_t uid = sender && sender->is_known ? sender->cred.ruid : 0;
-	if (uid == info.si_uid && !is_child && info.si_pid)
+	if (info.si_uid == session.uid || is_child)
+		mend_sender(&info);
+	info.si_pid = inside_shown(t, info.si_pid);
+	if (info.si_pid == was.si_pid && info.si_uid == was.si_uid && !is_child)
 		return;
-	info.si_uid = uid;
 	ptrace(PTRACE_SETSIGINFO, t->tid, NULL, &info);
 }

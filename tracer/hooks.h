@@ -195,6 +195,17 @@ int64_t hook_sched_get(struct call *c);
 int64_t hook_ioprio_get(struct call *c);
 int64_t hook_ioprio_set(struct call *c);
 
+/* inside.c: numbers of processes */
+int64_t hook_getpid(struct call *c);
+int64_t hook_getpgid(struct call *c);
+int64_t hook_gives_number(struct call *c);
+int64_t hook_takes_number(struct call *c);
+int64_t hook_clock(struct call *c);
+int64_t hook_timer_create(struct call *c);
+int64_t hook_fcntl(struct call *c);
+int64_t hook_sigtimedwait(struct call *c);
+int64_t hook_signalfd(struct call *c);
+
 /* guest_ptrace.c, guest_wait.c */
 int64_t hook_ptrace(struct call *c);
 int64_t hook_wait(struct call *c);

@@ -7,6 +7,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/groups.h"
 #include "tracer/hooks.h"
+#include "tracer/inside.h"
 #include "tracer/join.h"
 #include "tracer/memory.h"
 #include "tracer/pids.h"
@@ -185,7 +186,7 @@ int64_t hook_capset(struct call *c)
 	int r = read_cap_header(c, &header, &words);
 	if (r < 0)
 		return r;
-	if (header.pid && header.pid != c->t->tid)
+	if (header.pid && header.pid != inside_shown(c->t, c->t->tid))
 		return -EPERM;
 	if (memory_read(c->t, c->argument[1], w, words * sizeof(*w)) < 0)
 		return -EFAULT;

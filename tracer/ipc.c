@@ -14,6 +14,7 @@
 
 #include "tracer/arena.h"
 #include "tracer/hooks.h"
+#include "tracer/inside.h"
 #include "tracer/memory.h"
 
 enum kind { NOTHING, SHARED_MEMORY, SEMAPHORES, QUEUE };
@@ -162,6 +163,19 @@ static int64_t got(struct call *c)
 	return may_use(cred, &is, mode_of(q.kind, c->result), q.command) ? c->result : -EACCES;
 }
 
+/* Who has made and who has used it last: pid_t of struct shmid64_ds and struct msqid64_ds of asm-generic, and of i386. */
+static void show_users(struct call *c, const struct request *q, taddr at)
+{
+	static const unsigned char where[ABI_COUNT][2] = { [ABI_64] = { 80, 96 }, [ABI_32] = { 64, 72 } };
+	pid_t users[2];
+	at += where[c->abi][q->kind == QUEUE];
+	if (!c->t->process->pids || q->kind == SEMAPHORES || memory_read(c->t, at, users, sizeof(users)) < 0)
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		users[i] = inside_shown(c->t, users[i]);
+	memory_write(c->t, at, users, sizeof(users));
+}
+
 /* The exit of IPC_STAT and of those that ask by index, whose result is the id. */
 static int64_t show(struct call *c)
 {
@@ -176,7 +190,14 @@ static int64_t show(struct call *c)
 	p.cuid = p.cuid == session.uid ? o.cuid : p.cuid;
 	p.cgid = p.cgid == session.gid ? o.cgid : p.cgid;
 	memory_write(c->t, at, &p, sizeof(p));
+	show_users(c, &q, at);
 	return c->result;
+}
+
+/* semctl(2), GETPID */
+static int64_t show_semaphore_user(struct call *c)
+{
+	return inside_show_result(c);
 }
 
 static int64_t removed(struct call *c)
@@ -244,6 +265,10 @@ static int64_t control(struct call *c, const struct request *q)
 		return -EACCES;
 	bool is_shown = q->command == IPC_STAT || q->command == by_index[q->kind][0] ||
 			q->command == by_index[q->kind][1];
+	if (q->kind == SEMAPHORES && q->command == GETPID && c->t->process->pids) {
+		c->t->at_exit = show_semaphore_user;
+		return CALL_PASS_EXIT;
+	}
 	if (!is_shown && q->command != IPC_RMID)
 		return CALL_PASS;
 	c->t->at_exit = q->command == IPC_RMID ? removed : show;

@@ -14,6 +14,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/pids.h"
 #include "tracer/procfs.h"
 #include "tracer/terminals.h"
 #include "tracer/watch.h"
@@ -47,8 +48,10 @@ static bool has_nodes(const struct stat *directory)
 
 bool listing_is_changed(const struct tracee *t, const struct object *o)
 {
-	if (((o->mount->flags & BINDING_PROC) && strcmp(o->host, "/proc") == 0) || has_nodes(&o->real) ||
-	    terminals_are_in(o->mount, o->host))
+	const char *rest;
+	bool is_of_processes = (o->mount->flags & BINDING_PROC) && (strcmp(o->host, "/proc") == 0 ||
+			       (o->mount->pids && procfs_subject(o->host, &rest) && strcmp(rest, "task") == 0));
+	if (is_of_processes || has_nodes(&o->real) || terminals_are_in(o->mount, o->host))
 		return true;
 	for (size_t i = 0; i < t->mounts->count; i++) {
 		const char *name = name_in(t->mounts->list[i], o->guest, o->guest_length);
@@ -104,22 +107,62 @@ static uint16_t record_size(const struct layout *l, const char *record)
 	return size;
 }
 
-/* Is a name for the guest?  With `terminals` of a devpts, else of /proc. */
-static bool is_shown(const char *name, const struct mount *m, const struct terminals *terminals)
+static size_t size_of_named(const struct layout *l, const char *name)
 {
-	char host[NAME_MAX + 16];
-	snprintf(host, sizeof(host), "/proc/%.*s", NAME_MAX, name);
-	return terminals ? terminals_have(terminals, name) : !procfs_is_hidden(host, m->pids);
+	return (name_at(l) + strlen(name) + 1 + !l->is_64 + 7) & ~(size_t)7;
 }
 
-/* Leave out whose process, or terminal, is no guest's.  The bytes that stay. */
-static size_t drop_strangers(const struct layout *l, const struct mount *m, char *records, size_t size,
-			     const struct terminals *terminals)
+/* The same record with another name behind those that are kept, which it may overtake by little: there is room. */
+static size_t put_record(const struct layout *l, char *to, const char *record, const char *name)
 {
+	const size_t at = name_at(l), was = record_size(l, record);
+	const uint16_t length = size_of_named(l, name);
+	const char type = record[l->is_64 ? at - 1 : was - 1];
+	memmove(to, record, at);
+	memcpy(to + 2 * l->width, &length, sizeof(length));
+	memset(to + at, 0, length - at);
+	memcpy(to + at, name, strlen(name));
+	to[l->is_64 ? at - 1 : length - 1u] = type;
+	return length;
+}
+
+/*
+ * Leave out whose process is no guest's, or nobody's whom the mount shows, and call the others as it does.  The bytes that stay, of
+ * which there may be `room`.
+ */
+static size_t drop_strangers(const struct layout *l, const struct object *o, char *records, size_t size, size_t room)
+{
+	CLEANUP_TALLOC char *from = mem_memdup(NULL, records, size);
+	const struct pid_namespace *in = o->mount->pids;
+	size_t kept = 0;
+	char host[PATH_MAX], number[16];
+	for (size_t at = 0; at < size; at += record_size(l, from + at)) {
+		const char *record = from + at, *name = record + name_at(l);
+		snprintf(host, sizeof(host), "%.64s/%.*s", o->host, NAME_MAX, name);
+		pid_t of = procfs_number(host);
+		if (of && (procfs_is_hidden(host, in) || !pids_shown(in, of)))
+			continue;
+		snprintf(number, sizeof(number), "%d", pids_shown(in, of));
+		if (kept + (of && in ? size_of_named(l, number) : record_size(l, record)) > room)
+			break;
+		if (of && in) {
+			kept += put_record(l, records + kept, record, number);
+		} else {
+			memcpy(records + kept, record, record_size(l, record));
+			kept += record_size(l, record);
+		}
+	}
+	return kept;
+}
+
+/* Leave out the terminals of a devpts that are no guest's. */
+static size_t drop_terminals(const struct layout *l, char *records, size_t size)
+{
+	const struct terminals own = terminals_of_guest(records);
 	size_t kept = 0;
 	for (size_t at = 0; at < size;) {
 		uint16_t length = record_size(l, records + at);
-		if (is_shown(records + at + name_at(l), m, terminals)) {
+		if (terminals_have(&own, records + at + name_at(l))) {
 			memmove(records + kept, records + at, length);
 			kept += length;
 		}
@@ -200,11 +243,9 @@ static int64_t change_listing(struct call *c)
 	if (memory_read(c->t, c->argument[1], records, size) < 0)
 		return c->result;
 	if (o.mount->flags & BINDING_PROC)
-		size = drop_strangers(&l, o.mount, records, size, NULL);
-	if (terminals_are_in(o.mount, o.host)) {
-		struct terminals own = terminals_of_guest(records);
-		size = drop_strangers(&l, o.mount, records, size, &own);
-	}
+		size = drop_strangers(&l, &o, records, size, room);
+	if (terminals_are_in(o.mount, o.host))
+		size = drop_terminals(&l, records, size);
 	if (has_nodes(&o.real))
 		show_nodes(&l, o.real.st_dev, records, size);
 	size = add_mounts(c, &l, &o, records, size, room);
@@ -219,6 +260,10 @@ static int64_t change_listing(struct call *c)
 
 int64_t hook_getdents(struct call *c)
 {
+	/* Numbers may be longer there than the host's: by a third of a record. */
+	enum { SMALL = 512 };
+	if (c->t->process->pids && (uint32_t)c->argument[2] > SMALL)
+		call_set(c, 2, (uint32_t)c->argument[2] / 4 * 3);
 	c->t->exit_private = (uint64_t)c->number << 1 | (strcmp(c->row->name, "getdents64") == 0);
 	c->t->at_exit = change_listing;
 	return CALL_PASS_EXIT;

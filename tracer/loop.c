@@ -20,6 +20,7 @@
 #include "tracer/fast.h"
 #include "tracer/follow.h"
 #include "tracer/guest_ptrace.h"
+#include "tracer/inside.h"
 #include "tracer/join.h"
 #include "tracer/keeper.h"
 #include "tracer/memory.h"
@@ -97,9 +98,10 @@ static void on_child(struct tracee *parent, int event)
 	bool is_vfork = event == PTRACE_EVENT_VFORK && !is_kept && !parent->ptraced;
 	/* A child that comes back through the parent's stub must be put right while the slot holds. */
 	const bool is_process = child->process != parent->process;
-	/* What the kernel tells of a first process it would tell of its children. */
-	const bool must_arm = is_process && (pids_is_first(child->process) || pids_is_first(parent->process));
-	const bool must_wait = parent->slot >= 0 || is_kept || must_arm;
+	/* Its children are told of as it is. */
+	const bool must_arm = is_process && child->process->pids && !parent->process->pids;
+	/* Whose registers are to be put back, too, and into whose memory its number goes. */
+	const bool must_wait = parent->slot >= 0 || is_kept || must_arm || parent->is_forking;
 	enum meeting meeting = child->is_stopped_early ? MEETING_NOW : MEETING_COMES;
 	if ((must_wait || is_vfork) && meeting == MEETING_COMES)
 		meeting = meet_child(child->tid, must_wait);
@@ -113,6 +115,10 @@ static void on_child(struct tracee *parent, int event)
 			arch_demote(child, parent->slot);
 		if (must_arm)
 			guest_arm_events(child);
+		if (parent->restore.is_needed)
+			arch_restore(child, parent->restore.abi, parent->restore.argument);
+		if (child->process->pids)
+			inside_tell_child(parent, child, flags);
 		if (is_process && pids_is_stillborn(child))
 			kill(child->tid, SIGKILL);
 		if (!is_kept)
@@ -281,6 +287,7 @@ static void on_stop(pid_t pid, int status)
 		break;
 	case PTRACE_EVENT_EXIT:
 		on_exiting(t);
+		inside_mend_futexes(t);
 		if (pids_hold_first(t))
 			return;
 		/* fall through */

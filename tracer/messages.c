@@ -10,8 +10,10 @@
 #include "tracer/base/mem.h"
 #include "tracer/hooks.h"
 #include "tracer/inflight.h"
+#include "tracer/inside.h"
 #include "tracer/memory.h"
 #include "tracer/netlink.h"
+#include "tracer/pids.h"
 #include "tracer/sockets.h"
 
 enum { CONTROL_MAX = 8192 };
@@ -75,6 +77,7 @@ static int translate_control(struct call *c, struct message *m, size_t width)
 		if (level == SOL_SOCKET && type == SCM_CREDENTIALS && length >= head + 12) {
 			struct ucred u;
 			memcpy(&u, control + at + head, sizeof(u));
+			u.pid = inside_host(c->t, u.pid);
 			const struct cred *mine = &c->t->cred;
 			bool is_own = (u.uid == mine->ruid || u.uid == mine->euid || u.uid == mine->suid ||
 				       cred_has(mine, CAPABILITY_SETUID)) &&
@@ -83,6 +86,9 @@ static int translate_control(struct call *c, struct message *m, size_t width)
 			bool is_own_pid = u.pid == c->t->process->pid || cred_has(mine, CAPABILITY_SYS_ADMIN);
 			if (!is_own || !is_own_pid)
 				return -EPERM;
+			/* scm_check_creds of net/core/scm.c */
+			if (u.pid == PIDS_NOBODY)
+				return -ESRCH;
 			/* The receiver is to see the claim (show_control), the kernel the truth. */
 			set_claim(c->t, &u);
 			u.pid = c->t->process->pid;
@@ -264,6 +270,7 @@ static void show_control(struct call *c, const struct message *m, size_t width, 
 				u = sender.message;
 			else if (!is_settled && u.uid == session.uid)
 				u.uid = u.gid = 0;
+			u.pid = inside_shown(c->t, u.pid);
 			memory_write(c->t, m->control + at + head, &u, sizeof(u));
 		}
 		at += (length + width - 1) & ~(uint64_t)(width - 1);

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "tracer/base/mem.h"
+#include "tracer/path.h"
+#include "tracer/procfs.h"
 
 /* mountinfo's numbers: of no two mounts of a run the same one. */
 enum { IDS_BEFORE = 20 };
@@ -364,6 +366,11 @@ const struct mount *mounts_to_guest(const struct mounts *m, const char *host, ch
 	}
 	if (!best)
 		return NULL;
+	char named[PATH_ROOM];
+	if (best->pids) {
+		procfs_name(best->pids, host, named, sizeof(named));
+		host = named;
+	}
 	const char *rest = host + best->host_length;
 	size_t head = best->guest_length == 1 ? 0 : best->guest_length, tail = strlen(rest);
 	if (head + tail + 2 > room)

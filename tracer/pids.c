@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <unistd.h>
 
 #include "tracer/base/mem.h"
 #include "tracer/base/text.h"
@@ -28,6 +29,7 @@ struct pid_namespace {
 	pid_t first;  /* the host's number of its first process; 0: there was none yet */
 	bool is_dead; /* that has ended */
 	pid_t held;   /* its last thread, at the stop before its end; 0 */
+	pid_t last;   /* number that was given */
 };
 
 static struct pid_namespace *all;
@@ -45,13 +47,128 @@ bool pids_holds(const struct pid_namespace *in, const struct process *p)
 	return !in || is_below(p->pids, in);
 }
 
+/* ---- numbers ---- */
+
+/* What a task is called in a namespace: one row for each that it is in, but for what the run began in. */
+struct name {
+	struct name *next_of_host, *next_of_number; /* in their buckets */
+	struct pid_namespace *in;
+	pid_t host, number;
+};
+
+enum { NAME_BUCKETS = 1024, NUMBER_MAX = 4194303 /* PID_MAX_LIMIT - 1 */, RESERVED = 300 /* RESERVED_PIDS */, SWEEP_EVERY = 4096 };
+
+static struct name *by_host[NAME_BUCKETS], *by_number[NAME_BUCKETS];
+static unsigned name_count, sweep_at = SWEEP_EVERY;
+
+static struct name **bucket_of_host(pid_t host)
+{
+	return &by_host[(unsigned)host % NAME_BUCKETS];
+}
+
+static struct name **bucket_of_number(const struct pid_namespace *in, pid_t number)
+{
+	return &by_number[((unsigned)number + 61 * in->number) % NAME_BUCKETS];
+}
+
+static const struct name *find_name(const struct pid_namespace *in, pid_t number)
+{
+	const struct name *n = *bucket_of_number(in, number);
+	while (n && (n->in != in || n->number != number))
+		n = n->next_of_number;
+	return n;
+}
+
+pid_t pids_host(const struct pid_namespace *in, pid_t number)
+{
+	const struct name *n = in ? find_name(in, number) : NULL;
+	return !in ? number : n ? n->host : PIDS_NOBODY;
+}
+
+pid_t pids_shown(const struct pid_namespace *in, pid_t host)
+{
+	const struct name *n = in ? *bucket_of_host(host) : NULL;
+	while (n && (n->in != in || n->host != host))
+		n = n->next_of_host;
+	return !in ? host : n ? n->number : 0;
+}
+
+pid_t pids_last(const struct pid_namespace *in)
+{
+	return in->last;
+}
+
+static void forget_name(struct name *n)
+{
+	struct name **at = bucket_of_host(n->host);
+	while (*at != n)
+		at = &(*at)->next_of_host;
+	*at = n->next_of_host;
+	at = bucket_of_number(n->in, n->number);
+	while (*at != n)
+		at = &(*at)->next_of_number;
+	*at = n->next_of_number;
+	talloc_free(n);
+	name_count--;
+}
+
+/* The kernel gives a number again only when nobody has it any more: neither a task, nor a group or a session. */
+static void forget_names_of(pid_t host)
+{
+	for (struct name *n = name_count ? *bucket_of_host(host) : NULL, *next; n; n = next) {
+		next = n->next_of_host;
+		if (n->host == host)
+			forget_name(n);
+	}
+}
+
+static int is_group_of(struct tracee *t, void *host)
+{
+	return getpgid(t->tid) == *(const pid_t *)host || getsid(t->tid) == *(const pid_t *)host;
+}
+
+/* Names of who has ended are kept for who is to be told of it, and for groups; once there are many they are looked through. */
+static void sweep(void)
+{
+	for (unsigned i = 0; i < NAME_BUCKETS; i++)
+		for (struct name *n = by_host[i], *next; n; n = next) {
+			next = n->next_of_host;
+			if (!tracee_find(n->host) && kill(n->host, 0) < 0 && errno == ESRCH && !tracee_each(is_group_of, &n->host))
+				forget_name(n);
+		}
+	sweep_at = name_count + SWEEP_EVERY;
+}
+
+static void give_names(const struct tracee *t)
+{
+	forget_names_of(t->tid);
+	for (struct pid_namespace *in = t->process->pids; in; in = in->parent) {
+		do
+			in->last = in->last < NUMBER_MAX ? in->last + 1 : RESERVED;
+		while (find_name(in, in->last));
+		struct name *n = mem_new(NULL, struct name), **host = bucket_of_host(t->tid), **number = bucket_of_number(in, in->last);
+		*n = (struct name){ *host, *number, in, t->tid, in->last };
+		*host = *number = n;
+		name_count++;
+	}
+	if (name_count > sweep_at)
+		sweep();
+}
+
+const struct pid_namespace *pids_next_level(const struct pid_namespace *in, const struct process *of)
+{
+	const struct pid_namespace *next = of->pids;
+	while (next && next->parent != in)
+		next = next->parent;
+	return next;
+}
+
 struct tracee *pids_find(const struct pid_namespace *in, pid_t number)
 {
-	struct tracee *t = tracee_find(number);
-	if (t && t->is_known && pids_holds(in, t->process))
-		return t;
-	t = number == 1 ? tracee_find(in ? in->first : session.first_pid) : NULL;
-	return t && t->is_known ? t : NULL;
+	struct tracee *t = tracee_find(pids_host(in, number));
+	if (!t && !in && number == 1)
+		t = tracee_find(session.first_pid);
+	return t && t->is_known && pids_holds(in, t->process) ? t : NULL;
 }
 
 unsigned pids_number(const struct pid_namespace *ns)
@@ -127,10 +244,12 @@ void pids_inherit(struct tracee *child, const struct tracee *parent, uint64_t cl
 	struct process *p = child->process;
 	if (p == parent->process) {
 		child->pids_for_children = parent->pids_for_children;
+		give_names(child);
 		return;
 	}
 	p->pids = clone_flags & CLONE_NEWPID ? make(parent->process->pids, number) : parent->pids_for_children;
 	child->pids_for_children = p->pids;
+	give_names(child);
 	if (!p->pids || p->pids->first)
 		return;
 	p->pids->first = p->pid;
@@ -269,6 +388,10 @@ bool pids_is_safe(const struct tracee *from, const struct process *to, int signa
 
 void pids_close(void)
 {
+	for (unsigned i = 0; i < NAME_BUCKETS; i++)
+		while (by_host[i])
+			forget_name(by_host[i]);
+	sweep_at = SWEEP_EVERY;
 	for (struct pid_namespace *ns; (ns = all);) {
 		all = ns->next;
 		talloc_free(ns);

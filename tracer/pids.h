@@ -10,6 +10,18 @@
 
 struct pid_namespace;
 
+/*
+ * Numbers: each task has one in its namespace and in each above; groups and sessions are named as who has made them.  Those of
+ * NULL are the host's.  What is not there has the number 0, and what a number names that nobody has is PIDS_NOBODY on the host.
+ */
+enum { PIDS_NOBODY = 0x0fffffff /* more than PID_MAX_LIMIT, and less than is told by a clock */ };
+pid_t pids_host(const struct pid_namespace *in, pid_t number);
+pid_t pids_shown(const struct pid_namespace *in, pid_t host);
+/* The last number that was given there. */
+pid_t pids_last(const struct pid_namespace *in);
+/* From the outermost namespace that the guest has made on, each below the other, as far as the task has a number there. */
+const struct pid_namespace *pids_next_level(const struct pid_namespace *in, const struct process *of);
+
 /* Does the process exist for who is in the namespace: is it in there, or below? */
 bool pids_holds(const struct pid_namespace *in, const struct process *p);
 /* The task of this number there; 1 is its first process.  NULL: there is none. */

@@ -13,6 +13,7 @@
 
 #include "tracer/follow.h"
 #include "tracer/hooks.h"
+#include "tracer/inside.h"
 #include "tracer/memory.h"
 #include "tracer/pids.h"
 
@@ -31,15 +32,16 @@ static struct tracee *guest_of(struct call *c, unsigned n)
 /* What is asked of process 1. */
 int64_t hook_sched_get(struct call *c)
 {
-	guest_of(c, 0);
-	return CALL_PASS;
+	return !guest_of(c, 0) && c->t->process->pids ? -ESRCH : CALL_PASS;
 }
 
 int64_t hook_ioprio_get(struct call *c)
 {
-	enum { WHO_PROCESS = 1 };
-	if (call_int(c, 0) == WHO_PROCESS)
-		guest_of(c, 1);
+	enum { WHO_PROCESS = 1, WHO_GROUP = 2 };
+	if (call_int(c, 0) == WHO_PROCESS && !guest_of(c, 1) && c->t->process->pids)
+		return -ESRCH;
+	if (call_int(c, 0) == WHO_GROUP)
+		inside_translate(c, 1);
 	return CALL_PASS;
 }
 
@@ -119,6 +121,8 @@ static int rank_all(struct call *c, struct ranked *r)
 	if (!r->id)
 		r->id = r->which == PRIO_PROCESS ? (unsigned)c->t->tid :
 			r->which == PRIO_PGRP	 ? (unsigned)getpgid(c->t->tid) : c->t->cred.ruid;
+	else if (r->which != PRIO_USER)
+		r->id = inside_host(c->t, r->id);
 	tracee_each(rank, r);
 	return r->result;
 }
@@ -218,7 +222,7 @@ int64_t hook_sched_set(struct call *c)
 /* block/ioprio.c */
 int64_t hook_ioprio_set(struct call *c)
 {
-	enum { WHO_PROCESS = 1, CLASS_REALTIME = 1, CLASS_SHIFT = 13 };
+	enum { WHO_PROCESS = 1, WHO_GROUP = 2, CLASS_REALTIME = 1, CLASS_SHIFT = 13 };
 	bool is_capable = cred_has(&c->t->cred, CAPABILITY_SYS_NICE) || cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN);
 	if (call_int(c, 2) >> CLASS_SHIFT == CLASS_REALTIME && !is_capable)
 		return -EPERM;
@@ -230,6 +234,8 @@ int64_t hook_ioprio_set(struct call *c)
 		if (!is_own && !cred_has(&c->t->cred, CAPABILITY_SYS_NICE))
 			return -EPERM;
 	}
+	if (call_int(c, 0) == WHO_GROUP)
+		inside_translate(c, 1);
 	if (!is_capable)
 		return CALL_PASS;
 	c->t->at_exit = forgive;

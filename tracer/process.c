@@ -9,9 +9,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tracer/base/text.h"
 #include "tracer/cgroups.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/hooks.h"
+#include "tracer/inside.h"
 #include "tracer/memory.h"
 #include "tracer/pids.h"
 #include "tracer/procfs.h"
@@ -26,10 +28,15 @@ static int may_fork(const struct tracee *t, uint64_t flags)
 	return r == 0 ? cgroups_may_fork(t) : r;
 }
 
+static int64_t pass_fork(struct call *c)
+{
+	return c->t->process->pids ? inside_fork(c) : CALL_PASS;
+}
+
 int64_t hook_fork(struct call *c)
 {
 	int r = may_fork(c->t, 0);
-	return r < 0 ? r : CALL_PASS;
+	return r < 0 ? r : pass_fork(c);
 }
 
 int64_t hook_clone(struct call *c)
@@ -49,7 +56,7 @@ int64_t hook_clone(struct call *c)
 	c->t->clone_new = flags & (any_new | UNTRACED);
 	if (c->t->clone_new)
 		call_set(c, 0, flags & ~(any_new | UNTRACED));
-	return CALL_PASS;
+	return pass_fork(c);
 }
 
 /* clone3's CLONE_INTO_CGROUP, when there are groups of ours; what is no folder of one is nobody's.  0 or -errno. */
@@ -85,7 +92,7 @@ int64_t hook_clone3(struct call *c)
 	/* Of other groups than ours the kernel has to say that nobody here may. */
 	const uint64_t ours = any_new | UNTRACED | (c->t->clone_into ? INTO_CGROUP : 0);
 	if (!(flags & ours))
-		return CALL_PASS;
+		return pass_fork(c);
 	if ((flags & any_new) && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
 	char *copy = size <= 256 ? call_room(c, size) : NULL;
@@ -95,7 +102,7 @@ int64_t hook_clone3(struct call *c)
 	flags &= ~ours;
 	memcpy(copy, &flags, sizeof(flags));
 	call_set(c, 0, (uintptr_t)copy);
-	return CALL_PASS;
+	return pass_fork(c);
 }
 
 /* kill(2): who may signal whom. */
@@ -190,7 +197,9 @@ int64_t hook_kill(struct call *c)
 		int r = may_signal(c->t, to, signal);
 		return r < 0 ? r : is_lost_on_init(c->t, pid, to, signal) ? 0 : CALL_PASS;
 	}
-	pid_t group = pid == 0 ? getpgid(c->t->tid) : pid == -1 ? -1 : -pid;
+	pid_t group = pid == 0 ? getpgid(c->t->tid) : pid == -1 ? -1 : inside_host(c->t, -pid);
+	if (pid < -1)
+		call_set(c, 0, (uint64_t)-(int64_t)group);
 	struct group_signal g = { c->t, group, signal, -ESRCH, false };
 	/* A group without us in it holds the guest's own processes only. */
 	if (pid != -1 && group != getpgrp()) {
@@ -216,6 +225,8 @@ int64_t hook_tgkill(struct call *c)
 	if (has_group)
 		named(c, 0);
 	int r = may_signal(c->t, to, signal);
+	if (r == 0 && text_starts(c->row->name, "rt_"))
+		r = inside_translate_siginfo(c, has_group + 2);
 	return r < 0 ? r : is_lost_on_init(c->t, pid, to, signal) ? 0 : CALL_PASS;
 }
 
@@ -268,6 +279,8 @@ int64_t hook_prlimit(struct call *c)
 		      a->rgid == b->sgid && a->rgid == b->rgid;
 	if (of->process != c->t->process && !is_own && !cred_has(a, CAPABILITY_SYS_RESOURCE))
 		return -EPERM;
+	if (!c->argument[2])
+		return CALL_PASS;
 	if (memory_read(c->t, c->argument[2], &wanted, sizeof(wanted)) < 0)
 		return -EFAULT;
 	pid = of->tid;
@@ -323,6 +336,8 @@ int64_t hook_pidfd_send_signal(struct call *c)
 	int r = to ? may_signal(c->t, to, call_int(c, 1)) : 0;
 	if (r == 0 && to && pids_is_safe(c->t, to->process, call_int(c, 1)))
 		return 0;
+	if (r == 0)
+		r = inside_translate_siginfo(c, 2);
 	return r < 0 ? r : CALL_PASS; /* of none of ours: the kernel knows what it is, if anything */
 }
 

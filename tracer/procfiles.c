@@ -182,10 +182,25 @@ static void put_groups(const struct proc_view *v)
 	fputc('\n', v->out);
 }
 
+/* A number of the task's, its group's or its session's, in the mount's namespace and in each below that it is in. */
+static void put_levels(const struct proc_view *v, char *line)
+{
+	char *tab = strchr(line, '\t');
+	pid_t host = tab ? (pid_t)strtol(tab, NULL, 10) : 0;
+	if (!host) {
+		fprintf(v->out, "%s\n", line);
+		return;
+	}
+	fprintf(v->out, "%.*s\t%d", (int)(tab - line), line, pids_shown(v->pids, host));
+	for (const struct pid_namespace *in = v->pids; (in = pids_next_level(in, v->of->process));)
+		fprintf(v->out, "\t%d", pids_shown(in, host));
+	fputc('\n', v->out);
+}
+
 static pid_t tracer_of(const struct proc_view *v)
 {
 	const struct tracee *tracer = tracee_find(guest_tracer_of(v->of));
-	return tracer && pids_holds(v->pids, tracer->process) ? tracer->tid : 0;
+	return tracer ? pids_shown(v->pids, tracer->tid) : 0;
 }
 
 static void write_status(const struct proc_view *v)
@@ -198,6 +213,8 @@ static void write_status(const struct proc_view *v)
 		{ "CapInh:", c->inheritable }, { "CapPrm:", c->permitted }, { "CapEff:", c->effective },
 		{ "CapBnd:", c->bounding },    { "CapAmb:", c->ambient },
 	}, number[] = {
+		{ "Tgid:", pids_shown(v->pids, v->of->process->pid) },
+		{ "Pid:", pids_shown(v->pids, v->tid) },
 		{ "PPid:", procfs_parent(v->of->process, v->pids) },
 		{ "TracerPid:", tracer_of(v) },
 		{ "NoNewPrivs:", c->no_new_privs },
@@ -212,6 +229,8 @@ static void write_status(const struct proc_view *v)
 			fprintf(v->out, "Gid:\t%u\t%u\t%u\t%u\n", c->rgid, c->egid, c->sgid, c->fsgid);
 		else if (text_starts(line, "Groups:"))
 			put_groups(v);
+		else if (text_starts(line, "NS"))
+			put_levels(v, line);
 		else if (text_starts(line, "State:\t") && strchr("tT", line[7]))
 			fprintf(v->out, "State:\t%s\n", state_name(state_of(v->of, line[7])));
 		else
@@ -231,24 +250,94 @@ static void write_status(const struct proc_view *v)
 	}
 }
 
-/* proc(5): "pid (comm) state ppid ..."; comm may hold blanks and parentheses. */
+/* proc(5): "pid (comm) state ppid pgrp session tty tpgid ..."; comm may hold blanks and parentheses. */
 static void write_stat(const struct proc_view *v)
 {
-	char *end = strrchr(v->text, ')'), state;
-	int parent, length = 0, rank = 0, behind_rank = 0;
-	if (!end || sscanf(end, ") %c %d%n", &state, &parent, &length) != 2) {
+	char *name = strchr(v->text, '('), *end = strrchr(v->text, ')'), state;
+	int group, session_id, terminal, front, length = 0, rank = 0, behind_rank = 0;
+	if (!name || !end || sscanf(end, ") %c %*d %d %d %d %d%n", &state, &group, &session_id, &terminal, &front, &length) != 5) {
 		fputs(v->text, v->out);
 		return;
 	}
-	fprintf(v->out, "%.*s) %c %d", (int)(end - v->text), v->text, state_of(v->of, state),
-		procfs_parent(v->of->process, v->pids));
+	fprintf(v->out, "%d %.*s) %c %d %d %d %d %d", pids_shown(v->pids, v->tid), (int)(end - name), name, state_of(v->of, state),
+		procfs_parent(v->of->process, v->pids), pids_shown(v->pids, group), pids_shown(v->pids, session_id), terminal,
+		front > 0 ? pids_shown(v->pids, front) : front);
 	end += length;
 	/* Priority and nice value, the 18th and 19th, when the guest has set what the kernel has not. */
 	if (v->of->has_nice)
-		sscanf(end, "%*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d%n %*d %*d%n", &rank, &behind_rank);
+		sscanf(end, "%*u %*u %*u %*u %*u %*u %*u %*d %*d%n %*d %*d%n", &rank, &behind_rank);
 	if (behind_rank)
 		fprintf(v->out, "%.*s %d %d", rank, end, 20 + v->of->nice, v->of->nice);
 	fputs(end + behind_rank, v->out);
+}
+
+/* ---- numbers of processes elsewhere, in mounts of pid namespaces ---- */
+
+/* proc(5), /proc/PID/task/TID/children */
+static void write_children(const struct proc_view *v)
+{
+	for (char *save = NULL, *word = strtok_r(v->text, " \n", &save); word; word = strtok_r(NULL, " \n", &save)) {
+		pid_t number = pids_shown(v->pids, (pid_t)strtol(word, NULL, 10));
+		if (number)
+			fprintf(v->out, "%d ", number);
+	}
+}
+
+/* One line of locks, "1: POSIX ADVISORY WRITE 17 08:01:99 0 EOF": of who is not there none. */
+static void put_lock(const struct proc_view *v, const char *line, const char *prefix)
+{
+	int at = 0, behind = 0, pid = 0;
+	const char *rest = line + strlen(prefix);
+	if (sscanf(rest, "%*s %*s %*s %*s%n %d%n", &at, &pid, &behind) != 1 &&
+	    sscanf(rest, "%*s -> %*s %*s %*s%n %d%n", &at, &pid, &behind) != 1) {
+		fprintf(v->out, "%s\n", line);
+		return;
+	}
+	pid_t number = pid > 0 ? pids_shown(v->pids, pid) : pid;
+	if (number)
+		fprintf(v->out, "%s%.*s %d%s\n", prefix, at, rest, number, rest + behind);
+}
+
+static void write_locks(const struct proc_view *v)
+{
+	for (char *at = v->text, *line; (line = next_line(&at));)
+		put_lock(v, line, "");
+}
+
+/* Of a descriptor of a process: false for other lines. */
+static bool put_process(const struct proc_view *v, const char *line)
+{
+	pid_t host = text_starts(line, "Pid:\t") ? (pid_t)strtol(line + 5, NULL, 10) : 0;
+	const struct tracee *t = host > 0 ? tracee_find(host) : NULL;
+	/* NSpid is told with it. */
+	if (host <= 0)
+		return text_starts(line, "NSpid:\t") && strtol(line + 7, NULL, 10) > 0;
+	fprintf(v->out, "Pid:\t%d\nNSpid:\t%d", pids_shown(v->pids, host), pids_shown(v->pids, host));
+	for (const struct pid_namespace *in = v->pids; t && t->is_known && (in = pids_next_level(in, t->process));)
+		fprintf(v->out, "\t%d", pids_shown(in, host));
+	fputc('\n', v->out);
+	return true;
+}
+
+/* proc_sched_show_task of kernel/sched/debug.c: "comm (pid, #threads: 1)" in front. */
+static void write_sched(const struct proc_view *v)
+{
+	char *end = strchr(v->text, '\n'), *comma = NULL, *open = NULL;
+	for (char *at = v->text; end && at < end; at++)
+		comma = text_starts(at, ", #threads") ? at : comma;
+	for (char *at = v->text; comma && at < comma; at++)
+		open = *at == '(' ? at : open;
+	if (open)
+		fprintf(v->out, "%.*s%d%s", (int)(open + 1 - v->text), v->text, pids_shown(v->pids, v->tid), comma);
+	else
+		fputs(v->text, v->out);
+}
+
+/* The last number that was given. */
+static void write_loadavg(const struct proc_view *v)
+{
+	char *last = strrchr(v->text, ' ');
+	fprintf(v->out, "%.*s %d\n", last ? (int)(last - v->text) : 0, v->text, pids_last(v->pids));
 }
 
 /*
@@ -397,7 +486,9 @@ static void write_fdinfo(const struct proc_view *v)
 			fprintf(v->out, "mnt_id:\t%d\n", m->id);
 		else if (text_starts(line, "ino:"))
 			fprintf(v->out, "ino:\t%llu\n", (unsigned long long)st.st_ino);
-		else
+		else if (v->pids && text_starts(line, "lock:\t"))
+			put_lock(v, line, "lock:\t");
+		else if (!put_process(v, line))
 			fprintf(v->out, "%s\n", line);
 	}
 }
@@ -406,6 +497,7 @@ enum proc_file_flags {
 	WANTS_TEXT = 1,
 	OF_EMULATORS = 2,   /* only theirs tells what it should not */
 	OF_DESCRIPTORS = 4, /* one a descriptor, whose number follows the name */
+	OF_PIDS = 16,       /* only that of a mount of a pid namespace of the guest's tells what it should not */
 	IS_WRITTEN = 8,	    /* to the host's: proc_uid_map_write of kernel/user_namespace.c, EPERM in the first namespace */
 };
 struct proc_file {
@@ -432,6 +524,10 @@ static const struct proc_file files[] = {
 	{ "loginuid", write_unset, 0 },
 	{ "sessionid", write_unset, 0 },
 	{ "cgroup", write_cgroup, WANTS_TEXT },
+	{ "children", write_children, WANTS_TEXT | OF_PIDS },
+	{ "sched", write_sched, WANTS_TEXT | OF_PIDS },
+	{ "/locks", write_locks, WANTS_TEXT | OF_PIDS },
+	{ "/loadavg", write_loadavg, WANTS_TEXT | OF_PIDS },
 	{ "/sys/kernel/hostname", write_hostname, WANTS_TEXT },
 	{ "/sys/kernel/domainname", write_domainname, WANTS_TEXT },
 	{ "/sys/kernel/ostype", write_ostype, WANTS_TEXT },
@@ -442,8 +538,10 @@ static const struct proc_file files[] = {
 	{ "/sys/user/max_user_namespaces", write_no_namespaces, 0 },
 };
 
-static bool is_of(const struct proc_file *f, const char *rest)
+static bool is_of(const struct proc_file *f, const char *rest, const struct object *o)
 {
+	if ((f->flags & OF_PIDS) && !o->mount->pids)
+		return false;
 	return f->flags & OF_DESCRIPTORS ? text_starts(rest, f->name) && rest[strlen(f->name)] : strcmp(rest, f->name) == 0;
 }
 
@@ -453,7 +551,7 @@ bool procfs_is_hosts(const char *path, const struct object *o)
 	if (!text_starts(path, "/proc/") || strchr(path + begin + 1, '/') || strcmp(path, o->host) != 0 || (o->real.st_mode & 0444) != 0444)
 		return false;
 	const struct proc_file *f = files, *end = files + sizeof(files) / sizeof(*files);
-	while (f < end && !is_of(f, path + begin))
+	while (f < end && !is_of(f, path + begin, o))
 		f++;
 	return f == end;
 }
@@ -467,7 +565,7 @@ char *procfs_generate(struct tracee *t, const struct object *o, bool is_write)
 	if (!v.of && text_starts(o->host, "/proc/"))
 		rest = o->host + strlen("/proc");
 	const struct proc_file *f = files, *end = files + sizeof(files) / sizeof(*files);
-	while (rest && f < end && !is_of(f, rest))
+	while (rest && f < end && !is_of(f, rest, o))
 		f++;
 	if (!rest || f == end || (f->name[0] != '/' && !v.of) || ((f->flags & OF_EMULATORS) && !v.of->process->is_emulated) ||
 	    ((f->flags & IS_WRITTEN) && is_write))

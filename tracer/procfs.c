@@ -80,9 +80,10 @@ ssize_t procfs_readlink(struct tracee *t, const struct object *o, char *target, 
 		return -1;
 	}
 	if (strcmp(host, "/proc/self") == 0)
-		return snprintf(target, room, "%d", t->process->pid);
+		return snprintf(target, room, "%d", pids_shown(o->mount->pids, t->process->pid));
 	if (strcmp(host, "/proc/thread-self") == 0)
-		return snprintf(target, room, "%d/task/%d", t->process->pid, t->tid);
+		return snprintf(target, room, "%d/task/%d", pids_shown(o->mount->pids, t->process->pid),
+				pids_shown(o->mount->pids, t->tid));
 	const struct tracee *of = procfs_subject(host, &rest);
 	if (of && is_guarded_link(rest) && !guest_may_access(t, of)) {
 		errno = EACCES;
@@ -175,7 +176,7 @@ pid_t procfs_parent(const struct process *p, const struct pid_namespace *in)
 		parent = pids_adopter(p);
 	if (!parent)
 		return in || p->pid == session.first_pid ? 0 : 1;
-	return pids_holds(in, parent->process) ? parent->process->pid : 0;
+	return pids_shown(in, parent->process->pid);
 }
 
 /* Whose a process that has ended is, when its parent in the guest does not know that yet. */
@@ -198,13 +199,75 @@ bool procfs_is_hidden(const char *host, const struct pid_namespace *in)
 	const struct tracee *t = tracee_find(pid);
 	if (!t || !t->is_known)
 		t = parent_of_zombie(pid);
-	return !t || !pids_holds(in, t->process);
+	return !t || !pids_shown(in, pid);
 }
 
-bool procfs_settle(struct object *o)
+/* A number that is a whole component: behind it in *ret_end, 0: there is none. */
+static pid_t read_number(const char *at, const char **ret_end)
 {
-	const struct tracee *first = strcmp(o->host, "/proc/1") == 0 ? pids_find(o->mount->pids, 1) : NULL;
+	char *end;
+	long number = *at >= '1' && *at <= '9' ? strtol(at, &end, 10) : 0;
+	if (number <= 0 || number > INT32_MAX || (*end && *end != '/'))
+		return 0;
+	*ret_end = end;
+	return number;
+}
+
+pid_t procfs_number(const char *host)
+{
+	const char *end;
+	pid_t pid = text_starts(host, "/proc/") ? read_number(host + 6, &end) : 0;
+	if (pid && text_starts(end, "/task/"))
+		pid = read_number(end + 6, &end);
+	return pid && !*end ? pid : 0;
+}
+
+/* Both numbers of "/proc/PID/task/TID", either of which may be missing, by `turn`; false when it gives none. */
+static bool turn_numbers(const struct pid_namespace *in, const char *host, bool is_last, pid_t (*turn)(const struct pid_namespace *, pid_t),
+			 char *ret, size_t room)
+{
+	const char *end = NULL, *rest = host;
+	pid_t pid = text_starts(host, "/proc/") ? read_number(host + 6, &end) : 0, tid = 0;
+	pid_t pid_turned = 0, tid_turned = 0;
+	ret[0] = '\0';
+	if (!pid) {
+		snprintf(ret, room, "%s", host);
+		return true;
+	}
+	rest = end;
+	if (text_starts(rest, "/task/"))
+		tid = read_number(rest + 6, &end);
+	pid_turned = is_last && *rest ? pid : turn(in, pid);
+	if (tid) {
+		rest = end;
+		tid_turned = is_last && *rest ? tid : turn(in, tid);
+	}
+	if (!pid_turned || (tid && !tid_turned))
+		return false;
+	if (tid)
+		snprintf(ret, room, "/proc/%d/task/%d%s", pid_turned, tid_turned, rest);
+	else
+		snprintf(ret, room, "/proc/%d%s", pid_turned, rest);
+	return true;
+}
+
+void procfs_name(const struct pid_namespace *in, const char *host, char *ret, size_t room)
+{
+	if (!in || !turn_numbers(in, host, false, pids_shown, ret, room))
+		snprintf(ret, room, "%s", host);
+}
+
+bool procfs_settle(struct object *o, bool is_last)
+{
+	const struct pid_namespace *in = o->mount->pids;
+	const struct tracee *first = !in && strcmp(o->host, "/proc/1") == 0 ? pids_find(in, 1) : NULL;
+	char host[PATH_ROOM];
 	if (first)
 		o->host_length = snprintf(o->host, sizeof(o->host), "/proc/%d", first->tid);
-	return !procfs_is_hidden(o->host, o->mount->pids);
+	if (in) {
+		turn_numbers(in, o->host, is_last, pids_host, host, sizeof(host));
+		o->host_length = strlen(host);
+		memcpy(o->host, host, o->host_length + 1);
+	}
+	return !procfs_is_hidden(o->host, in);
 }

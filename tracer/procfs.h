@@ -23,8 +23,15 @@ struct tracee *procfs_subject(const char *host, const char **ret_rest);
  * pid namespace those of that.
  */
 bool procfs_is_hidden(const char *host, const struct pid_namespace *in);
-/* The object's last component may be a process' number: its host path leads to that.  False: there is none of this number. */
-bool procfs_settle(struct object *o);
+/*
+ * The host path of an object on a mount of proc says of processes what the guest has typed: it is made to lead to them.  False:
+ * there is none of this number.  With `is_last`, what is in front of the last component has been settled.
+ */
+bool procfs_settle(struct object *o, bool is_last);
+/* What of a host path in a mount of proc is another number to who sees that mount: into `ret`. */
+void procfs_name(const struct pid_namespace *in, const char *host, char *ret, size_t room);
+/* The number of what this host path below /proc, of a process or a thread, names at its end; 0: it names none. */
+pid_t procfs_number(const char *host);
 /* The real parent of any process of the host's; false: there is no such process. */
 bool procfs_real_parent(pid_t pid, pid_t *ret);
 

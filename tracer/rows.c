@@ -12,10 +12,13 @@
 
 #include "tracer/base/compat.h"
 #include "tracer/hooks.h"
+#include "tracer/inside.h"
 #include "tracer/plain.h"
 
 #define ALLOW(call) { .name = #call, .action = ACTION_ALLOW }
 #define ALLOW_NEW(call, nr) { .name = #call, .action = ACTION_ALLOW, .number = nr }
+/* The kernel's, but in pid namespaces of the guest's (pids.h): always there, or when so many first arguments are as given. */
+#define INSIDE(call, function, ...) { .name = #call, .action = ACTION_ALLOW, .hook = function, .is_inside = true, __VA_ARGS__ }
 #define LATER(call, function) { .name = #call, .action = ACTION_LATER, .hook = function }
 /* Those of many bytes are no orders. */
 #define WRITE(call, function, ...) { .name = #call, .action = ACTION_WRITE, .hook = function, __VA_ARGS__ }
@@ -40,6 +43,12 @@
 #define CREATE (LOOKUP_CREATE | LOOKUP_NAME)
 #define NEW_NAMESPACES 0x7e020080 /* CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIME} of clone(2) */
 #define UNTRACED 0x00800000       /* CLONE_UNTRACED */
+
+/* Clocks of processes are numbers below 0. */
+#define OF_PROCESS .inside = { WHEN_ANY_BIT, 0, 0x80000000 }
+/* F_GETLK, F_SETOWN, F_GETOWN, F_GETLK64, F_SETOWN_EX, F_GETOWN_EX, F_OFD_GETLK */
+static const uint32_t owners[] = { 5, 8, 9, 12, 15, 16, 36, 0 };
+#define OWNERS .inside = { WHEN_AMONG, 1, 0 }, .values = owners
 
 const struct row rows[] = {
 	/* Looking at files. */
@@ -111,7 +120,8 @@ const struct row rows[] = {
 	TRACE(lremovexattr, hook_removexattr, .plain = plain_change, .check = check_xattr_name, .path = { PATH(0, 0) }),
 	TRACE(fremovexattr, hook_removexattr, .plain = plain_change, .check = check_xattr_name, .path = { FD_OPENED(0) }),
 	/* FS_IOC_GETFLAGS and FS_IOC_SETFLAGS are of type 'f', FS_IOC_FSGETXATTR and its like of 'X', those of network devices of 0x89. */
-	TRACE(ioctl, hook_ioctl, .trace = { WHEN_TYPE, 1, 'X' << 16 | 'f' << 8 | 0x89 }),
+	TRACE(ioctl, hook_ioctl, .trace = { WHEN_TYPE, 1, 'X' << 16 | 'f' << 8 | 0x89 }, .is_inside = true,
+	      .inside = { WHEN_AMONG, 1, 0 }, .values = inside_ioctls),
 	TRACE(file_getattr, hook_file_getattr, .plain = call_redirect, .check = check_file_getattr, .number = 468,
 	      .path = { PATH_FLAGS(0, 1, FOLLOW | LOOKUP_DESCRIPTOR, 4, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) }),
 	TRACE(file_setattr, hook_file_setattr, .plain = plain_change, .check = check_file_setattr, .number = 469,
@@ -228,16 +238,16 @@ const struct row rows[] = {
 	TRACE(pidfd_getfd, hook_pidfd_access, .number = 438),
 	TRACE(process_madvise, hook_pidfd_access, .number = 440),
 	TRACE(process_mrelease, hook_pidfd_access, .number = 448),
-	TRACE(prlimit64, hook_prlimit, .trace = { WHEN_NOT_ZERO, 2, 0 }),
+	TRACE(prlimit64, hook_prlimit, .trace = { WHEN_NOT_ZERO, 2, 0 }, .is_inside = true),
 	TRACE(setrlimit, hook_setrlimit),
 	TRACE(setpriority, hook_setpriority), TRACE(getpriority, hook_getpriority), TRACE(nice, hook_nice),
 	TRACE(sched_setscheduler, hook_sched_set), TRACE(sched_setparam, hook_sched_set),
 	TRACE(sched_setattr, hook_sched_set), TRACE(sched_setaffinity, hook_sched_set),
 	TRACE(sched_getaffinity, hook_sched_getaffinity),
-	TRACE(ioprio_set, hook_ioprio_set), TRACE(ioprio_get, hook_ioprio_get, .trace = { WHEN_EQUAL, 1, 1 }),
-	TRACE(sched_getscheduler, hook_sched_get, .trace = { WHEN_EQUAL, 0, 1 }),
-	TRACE(sched_getparam, hook_sched_get, .trace = { WHEN_EQUAL, 0, 1 }),
-	TRACE(sched_getattr, hook_sched_get, .trace = { WHEN_EQUAL, 0, 1 }),
+	TRACE(ioprio_set, hook_ioprio_set), TRACE(ioprio_get, hook_ioprio_get, .trace = { WHEN_EQUAL, 1, 1 }, .is_inside = true),
+	TRACE(sched_getscheduler, hook_sched_get, .trace = { WHEN_EQUAL, 0, 1 }, .is_inside = true),
+	TRACE(sched_getparam, hook_sched_get, .trace = { WHEN_EQUAL, 0, 1 }, .is_inside = true),
+	TRACE(sched_getattr, hook_sched_get, .trace = { WHEN_EQUAL, 0, 1 }, .is_inside = true),
 	TRACE(seccomp, hook_seccomp),
 
 	/* System V IPC. */
@@ -307,41 +317,41 @@ const struct row rows[] = {
 	ALLOW(pipe), ALLOW(select), ALLOW(_newselect), ALLOW(sched_yield), ALLOW(mremap),
 	ALLOW(msync), ALLOW(mincore), ALLOW(madvise), ALLOW(shmat),
 	ALLOW(shmdt), ALLOW(dup), ALLOW(dup2), ALLOW(dup3), ALLOW(pause), ALLOW(nanosleep),
-	ALLOW(getitimer), ALLOW(alarm), ALLOW(setitimer), ALLOW(getpid), ALLOW(gettid),
+	ALLOW(getitimer), ALLOW(alarm), ALLOW(setitimer), INSIDE(getpid, hook_getpid), INSIDE(gettid, hook_getpid),
 	LATER(fork, hook_fork), LATER(vfork, hook_fork), ALLOW(exit), ALLOW(exit_group),
 	ALLOW(semop),
 	ALLOW(semtimedop), ALLOW(semtimedop_time64), ALLOW(msgsnd), ALLOW(msgrcv),
-	ALLOW(fcntl), ALLOW(fcntl64), ALLOW(flock), ALLOW(fsync),
+	INSIDE(fcntl, hook_fcntl, OWNERS), INSIDE(fcntl64, hook_fcntl, OWNERS), ALLOW(flock), ALLOW(fsync),
 	ALLOW(fdatasync), ALLOW(ftruncate), ALLOW(ftruncate64), ALLOW(readdir), ALLOW(gettimeofday), ALLOW(time), ALLOW(getrlimit), ALLOW(ugetrlimit),
-	ALLOW(getrusage), ALLOW(sysinfo), ALLOW(times), ALLOW(getpgid), ALLOW(setpgid),
-	ALLOW(getpgrp), ALLOW(setsid), ALLOW(getsid), ALLOW(rt_sigpending),
-	ALLOW(rt_sigtimedwait), ALLOW(rt_sigtimedwait_time64), ALLOW(rt_sigsuspend),
+	ALLOW(getrusage), ALLOW(sysinfo), ALLOW(times), INSIDE(getpgid, hook_getpgid), INSIDE(setpgid, hook_takes_number),
+	INSIDE(getpgrp, hook_getpgid), INSIDE(setsid, hook_gives_number), INSIDE(getsid, hook_getpgid), ALLOW(rt_sigpending),
+	INSIDE(rt_sigtimedwait, hook_sigtimedwait), INSIDE(rt_sigtimedwait_time64, hook_sigtimedwait), ALLOW(rt_sigsuspend),
 	ALLOW(sigaltstack), ALLOW(personality),
 	ALLOW(sched_get_priority_max), ALLOW(sched_get_priority_min),
-	ALLOW(sched_rr_get_interval), ALLOW(sched_rr_get_interval_time64),
+	INSIDE(sched_rr_get_interval, hook_takes_number), INSIDE(sched_rr_get_interval_time64, hook_takes_number),
 	ALLOW(mlock), ALLOW(munlock), ALLOW(mlockall),
 	ALLOW(munlockall), ALLOW(mlock2), ALLOW(modify_ldt), ALLOW(arch_prctl), ALLOW(sync),
 	ALLOW(syncfs), ALLOW(readahead), ALLOW(futex), ALLOW(futex_time64), ALLOW(set_thread_area),
 	ALLOW(get_thread_area), ALLOW(io_setup), ALLOW(io_destroy), ALLOW(io_getevents),
 	ALLOW(io_submit), ALLOW(io_cancel), ALLOW(io_pgetevents), ALLOW(io_pgetevents_time64),
 	ALLOW(epoll_create), ALLOW(epoll_create1), ALLOW(epoll_ctl), ALLOW(epoll_wait),
-	ALLOW(epoll_pwait), ALLOW(remap_file_pages), ALLOW(set_tid_address), ALLOW(restart_syscall),
-	ALLOW(fadvise64), ALLOW(fadvise64_64), ALLOW(timer_create), ALLOW(timer_settime),
+	ALLOW(epoll_pwait), ALLOW(remap_file_pages), INSIDE(set_tid_address, hook_gives_number), ALLOW(restart_syscall),
+	ALLOW(fadvise64), ALLOW(fadvise64_64), INSIDE(timer_create, hook_timer_create), ALLOW(timer_settime),
 	ALLOW(timer_settime64), ALLOW(timer_gettime), ALLOW(timer_gettime64), ALLOW(timer_getoverrun),
-	ALLOW(timer_delete), ALLOW(clock_gettime), ALLOW(clock_gettime64), ALLOW(clock_getres),
-	ALLOW(clock_getres_time64), ALLOW(clock_nanosleep), ALLOW(clock_nanosleep_time64),
+	ALLOW(timer_delete), INSIDE(clock_gettime, hook_clock, OF_PROCESS), INSIDE(clock_gettime64, hook_clock, OF_PROCESS), INSIDE(clock_getres, hook_clock, OF_PROCESS),
+	INSIDE(clock_getres_time64, hook_clock, OF_PROCESS), INSIDE(clock_nanosleep, hook_clock, OF_PROCESS), INSIDE(clock_nanosleep_time64, hook_clock, OF_PROCESS),
 	ALLOW(clock_adjtime), ALLOW(clock_adjtime64), ALLOW(adjtimex), ALLOW(mbind),
-	ALLOW(set_mempolicy), ALLOW(get_mempolicy), ALLOW(migrate_pages), ALLOW(move_pages),
+	ALLOW(set_mempolicy), ALLOW(get_mempolicy), INSIDE(migrate_pages, hook_takes_number), INSIDE(move_pages, hook_takes_number),
 	ALLOW(mq_open), ALLOW(mq_unlink), ALLOW(mq_timedsend), ALLOW(mq_timedreceive),
 	ALLOW(mq_timedsend_time64), ALLOW(mq_timedreceive_time64), ALLOW(mq_notify),
 	ALLOW(mq_getsetattr), ALLOW(inotify_init), ALLOW(inotify_init1),
 	ALLOW(inotify_rm_watch), ALLOW(pselect6), ALLOW(pselect6_time64), ALLOW(ppoll),
-	ALLOW(ppoll_time64), ALLOW(set_robust_list), ALLOW(get_robust_list),
-	ALLOW(tee), ALLOW(vmsplice), ALLOW(sync_file_range), ALLOW(signalfd), ALLOW(signalfd4),
+	ALLOW(ppoll_time64), ALLOW(set_robust_list), INSIDE(get_robust_list, hook_takes_number),
+	ALLOW(tee), ALLOW(vmsplice), ALLOW(sync_file_range), INSIDE(signalfd, hook_signalfd), INSIDE(signalfd4, hook_signalfd),
 	ALLOW(timerfd_create), ALLOW(timerfd_settime), ALLOW(timerfd_settime64),
 	ALLOW(timerfd_gettime), ALLOW(timerfd_gettime64), ALLOW(eventfd), ALLOW(eventfd2),
 	ALLOW(fallocate), ALLOW(pipe2), ALLOW(preadv), ALLOW(pwritev), ALLOW(preadv2),
-	ALLOW(pwritev2), ALLOW(perf_event_open), ALLOW(getcpu), ALLOW(getrandom), ALLOW(memfd_create),
+	ALLOW(pwritev2), INSIDE(perf_event_open, hook_takes_number), ALLOW(getcpu), ALLOW(getrandom), ALLOW(memfd_create),
 	ALLOW(membarrier), ALLOW(pkey_mprotect), ALLOW(pkey_alloc),
 	ALLOW(pkey_free), ALLOW(rseq), ALLOW(syslog), ALLOW(add_key), ALLOW(request_key),
 	ALLOW(keyctl),

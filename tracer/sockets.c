@@ -14,6 +14,7 @@
 #include "tracer/base/mem.h"
 #include "tracer/hooks.h"
 #include "tracer/inflight.h"
+#include "tracer/inside.h"
 #include "tracer/memory.h"
 #include "tracer/netlink.h"
 #include "tracer/path.h"
@@ -290,6 +291,7 @@ static int64_t show_peer(struct call *c)
 	} else if (u.uid == session.uid) {
 		u.uid = u.gid = 0;
 	}
+	u.pid = inside_shown(c->t, u.pid);
 	memory_write(c->t, c->argument[3], &u, sizeof(u));
 	return c->result;
 }

@@ -219,6 +219,8 @@ void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t 
 	child->has_shim = parent->has_shim;
 	child->is_watched = parent->is_watched;
 	child->has_control = parent->has_control;
+	child->is_inside = parent->is_inside;
+	child->has_signals = parent->has_signals;
 	if (clone_flags & CLONE_FS) {
 		child->fs = parent->fs;
 		child->fs->users++;

@@ -112,6 +112,9 @@ struct tracee {
 	bool is_exiting;     /* it was at the stop before its end: told of first processes of pid namespaces only */
 	bool is_interrupted; /* by us: the stop is nobody's to see */
 	bool is_watched;     /* has the second filter (watch.h) */
+	bool is_inside;      /* and that of pid namespaces */
+	bool has_signals;    /* and that of who has a signalfd there */
+	bool is_forking;     /* in a call that makes a task, whose exit is looked at (process.c) */
 	bool has_control;    /* and that for writes */
 	bool is_injecting;   /* it is being added */
 	bool is_loading;     /* in the shim, to its breakpoint: a guest watches */

@@ -174,8 +174,9 @@ static int run(const struct tracer_config *config, int listener, int keeper, int
 	struct mounts *known = mounts_of_viewer(config);
 	tracer_lookup_end();
 	CLEANUP_TALLOC void *filters = talloc_new(NULL);
-	struct sock_fprog *const later[WATCHES] = { filter_make_later(filters, ACTION_LATER),
-						    filter_make_later(filters, ACTION_WRITE) };
+	struct sock_fprog *later[WATCHES];
+	for (enum watch watch = 0; watch < WATCHES; watch++)
+		later[watch] = filter_make_later(filters, watch);
 	watch_open(later);
 	open_session(config);
 	meta_begin_run(config->meta);

@@ -45,6 +45,8 @@ int walk_locate(struct walk *w, const char *guest)
 	walk_set_guest(o, guest);
 	walk_set_host(o, host);
 	o->mount = m;
+	if (m->pids)
+		procfs_settle(o, false);
 	w->is_seen = false;
 	return 0;
 }
@@ -221,8 +223,10 @@ static int step(struct walk *w, bool *ret_done)
 	w->is_seen = false;
 	if (r < 0)
 		return r;
-	if ((o->mount->flags & BINDING_PROC) && !procfs_settle(o))
+	if ((o->mount->flags & BINDING_PROC) && !procfs_settle(o, true))
 		return -ENOENT;
+	/* What is behind a number may be another process tomorrow. */
+	w->is_cacheable &= !o->mount->pids;
 	char target[PATH_MAX];
 	if (is_last) {
 		*ret_done = true;

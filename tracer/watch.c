@@ -31,25 +31,28 @@ void watch_open(struct sock_fprog *const made[WATCHES])
 
 bool watch_is_due(const struct tracee *t)
 {
-	return t->process && (t->process->must_adopt || (t->process->must_watch && !t->is_watched));
+	const struct process *p = t->process;
+	return p && ((p->pids && !t->is_inside) || p->must_adopt || (p->must_watch && !t->is_watched));
 }
 
 static void mark(struct tracee *t, enum watch which)
 {
-	*(which == WATCH_WRITES ? &t->has_control : &t->is_watched) = true;
+	t->has_control |= which == WATCH_WRITES;
+	t->is_inside |= which == WATCH_INSIDE;
+	t->is_watched |= which == WATCH_CALLS || which == WATCH_INSIDE;
+	t->has_signals |= which == WATCH_READS;
 }
 
-static int mark_calls(struct tracee *t, void *process)
-{
-	if (t->process == process)
-		mark(t, WATCH_CALLS);
-	return 0;
-}
+struct marking {
+	const struct process *process;
+	enum watch which;
+};
 
-static int mark_writes(struct tracee *t, void *process)
+static int mark_thread(struct tracee *t, void *arg)
 {
-	if (t->process == process)
-		mark(t, WATCH_WRITES);
+	const struct marking *m = arg;
+	if (t->process == m->process)
+		mark(t, m->which);
 	return 0;
 }
 
@@ -57,7 +60,8 @@ static int64_t watch_exit(struct call *c)
 {
 	struct tracee *t = c->t;
 	/* exit_private: the number of the guest's call, and which filter it waits for. */
-	const enum watch which = t->exit_private & 1;
+	const enum watch which = t->exit_private & 3;
+	struct marking all = { t->process, which };
 	bool is_unknown = c->result == -EINVAL || c->result == -ENOSYS;
 	t->is_injecting = false;
 	if (is_unknown && best + 1 < WAYS)
@@ -65,8 +69,8 @@ static int64_t watch_exit(struct call *c)
 	else if (best == ONE_THREAD || c->result != 0)
 		mark(t, which); /* or it cannot be: not again and again */
 	else
-		tracee_each(which == WATCH_WRITES ? mark_writes : mark_calls, t->process);
-	arch_rewind(t, t->exit_private >> 1);
+		tracee_each(mark_thread, &all);
+	arch_rewind(t, t->exit_private >> 2);
 	c->is_again = true;
 	return c->result;
 }
@@ -91,7 +95,7 @@ int64_t watch_begin(struct call *c, enum watch which)
 	call_set(c, 1, is_prctl ? MODE_FILTER : best == ALL_THREADS ? FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW :
 								      FLAG_TSYNC);
 	call_set(c, 2, arena_address(head));
-	c->t->exit_private = (uint64_t)c->number << 1 | which;
+	c->t->exit_private = (uint64_t)c->number << 2 | which;
 	c->t->at_exit = watch_exit;
 	return CALL_PASS_EXIT;
 }
@@ -104,7 +108,7 @@ static int64_t adopts(struct call *c)
 	return c->result;
 }
 
-int64_t watch_begin_adopting(struct call *c)
+static int64_t begin_adopting(struct call *c)
 {
 	arch_set_number(c->t, arch_prctl_number[c->abi]);
 	call_set(c, 0, 36 /* PR_SET_CHILD_SUBREAPER, 3.4 */);
@@ -112,6 +116,18 @@ int64_t watch_begin_adopting(struct call *c)
 	c->t->exit_private = c->number;
 	c->t->at_exit = adopts;
 	return CALL_PASS_EXIT;
+}
+
+int64_t watch_begin_due(struct call *c)
+{
+	struct tracee *t = c->t;
+	const enum watch which = t->process->pids ? WATCH_INSIDE : WATCH_CALLS;
+	if ((which == WATCH_INSIDE ? t->is_inside : t->is_watched))
+		return begin_adopting(c);
+	int64_t r = watch_begin(c, which);
+	if (r != CALL_PASS_EXIT)
+		mark(t, which);
+	return r;
 }
 
 static int stop_thread(struct tracee *t, void *process)

@@ -15,6 +15,8 @@
 enum watch {
 	WATCH_CALLS,  /* rows with ACTION_LATER */
 	WATCH_WRITES, /* rows with ACTION_WRITE: of who has a file of a control group open */
+	WATCH_INSIDE, /* of who is in a pid namespace of the guest's (pids.h): those of WATCH_CALLS, and rows with `is_inside` */
+	WATCH_READS,  /* of who has a signalfd there: read(2) */
 	WATCHES,
 };
 
@@ -22,11 +24,11 @@ enum watch {
 void watch_open(struct sock_fprog *const programs[WATCHES]);
 /* Make of this call one that adds the filter; the guest's own comes again afterwards.  Never 0. */
 int64_t watch_begin(struct call *c, enum watch which);
-/* The same of one that makes the process the parent of its orphans (process.must_adopt). */
-int64_t watch_begin_adopting(struct call *c);
+/* So at the entry of a call of a thread of whom watch_is_due says so. */
+int64_t watch_begin_due(struct call *c);
 /* Another process: its threads are stopped, and add the filter before their next call; not the loader, whose slot it would take. */
 void watch_process(struct process *p);
-/* Must this thread add the filter, or become a parent, before it makes a call? */
+/* Must this thread add a filter, or its process become a parent, before it makes a call? */
 bool watch_is_due(const struct tracee *t);
 
 #endif

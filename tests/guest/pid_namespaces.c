@@ -143,6 +143,7 @@ TEST(orphans_are_the_first_process_own)
 		/* Nor has it asked for them. */
 		WORKS(prctl(37 /* PR_GET_CHILD_SUBREAPER */, &value));
 		EQUAL(0, value);
+		FAILS(EINVAL, syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0));
 	}
 }
 
@@ -229,7 +230,7 @@ TEST(signals_without_a_handler_do_not_reach_the_first_process)
 		EQUAL(1, caught);
 		WORKS(write(ends[1], "x", 1));
 		while (caught < 2)
-			pause();
+			rest();
 		WORKS(write(ends[1], "y", 1));
 		for (;;)
 			pause();

@@ -113,6 +113,7 @@ if [ -n "${FAKEBUILD_TEST_OLD_KERNEL-}" ]; then
 		exec:exe_leads_to_a_program_without_a_name exec:set_id_programs stat:errors_of_statx
 		names:descriptors_tell_nodes_of_one_number_apart unix:credentials_are_those_of_the_send stat:an_empty_path_is_the_descriptor_whatever_the_flags unix:a_name_that_does_not_fit_is_cut
 		xattr:the_newest_calls i386:sockets_by_numbers_of_their_own i386:several_messages_at_once i386:large_files_are_opened_by_who_asks
+		pid_numbers:peers_and_messages_name_processes pid_numbers:clocks_and_timers_are_of_processes_there
 		process:the_first_process_is_number_1 process:policies_are_set_by_the_owner_or_root
 		process:filters_are_told_as_set process:strict_mode_leaves_four_calls
 		process:children_made_by_clone_are_waited_for_as_asked

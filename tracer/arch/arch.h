@@ -62,6 +62,8 @@ bool arch_is_in_stub(struct tracee *t);
 bool arch_is_in_loader(struct tracee *t);
 /* The flags of the clone, fork or vfork that the thread is in, at its event stop. */
 uint64_t arch_clone_flags(struct tracee *t);
+/* At the same stop: where clone(2) was told to write the new thread's number, in the parent and in the child.  0 or -errno. */
+int arch_clone_words(const struct tracee *t, uint64_t *ret_parent, uint64_t *ret_child);
 /* At a syscall stop: is it the exit?  False: the entry, as kernels before 4.8 report it after seccomp. */
 bool arch_is_exit(struct tracee *t);
 /* At the exec stop: tell the loader its slot. */

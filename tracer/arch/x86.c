@@ -585,6 +585,23 @@ uint64_t arch_clone_flags(struct tracee *t)
 	return 0;
 }
 
+int arch_clone_words(const struct tracee *t, uint64_t *ret_parent, uint64_t *ret_child)
+{
+	enum { CHILD_AT = 16, PARENT_AT = 24 /* in struct clone_args */ };
+	struct user_regs_struct r;
+	if (ptrace(PTRACE_GETREGS, t->tid, NULL, &r) < 0)
+		return -errno;
+	bool is_32 = r.cs == 0x23;
+	if (r.orig_rax == 435) {
+		taddr at = is_32 ? (uint32_t)r.rbx : r.rdi;
+		int failed = memory_read(t, at + CHILD_AT, ret_child, 8);
+		return failed ? failed : memory_read(t, at + PARENT_AT, ret_parent, 8);
+	}
+	*ret_parent = is_32 ? (uint32_t)r.rdx : r.rdx;
+	*ret_child = is_32 ? (uint32_t)r.rdi : r.r10;
+	return 0;
+}
+
 bool arch_is_exit(struct tracee *t)
 {
 	struct syscall_info info;
