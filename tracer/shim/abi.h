@@ -260,15 +260,17 @@ enum shim_shared_flags {
 	SHARED_KNOWS_NAMES = 2048, /* of the host and its domain, which are the same to all */
 	SHARED_SEARCHES_ALL = 32, /* real root looks even into what stands for a tree of mounts (trees.h), and finds nothing there */
 };
+/* Laid out the same for the loader of 32-bit programs, to which eight bytes need be at no multiple of eight. */
 struct shim_shared {
 	uint32_t flags;
 	uint32_t uid, gid, shown_uid, shown_gid; /* who invoked us (struct meta_owner) */
 	uint32_t random;   /* 0, or one call in so many falls through: for tests */
 	uint32_t tracer;   /* our process, which orphans come to */
+	uint32_t pad;
 	uint64_t root_dev, proc_dev;
 	char table_path[1024], inbox_path[1024]; /* host paths; empty: it cannot be told */
 	char arena_path[1024];
-	char host_name[65], domain_name[65]; /* of struct utsname; empty: as the kernel has it */
+	char host_name[68], domain_name[68]; /* of struct utsname; empty: as the kernel has it */
 	uint64_t mount_names[256]; /* a Bloom filter of the last components of mount points */
 	uint64_t walked[2048];     /* of inodes that prefixes rest on (core/prefix.h): directories and symlinks */
 	uint64_t places[1024];     /* of directories that processes are in */
@@ -277,6 +279,7 @@ struct shim_shared {
 _Static_assert(sizeof(struct shim_slot) == SHIM_SLOT_BYTES, "slot layout");
 _Static_assert(SHIM_STUBS + SHIM_SLOTS * SHIM_STUB_BYTES <= SHIM_GATE + 0x20000, "stubs fit the gate");
 _Static_assert(SHIM_ARENA + SHIM_SLOTS * SHIM_SLOT_BYTES <= SHIM_SHARED, "slots end before the tables");
+_Static_assert(__builtin_offsetof(struct shim_shared, table_path) == 48 && sizeof(struct shim_shared) == 29880, "one layout for all");
 _Static_assert(sizeof(struct shim_shared) <= SHIM_MOVES - SHIM_SHARED, "shared tables fit");
 _Static_assert(SHIM_MOVES + SHIM_MOVES_BYTES <= SHIM_STATES && SHIM_MOVES % SHIM_MOVES_BYTES == 0, "moves have a page");
 _Static_assert(sizeof(struct shim_state) == 1024, "state layout");
