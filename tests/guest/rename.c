@@ -40,6 +40,12 @@ TEST(a_file_that_gets_its_own_name_stays_what_it_is)
 	snprintf(name, sizeof(name), "%.2000s/f", getcwd(here, sizeof(here)) ? here : "");
 	snprintf(other, sizeof(other), "%.2000s/g", here);
 	WORKS(chmod(".", 0777));
+	/* Files that are somebody else's come often. */
+	for (int i = 0; i < 5; i++) {
+		put_file("f", 0644, "");
+		WORKS(chown("f", 1, 1));
+		WORKS(unlink("f"));
+	}
 	AS (1002, 1002)
 		close(WORKS(open(name, O_WRONLY | O_CREAT | O_EXCL, 01777)));
 	for (int i = 0; i < 3; i++) {
