@@ -13,6 +13,7 @@
 
 #include "tracer/base/look.h"
 #include "tracer/modes.h"
+#include "tracer/mounts.h"
 
 const char *path_short(const char *host)
 {
@@ -49,12 +50,18 @@ const char *path_short(const char *host)
 	return alias;
 }
 
+/* The kernel's own file systems are the host's, also where real root could change them. */
+static bool is_of_kernel(const char *host)
+{
+	return mounts_is_below(host, "/proc") || mounts_is_below(host, "/sys");
+}
+
 bool path_repair(const char *host)
 {
 	bool changed = false;
 	char part[PATH_ROOM];
 	size_t length = strlen(host);
-	if (length >= sizeof(part) || session.is_plain || session.writes_through)
+	if (length >= sizeof(part) || session.is_plain || session.writes_through || is_of_kernel(host))
 		return false;
 	memcpy(part, host, length + 1);
 	for (size_t i = 1; i <= length; i++) {

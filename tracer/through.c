@@ -104,18 +104,25 @@ static bool is_hosts_own(const struct object *o)
 	return (!o->is_fd && (o->mount->flags & BINDING_PROC)) || (is_device && o->real.st_dev != session.root_dev);
 }
 
-static void give_owner_and_mode(struct object *o, const struct meta_entry *entry)
+/* True: its mode was left as it is there, which somebody else may be changing. */
+static bool give_owner_and_mode(struct object *o, const struct meta_entry *entry)
 {
 	const char *host = path_short(o->host);
-	int flags = o->is_fd ? 0 : AT_SYMLINK_NOFOLLOW;
+	const mode_t set_ids = S_ISUID | S_ISGID, was = o->real.st_mode & 07777;
 	mode_t mode = entry->mode & 07777;
-	/* Set-id bits are for this owner only. */
-	if ((entry->uid != o->real.st_uid || entry->gid != o->real.st_gid) &&
-	    fchownat(AT_FDCWD, host, entry->uid, entry->gid, flags) < 0 && !S_ISDIR(o->real.st_mode))
-		mode &= ~(mode_t)(S_ISUID | S_ISGID);
+	bool is_given = false;
+	if (entry->uid != o->real.st_uid || entry->gid != o->real.st_gid) {
+		is_given = fchownat(AT_FDCWD, host, entry->uid, entry->gid, o->is_fd ? 0 : AT_SYMLINK_NOFOLLOW) == 0;
+		/* Set-id bits are for this owner only. */
+		if (!is_given && !S_ISDIR(o->real.st_mode))
+			mode &= ~set_ids;
+	}
+	if (is_given && mode == was && !(was & set_ids))
+		return true;
 	/* Last, as chown(2) takes them.  What is refused is seen by what the file then is. */
 	int r = S_ISLNK(o->real.st_mode) ? 0 : chmod(host, mode);
 	(void)r;
+	return false;
 }
 
 void through_give(struct object *o, struct meta_entry *entry)
@@ -123,15 +130,17 @@ void through_give(struct object *o, struct meta_entry *entry)
 	struct stat st;
 	if (meta_is_shared(session.meta, &o->real) || is_hosts_own(o))
 		return;
-	if (session.writes_through)
-		give_owner_and_mode(o, entry);
+	bool is_left = session.writes_through && give_owner_and_mode(o, entry);
 	if (session.writes_through || session.keeps_rootless)
 		give_xattrs(o, entry);
 	const char *host = path_short(o->host);
 	if (session.keeps_rootless && (S_ISREG(o->real.st_mode) || S_ISDIR(o->real.st_mode)))
 		rootless_set(host, o->is_fd, entry->uid, entry->gid);
-	if (session.writes_through && fstatat(AT_FDCWD, host, &st, o->is_fd ? 0 : AT_SYMLINK_NOFOLLOW) == 0)
+	if (session.writes_through && fstatat(AT_FDCWD, host, &st, o->is_fd ? 0 : AT_SYMLINK_NOFOLLOW) == 0) {
 		o->real = st;
+		if (is_left && !S_ISLNK(st.st_mode))
+			entry->mode = (entry->mode & ~(mode_t)07777) | (st.st_mode & 07777);
+	}
 }
 
 /* ---- device nodes ---- */

@@ -186,8 +186,8 @@ bool tell(const struct seen *seen, bool had_entry, uint32_t real_mode, struct me
 	if (!meta_request_of(entry, &wanted) || !meta_leave_request(INBOX, seen->ino, seen->request, wanted))
 		return false;
 	/* What it was made of may have changed before it was left. */
-	bool is_same = seen->request.what ||
-		       (is_still(seen, had_entry) && (had_entry || is_mode_still(seen, real_mode, dir_fd, path)));
+	bool is_same = (seen->request.what || is_still(seen, had_entry)) &&
+		       (had_entry || is_mode_still(seen, real_mode, dir_fd, path));
 	return is_same || !meta_leave_request(INBOX, seen->ino, wanted, seen->request);
 }
 
