@@ -263,8 +263,9 @@ int share_set_mode(const struct tracee *t, struct object *o, struct meta_entry *
 		acl_from_mode(acl, n, entry->mode);
 		meta_xattr_set(session.meta, entry, "system.posix_acl_access", acl, n, 0);
 	}
-	struct meta_entry old;
-	meta_get_or_default(session.meta, &o->real, &old);
+	/* Looked at, not read: what *entry was made of stays what it is compared with (meta_change). */
+	struct stat old = o->real;
+	meta_view(session.meta, &old);
 	set_marks(entry, 0);
 	if (!meta_is_shared(session.meta, &o->real) && !session.writes_through) {
 		mode_t real = share_real_mode((o->real.st_mode & S_IFMT) | (entry->mode & 07777));
@@ -276,7 +277,7 @@ int share_set_mode(const struct tracee *t, struct object *o, struct meta_entry *
 	share_store(o, entry);
 	fast_note_entry();
 	/* What is told with a prefix; whether a directory may be searched is nothing to those who cached walks serve. */
-	if (S_ISDIR(o->real.st_mode) && ((old.mode ^ entry->mode) & (S_ISGID | S_ISVTX)))
+	if (S_ISDIR(o->real.st_mode) && ((old.st_mode ^ entry->mode) & (S_ISGID | S_ISVTX)))
 		path_forget(o);
 	return 0;
 }
