@@ -353,8 +353,7 @@ struct tracee *pids_take_any(void)
 
 /* ---- signals ---- */
 
-/* Has the process a handler for it? */
-static bool is_caught(pid_t pid, int signal)
+bool pids_has_handler(pid_t pid, int signal)
 {
 	char name[64], line[256];
 	unsigned long long caught = 0;
@@ -378,7 +377,7 @@ bool pids_ignores(const struct tracee *t, int signal)
 	if (is_fault && ptrace(PTRACE_GETSIGINFO, t->tid, NULL, &info) == 0 && info.si_code > 0)
 		return false;
 	/* get_signal: what it has no handler for "won't get caught by init". */
-	return !is_caught(t->tid, signal);
+	return !pids_has_handler(t->tid, signal);
 }
 
 bool pids_is_safe(const struct tracee *from, const struct process *to, int signal)

@@ -58,6 +58,8 @@ struct tracee *pids_take_last(void);
 /* The run is over: one that is held; NULL. */
 struct tracee *pids_take_any(void);
 
+/* Has the process a handler for this signal? */
+bool pids_has_handler(pid_t pid, int signal);
 /* The kernel lets this signal, which is about to be delivered, not come to the first process of a namespace. */
 bool pids_ignores(const struct tracee *t, int signal);
 /* So with SIGKILL and SIGSTOP that come from within. */

@@ -82,10 +82,16 @@ void places_move(const struct object *from, const struct object *to, bool is_exc
 	tracee_each(move_tracee, &m);
 }
 
+static void set_cwd(struct tracee *t, struct object *o)
+{
+	char guest[PATH_ROOM];
+	bool has_name = path_name_of(t, o, guest);
+	fs_set_cwd(t->fs, has_name ? guest : t->fs->cwd, !has_name);
+}
+
 int64_t hook_chdir(struct call *c)
 {
 	struct object *o = &c->object[0];
-	char guest[PATH_ROOM];
 	if (!S_ISDIR(o->real.st_mode))
 		return -ENOTDIR;
 	int r = path_permission(c->t, o, CRED_EXECUTE);
@@ -94,15 +100,13 @@ int64_t hook_chdir(struct call *c)
 	if ((o->real.st_mode & 0700) != 0700)
 		path_repair(o->host);
 	/* The kernel's own cwd follows, so that relative names need no translation. */
-	bool has_name = path_name_of(c->t, o, guest);
-	fs_set_cwd(c->t->fs, has_name ? guest : c->t->fs->cwd, !has_name);
+	set_cwd(c->t, o);
 	return call_redirect(c);
 }
 
 int64_t hook_fchdir(struct call *c)
 {
 	struct object *o = &c->object[0];
-	char guest[PATH_ROOM];
 	int r = path_of_fd(c->t, call_int(c, 0), o);
 	if (r < 0)
 		return r;
@@ -111,8 +115,7 @@ int64_t hook_fchdir(struct call *c)
 	r = path_permission(c->t, o, CRED_EXECUTE);
 	if (r < 0)
 		return r;
-	bool has_name = path_name_of(c->t, o, guest);
-	fs_set_cwd(c->t->fs, has_name ? guest : c->t->fs->cwd, !has_name);
+	set_cwd(c->t, o);
 	c->t->fs->is_cwd_elsewhere = o->is_tree;
 	return o->is_tree ? 0 : CALL_PASS;
 }

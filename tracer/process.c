@@ -127,20 +127,11 @@ static const struct tracee *named(struct call *c, unsigned n)
 /* sig_task_ignored of kernel/signal.c: what nobody has a handler for does not come to the init of a namespace. */
 static bool is_lost_on_init(const struct tracee *from, pid_t named_as, const struct tracee *to, int signal)
 {
-	char name[64], line[256];
-	unsigned long long caught = 0;
 	if (pids_is_safe(from, to->process, signal))
 		return true;
 	if (named_as != 1 || signal == 0 || to->process->pid != session.first_pid)
 		return false;
-	snprintf(name, sizeof(name), "/proc/%d/status", session.first_pid);
-	FILE *file = fopen(name, "re");
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "SigCgt: %llx", &caught) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return !(caught >> (signal - 1) & 1);
+	return !pids_has_handler(session.first_pid, signal);
 }
 
 struct group_signal {
