@@ -20,7 +20,7 @@
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 #include "tracer/confined.h"
-#include "tracer/fast.h"
+#include "tracer/fast_states.h"
 #include "tracer/filter.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/hooks.h"

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tracer/fast.h"
+#include "tracer/fast_prefixes.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/share.h"

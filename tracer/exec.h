@@ -16,7 +16,7 @@ struct exec_plan {
 	bool is_emulated; /* foreign.h */
 	bool is_read_only; /* by a descriptor that was opened through a read-only mount */
 	bool is_readable; /* to who starts it: else it may not be dumped */
-	uint32_t state; /* that its shim begins in; a reference (fast.h) */
+	uint32_t state; /* that its shim begins in; a reference (fast_states.h) */
 };
 
 /* At the exec event: the new program is the tracee's. */

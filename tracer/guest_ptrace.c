@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Owns ptrace(2) between guests: who traces whom, which stops are kept, who goes on.  How a tracer
- * learns of stops is in guest_wait.c, what it may ask of them in guest_requests.c.
+ * Owns ptrace(2) between guests: who traces whom, who goes on.  Which stops are kept is in guest_stops.c,
+ * how a tracer learns of them in guest_wait.c, what it may ask of them in guest_requests.c.
  */
 #include "tracer/guest_ptrace.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/ptrace.h>
 #include <unistd.h>
 
 #include "tracer/arch/arch.h"
 #include "tracer/base/compat.h"
 #include "tracer/base/mem.h"
-#include "tracer/fast.h"
+#include "tracer/fast_states.h"
 #include "tracer/follow.h"
 #include "tracer/hooks.h"
 #include "tracer/pids.h"
@@ -41,7 +40,7 @@ void guest_forget(struct ptraced *p)
 	talloc_free(p);
 }
 
-static struct ptraced *begin(struct tracee *t, pid_t tracer, bool is_seized, uint64_t options)
+struct ptraced *guest_begin(struct tracee *t, pid_t tracer, bool is_seized, uint64_t options)
 {
 	struct ptraced *p = mem_new(NULL, struct ptraced);
 	p->t = t;
@@ -69,26 +68,14 @@ bool guest_tracer_is_weak(const struct tracee *t)
 	return tracer && !cred_has(&tracer->cred, CAPABILITY_SYS_PTRACE);
 }
 
-static bool is_by_call(long mode)
-{
-	return mode == PTRACE_SYSCALL || mode == PTRACE_SYSEMU || mode == PTRACE_SYSEMU_SINGLESTEP;
-}
-
-static bool is_by_step(long mode)
-{
-	return mode == PTRACE_SINGLESTEP || mode == PTRACE_SINGLEBLOCK;
-}
-
 void guest_resume(struct tracee *t, int signal)
 {
 	long mode = t->ptraced ? t->ptraced->mode : PTRACE_CONT;
-	if ((watch_is_due(t) || t->is_forking) && !is_by_call(mode))
+	if ((watch_is_due(t) || t->is_forking) && !guest_is_by_call(mode))
 		mode = PTRACE_SYSCALL;
 	follow_resume(t->tid);
 	ptrace(mode, t->tid, NULL, (void *)(long)signal);
 }
-
-/* ---- stops ---- */
 
 /* Events that cost a stop each are on for those only who asked. */
 void guest_arm_events(struct tracee *t)
@@ -99,162 +86,6 @@ void guest_arm_events(struct tracee *t)
 	/* What is to be done before who is in a pid namespace ends is in pids.h and inside.h. */
 	more |= t->process->pids ? PTRACE_O_TRACEEXIT : 0;
 	ptrace(PTRACE_SETOPTIONS, t->tid, NULL, (void *)(TRACE_OPTIONS | more));
-}
-
-static void keep(struct ptraced *p, enum ptraced_stop stop, int code)
-{
-	p->stop = stop;
-	p->code = code;
-	p->is_news = true;
-	guest_wait_tell(p);
-}
-
-bool guest_stop_at_signal(struct tracee *t, int signal)
-{
-	struct ptraced *p = t->ptraced;
-	bool is_passing = p && p->passing_signal == signal;
-	if (is_passing)
-		p->passing_signal = 0;
-	if (!p || is_passing)
-		return false;
-	keep(p, PTRACED_SIGNAL, signal);
-	return true;
-}
-
-bool guest_stop_at_group(struct tracee *t, int signal)
-{
-	struct ptraced *p = t->ptraced;
-	if (!p)
-		return false;
-	p->wants_interrupt = false;
-	keep(p, PTRACED_GROUP, p->is_seized ? signal | PTRACE_EVENT_STOP << 8 : signal);
-	return true;
-}
-
-bool guest_stop_at_interrupt(struct tracee *t)
-{
-	struct ptraced *p = t->ptraced;
-	bool is_ours = t->is_interrupted && p && !p->wants_interrupt;
-	t->is_interrupted = false;
-	if (p && p->needs_arming)
-		guest_arm_events(t);
-	if (!p || !p->is_seized || is_ours)
-		return false;
-	p->wants_interrupt = false;
-	keep(p, PTRACED_EVENT, SIGTRAP | PTRACE_EVENT_STOP << 8);
-	return true;
-}
-
-static int call_code(const struct ptraced *p)
-{
-	return p->options & PTRACE_O_TRACESYSGOOD ? SIGTRAP | 0x80 : SIGTRAP;
-}
-
-bool guest_stop_at_entry(struct tracee *t)
-{
-	struct ptraced *p = t->ptraced;
-	if (!p || !is_by_call(p->mode) || p->is_in_call)
-		return false;
-	p->is_in_call = true;
-	p->is_answered = false;
-	keep(p, PTRACED_ENTRY, call_code(p));
-	return true;
-}
-
-int guest_is_at_exit(struct tracee *t)
-{
-	struct ptraced *p = t->ptraced;
-	if (!p || !is_by_call(p->mode))
-		return -1;
-	bool is_entry = !p->is_in_call || p->has_entry_due;
-	p->has_entry_due = false;
-	return !is_entry;
-}
-
-bool guest_stop_before_call(struct tracee *t)
-{
-	if (!guest_stop_at_entry(t))
-		return false;
-	t->ptraced->must_serve = true;
-	return true;
-}
-
-bool guest_stop_at_exit(struct tracee *t)
-{
-	struct ptraced *p = t->ptraced;
-	if (!p)
-		return false;
-	if (p->is_answered)
-		arch_set_number(t, p->number);
-	p->is_in_call = p->is_answered = false;
-	if (is_by_call(p->mode))
-		keep(p, PTRACED_EXIT, call_code(p));
-	else if (is_by_step(p->mode))
-		keep(p, PTRACED_TRAP, SIGTRAP); /* the step ended with the call; we took another way */
-	else
-		return false;
-	return true;
-}
-
-/* The option bit of an event: PTRACE_O_TRACEFORK is 1 << PTRACE_EVENT_FORK, and so on. */
-static bool wants_event(const struct ptraced *p, int event)
-{
-	return p->options >> event & 1;
-}
-
-bool guest_stop_at_event(struct tracee *t, int event, unsigned long message)
-{
-	struct ptraced *p = t->ptraced;
-	if (!p || !wants_event(p, event))
-		return false;
-	p->message = message;
-	keep(p, PTRACED_EVENT, SIGTRAP | event << 8);
-	return true;
-}
-
-bool guest_traces_child(struct tracee *parent, struct tracee *child, int event, uint64_t clone_flags)
-{
-	const struct ptraced *p = parent->ptraced;
-	enum { CLONE_PTRACE_BIT = 0x2000, CLONE_UNTRACED_BIT = 0x00800000 };
-	if (!p || (clone_flags & CLONE_UNTRACED_BIT) ||
-	    (!wants_event(p, event) && !(clone_flags & CLONE_PTRACE_BIT)))
-		return false;
-	struct ptraced *q = begin(child, p->tracer, p->is_seized, p->options);
-	keep(q, q->is_seized ? PTRACED_EVENT : PTRACED_TRAP,
-	     q->is_seized ? SIGTRAP | PTRACE_EVENT_STOP << 8 : SIGSTOP);
-	return true;
-}
-
-/* The stops that an execve makes, in the kernel's order; true when there is one more. */
-static bool next_exec_stop(struct ptraced *p)
-{
-	if (p->has_exec_exit) {
-		p->has_exec_exit = false;
-		if (is_by_call(p->mode)) {
-			keep(p, PTRACED_EXIT, call_code(p));
-			return true;
-		}
-	}
-	if (!p->has_exec_trap)
-		return false;
-	p->has_exec_trap = false;
-	keep(p, PTRACED_TRAP, SIGTRAP);
-	return true;
-}
-
-bool guest_stop_at_exec(struct tracee *t)
-{
-	struct ptraced *p = t->ptraced;
-	if (!p)
-		return false;
-	p->is_in_call = p->is_answered = false;
-	p->has_exec_exit = true;
-	/* ptrace_event of include/linux/ptrace.h: who has not asked for the event gets a SIGTRAP. */
-	p->has_exec_trap = !wants_event(p, PTRACE_EVENT_EXEC) && !p->is_seized;
-	if (p->deferred_signal)
-		syscall(SYS_tgkill, t->process->pid, t->tid, p->deferred_signal);
-	p->deferred_signal = 0;
-	return guest_stop_at_event(t, PTRACE_EVENT_EXEC, t->tid_before_exec) || next_exec_stop(p);
 }
 
 void guest_exec_from_thread(pid_t old_tid, struct tracee *leader)
@@ -307,7 +138,7 @@ void guest_ended(struct tracee *t, int status, bool is_leader)
 		if (is_child || !tracer)
 			guest_forget(p); /* the kernel tells its parent */
 		else
-			keep(p, PTRACED_DEAD, status);
+			guest_keep(p, PTRACED_DEAD, status);
 	}
 	for (p = all; p; p = next) {
 		next = p->next;
@@ -367,7 +198,7 @@ static int64_t trace_me(struct call *c)
 	/* A parent outside the guest never asks: for who wants to know whether he is traced, that is all. */
 	if (!parent || !parent->is_known)
 		return 0;
-	begin(c->t, parent->tid, false, 0);
+	guest_begin(c->t, parent->tid, false, 0);
 	watch_process(parent->process);
 	return 0;
 }
@@ -384,7 +215,7 @@ static int64_t attach(struct call *c, bool is_seized)
 		return -EPERM;
 	if (!c->t->is_watched)
 		return watch_begin(c, WATCH_CALLS);
-	struct ptraced *p = begin(t, c->t->tid, is_seized, 0);
+	struct ptraced *p = guest_begin(t, c->t->tid, is_seized, 0);
 	int r = set_options(p, options);
 	if (r < 0) {
 		guest_forget(p);
@@ -447,10 +278,10 @@ static int64_t resume(struct call *c, struct ptraced *p)
 		/* The kernel takes a signal at a signal's stop and at a call's; at others it is dropped. */
 		if (stop == PTRACED_EVENT)
 			signal = 0;
-		if (next_exec_stop(p))
+		if (guest_next_exec_stop(p))
 			return 0;
 	}
-	if (!is_by_call(p->mode) && stop == PTRACED_ENTRY)
+	if (!guest_is_by_call(p->mode) && stop == PTRACED_ENTRY)
 		p->is_in_call = false;
 	if (stop == PTRACED_TRAP && signal) {
 		/* There is no signal to let through: a new one goes the same way. */
@@ -462,13 +293,13 @@ static int64_t resume(struct call *c, struct ptraced *p)
 	if (p->must_serve) {
 		p->must_serve = false;
 		if (p->is_filter_shown)
-			p->is_in_call = is_by_call(p->mode); /* the next stop is the exit */
+			p->is_in_call = guest_is_by_call(p->mode); /* the next stop is the exit */
 		else
 			p->has_entry_due = true;
 		held = p->t;
 		return 0;
 	}
-	return raw(p->t->is_forking && !is_by_call(p->mode) ? PTRACE_SYSCALL : p->mode, p, 0, (void *)(long)signal);
+	return raw(p->t->is_forking && !guest_is_by_call(p->mode) ? PTRACE_SYSCALL : p->mode, p, 0, (void *)(long)signal);
 }
 
 static const struct {

@@ -79,6 +79,15 @@ bool guest_stop_at_event(struct tracee *t, int event, unsigned long message);
 /* Before the seccomp stop of a call is served: on old kernels this comes before the entry. */
 bool guest_stop_before_call(struct tracee *t);
 
+/* Shared by guest_ptrace.c and guest_stops.c: this stop is the tracer's, with the code that wait(2) tells. */
+void guest_keep(struct ptraced *p, enum ptraced_stop stop, int code);
+/* The thread is this tracer's from now on. */
+struct ptraced *guest_begin(struct tracee *t, pid_t tracer, bool is_seized, uint64_t options);
+/* The stops that an execve makes, in the kernel's order; true when there is one more, which is kept. */
+bool guest_next_exec_stop(struct ptraced *p);
+/* Does this request show system calls? */
+bool guest_is_by_call(long mode);
+
 /* At any stop of it: have the kernel tell of the events that matter in this thread (TRACE_OPTIONS, and what else it needs). */
 void guest_arm_events(struct tracee *t);
 

@@ -17,7 +17,7 @@
 #include "tracer/arena.h"
 #include "tracer/base/compat.h"
 #include "tracer/base/mem.h"
-#include "tracer/fast.h"
+#include "tracer/fast_states.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"

@@ -8,7 +8,7 @@
 
 #include "tracer/call.h"
 
-/* fast.c: what the shim says (shim/calls.h) */
+/* fast_told.c: what the shim says (shim/calls.h) */
 int check_rename(const struct call *c);
 
 /* stat.c: looking at files */

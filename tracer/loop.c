@@ -18,6 +18,7 @@
 #include "tracer/confined.h"
 #include "tracer/exec.h"
 #include "tracer/fast.h"
+#include "tracer/fast_states.h"
 #include "tracer/follow.h"
 #include "tracer/guest_ptrace.h"
 #include "tracer/inside.h"

@@ -15,7 +15,6 @@
 #include "tracer/behind.h"
 #include "tracer/base/io.h"
 #include "tracer/cgroups.h"
-#include "tracer/fast.h"
 #include "tracer/hooks.h"
 #include "tracer/keeper.h"
 #include "tracer/memory.h"

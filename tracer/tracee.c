@@ -11,7 +11,7 @@
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
 #include "tracer/cgroups.h"
-#include "tracer/fast.h"
+#include "tracer/fast_states.h"
 #include "tracer/follow.h"
 #include "tracer/inflight.h"
 #include "tracer/keeper.h"

@@ -60,7 +60,7 @@ struct uts {
 /* One memory: of one process, and after vfork of two; made anew by fork and execve. */
 struct mm {
 	unsigned users; /* processes */
-	uint32_t state; /* what its shim takes it for (fast.h), 0: every call comes to us */
+	uint32_t state; /* what its shim takes it for (fast_states.h), 0: every call comes to us */
 	bool is_off;     /* and will until the next execve */
 	bool is_divided; /* two processes in it differ: off while there are two */
 	uint64_t answers; /* of its shim, that are counted (stats.h) */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tracer/fast.h"
 #include "tracer/nodes.h"
 #include "tracer/procfs.h"
 

@@ -6,7 +6,7 @@
 #ifndef FAKEBUILD_WALK_H
 #define FAKEBUILD_WALK_H
 
-#include "tracer/fast.h"
+#include "tracer/fast_prefixes.h"
 #include "tracer/moves.h"
 #include "tracer/path.h"
 

@@ -18,7 +18,7 @@
 #include "tracer/arena.h"
 #include "tracer/base/io.h"
 #include "tracer/call.h"
-#include "tracer/fast.h"
+#include "tracer/fast_told.h"
 #include "tracer/memory.h"
 
 bool arch_demote(struct tracee *t, int slot)
