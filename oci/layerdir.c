@@ -14,25 +14,11 @@
 #include <unistd.h>
 
 #include "oci/layerdir_private.h"
+#include "oci/layerplace.h"
 #include "oci/store_private.h"
-#include "oci/tree.h"
 #include "tracer/base/io.h"
 
-enum { PATH_ROOM = 65536, CHUNK = 1 << 18, XATTR_MAX = 65536 };
-
-struct layerdir {
-	struct store *store; /* NULL: the folder is the caller's */
-	char *dir;
-	bool is_finished;
-	struct meta *meta;
-	FILE *tree;
-	int root_fd;
-	char *buffer; /* CHUNK bytes, made when needed */
-	/* The directory of the last entry: most entries are in the same one. */
-	int parent_fd;
-	size_t parent_length;
-	char parent_path[PATH_ROOM];
-};
+enum { CHUNK = 1 << 18, XATTR_MAX = 65536 };
 
 static int close_layerdir(struct layerdir *d)
 {
@@ -125,30 +111,6 @@ void layer_attributes_of(const void *ctx, struct meta *meta, const struct meta_e
 
 /* ---- entries ---- */
 
-static int fail(int number, const char *what, const char *path, struct error *err)
-{
-	return error_set(err, number, "cannot %s '/%s' in a layer", what, path);
-}
-
-static int record(struct layerdir *d, enum tree_kind kind, const char *path, const char *target, const struct stat *st,
-		  bool has_entry, const struct layer_attributes *a, struct error *err)
-{
-	struct tree_record r = {
-		.kind = kind,
-		.has_entry = has_entry,
-		.mode = st ? st->st_mode & 07777 : 0,
-		.path = path,
-		.path_size = strlen(path) + 1,
-		.target = target,
-		.target_size = target ? strlen(target) + 1 : 0,
-		.ino = st ? st->st_ino : 0,
-		.size_bytes = st ? st->st_size : 0,
-		.mtime_sec = a ? a->mtime_sec : 0,
-		.mtime_nsec = a ? a->mtime_nsec : 0,
-	};
-	return tree_write(d->tree, &r) < 0 ? error_set(err, errno, "cannot write '%s/tree'", d->dir) : 0;
-}
-
 /* What root would see of the inode, into the table; says whether it needed an entry. */
 static int note(struct layerdir *d, const char *path, const struct stat *st, const struct layer_attributes *a,
 		bool *ret_has_entry, struct error *err)
@@ -165,104 +127,11 @@ static int note(struct layerdir *d, const char *path, const struct stat *st, con
 		if (strcmp(x->name, "security.selinux") == 0 || strcmp(x->name, "system.nfs4_acl") == 0)
 			continue;
 		if (meta_xattr_set(d->meta, &entry, x->name, x->value, x->value_size, 0) < 0)
-			return fail(0, "keep the attributes of", path, err);
+			return layerdir_fail(0, "keep the attributes of", path, err);
 	}
 	meta_set(d->meta, st, &entry);
 	*ret_has_entry = meta_get(d->meta, st->st_dev, st->st_ino, &entry);
 	return 0;
-}
-
-/* Open the directory `name` of fd; what is no directory gives way, what is missing is made, as implied. */
-static int enter(struct layerdir *d, int fd, const char *name, const char *path, struct error *err)
-{
-	struct stat st;
-	int child = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (child >= 0)
-		return child;
-	if ((errno == ENOTDIR || errno == ELOOP) && unlinkat(fd, name, 0) < 0)
-		return fail(errno, "replace", path, err);
-	if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-		return fail(errno, "open", path, err);
-	if (mkdirat(fd, name, 0755) < 0)
-		return fail(errno, "make", path, err);
-	CLEANUP_CLOSE int made = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (made < 0 || fstat(made, &st) < 0)
-		return fail(errno, "open", path, err);
-	meta_drop(d->meta, st.st_dev, st.st_ino);
-	return record(d, TREE_IMPLIED, path, NULL, &st, false, NULL, err) < 0 ? -1 : io_take_fd(&made);
-}
-
-/* Leave the directory that holds `path` in parent_fd; the last component, "" of the root, or NULL on failure. */
-static const char *open_parent(struct layerdir *d, const char *path, struct error *err)
-{
-	const char *slash = strrchr(path, '/');
-	size_t length = slash ? slash - path : 0;
-	const char *last = slash ? slash + 1 : path;
-	if (strlen(path) >= PATH_ROOM || strlen(last) > NAME_MAX) {
-		fail(ENAMETOOLONG, "make", path, err);
-		return NULL;
-	}
-	if (d->parent_fd >= 0 && d->parent_length == length && memcmp(d->parent_path, path, length) == 0)
-		return last;
-	CLEANUP_CLOSE int fd = fcntl(d->root_fd, F_DUPFD_CLOEXEC, 3);
-	if (fd < 0) {
-		fail(errno, "open", path, err);
-		return NULL;
-	}
-	d->parent_length = 0;
-	if (d->parent_fd >= 0)
-		close(d->parent_fd);
-	d->parent_fd = -1;
-	memcpy(d->parent_path, path, length);
-	d->parent_path[length] = '\0';
-	for (char *part = d->parent_path; *part;) {
-		char *end = part + strcspn(part, "/"), kept = *end;
-		*end = '\0';
-		int child = enter(d, fd, part, d->parent_path, err);
-		*end = kept;
-		if (child < 0)
-			return NULL;
-		close(fd);
-		fd = child;
-		part = kept ? end + 1 : end;
-	}
-	d->parent_fd = io_take_fd(&fd);
-	d->parent_length = length;
-	return last;
-}
-
-static void forget_parent(struct layerdir *d)
-{
-	if (d->parent_fd >= 0)
-		close(d->parent_fd);
-	d->parent_fd = -1;
-}
-
-/* Whatever has the name now goes: the later entry wins. */
-static int make_way(struct layerdir *d, const char *name, const char *path, struct error *err)
-{
-	if (unlinkat(d->parent_fd, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	int r = io_remove_tree(d->parent_fd, name);
-	return r < 0 ? fail(-r, "replace", path, err) : 0;
-}
-
-/* Open the parent of what is not a directory; the last name, or NULL. */
-static const char *open_parent_of_leaf(struct layerdir *d, const char *path, struct error *err)
-{
-	const char *name = open_parent(d, path, err);
-	if (name && !*name) {
-		error_set(err, 0, "the root of a layer must be a directory");
-		return NULL;
-	}
-	return name;
-}
-
-/* The same, with nothing of that name there. */
-static const char *make_way_to(struct layerdir *d, const char *path, struct error *err)
-{
-	const char *name = open_parent_of_leaf(d, path, err);
-	return name && make_way(d, name, path, err) == 0 ? name : NULL;
 }
 
 int layerdir_directory(struct layerdir *d, const char *path, const struct layer_attributes *a, struct error *err)
@@ -270,40 +139,40 @@ int layerdir_directory(struct layerdir *d, const char *path, const struct layer_
 	struct stat st;
 	bool has_entry;
 	mode_t real = (a->mode & 0777) | 0700;
-	const char *name = open_parent(d, path, err);
+	const char *name = layerdir_open_parent(d, path, err);
 	if (!name)
 		return -1;
 	if (*name && mkdirat(d->parent_fd, name, real) < 0) {
 		if (errno != EEXIST || fstatat(d->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return fail(errno, "make", path, err);
+			return layerdir_fail(errno, "make", path, err);
 		if (!S_ISDIR(st.st_mode) &&
 		    (unlinkat(d->parent_fd, name, 0) < 0 || mkdirat(d->parent_fd, name, real) < 0))
-			return fail(errno, "make", path, err);
+			return layerdir_fail(errno, "make", path, err);
 	}
 	CLEANUP_CLOSE int fd = *name ? openat(d->parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) :
 				       fcntl(d->root_fd, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0 || fchmod(fd, real) < 0 || fstat(fd, &st) < 0)
-		return fail(errno, "make", path, err);
+		return layerdir_fail(errno, "make", path, err);
 	if (note(d, path, &st, a, &has_entry, err) < 0)
 		return -1;
-	return record(d, TREE_DIRECTORY, path, NULL, &st, has_entry, a, err);
+	return layerdir_record(d, TREE_DIRECTORY, path, NULL, &st, has_entry, a, err);
 }
 
 /* A new regular file, without a write bit for anybody: containers link to this very inode. */
 static int create(struct layerdir *d, const char *path, mode_t real, const char **ret_name, struct error *err)
 {
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-	const char *name = open_parent_of_leaf(d, path, err);
+	const char *name = layerdir_open_parent_of_leaf(d, path, err);
 	if (!name)
 		return -1;
 	int fd = openat(d->parent_fd, name, flags, real);
 	if (fd < 0 && (errno == EEXIST || errno == EISDIR)) {
-		if (make_way(d, name, path, err) < 0)
+		if (layerdir_make_way(d, name, path, err) < 0)
 			return -1;
 		fd = openat(d->parent_fd, name, flags, real);
 	}
 	*ret_name = name;
-	return fd < 0 ? fail(errno, "make", path, err) : fd;
+	return fd < 0 ? layerdir_fail(errno, "make", path, err) : fd;
 }
 
 static mode_t real_file_mode(mode_t mode)
@@ -318,10 +187,10 @@ static int complete_file(struct layerdir *d, const char *path, int fd, const str
 	struct stat st;
 	bool has_entry;
 	if (futimens(fd, times) < 0 || fstat(fd, &st) < 0)
-		return fail(errno, "make", path, err);
+		return layerdir_fail(errno, "make", path, err);
 	if (note(d, path, &st, a, &has_entry, err) < 0)
 		return -1;
-	return record(d, TREE_FILE, path, NULL, &st, has_entry, a, err);
+	return layerdir_record(d, TREE_FILE, path, NULL, &st, has_entry, a, err);
 }
 
 int layerdir_file(struct layerdir *d, const char *path, const struct layer_attributes *a, int from_fd,
@@ -332,7 +201,7 @@ int layerdir_file(struct layerdir *d, const char *path, const struct layer_attri
 	if (fd < 0)
 		return -1;
 	int r = io_copy_bytes(from_fd, fd);
-	return r < 0 ? fail(-r, "write", path, err) : complete_file(d, path, fd, a, err);
+	return r < 0 ? layerdir_fail(-r, "write", path, err) : complete_file(d, path, fd, a, err);
 }
 
 int layerdir_file_stream(struct layerdir *d, const char *path, const struct layer_attributes *a,
@@ -350,7 +219,7 @@ int layerdir_file_stream(struct layerdir *d, const char *path, const struct laye
 			return error_wrap(err, "'/%s'", path);
 		int r = io_write_all(fd, d->buffer, n);
 		if (r < 0)
-			return fail(-r, "write", path, err);
+			return layerdir_fail(-r, "write", path, err);
 	}
 	return complete_file(d, path, fd, a, err);
 }
@@ -360,25 +229,25 @@ int layerdir_take(struct layerdir *d, const char *path, const struct layer_attri
 {
 	struct stat st;
 	bool has_entry;
-	const char *name = make_way_to(d, path, err);
+	const char *name = layerdir_make_way_to(d, path, err);
 	if (!name)
 		return -1;
 	*ret_is_shared = linkat(dir_fd, from_name, d->parent_fd, name, 0) == 0;
 	if (!*ret_is_shared) {
 		if (errno != EXDEV && errno != EMLINK && errno != EPERM && errno != EOPNOTSUPP)
-			return fail(errno, "link", path, err);
+			return layerdir_fail(errno, "link", path, err);
 		CLEANUP_CLOSE int from = openat(dir_fd, from_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-		return from < 0 ? fail(errno, "read", path, err) : layerdir_file(d, path, a, from, err);
+		return from < 0 ? layerdir_fail(errno, "read", path, err) : layerdir_file(d, path, a, from, err);
 	}
 	if (fstatat(d->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail(errno, "examine", path, err);
+		return layerdir_fail(errno, "examine", path, err);
 	/* One that is shared already keeps its real mode: other tables rest on it. */
 	if ((st.st_mode & 0222) && (fchmodat(d->parent_fd, name, real_file_mode(a->mode), 0) < 0 ||
 				    fstatat(d->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0))
-		return fail(errno, "share", path, err);
+		return layerdir_fail(errno, "share", path, err);
 	if (note(d, path, &st, a, &has_entry, err) < 0)
 		return -1;
-	return record(d, TREE_FILE, path, NULL, &st, has_entry, a, err);
+	return layerdir_record(d, TREE_FILE, path, NULL, &st, has_entry, a, err);
 }
 
 /* Links of all layers of a name: symlinks, fifos. */
@@ -391,22 +260,22 @@ static int complete_special(struct layerdir *d, const char *path, const char *na
 	bool has_entry;
 	if (utimensat(d->parent_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    fstatat(d->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail(errno, "make", path, err);
+		return layerdir_fail(errno, "make", path, err);
 	if (target)
 		shown.mode = S_IFLNK | 0777;
 	if (note(d, path, &st, &shown, &has_entry, err) < 0)
 		return -1;
-	return record(d, target ? TREE_SYMLINK : TREE_FIFO, path, target, &st, has_entry, a, err);
+	return layerdir_record(d, target ? TREE_SYMLINK : TREE_FIFO, path, target, &st, has_entry, a, err);
 }
 
 int layerdir_symlink(struct layerdir *d, const char *path, const struct layer_attributes *a, const char *target,
 		     struct error *err)
 {
-	const char *name = make_way_to(d, path, err);
+	const char *name = layerdir_make_way_to(d, path, err);
 	if (!name)
 		return -1;
 	if (symlinkat(target, d->parent_fd, name) < 0)
-		return fail(errno, "make the symlink", path, err);
+		return layerdir_fail(errno, "make the symlink", path, err);
 	return complete_special(d, path, name, a, target, err);
 }
 
@@ -421,12 +290,12 @@ int layerdir_special(struct layerdir *d, const char *path, const struct layer_at
 		return fd < 0 ? -1 : complete_file(d, path, fd, a, err);
 	}
 	if (!S_ISFIFO(a->mode))
-		return fail(0, "make the unknown type of", path, err);
-	name = make_way_to(d, path, err);
+		return layerdir_fail(0, "make the unknown type of", path, err);
+	name = layerdir_make_way_to(d, path, err);
 	if (!name)
 		return -1;
 	if (mkfifoat(d->parent_fd, name, (a->mode & 0777) | 0600) < 0)
-		return fail(errno, "make the fifo", path, err);
+		return layerdir_fail(errno, "make the fifo", path, err);
 	return complete_special(d, path, name, a, NULL, err);
 }
 
@@ -435,25 +304,25 @@ int layerdir_link(struct layerdir *d, const char *path, const char *earlier_path
 	struct stat st, old;
 	struct meta_entry entry;
 	char target[PATH_MAX] = "";
-	const char *from = open_parent(d, earlier_path, err);
+	const char *from = layerdir_open_parent(d, earlier_path, err);
 	if (!from)
 		return -1;
 	CLEANUP_CLOSE int from_fd = io_take_fd(&d->parent_fd);
-	const char *name = open_parent(d, path, err);
+	const char *name = layerdir_open_parent(d, path, err);
 	if (!name)
 		return -1;
 	if (!*from || !*name)
 		return error_set(err, EPERM, "cannot link '/%s' to '/%s' in a layer", path, earlier_path);
 	if (fstatat(from_fd, from, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail(errno, "link to", earlier_path, err);
+		return layerdir_fail(errno, "link to", earlier_path, err);
 	if (S_ISDIR(st.st_mode))
-		return fail(EPERM, "link to", earlier_path, err);
+		return layerdir_fail(EPERM, "link to", earlier_path, err);
 	bool is_itself = fstatat(d->parent_fd, name, &old, AT_SYMLINK_NOFOLLOW) == 0 && old.st_ino == st.st_ino;
 	if (!is_itself) {
-		if (make_way(d, name, path, err) < 0)
+		if (layerdir_make_way(d, name, path, err) < 0)
 			return -1;
 		if (linkat(from_fd, from, d->parent_fd, name, 0) < 0)
-			return fail(errno, "link", path, err);
+			return layerdir_fail(errno, "link", path, err);
 	}
 	enum tree_kind kind = S_ISLNK(st.st_mode) ? TREE_SYMLINK : S_ISFIFO(st.st_mode) ? TREE_FIFO : TREE_FILE;
 	if (kind == TREE_SYMLINK) {
@@ -461,14 +330,14 @@ int layerdir_link(struct layerdir *d, const char *path, const char *earlier_path
 		target[n < 0 ? 0 : n] = '\0';
 	}
 	struct layer_attributes a = { .mtime_sec = st.st_mtim.tv_sec, .mtime_nsec = st.st_mtim.tv_nsec };
-	return record(d, kind, path, kind == TREE_SYMLINK ? target : NULL, &st,
+	return layerdir_record(d, kind, path, kind == TREE_SYMLINK ? target : NULL, &st,
 		      meta_get(d->meta, st.st_dev, st.st_ino, &entry), &a, err);
 }
 
 int layerdir_has(struct layerdir *d, const char *path, struct error *err)
 {
 	struct stat st;
-	const char *name = open_parent(d, path, err);
+	const char *name = layerdir_open_parent(d, path, err);
 	if (!name)
 		return -1;
 	return *name ? fstatat(d->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 : 1;
@@ -476,22 +345,22 @@ int layerdir_has(struct layerdir *d, const char *path, struct error *err)
 
 int layerdir_lower_link(struct layerdir *d, const char *path, const char *target, struct error *err)
 {
-	const char *name = open_parent(d, path, err);
+	const char *name = layerdir_open_parent(d, path, err);
 	if (!name)
 		return -1;
-	if (make_way(d, name, path, err) < 0)
+	if (layerdir_make_way(d, name, path, err) < 0)
 		return -1;
-	return record(d, TREE_LOWER_LINK, path, target, NULL, false, NULL, err);
+	return layerdir_record(d, TREE_LOWER_LINK, path, target, NULL, false, NULL, err);
 }
 
 int layerdir_whiteout(struct layerdir *d, const char *path, struct error *err)
 {
-	return record(d, TREE_WHITEOUT, path, NULL, NULL, false, NULL, err);
+	return layerdir_record(d, TREE_WHITEOUT, path, NULL, NULL, false, NULL, err);
 }
 
 int layerdir_opaque(struct layerdir *d, const char *path, struct error *err)
 {
-	return record(d, TREE_OPAQUE, path, NULL, NULL, false, NULL, err);
+	return layerdir_record(d, TREE_OPAQUE, path, NULL, NULL, false, NULL, err);
 }
 
 /* ---- its end ---- */
@@ -500,7 +369,7 @@ int layerdir_close(struct layerdir *d, struct error *err)
 {
 	int r = fclose(d->tree);
 	d->tree = NULL;
-	forget_parent(d);
+	layerdir_forget_parent(d);
 	return r != 0 ? error_set(err, errno, "cannot write '%s/tree'", d->dir) : 0;
 }
 

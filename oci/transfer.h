@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the transports share; for transfer.c, layout.c, archives.c, outputs.c, buildcache.c and cachefetch.c only. */
+/* What the transports share; for transfer.c, pull.c, layout.c, archives.c, outputs.c, buildcache.c and cachefetch.c only. */
 #ifndef FAKEBUILD_OCI_TRANSFER_H
 #define FAKEBUILD_OCI_TRANSFER_H
 
@@ -50,10 +50,16 @@ int archive_push(struct store *s, const struct descriptor *stored, struct refere
 int archive_write_built(struct store *s, const struct descriptor *top, const struct image *docker_image,
 			const struct strlist *names, const struct json *annotations, int fd, struct error *err);
 
+/* The image of the platform (NULL: this machine's) that a registry has now, tagged by ref->name; *ret on ctx. */
+int pull_registry(const void *ctx, struct store *s, const struct reference *ref, const char *platform,
+		  const struct progress *progress, struct image **ret, struct error *err);
+/* Is the image for this platform (NULL: any will do)?  -1: the platform is malformed. */
+int is_for_platform(const struct image *image, const char *platform, struct error *err);
 /* Send what is stored, as it is. */
 int push_registry(struct store *s, const struct descriptor *top, const struct reference *ref,
 		  const struct progress *progress, struct error *err);
 
 void tell(const struct progress *p, const char *digest, enum progress_stage stage, int64_t done, int64_t total);
+__attribute__((format(printf, 2, 3))) void tell_line(const struct progress *p, const char *fmt, ...);
 
 #endif
