@@ -39,6 +39,7 @@ struct invocation {
 	const void *options; /* the command's own struct */
 	char **args;         /* the words; args[arg_count] is NULL */
 	int arg_count;
+	const struct strlist *words; /* all that was said after the command's name, before it was parsed */
 	const char *store_root; /* --root; NULL: the default */
 	struct store *store;    /* opened by invocation_store */
 };
@@ -46,6 +47,13 @@ struct invocation {
 /* All commands, ended by NULL. */
 extern const struct command *const commands[];
 const struct command *command_find(const char *name);
+/*
+ * The command that the first of these words name, alone or as Docker groups them ("image ls"); *ret_taken is how many
+ * they are.  NULL: none.
+ */
+const struct command *command_find_words(int count, char *const *words, int *ret_taken);
+/* Is this one of Docker's groups? */
+bool command_is_group(const char *word);
 
 /* The options that every command has: --root, --help. */
 struct shared_options {

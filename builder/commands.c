@@ -17,15 +17,18 @@ extern const struct command command_pull, command_push, command_login, command_l
 extern const struct command command_images, command_tag, command_rmi, command_history,
 	command_inspect;
 extern const struct command command_save, command_load, command_import, command_export, command_bundle;
-extern const struct command command_commit, command_diff, command_ps, command_rm;
+extern const struct command command_commit, command_diff, command_ps, command_rm, command_cp;
+extern const struct command command_create, command_start, command_stop, command_kill, command_wait, command_rename;
 extern const struct command command_gc, command_df, command_version, command_help, command_completion;
 
 const struct command *const commands[] = {
-	&command_run,    &command_exec,    &command_root,    &command_pull,       &command_push,
-	&command_build,  &command_images, &command_inspect, &command_history, &command_tag,        &command_rmi,
-	&command_save, &command_bundle,   &command_load,    &command_import,  &command_login,      &command_logout,
-	&command_ps,     &command_rm,      &command_diff,    &command_commit,     &command_export,
-	&command_gc, &command_df,     &command_version, &command_help,    &command_completion, NULL,
+	&command_run,     &command_create,  &command_start,   &command_exec,    &command_root,
+	&command_pull,    &command_push,    &command_build,   &command_images,  &command_inspect,
+	&command_history, &command_tag,     &command_rmi,     &command_save,    &command_bundle,
+	&command_load,    &command_import,  &command_login,   &command_logout,  &command_ps,
+	&command_stop,    &command_kill,    &command_wait,    &command_rename,  &command_rm,
+	&command_cp,      &command_diff,    &command_commit,  &command_export,  &command_gc,
+	&command_df,      &command_version, &command_help,    &command_completion, NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -34,6 +37,73 @@ const struct command *command_find(const char *name)
 		if (strcmp((*c)->name, name) == 0 ||
 		    ((*c)->alias && strcmp((*c)->alias, name) == 0))
 			return *c;
+	return NULL;
+}
+
+/* Docker's groups: a name of the group, and the commands that are in it by their own names or others. */
+static const struct {
+	const char *group, *verb;
+	const struct command *command;
+} grouped[] = {
+	{ "builder", "build", &command_build },
+	{ "builder", "prune", &command_gc },
+	{ "buildx", "build", &command_build },
+	{ "buildx", "du", &command_df },
+	{ "buildx", "prune", &command_gc },
+	{ "container", "commit", &command_commit },
+	{ "container", "cp", &command_cp },
+	{ "container", "create", &command_create },
+	{ "container", "diff", &command_diff },
+	{ "container", "exec", &command_exec },
+	{ "container", "export", &command_export },
+	{ "container", "inspect", &command_inspect },
+	{ "container", "kill", &command_kill },
+	{ "container", "list", &command_ps },
+	{ "container", "ls", &command_ps },
+	{ "container", "ps", &command_ps },
+	{ "container", "remove", &command_rm },
+	{ "container", "rename", &command_rename },
+	{ "container", "rm", &command_rm },
+	{ "container", "run", &command_run },
+	{ "container", "start", &command_start },
+	{ "container", "stop", &command_stop },
+	{ "container", "wait", &command_wait },
+	{ "image", "build", &command_build },
+	{ "image", "history", &command_history },
+	{ "image", "import", &command_import },
+	{ "image", "inspect", &command_inspect },
+	{ "image", "list", &command_images },
+	{ "image", "load", &command_load },
+	{ "image", "ls", &command_images },
+	{ "image", "prune", &command_gc },
+	{ "image", "pull", &command_pull },
+	{ "image", "push", &command_push },
+	{ "image", "remove", &command_rmi },
+	{ "image", "rm", &command_rmi },
+	{ "image", "save", &command_save },
+	{ "image", "tag", &command_tag },
+	{ "system", "df", &command_df },
+	{ "system", "prune", &command_gc },
+};
+
+bool command_is_group(const char *word)
+{
+	for (size_t i = 0; i < sizeof(grouped) / sizeof(*grouped); i++)
+		if (strcmp(grouped[i].group, word) == 0)
+			return true;
+	return false;
+}
+
+const struct command *command_find_words(int count, char *const *words, int *ret_taken)
+{
+	*ret_taken = 1;
+	const struct command *command = command_find(words[0]);
+	if (command || count < 2)
+		return command;
+	*ret_taken = 2;
+	for (size_t i = 0; i < sizeof(grouped) / sizeof(*grouped); i++)
+		if (strcmp(grouped[i].group, words[0]) == 0 && strcmp(grouped[i].verb, words[1]) == 0)
+			return grouped[i].command;
 	return NULL;
 }
 

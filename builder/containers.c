@@ -2,12 +2,12 @@
 /* The commands for containers that are kept: ps, rm, diff, commit; and gc, which removes the
  * others. */
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
 
 #include "builder/command.h"
+#include "builder/life.h"
 #include "builder/listing.h"
 #include "oci/bundle.h"
 #include "oci/container.h"
@@ -125,16 +125,6 @@ static const struct option_row rm_rows[] = {
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
 
-/* Killing the fakebuild that traces it kills all of the guest. */
-static void kill_container(const struct container *c)
-{
-	enum { TRIES = 500 };
-	static const struct timespec pause = { 0, 10 * 1000 * 1000 };
-	kill(c->pid, SIGKILL);
-	for (int i = 0; i < TRIES && kill(c->pid, 0) == 0; i++)
-		nanosleep(&pause, NULL);
-}
-
 static int run_rm(struct invocation *inv, int *ret_status, struct error *err)
 {
 	const struct rm_options *o = inv->options;
@@ -154,7 +144,7 @@ static int run_rm(struct invocation *inv, int *ret_status, struct error *err)
 			return error_set(err, 0, "container %s is running: stop it, or use --force",
 					 inv->args[i]);
 		if (c->pid)
-			kill_container(c);
+			life_kill(inv, c);
 		if (container_remove(store, c, err) < 0)
 			return -1;
 		puts(inv->args[i]);

@@ -25,8 +25,9 @@ void help_print_all(FILE *out)
 	fputs("\nOptions:\n", out);
 	options_print_help(out, shared_rows);
 	fputs("      --version                     Show the version\n"
-	      "\n'fakebuild COMMAND --help' tells more of a command.  'fakebuild runc' and 'fakebuild proot' have the\n"
-	      "command lines of these programs; 'fakebuild completion bash' and 'zsh' print what their shells read.\n",
+	      "\n'fakebuild COMMAND --help' tells more of a command; 'image ls', 'container rm', 'system prune' and their\n"
+	      "like are understood.  'fakebuild runc' and 'fakebuild proot' have the command lines of these programs;\n"
+	      "'fakebuild completion bash' and 'zsh' print what their shells read.\n",
 	      out);
 }
 

@@ -26,9 +26,13 @@ static const struct option_row first_rows[] = {
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
 
-static int fail_unknown_command(const char *name, struct error *err)
+static int fail_unknown_command(const char *name, const char *verb, struct error *err)
 {
 	const char *nearest = NULL;
+	if (verb) {
+		error_set(err, 0, "unknown command '%s %s', see 'fakebuild help'", name, verb);
+		return error_status(err, EXIT_USAGE);
+	}
 	size_t distance = 3;
 	for (const struct command *const *c = commands; *c; c++) {
 		size_t d = text_distance((*c)->name, name);
@@ -75,15 +79,20 @@ static int run_command(int argc, char **argv, int *ret_status, struct error *err
 		help_print_all(stdout);
 		return 0;
 	}
-	const struct command *command = command_find(argv[1]);
+	int taken;
+	const struct command *command = command_find_words(words, argv + 1, &taken);
 	if (!command)
-		return fail_unknown_command(argv[1], err);
+		return fail_unknown_command(argv[1], command_is_group(argv[1]) && taken > 1 ? argv[2] : NULL, err);
+	char **rest = argv + 1 + taken;
+	struct strlist *said = strlist_new(ctx);
+	for (int i = 0; i < words - taken; i++)
+		strlist_add(said, rest[i]);
 	struct invocation *inv = mem_new(ctx, struct invocation);
 	void *options = talloc_zero_size(ctx, command->options_bytes + 1);
 	mem_must(options);
 	int count = 0;
 	if (options_parse(ctx, command->options, options, shared_rows, &shared, command->style,
-			  words - 1, argv + 2, &count, err) < 0)
+			  words - taken, rest, &count, err) < 0)
 		return error_wrap(err, "%s", command->name);
 	if (shared.is_help) {
 		help_print_command(stdout, command);
@@ -91,12 +100,13 @@ static int run_command(int argc, char **argv, int *ret_status, struct error *err
 	}
 	if (check_word_count(command, count, err) < 0)
 		return -1;
-	argv[2 + count] = NULL;
+	rest[count] = NULL;
 	*inv = (struct invocation){
 		.command = command,
 		.options = options,
-		.args = argv + 2,
+		.args = rest,
 		.arg_count = count,
+		.words = said,
 		.store_root = shared.store_root,
 	};
 	return command->run(inv, ret_status, err);

@@ -27,7 +27,7 @@ struct run_options {
 	const char *name, *commit, *rootfs, *platform, *message;
 	struct strlist *change;
 	int pull; /* enum pull_policy */
-	bool is_quiet;
+	bool is_quiet, is_removed;
 };
 _Static_assert(offsetof(struct run_options, guest) == 0, "GUEST_MEMBER counts from the start");
 
@@ -57,8 +57,8 @@ static const struct option_row run_rows[] = {
 	{ "pull", 0, "missing|always|never", "When to pull the image", OPTION_CHOICE,
 	  RUN_MEMBER(pull) },
 	{ "quiet", 'q', NULL, "Show no progress of a pull", OPTION_FLAG, RUN_MEMBER(is_quiet) },
-	{ "rm", 0, NULL, "Taken for Docker's sake: unnamed containers are always removed",
-	  OPTION_IGNORED, 0 },
+	{ "rm", 0, NULL, "Remove the container at its end, as is done with all that have no name", OPTION_FLAG,
+	  RUN_MEMBER(is_removed) },
 	{ "init", 0, NULL, "Taken for Docker's sake: left-over processes are always reaped",
 	  OPTION_IGNORED, 0 },
 	{ "privileged", 0, NULL, "Taken for Docker's sake", OPTION_IGNORED, 0 },
@@ -187,13 +187,13 @@ static int run_in_container(struct invocation *inv, const struct run_options *o,
 	struct guest *guest;
 	if (guest_open(inv, &request, &guest, err) < 0)
 		return -1;
-	int r = container_set_running(c, guest_command(guest), err);
+	int r = container_set_running(inv->store, c, guest_command(guest), err);
 	if (r == 0) {
 		store_let_go(inv->store);
 		r = guest_run(guest, ret_status, err);
 		struct error ignored = ERROR_INIT;
 		int status = r == 0 ? *ret_status : err->status ? err->status : EXIT_FAKEBUILD;
-		container_set_exited(c, status, &ignored);
+		container_set_exited(inv->store, c, status, &ignored);
 	}
 	guest_close(guest);
 	if (r == 0 && o->commit && *ret_status == 0)
@@ -201,28 +201,40 @@ static int run_in_container(struct invocation *inv, const struct run_options *o,
 	return r;
 }
 
-static int run_image(struct invocation *inv, const struct run_options *o, int *ret_status,
-		     struct error *err)
+/* A container of the image that the first word names, which remembers the command line. */
+static int make_container(struct invocation *inv, const struct run_options *o, struct container **ret,
+			  struct image **ret_image, struct error *err)
 {
 	struct store *store;
-	struct image *image;
-	struct container *container;
 	char *image_name;
 	struct reference *reference;
 	/* Said before an hour of work, not after it. */
 	if (o->commit && reference_parse(inv, o->commit, &reference, err) < 0)
 		return -1;
-	if (close_terminal_input(&o->guest, err) < 0 || invocation_store(inv, &store, err) < 0 ||
-	    get_image(inv, o, inv->args[0], &image, &image_name, err) < 0 ||
-	    container_create(inv, store, image, image_name, o->name, &container, err) < 0)
+	CLEANUP_FREE char *working_dir = getcwd(NULL, 0);
+	if (invocation_store(inv, &store, err) < 0 ||
+	    get_image(inv, o, inv->args[0], ret_image, &image_name, err) < 0 ||
+	    container_create(inv, store, *ret_image, image_name, o->name, ret, err) < 0)
+		return -1;
+	(*ret)->words = inv->words;
+	(*ret)->working_dir = working_dir ? mem_strdup(*ret, working_dir) : NULL;
+	return 0;
+}
+
+static int run_image(struct invocation *inv, const struct run_options *o, int *ret_status,
+		     struct error *err)
+{
+	struct image *image;
+	struct container *container;
+	if (close_terminal_input(&o->guest, err) < 0 || make_container(inv, o, &container, &image, err) < 0)
 		return -1;
 	struct error ignored = ERROR_INIT;
 	unsigned left_overs;
-	container_remove_left_overs(store, false, &left_overs, &ignored);
+	container_remove_left_overs(inv->store, false, &left_overs, &ignored);
 	int r = run_in_container(inv, o, container, image, ret_status, err);
 	bool has_run = container->exit_code >= 0;
-	if (!o->name || (r < 0 && !has_run))
-		container_remove(store, container, &ignored);
+	if (!o->name || o->is_removed || (r < 0 && !has_run))
+		container_remove(inv->store, container, &ignored);
 	return r;
 }
 
@@ -266,7 +278,85 @@ static int run_run(struct invocation *inv, int *ret_status, struct error *err)
 	return run_image(inv, o, ret_status, err);
 }
 
-extern const struct command command_run, command_exec, command_root;
+static int run_create(struct invocation *inv, int *ret_status, struct error *err)
+{
+	const struct run_options *o = inv->options;
+	struct image *image;
+	struct container *c;
+	(void)ret_status;
+	if (o->rootfs) {
+		error_set(err, 0, "create: --rootfs makes no container, an image is needed");
+		return error_status(err, EXIT_USAGE);
+	}
+	if (make_container(inv, o, &c, &image, err) < 0)
+		return -1;
+	char *command = mem_strdup(inv, "");
+	for (int i = 1; i < inv->arg_count; i++)
+		command = mem_printf(inv, "%s%s%s", command, i > 1 ? " " : "", inv->args[i]);
+	if (container_set_created(c, command, err) < 0) {
+		struct error ignored = ERROR_INIT;
+		container_remove(inv->store, c, &ignored);
+		return -1;
+	}
+	puts(c->id);
+	return 0;
+}
+
+struct start_options {
+	bool is_interactive;
+};
+
+static const struct option_row start_rows[] = {
+	{ "attach", 'a', NULL, "Taken for Docker's sake: there is no daemon that could run it otherwise", OPTION_IGNORED, 0 },
+	{ "interactive", 'i', NULL, "Pass standard input on even when it is a terminal", OPTION_FLAG,
+	  offsetof(struct start_options, is_interactive) },
+	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
+};
+
+/* The options and words of the command line that made it, as if they were said now, where they were said then. */
+static int parse_again(struct invocation *inv, const struct container *c, struct run_options *o, struct error *err)
+{
+	struct shared_options ignored = { NULL, false, false };
+	if (!c->words)
+		return error_set(err, 0, "container %s does not know the command line that made it", inv->args[0]);
+	if (c->working_dir && chdir(c->working_dir) < 0)
+		return error_set(err, errno, "cannot enter '%s', where container %s was made", c->working_dir, inv->args[0]);
+	int count = c->words->count;
+	char **words = mem_array(inv, char *, count + 1);
+	for (int i = 0; i < count; i++)
+		words[i] = mem_strdup(words, c->words->items[i]);
+	if (options_parse(inv, run_rows, o, shared_rows, &ignored, OPTIONS_FIRST, count, words, &inv->arg_count, err) < 0)
+		return error_wrap(err, "container %s", inv->args[0]);
+	words[inv->arg_count] = NULL;
+	inv->args = words;
+	return 0;
+}
+
+static int run_start(struct invocation *inv, int *ret_status, struct error *err)
+{
+	const struct start_options *start = inv->options;
+	struct run_options *o = talloc_zero(inv, struct run_options);
+	struct container *c;
+	struct image *image = NULL;
+	mem_must(o);
+	if (invocation_container(inv, inv->args[0], &c, err) < 0)
+		return -1;
+	if (c->pid)
+		return error_set(err, 0, "container %s is running already", inv->args[0]);
+	if (parse_again(inv, c, o, err) < 0)
+		return -1;
+	o->guest.is_interactive |= start->is_interactive;
+	if (close_terminal_input(&o->guest, err) < 0 ||
+	    store_find_image(inv, inv->store, c->image_digest, &image, err) < 0)
+		return -1;
+	int r = run_in_container(inv, o, c, image, ret_status, err);
+	struct error ignored = ERROR_INIT;
+	if (o->is_removed && r == 0)
+		container_remove(inv->store, c, &ignored);
+	return r;
+}
+
+extern const struct command command_run, command_create, command_start, command_exec, command_root;
 
 const struct command command_run = {
 	.name = "run",
@@ -281,6 +371,33 @@ const struct command command_run = {
 	.min_args = 0,
 	.max_args = ARGS_ANY,
 	.run = run_run,
+};
+
+const struct command command_create = {
+	.name = "create",
+	.usage = "[OPTIONS] IMAGE [--] [COMMAND [ARG...]]",
+	.summary = "Make a container that start runs",
+	.group = GROUP_RUN,
+	.words = WORDS_IMAGES,
+	.options = run_rows,
+	.options_bytes = sizeof(struct run_options),
+	.style = OPTIONS_FIRST,
+	.min_args = 1,
+	.max_args = ARGS_ANY,
+	.run = run_create,
+};
+
+const struct command command_start = {
+	.name = "start",
+	.usage = "[OPTIONS] CONTAINER",
+	.summary = "Run the command of a container, again",
+	.group = GROUP_RUN,
+	.words = WORDS_CONTAINERS,
+	.options = start_rows,
+	.options_bytes = sizeof(struct start_options),
+	.min_args = 1,
+	.max_args = 1,
+	.run = run_start,
 };
 
 struct exec_options {

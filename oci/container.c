@@ -47,6 +47,9 @@ static int save_state(const struct container *c, uint64_t start, struct error *e
 	json_set_optional(root, "imageDigest", c->image_digest);
 	json_set_optional(root, "command", c->command);
 	json_set_optional(root, "created", c->created);
+	if (c->words)
+		json_set_strings(root, "words", c->words);
+	json_set_optional(root, "workingDir", c->working_dir);
 	json_set_int(root, "pid", c->pid);
 	json_set_int(root, "pidStart", start);
 	json_set_int(root, "exitCode", c->exit_code);
@@ -78,11 +81,15 @@ static int load_state(const void *ctx, const char *dir, struct container **ret, 
 	c->image_digest = get_optional(c, root, "imageDigest");
 	c->command = get_optional(c, root, "command");
 	c->created = get_optional(c, root, "created");
+	c->words = json_get_strings(c, root, "words");
+	c->working_dir = get_optional(c, root, "workingDir");
 	c->pid = json_get_int(root, "pid", 0);
 	c->exit_code = json_get_int(root, "exitCode", -1);
 	/* The process may be gone, and its number somebody else's. */
-	if (c->pid && store_process_start(c->pid) != (uint64_t)json_get_int(root, "pidStart", 0))
+	if (c->pid && store_process_start(c->pid) != (uint64_t)json_get_int(root, "pidStart", 0)) {
 		c->pid = 0;
+		c->exit_code = 128 + SIGKILL;
+	}
 	if (!c->id) {
 		talloc_free(c);
 		return error_set(err, 0, "'%s' has no id", path);
@@ -91,19 +98,55 @@ static int load_state(const void *ctx, const char *dir, struct container **ret, 
 	return 0;
 }
 
-int container_set_running(struct container *c, const char *command, struct error *err)
+/* While it is held no container gets a name, and none begins to run. */
+static int lock_names(const struct store *s, struct error *err)
 {
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/cache/containers-lock", s->root);
+	int lock = io_lock(AT_FDCWD, path, IO_LOCK_EXCLUSIVE);
+	return lock < 0 ? error_set(err, -lock, "cannot lock '%s'", path) : lock;
+}
+
+int container_set_running(struct store *s, struct container *c, const char *command, struct error *err)
+{
+	CLEANUP_TALLOC struct container *now = NULL;
+	CLEANUP_CLOSE int lock = -1;
+	/* Whoever made it has it for himself. */
+	if (c->lock_fd < 0) {
+		if ((lock = lock_names(s, err)) < 0 || load_state(NULL, c->dir, &now, err) < 0)
+			return -1;
+		if (now->pid)
+			return error_set(err, 0, "container %s is running already", c->name ? c->name : c->id);
+	}
 	c->command = mem_strdup(c, command);
 	c->pid = getpid();
 	return save_state(c, store_process_start(c->pid), err);
 }
 
-int container_set_exited(struct container *c, int exit_code, struct error *err)
+int container_set_created(struct container *c, const char *command, struct error *err)
 {
+	enum { SHOWN = 12 };
+	if (!c->name)
+		c->name = mem_strndup(c, c->id, SHOWN);
+	c->command = mem_strdup(c, command);
+	c->pid = 0;
+	return save_state(c, 0, err);
+}
+
+int container_set_exited(struct store *s, struct container *c, int exit_code, struct error *err)
+{
+	CLEANUP_TALLOC struct container *now = NULL;
+	CLEANUP_CLOSE int lock = -1;
 	c->pid = 0;
 	c->exit_code = exit_code;
 	/* One without a name is removed now, and no disk need be waited for. */
-	return c->name ? save_state(c, 0, err) : 0;
+	if (!c->name)
+		return 0;
+	/* It may have been renamed meanwhile. */
+	if ((lock = lock_names(s, err)) < 0 || load_state(NULL, c->dir, &now, err) < 0)
+		return -1;
+	now->pid = 0;
+	now->exit_code = exit_code;
+	return save_state(now, 0, err);
 }
 
 /* ---- finding ---- */
@@ -186,6 +229,32 @@ static bool is_valid_name(const char *name)
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == n;
 }
 
+static int check_name(const char *name, struct error *err)
+{
+	return is_valid_name(name) ? 0 : error_set(err, 0, "'%s' is not a container name: want letters, digits, '_', '.', '-'",
+						   name);
+}
+
+static int check_is_free(struct store *s, const char *name, struct error *err)
+{
+	CLEANUP_TALLOC void *scratch = talloc_new(NULL);
+	struct container *other;
+	if (container_find(scratch, s, name, &other, err) < 0)
+		return -1;
+	return other ? error_set(err, 0, "the name '%s' is taken by container %.12s", name, other->id) : 0;
+}
+
+int container_rename(struct store *s, struct container *c, const char *name, struct error *err)
+{
+	CLEANUP_TALLOC struct container *now = NULL;
+	CLEANUP_CLOSE int lock = -1;
+	if (check_name(name, err) < 0 || (lock = lock_names(s, err)) < 0 || check_is_free(s, name, err) < 0 ||
+	    load_state(NULL, c->dir, &now, err) < 0)
+		return -1;
+	now->name = mem_strdup(now, name);
+	return save_state(now, now->pid ? store_process_start(now->pid) : 0, err);
+}
+
 static int unhold(struct container *c)
 {
 	if (c->lock_fd >= 0)
@@ -252,10 +321,9 @@ int container_create(const void *ctx, struct store *s, const struct image *image
 		     const char *name, struct container **ret, struct error *err)
 {
 	char id[STORE_ID_ROOM], *tmp;
-	if (name && !is_valid_name(name))
-		return error_set(err, 0, "'%s' is not a container name: want letters, digits, '_', '.', '-'", name);
-	struct container *c = mem_new(ctx, struct container), *other = NULL;
-	CLEANUP_TALLOC char *lock_path = mem_printf(NULL, "%s/cache/containers-lock", s->root);
+	if (name && check_name(name, err) < 0)
+		return -1;
+	struct container *c = mem_new(ctx, struct container);
 	CLEANUP_CLOSE int lock = -1;
 	c->lock_fd = -1;
 	talloc_set_destructor(c, unhold);
@@ -277,13 +345,9 @@ int container_create(const void *ctx, struct store *s, const struct image *image
 		goto failed;
 	char *final = mem_printf(c, "%s/containers/%s", s->root, id);
 	if (name) {
-		lock = io_lock(AT_FDCWD, lock_path, IO_LOCK_EXCLUSIVE);
-		if (container_find(c, s, name, &other, err) < 0)
+		lock = lock_names(s, err);
+		if (lock < 0 || check_is_free(s, name, err) < 0)
 			goto failed;
-		if (other) {
-			error_set(err, 0, "the name '%s' is taken by container %.12s", name, other->id);
-			goto failed;
-		}
 	}
 	if (rename(tmp, final) < 0) {
 		error_set(err, errno, "cannot put container %s into the store", id);

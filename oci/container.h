@@ -23,8 +23,10 @@ struct container {
 	char *image_name, *image_digest; /* manifest digest of what it was made from; name may be NULL */
 	char *command;                   /* for ps: argv joined by blanks */
 	char *created;                   /* RFC 3339 */
+	const struct strlist *words;     /* the command line of `run` or `create`, and where it was given: to start it again */
+	char *working_dir;               /* both may be NULL */
 	int pid;       /* of the fakebuild that runs it, 0: not running (checked against its start time) */
-	int exit_code; /* of the last run; -1 never ran */
+	int exit_code; /* of the last run, 128 and SIGKILL when its fakebuild was killed; -1 never ran */
 	int lock_fd;   /* held by who made it, so that a kill shows wherever its process cannot be seen; else -1 */
 };
 
@@ -39,9 +41,13 @@ int container_find(const void *ctx, struct store *s, const char *name_or_id, str
 		   struct error *err);
 int container_list(const void *ctx, struct store *s, struct container ***ret, unsigned *ret_count,
 		   struct error *err);
-/* Record that this process runs it (pid, command), or that it ended. */
-int container_set_running(struct container *c, const char *command, struct error *err);
-int container_set_exited(struct container *c, int exit_code, struct error *err);
+/* Record that this process runs it (pid, command), unless another does by now; or that it ended. */
+int container_set_running(struct store *s, struct container *c, const char *command, struct error *err);
+int container_set_exited(struct store *s, struct container *c, int exit_code, struct error *err);
+/* It is kept for a later start: nothing runs in it, and without a name it is called as its id begins. */
+int container_set_created(struct container *c, const char *command, struct error *err);
+/* The new name must be free. */
+int container_rename(struct store *s, struct container *c, const char *name, struct error *err);
 /* Rename into tmp/ at once, remove the tree in a background process when that takes long. */
 int container_remove(struct store *s, struct container *c, struct error *err);
 

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns which words are signals; the kernel's numbers for them are not needed here. */
+/* Owns which words BuildKit takes for signals: of numbers more than there are, of real-time ones fewer. */
 #include "builder/dockerfile/signals.h"
 
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
+#include "tracer/base/signals.h"
 #include "tracer/base/text.h"
-
-static const char *const names[] = {
-	"ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT",
-	"KILL", "PIPE", "POLL", "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP",
-	"TSTP", "TTIN", "TTOU", "URG", "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ",
-};
 
 /* "RTMIN", "RTMIN+1" to "+15", "RTMAX", "RTMAX-1" to "-14". */
 static bool is_realtime(const char *name)
@@ -35,8 +30,5 @@ bool signal_is_known(const char *text)
 		return number != 0;
 	if (strncasecmp(text, "SIG", strlen("SIG")) == 0)
 		text += strlen("SIG");
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (strcasecmp(names[i], text) == 0)
-			return true;
-	return is_realtime(text);
+	return signal_named(text) > 0 || is_realtime(text);
 }

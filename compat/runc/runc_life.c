@@ -9,7 +9,7 @@
 #include "compat/runc/log.h"
 #include "compat/runc/notify.h"
 #include "compat/runc/process.h"
-#include "compat/runc/signals.h"
+#include "tracer/base/signals.h"
 
 struct create_options {
 	const char *bundle, *console_socket, *pid_file, *pidfd_socket;

@@ -90,3 +90,13 @@ load store
 		fakebuild completion zsh | zsh -n
 	fi
 }
+
+@test "dockers_groups_of_commands" {
+	export FAKEBUILD_ROOT=$BATS_TEST_TMPDIR/store
+	for words in "image ls" "container ls" "system df" "image history --help" "buildx build --help"; do
+		# shellcheck disable=SC2086
+		run -0 fakebuild $words
+	done
+	run -2 --separate-stderr fakebuild image frob
+	sentence "unknown command 'image frob', see 'fakebuild help'"
+}

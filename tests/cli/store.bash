@@ -111,3 +111,17 @@ refute_in() { # TEXT WHERE
 		return 1
 	}
 }
+
+# Until the container NAME says "ready".
+wait_until_ready() {
+	for _ in $(seq 200); do
+		[ ! -s "$BATS_TEST_TMPDIR/$1.out" ] || return 0
+		sleep 0.05
+	done
+	false
+}
+# NAME SCRIPT: in the background.
+begin() {
+	fakebuild run --name "$1" base:1 sh -c "$2" >"$BATS_TEST_TMPDIR/$1.out" 3>&- &
+	wait_until_ready "$1"
+}

@@ -274,9 +274,9 @@ static void the_root_stays_a_folder(void **state)
 {
 	struct place *p = *state;
 	put(p, ".", '2', 0777, 0, "/etc");
-	fails(p, open_tar(p), "would replace the context itself");
+	fails(p, open_tar(p), "would replace the folder that it goes into");
 	put(p, "a/..", '0', 0644, 0, "1");
-	fails(p, open_tar(p), "would replace the context itself");
+	fails(p, open_tar(p), "would replace the folder that it goes into");
 }
 
 static void later_entries_replace_earlier_ones(void **state)

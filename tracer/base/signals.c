@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the names of signals. */
-#include "compat/runc/signals.h"
+#include "tracer/base/signals.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -17,7 +17,8 @@ static const struct {
 	const char *name;
 	int number;
 } names[] = {
-	{ "ABRT", SIGABRT },     { "ALRM", SIGALRM },   { "BUS", SIGBUS },   { "CHLD", SIGCHLD },   { "CONT", SIGCONT },
+	{ "ABRT", SIGABRT },     { "ALRM", SIGALRM },   { "BUS", SIGBUS },   { "CHLD", SIGCHLD },   { "CLD", SIGCHLD },
+	{ "CONT", SIGCONT },
 	{ "FPE", SIGFPE },       { "HUP", SIGHUP },     { "ILL", SIGILL },   { "INT", SIGINT },     { "IO", SIGIO },
 	{ "IOT", SIGIOT },       { "KILL", SIGKILL },   { "PIPE", SIGPIPE }, { "POLL", SIGPOLL },   { "PROF", SIGPROF },
 	{ "PWR", SIGPWR },       { "QUIT", SIGQUIT },   { "SEGV", SIGSEGV }, { "STKFLT", SIGSTKFLT }, { "STOP", SIGSTOP },
@@ -26,6 +27,14 @@ static const struct {
 	{ "WINCH", SIGWINCH },   { "XCPU", SIGXCPU },   { "XFSZ", SIGXFSZ },
 };
 
+int signal_named(const char *name)
+{
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcasecmp(names[i].name, name) == 0)
+			return names[i].number;
+	return -1;
+}
+
 int signal_number(const char *name)
 {
 	uint64_t number;
@@ -33,9 +42,9 @@ int signal_number(const char *name)
 		return (int)number;
 	if (strncasecmp(name, "SIG", 3) == 0)
 		name += 3;
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (strcasecmp(names[i].name, name) == 0)
-			return names[i].number;
+	int named = signal_named(name);
+	if (named >= 0)
+		return named;
 	/* The C library keeps two of the kernel's real-time signals. */
 	bool is_up = strncasecmp(name, "RTMIN", 5) == 0, is_down = strncasecmp(name, "RTMAX", 5) == 0;
 	if (!is_up && !is_down)
