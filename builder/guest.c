@@ -23,6 +23,7 @@
 #include "tracer/base/rootless.h"
 #include "tracer/base/text.h"
 
+#define INIT_PATH "/sbin/docker-init"
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct guest {
@@ -34,7 +35,10 @@ struct guest {
 	struct stubs *stubs;
 	struct bindings *bindings;
 	struct terminal *terminal; /* NULL without -t */
+	const char *session_path;  /* the run's own, or that of the run that it joins; NULL */
+	int listener;              /* of its own; -1 */
 	char *command;
+	const char *init_path; /* host path of what is bound at INIT_PATH; NULL: nothing */
 };
 
 /* The shim is executed from this folder; a store on a noexec file system is no place for it. */
@@ -57,6 +61,29 @@ static int make_run_dir(struct guest *g, struct store *store, struct error *err)
 	}
 	return error_set(err, 0, "'%s' is mounted noexec, and none of $TMPDIR, /tmp, /var/tmp and /dev/shm can take its place",
 			 store_root(store));
+}
+
+/* docker run --init: "a single binary, docker-init, found in the system path of the Docker daemon process". */
+static int put_init_first(struct guest *g, struct error *err)
+{
+	static const char *const names[] = { "docker-init", "tini-static", "catatonit" };
+	const char *path = getenv("PATH");
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !g->init_path; i++)
+		for (const char *part = path ? path : DEFAULT_PATH; part && !g->init_path;) {
+			size_t length = strcspn(part, ":");
+			char *file = mem_printf(g, "%.*s/%s", (int)length, part, names[i]);
+			g->init_path = length && access(file, X_OK) == 0 ? file : NULL;
+			part = part[length] ? part + length + 1 : NULL;
+		}
+	if (!g->init_path)
+		return error_set(err, 0, "--init: there is no docker-init, tini-static or catatonit in PATH");
+	struct strlist *argv = strlist_new(g);
+	strlist_add(argv, INIT_PATH);
+	strlist_add(argv, "--");
+	for (size_t i = 0; i < g->argv->count; i++)
+		strlist_add(argv, g->argv->items[i]);
+	g->argv = argv;
+	return 0;
 }
 
 /*
@@ -84,6 +111,9 @@ static int choose_argv(struct guest *g, const struct guest_request *request, str
 	g->command = mem_strdup(g, g->argv->items[0]);
 	for (size_t i = 1; i < g->argv->count; i++)
 		g->command = mem_append(g->command, " %s", g->argv->items[i]);
+	/* Where the host's init is process 1, it reaps what is left over. */
+	if (request->options->has_init && request->options->pids == PIDS_PRIVATE && put_init_first(g, err) < 0)
+		return -1;
 	g->config.argv = g->argv->items;
 	return 0;
 }
@@ -228,6 +258,8 @@ static int choose_bindings(struct guest *g, const struct guest_request *request,
 			return -1;
 	}
 	bindings_add_volumes(g->bindings, volumes);
+	if (g->init_path)
+		bindings_add(g->bindings, g->init_path, INIT_PATH, BINDING_READ_ONLY, NULL);
 	/* Who asks what is mounted still looks here; Docker's containers have it too. */
 	if (g->stubs && !request->is_build)
 		stubs_make_link(g->stubs, &g->config, "/etc/mtab", "/proc/mounts");
@@ -266,6 +298,16 @@ static void choose_emulators(struct guest *g)
 	g->config.emulator_folders = mem_printf(g, "%s%s%s", own ? own : "", has_both ? ":" : "", path ? path : "");
 }
 
+/* What a killed run left there is gone: only one runs in a container by this way. */
+static int listen_at(struct guest *g, const char *session_path, struct error *err)
+{
+	unlink(session_path);
+	g->listener = tracer_listen(session_path, err);
+	g->session_path = session_path;
+	g->config.listener = &g->listener;
+	return g->listener < 0 ? -1 : 0;
+}
+
 static int fill(struct guest *g, const struct guest_request *request, struct error *err)
 {
 	const struct guest_options *o = request->options;
@@ -280,10 +322,13 @@ static int fill(struct guest *g, const struct guest_request *request, struct err
 	g->config.hostname = o->hostname;
 	g->config.flags = (o->network == NETWORK_NONE ? TRACER_NO_NETWORK : 0u) |
 			  (o->is_read_only ? TRACER_READ_ONLY : 0u) | request->tracer_flags |
+			  (o->pids == PIDS_PRIVATE ? TRACER_OWN_PIDS : 0u) |
 			  (o->has_no_fast_path ? TRACER_NO_FAST_PATH : 0u) | (o->is_counting ? TRACER_STATS : 0u);
 	g->config.pid_path = request->pid_path;
 	g->config.trace_path = o->trace;
 	choose_code_dir(g, request->store);
+	if (request->session_path && listen_at(g, request->session_path, err) < 0)
+		return -1;
 	tracer_set_test_modes(&g->config);
 	choose_emulators(g);
 	if (choose_argv(g, request, err) < 0 || choose_bindings(g, request, err) < 0 ||
@@ -297,6 +342,7 @@ int guest_open(const void *ctx, const struct guest_request *request, struct gues
 {
 	struct guest *g = mem_new(ctx, struct guest);
 	g->options = request->options;
+	g->listener = -1;
 	if (fill(g, request, err) < 0) {
 		guest_close(g);
 		talloc_free(g);
@@ -314,18 +360,24 @@ const char *guest_command(const struct guest *g)
 static int run_traced(void *arg, int *ret_status, struct error *err)
 {
 	const struct guest *g = arg;
-	return tracer_run(&g->config, ret_status, err);
+	return g->listener < 0 && g->session_path ? tracer_run_in(g->session_path, &g->config, ret_status, err) :
+						   tracer_run(&g->config, ret_status, err);
 }
 
 int guest_run(struct guest *g, int *ret_status, struct error *err)
 {
 	/* What main ignores for the sake of the network would be ignored in the guest too. */
 	void (*old)(int) = signal(SIGPIPE, SIG_DFL);
-	int r = g->terminal ? terminal_run(g->terminal, g->options->is_interactive, run_traced, g,
-					   ret_status, err) :
-			      tracer_run(&g->config, ret_status, err);
+	int r = g->terminal ? terminal_run(g->terminal, g->options->is_interactive, run_traced, g, ret_status, err) :
+			      run_traced(g, ret_status, err);
 	signal(SIGPIPE, old);
 	return r;
+}
+
+int guest_run_in(struct guest *g, const char *session_path, int *ret_status, struct error *err)
+{
+	g->session_path = session_path;
+	return guest_run(g, ret_status, err);
 }
 
 /* What the next run may use stays in it.  Files have what real root or user.rootlesscontainers gave them. */
@@ -351,6 +403,10 @@ static void give_run_dir_back(struct guest *g)
 void guest_close(struct guest *g)
 {
 	tracer_lookup_end();
+	if (g->listener >= 0) {
+		unlink(g->session_path);
+		close(io_take_fd(&g->listener));
+	}
 	if (g->stubs)
 		stubs_remove(g->stubs);
 	if (g->run_dir && g->store)

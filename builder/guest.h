@@ -11,6 +11,7 @@
 #include "tracer/base/meta.h"
 
 enum guest_network { NETWORK_HOST, NETWORK_NONE };
+enum guest_pids { PIDS_HOST, PIDS_PRIVATE };
 
 /* The options that say what a guest is like; first member of the options of run, exec and root. */
 struct guest_options {
@@ -19,8 +20,10 @@ struct guest_options {
 	const char *workdir, *user, *hostname;
 	const char *entrypoint; /* NULL: the image's; "": none */
 	int network;            /* enum guest_network */
+	int pids;               /* enum guest_pids */
 	bool is_read_only;
 	bool is_tty, is_interactive;
+	bool has_init; /* an init of the host's is process 1 */
 	bool has_no_fast_path, is_counting;
 	const char *trace;
 };
@@ -105,6 +108,7 @@ struct guest_request {
 	unsigned meta_flags;    /* enum meta_flags, for a new table */
 	const char *pid_path;   /* struct tracer_config's */
 	unsigned tracer_flags;  /* enum tracer_flags, besides those of the options */
+	const char *session_path; /* a socket at which more processes join the run; NULL: none do */
 	const char *scratch;    /* see tracer_config; NULL: the run's own folder */
 	const char *stubs_path; /* where stubs are recorded; NULL: none are made */
 	char *const *words;     /* the command of the person; NULL-terminated, may be empty */
@@ -125,6 +129,8 @@ int guest_open(const void *ctx, const struct guest_request *request, struct gues
 const char *guest_command(const struct guest *g);
 /* Run it to its end, as tracer_run does. */
 int guest_run(struct guest *g, int *ret_status, struct error *err);
+/* Run it as one more process of the run that has this session_path, as tracer_run_in does. */
+int guest_run_in(struct guest *g, const char *session_path, int *ret_status, struct error *err);
 /* Take the stubs away and remove the private folder; before any diff. */
 void guest_close(struct guest *g);
 

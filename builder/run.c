@@ -40,6 +40,10 @@ static const struct option_row run_rows[] = {
 	GUEST_ROWS_SPEED,
 	GUEST_ROWS_MOUNTS,
 	GUEST_ROWS_NETWORK,
+	{ "pid", 0, "host|private", "private: the command is process 1, and sees its own processes only", OPTION_CHOICE,
+	  RUN_MEMBER(guest.pids) },
+	{ "init", 0, NULL, "With --pid private: a docker-init, tini-static or catatonit of the host's is process 1", OPTION_FLAG,
+	  RUN_MEMBER(guest.has_init) },
 	{ "read-only", 0, NULL, "Make the root read-only", OPTION_FLAG,
 	  RUN_MEMBER(guest.is_read_only) },
 	{ "name", 0, "NAME", "Keep the container under this name", OPTION_TEXT, RUN_MEMBER(name) },
@@ -59,8 +63,6 @@ static const struct option_row run_rows[] = {
 	{ "quiet", 'q', NULL, "Show no progress of a pull", OPTION_FLAG, RUN_MEMBER(is_quiet) },
 	{ "rm", 0, NULL, "Remove the container at its end, as is done with all that have no name", OPTION_FLAG,
 	  RUN_MEMBER(is_removed) },
-	{ "init", 0, NULL, "Taken for Docker's sake: left-over processes are always reaped",
-	  OPTION_IGNORED, 0 },
 	{ "privileged", 0, NULL, "Taken for Docker's sake", OPTION_IGNORED, 0 },
 	{ "cap-add", 0, "CAPABILITY", "Taken for Docker's sake", OPTION_IGNORED, 0 },
 	{ "cap-drop", 0, "CAPABILITY", "Taken for Docker's sake", OPTION_IGNORED, 0 },
@@ -166,17 +168,27 @@ static struct guest_request container_request(struct invocation *inv, const stru
 	};
 }
 
-/* Open, run, close. */
-static int run_guest(struct invocation *inv, const struct guest_request *request, int *ret_status,
-		     struct error *err)
+/* Open, run, close; as a process of a run that goes on when its session_path is given. */
+static int run_guest_in(struct invocation *inv, const struct guest_request *request, const char *path, int *ret_status,
+			struct error *err)
 {
 	struct guest *guest;
 	if (guest_open(inv, request, &guest, err) < 0)
 		return -1;
 	store_let_go(inv->store);
-	int r = guest_run(guest, ret_status, err);
+	int r = path ? guest_run_in(guest, path, ret_status, err) : guest_run(guest, ret_status, err);
 	guest_close(guest);
 	return r;
+}
+
+static int run_guest(struct invocation *inv, const struct guest_request *request, int *ret_status, struct error *err)
+{
+	return run_guest_in(inv, request, NULL, ret_status, err);
+}
+
+static char *session_path(const void *ctx, const struct container *c)
+{
+	return mem_printf(ctx, "%s/session", c->dir);
 }
 
 static int run_in_container(struct invocation *inv, const struct run_options *o,
@@ -185,6 +197,7 @@ static int run_in_container(struct invocation *inv, const struct run_options *o,
 {
 	struct guest_request request = container_request(inv, c, &o->guest, image, inv->args + 1);
 	struct guest *guest;
+	request.session_path = o->guest.pids == PIDS_PRIVATE ? session_path(inv, c) : NULL;
 	if (guest_open(inv, &request, &guest, err) < 0)
 		return -1;
 	int r = container_set_running(inv->store, c, guest_command(guest), err);
@@ -426,7 +439,14 @@ static int run_exec(struct invocation *inv, int *ret_status, struct error *err)
 	struct guest_options options = o->guest;
 	options.entrypoint = "";
 	struct guest_request request = container_request(inv, c, &options, image, inv->args + 1);
-	return run_guest(inv, &request, ret_status, err);
+	char *path = session_path(inv, c);
+	/* Without a namespace of its own a command is a run of its own in the same root. */
+	if (!c->pid || access(path, F_OK) < 0)
+		return run_guest(inv, &request, ret_status, err);
+	if (o->guest.is_counting || o->guest.trace || o->guest.has_no_fast_path)
+		return error_set(err, 0, "--stats, --trace and --no-fast-path are for the run that '%s', with --pid private, is in",
+				 inv->args[0]);
+	return run_guest_in(inv, &request, path, ret_status, err);
 }
 
 const struct command command_exec = {

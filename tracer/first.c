@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,8 +28,12 @@
 #include "tracer/foreign.h"
 #include "tracer/groups.h"
 #include "tracer/guest_ptrace.h"
+#include "tracer/join.h"
 #include "tracer/namespaces.h"
 #include "tracer/session.h"
+
+/* Statuses of a process that never became the command; less are errnos. */
+enum { NO_DIRECTORY = 253, NO_FILTER };
 
 /* execvp(3): what is no program is one for the shell, when we are called as one. */
 static int try_one(const struct tracer_config *config, char *path)
@@ -77,6 +82,13 @@ static int execute(const struct tracer_config *config)
 	return failure;
 }
 
+static void take_signals_as_new(void)
+{
+	struct sigaction by_default = { .sa_handler = SIG_DFL };
+	for (int signal = 1; signal <= 64; signal++)
+		sigaction(signal, &by_default, NULL);
+}
+
 static mode_t first_umask(const struct tracer_config *config)
 {
 	return config->flags & TRACER_AS_CALLED ? config->umask : 022;
@@ -84,11 +96,10 @@ static mode_t first_umask(const struct tracer_config *config)
 
 static void first_process(const struct tracer_config *config, const struct sock_fprog *filter, int gate)
 {
-	struct sigaction by_default = { .sa_handler = SIG_DFL };
 	sigset_t none;
 	bool is_as_called = config->flags & TRACER_AS_CALLED;
-	for (int signal = 1; signal <= 64 && !is_as_called; signal++)
-		sigaction(signal, &by_default, NULL);
+	if (!is_as_called)
+		take_signals_as_new();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* What is ours is closed by the execve. */
@@ -101,9 +112,9 @@ static void first_process(const struct tracer_config *config, const struct sock_
 	close(gate);
 	umask(first_umask(config));
 	if (filter_install(filter) < 0)
-		_exit(254);
+		_exit(NO_FILTER);
 	if (chdir(config->cwd) < 0)
-		_exit(253);
+		_exit(NO_DIRECTORY);
 	_exit(execute(config) & 0x7f);
 }
 
@@ -152,9 +163,9 @@ struct tracee *first_make(const struct tracer_config *config, pid_t pid, struct 
 int first_explain(const struct tracer_config *config, int status, struct error *err)
 {
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-	if (code == 254)
+	if (code == NO_FILTER)
 		return error_set(err, 0, "the kernel refuses our seccomp filter (CONFIG_SECCOMP_FILTER)");
-	if (code == 253)
+	if (code == NO_DIRECTORY)
 		return error_status(err, (error_set(err, 0, "working directory '%s' does not exist in the guest",
 						    config->cwd), EXIT_NOT_FOUND));
 	if (!WIFEXITED(status))
@@ -168,6 +179,30 @@ int first_explain(const struct tracer_config *config, int status, struct error *
 					  EXIT_CANNOT_EXECUTE));
 	error_set(err, code, "cannot execute '%s'", config->argv[0]);
 	return error_status(err, code == ENOENT || code == ENOTDIR ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE);
+}
+
+/* As root of the session, who becomes whom the config says. */
+static int become(const struct tracer_config *config, struct error *err)
+{
+	if (setgroups(config->group_count, config->groups) < 0 || setresgid(config->gid, config->gid, config->gid) < 0 ||
+	    setresuid(config->uid, config->uid, config->uid) < 0)
+		return error_set(err, errno, "cannot become user %u", (unsigned)config->uid);
+	return 0;
+}
+
+void first_enter(const char *socket_path, const struct tracer_config *config, int report)
+{
+	struct error err = ERROR_INIT;
+	sigset_t none;
+	take_signals_as_new();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	io_close_others(STDERR_FILENO + 1, &report, 1);
+	umask(first_umask(config));
+	if (join_inside(socket_path, &err) == 0 && become(config, &err) == 0)
+		first_explain(config, (chdir(config->cwd) < 0 ? NO_DIRECTORY : execute(config) & 0x7f) << 8, &err);
+	io_write_all(report, &err, sizeof(err));
+	_exit(EXIT_FAKEBUILD);
 }
 
 static int tell_pid(const char *path, pid_t pid, struct error *err)
@@ -203,6 +238,8 @@ int first_start(const struct tracer_config *config, const struct sock_fprog *fil
 		fast_open(first);
 	if (r == 0)
 		namespaces_open(first);
+	if (r == 0 && (config->flags & TRACER_OWN_PIDS))
+		namespaces_begin_pids(first);
 	if (r == 0)
 		r = tell_pid(config->pid_path, pid, err);
 	if (r == 0 && write(release, "", 1) != 1)

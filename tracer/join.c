@@ -175,7 +175,7 @@ static struct fs *place_of(const struct mounts *mounts, pid_t pid, mode_t mask)
 }
 
 /* Become the tracer of a process that waits for our answer in tracer_join. */
-static int trace(pid_t pid, mode_t mask)
+static int trace(pid_t pid, uint32_t value)
 {
 	if (tracee_find(pid))
 		return EEXIST;
@@ -188,12 +188,14 @@ static int trace(pid_t pid, mode_t mask)
 	t->process->mm->is_off = true;
 	t->mounts = namespaces_first_mounts();
 	t->uts = namespaces_first_uts();
-	t->fs = place_of(t->mounts, pid, mask);
+	t->fs = place_of(t->mounts, pid, value & 0777);
 	cgroups_inherit(t->process, NULL);
 	cred_init(&t->cred, 0, 0);
 	t->is_known = true;
 	if (session.first_pid <= 0)
 		session.first_pid = pid;
+	else if (value & JOIN_INSIDE)
+		return -namespaces_join_pids(t);
 	return 0;
 }
 
@@ -202,7 +204,7 @@ static int serve(const struct join_request *request, pid_t pid, struct pids *ret
 	uint32_t value = request->value;
 	switch (request->verb) {
 	case JOIN_TRACE:
-		return session.is_over ? ESRCH : trace(pid, value & 0777);
+		return session.is_over ? ESRCH : trace(pid, value);
 	case JOIN_PIDS:
 		tracee_each(list_process, ret_pids);
 		return 0;
@@ -295,6 +297,20 @@ bool join_wait_first(int keeper)
 	return true;
 }
 
+int tracer_listen(const char *socket_path, struct error *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const char *name = strrchr(socket_path, '/') + 1;
+	CLEANUP_TALLOC char *dir = mem_printf(NULL, "%.*s", (int)(name - socket_path), socket_path);
+	CLEANUP_CLOSE int folder = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	/* The folder's own name may be longer than an address. */
+	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", folder, name);
+	if (folder < 0 || fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 64) < 0)
+		return error_set(err, errno, "cannot listen at '%s'", socket_path);
+	return io_take_fd(&fd);
+}
+
 /* ---- the other half ---- */
 
 static int connect_to(const char *socket_path, struct error *err)
@@ -352,7 +368,7 @@ static int ask(const void *ctx, const char *socket_path, struct join_request req
 	return 0;
 }
 
-int tracer_join(const char *socket_path, struct error *err)
+static int join_as(const char *socket_path, uint32_t flags, struct error *err)
 {
 	CLEANUP_TALLOC struct sock_fprog *filter = filter_make(NULL, err);
 	if (!filter)
@@ -363,7 +379,7 @@ int tracer_join(const char *socket_path, struct error *err)
 	prctl(PR_SET_PTRACER, -1L, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	CLEANUP_CLOSE int arena = -1;
-	int r = ask(NULL, socket_path, (struct join_request){ JOIN_TRACE, mask }, NULL, NULL, &arena, err);
+	int r = ask(NULL, socket_path, (struct join_request){ JOIN_TRACE, mask | flags }, NULL, NULL, &arena, err);
 	prctl(PR_SET_PTRACER, 0, 0, 0, 0);
 	if (r < 0)
 		return -1;
@@ -374,6 +390,16 @@ int tracer_join(const char *socket_path, struct error *err)
 	madvise(at, SHIM_ARENA_BYTES, MADV_RANDOM);
 	r = filter_install(filter);
 	return r < 0 ? error_set(err, -r, "the kernel refuses our seccomp filter (CONFIG_SECCOMP_FILTER)") : 0;
+}
+
+int tracer_join(const char *socket_path, struct error *err)
+{
+	return join_as(socket_path, 0, err);
+}
+
+int join_inside(const char *socket_path, struct error *err)
+{
+	return join_as(socket_path, JOIN_INSIDE, err);
 }
 
 int tracer_session_pids(const void *ctx, const char *socket_path, pid_t **ret, size_t *ret_count, struct error *err)

@@ -14,14 +14,18 @@ enum { PR_IS_GUEST = 0x66626764, IS_GUEST = 1 };
 
 /* One message each way, over SOCK_SEQPACKET. */
 enum join_verb { JOIN_TRACE = 1, JOIN_PIDS, JOIN_PAUSE, JOIN_RESUME, JOIN_KILL };
+enum { JOIN_INSIDE = 01000 /* in the pid namespace of the first process */ };
 struct join_request {
 	uint32_t verb;
-	uint32_t value; /* JOIN_TRACE: the umask; JOIN_KILL: the signal */
+	uint32_t value; /* JOIN_TRACE: the umask, and JOIN_INSIDE; JOIN_KILL: the signal */
 };
 struct join_answer {
 	int32_t error; /* 0 or an errno */
 	uint32_t count; /* of pid_t that follow */
 };
+
+/* tracer_join, in the pid namespace of the session's first process. */
+int join_inside(const char *socket_path, struct error *err);
 
 /* Answer requests at this listener from now on; -1: no session. */
 int join_open(int listener, struct error *err);

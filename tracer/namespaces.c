@@ -41,6 +41,22 @@ void namespaces_open(struct tracee *first)
 	first_uts->users++;
 }
 
+void namespaces_begin_pids(struct tracee *first)
+{
+	pids_begin(first, ++last_number);
+	first->namespaces[KIND_PID] = pids_number(first->process->pids);
+	for (size_t i = 0; i < first->mounts->count; i++)
+		if (first->mounts->list[i]->flags & BINDING_PROC)
+			first->mounts->list[i]->pids = first->process->pids;
+}
+
+int namespaces_join_pids(struct tracee *t)
+{
+	int r = pids_join(t);
+	t->namespaces[KIND_PID] = pids_number(t->process->pids);
+	return r;
+}
+
 void namespaces_close(void)
 {
 	mounts_put(first_mounts);

@@ -33,6 +33,10 @@ bool namespaces_is_file(const struct object *o);
 bool namespaces_is_user(const struct object *o);
 /* The run begins: what its first process is in. */
 void namespaces_open(struct tracee *first);
+/* The first process gets a pid namespace of its own, which the run's mounts of proc show. */
+void namespaces_begin_pids(struct tracee *first);
+/* One that joins the run gets into it.  0, -ESRCH: it has ended. */
+int namespaces_join_pids(struct tracee *t);
 void namespaces_close(void);
 /* What the run began in, one user more each. */
 struct mounts *namespaces_first_mounts(void);

@@ -256,6 +256,27 @@ void pids_inherit(struct tracee *child, const struct tracee *parent, uint64_t cl
 	p->must_adopt = true;
 }
 
+void pids_begin(struct tracee *first, unsigned number)
+{
+	struct process *p = first->process;
+	p->pids = first->pids_for_children = make(NULL, number);
+	p->pids->first = p->pid;
+	p->must_adopt = true;
+	give_names(first);
+}
+
+int pids_join(struct tracee *t)
+{
+	const struct tracee *first = tracee_find(session.first_pid);
+	struct pid_namespace *ns = first && first->is_known ? first->process->pids : NULL;
+	if (session.is_over || (ns && ns->is_dead))
+		return -ESRCH;
+	t->process->pids = t->pids_for_children = ns;
+	procfs_real_parent(t->tid, &t->process->joined_by);
+	give_names(t);
+	return 0;
+}
+
 bool pids_is_stillborn(const struct tracee *child)
 {
 	return child->process->pids && child->process->pids->is_dead;

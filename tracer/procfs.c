@@ -169,10 +169,17 @@ static const struct tracee *parent_of(const struct process *p)
 	return t && t->is_known ? t : NULL;
 }
 
+/* Until that one has ended. */
+static bool is_of_who_is_outside(const struct process *p)
+{
+	pid_t parent;
+	return p->joined_by && procfs_real_parent(p->pid, &parent) && parent == p->joined_by;
+}
+
 pid_t procfs_parent(const struct process *p, const struct pid_namespace *in)
 {
 	const struct tracee *parent = parent_of(p);
-	if (!parent && p->pids && !pids_is_first(p))
+	if (!parent && p->pids && !pids_is_first(p) && !is_of_who_is_outside(p))
 		parent = pids_adopter(p);
 	if (!parent)
 		return in || p->pid == session.first_pid ? 0 : 1;

@@ -83,6 +83,7 @@ struct process {
 	bool asks_ids;      /* it has asked for credentials with messages (inflight.h) */
 	bool must_watch;    /* its threads are to have the second filter (watch.h) */
 	struct pid_namespace *pids; /* what it is in (pids.h); NULL: what the run began in */
+	pid_t joined_by;    /* the host's number of its parent, who is outside, when it has joined the run (join.h); else 0 */
 	bool must_adopt;    /* before its next call it becomes the parent of orphans (watch.h) */
 	bool is_subreaper;  /* it has asked for that itself */
 	dev_t exe_dev;      /* and the host's inode, into which nobody may write meanwhile */

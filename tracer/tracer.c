@@ -4,9 +4,11 @@
  */
 #include "tracer/tracer.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -55,6 +57,23 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 	/* What the terminal sends reaches the guest by itself: it is in the same foreground group. */
 	if (info->si_code != SI_KERNEL && session.first_pid > 0)
 		kill(session.first_pid, signal);
+}
+
+static void pass_signals_on(const struct tracer_config *config, struct sigaction ret_old[PASSED_ON])
+{
+	struct sigaction pass = { .sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART };
+	for (unsigned i = 0; i < PASSED_ON; i++) {
+		sigaction(passed_on[i], &pass, &ret_old[i]);
+		if ((config->flags & TRACER_AS_CALLED) && ret_old[i].sa_handler == SIG_IGN)
+			sigaction(passed_on[i], &ret_old[i], NULL);
+	}
+}
+
+static void keep_signals(const struct sigaction old[PASSED_ON])
+{
+	session.first_pid = 0;
+	for (unsigned i = 0; i < PASSED_ON; i++)
+		sigaction(passed_on[i], &old[i], NULL);
 }
 
 /* ---- a run ---- */
@@ -163,10 +182,8 @@ static struct mounts *mounts_of_viewer(const struct tracer_config *config)
 	return t ? mounts_get(t->mounts) : NULL;
 }
 
-enum { NO_LISTENER = -1 };
-
-/* Run argv or, with a listener, who joins. */
-static int run(const struct tracer_config *config, int listener, int keeper, int *ret_status, struct error *err)
+/* Run argv or, when it is served, who joins. */
+static int run(const struct tracer_config *config, bool is_served, int listener, int keeper, int *ret_status, struct error *err)
 {
 	CLEANUP_TALLOC struct sock_fprog *filter = filter_make(NULL, err);
 	if (!filter)
@@ -187,16 +204,12 @@ static int run(const struct tracer_config *config, int listener, int keeper, int
 		mounts_put(known);
 		return -1;
 	}
-	struct sigaction pass = { .sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART }, old[PASSED_ON];
-	for (unsigned i = 0; i < PASSED_ON; i++) {
-		sigaction(passed_on[i], &pass, &old[i]);
-		if ((config->flags & TRACER_AS_CALLED) && old[i].sa_handler == SIG_IGN)
-			sigaction(passed_on[i], &old[i], NULL);
-	}
+	struct sigaction old[PASSED_ON];
+	pass_signals_on(config, old);
 	follow_open();
 	/* Orphans of the guest become ours, not init's. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	int r = listener >= 0 ? start_session(config, keeper, known, err) : first_start(config, filter, known, err);
+	int r = is_served ? start_session(config, keeper, known, err) : first_start(config, filter, known, err);
 	if (r == 0) {
 		/* Guests share our user id; they must not look into us. */
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -205,15 +218,13 @@ static int run(const struct tracer_config *config, int listener, int keeper, int
 		int status = session.first_status;
 		if (session.difference)
 			r = error_set(err, 0, "%s", session.difference);
-		else if (!session.has_started && listener < 0)
+		else if (!session.has_started && !is_served)
 			r = first_explain(config, status, err);
 		else
 			*ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	}
 	prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
-	session.first_pid = 0;
-	for (unsigned i = 0; i < PASSED_ON; i++)
-		sigaction(passed_on[i], &old[i], NULL);
+	keep_signals(old);
 	join_close();
 	stats_close();
 	close_session();
@@ -232,12 +243,42 @@ void tracer_set_test_modes(struct tracer_config *config)
 
 int tracer_run(const struct tracer_config *config, int *ret_status, struct error *err)
 {
-	return run(config, NO_LISTENER, -1, ret_status, err);
+	return run(config, false, config->listener ? *config->listener : -1, -1, ret_status, err);
 }
 
 int tracer_serve(const struct tracer_config *config, int listener, int keeper, int *ret_status, struct error *err)
 {
-	return run(config, listener, keeper, ret_status, err);
+	return run(config, true, listener, keeper, ret_status, err);
+}
+
+int tracer_run_in(const char *socket_path, const struct tracer_config *config, int *ret_status, struct error *err)
+{
+	struct sigaction old[PASSED_ON];
+	struct error failure;
+	int report[2], status = 0;
+	if (pipe2(report, O_CLOEXEC) < 0)
+		return error_set(err, errno, "cannot make a pipe");
+	pass_signals_on(config, old);
+	fflush(NULL);
+	pid_t pid = session.first_pid = fork();
+	if (pid == 0)
+		first_enter(socket_path, config, report[1]);
+	close(report[1]);
+	CLEANUP_CLOSE int report_in = report[0];
+	if (pid < 0) {
+		keep_signals(old);
+		return error_set(err, errno, "cannot fork");
+	}
+	bool has_failed = io_read_all(report_in, &failure, sizeof(failure)) == sizeof(failure);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	keep_signals(old);
+	if (has_failed) {
+		*err = failure;
+		return -1;
+	}
+	*ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	return 0;
 }
 
 char *tracer_lookup(const void *ctx, const struct tracer_config *config, const char *guest_path)

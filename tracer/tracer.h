@@ -50,6 +50,7 @@ enum tracer_flags {
 	TRACER_ANY_PORT = 256, /* a port that is bound is one that the kernel chooses, and reached on this machine by the guest's */
 	TRACER_LEAVE_MODES = 512, /* files have the modes that the guest gave them when the run is over: others work on them */
 	TRACER_HOST_GROUPS = 1024, /* who is in no cgroup namespace of its own sees in /proc where the host has put it */
+	TRACER_OWN_PIDS = 2048, /* the first process is number 1 of a pid namespace of its own, whose processes /proc shows */
 };
 
 /* What uname(2) and /proc say instead of the host's own words; NULL: those. */
@@ -87,6 +88,7 @@ struct tracer_config {
 	const char *emulator_folders;
 	const char *emulator; /* canonical host path of the one that starts them all; NULL: it is looked for there */
 	char *const *emulator_options; /* before those that we give it, at most 16 count; NULL: none */
+	const int *listener;    /* as tracer_serve's, for tracer_run_in; NULL: nobody joins */
 	const char *pid_path;   /* the first process' number is put into this file, before it begins; NULL: nowhere */
 	const char *trace_path; /* a timeline of the stops goes here, NULL: none */
 	/* For tests, see tracer_set_test_modes. */
@@ -122,6 +124,13 @@ int tracer_serve(const struct tracer_config *config, int listener, int keeper, i
  * thread.  Fails when nobody listens, or the session may not trace us.
  */
 int tracer_join(const char *socket_path, struct error *err);
+/* A socket for processes that join, at this path, where there must be none yet.  A descriptor, or -1. */
+int tracer_listen(const char *socket_path, struct error *err);
+/*
+ * Run the command as one more process of the session at `socket_path`, in the pid namespace of its first process.  Of config,
+ * argv, env, cwd, uid, gid and groups are used.  Status, signals and failures are tracer_run's.
+ */
+int tracer_run_in(const char *socket_path, const struct tracer_config *config, int *ret_status, struct error *err);
 /* Host pids of the session's processes, on ctx. */
 int tracer_session_pids(const void *ctx, const char *socket_path, pid_t **ret, size_t *ret_count, struct error *err);
 /* Stop all of them so that no guest can tell, or let them go on. */

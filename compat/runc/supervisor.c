@@ -129,14 +129,8 @@ static void be_supervisor(const struct runc_container *c, const struct spec *spe
 
 static int listen_at(const struct runc_container *c, struct error *err)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	CLEANUP_CLOSE int folder = open(c->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	/* The folder's own name may be longer than an address. */
-	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" CONTAINER_SESSION, folder);
-	if (folder < 0 || fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 64) < 0)
-		return error_set(err, errno, "cannot listen at '%s/" CONTAINER_SESSION "'", c->dir);
-	return io_take_fd(&fd);
+	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/" CONTAINER_SESSION, c->dir);
+	return tracer_listen(path, err);
 }
 
 int supervisor_begin(struct runc_container *c, const struct spec *spec, struct supervisor_start *ret,

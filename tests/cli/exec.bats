@@ -35,6 +35,42 @@ teardown_file() { remove_store; }
 	equal stopped "$(cat "$BATS_TEST_TMPDIR/out")"
 }
 
+@test "in_a_pid_namespace_it_is_one_more_process" {
+	fakebuild run --pid private --name inside --entrypoint sh base:1 -c 'while [ ! -e /stop ]; do sleep 0.1; done; sleep 60' 3>&- &
+	pid=$!
+	for _ in $(seq 100); do
+		[[ $(fakebuild ps) == *Up*inside* ]] && break
+		sleep 0.1
+	done
+	run -7 fakebuild exec -u me -e A=b inside sh -c '[ $$ -gt 1 ] && cat /proc/1/comm; kill -9 1 2>&1; echo "$(id -un) $A $PWD"; exit 7'
+	equal sh "${lines[0]}"
+	equal "me b /tmp" "${lines[-1]}"
+	run -0 fakebuild exec inside grep PPid /proc/self/status
+	equal "PPid:	0" "$output"
+	# They see the same processes, and are seen.
+	fakebuild exec inside sh -c 'echo $$ >/number; exec sleep 60' 3>&- &
+	other=$!
+	run -0 fakebuild exec inside sh -c 'while [ ! -s /number ]; do sleep 0.1; done; sleep 0.2; cat /proc/$(cat /number)/comm'
+	equal sleep "$output"
+	run -127 --separate-stderr fakebuild exec inside nosuch
+	sentence "cannot execute 'nosuch': No such file or directory"
+	run -125 --separate-stderr fakebuild exec --stats inside true
+	[[ $stderr == *"are for the run that 'inside', with --pid private, is in" ]]
+	# With the first process all are gone.
+	fakebuild exec inside sh -c 'kill -9 $(cat /number); touch /stop'
+	wait "$other" && false
+	equal 137 $?
+	fakebuild exec inside sh -c 'echo $$ >/last; exec sleep 60' 3>&- &
+	other=$!
+	fakebuild exec inside sh -c 'while [ ! -s /last ]; do sleep 0.1; done'
+	kill -9 "$pid"
+	wait "$other" && false
+	equal 137 $?
+	# Whatever is left of it, the next is a run of its own.
+	run -0 fakebuild exec inside cat /proc/self/comm
+	equal cat "$output"
+}
+
 @test "options_and_status" {
 	run -7 fakebuild exec -u me -e A=b -w /home/me box sh -c 'echo "$(id -un) $A $PWD"; exit 7'
 	equal "me b /home/me" "$output"

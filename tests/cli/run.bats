@@ -695,3 +695,36 @@ looks_without_stops() { # PROGRAM [AT-LEAST]
 	HOME=$BATS_TEST_TMPDIR GOFLAGS=-mod=mod GO111MODULE=off CGO_ENABLED=0 go build -o "$BATS_TEST_TMPDIR/p" "$BATS_TEST_TMPDIR/p.go"
 	looks_without_stops "$BATS_TEST_TMPDIR/p"
 }
+
+@test "the_command_is_process_1_when_asked" {
+	run -0 fakebuild run --pid private base:1 sh -c 'echo $$; readlink /proc/self; exec 3</proc/1/comm; read -r name <&3; echo $name'
+	equal "1 2 sh" "${lines[*]}"
+	# Orphans are its children, and end with it.
+	run -0 fakebuild run --pid private base:1 \
+		sh -c 'sh -c "sh -c \"sleep 60\" & "; sleep 0.2; for i in /proc/[0-9]*/status; do grep PPid $i; done'
+	equal "PPid:	0 PPid:	1" "${lines[*]}"
+	# What it has no handler for does not reach it.
+	run -3 fakebuild run --pid private base:1 sh -c 'kill -9 1; kill -TERM 1; exit 3'
+	run -0 fakebuild run --pid host base:1 sh -c 'echo $$'
+	[ "$output" -gt 1 ]
+}
+
+@test "an_init_of_the_hosts_reaps_and_hands_signals_on" {
+	command -v docker-init tini-static catatonit >/dev/null || skip "no docker-init, tini-static or catatonit (Debian: tini)"
+	run -3 fakebuild run --pid private --init base:1 sh -c 'echo $$; cat /proc/1/cmdline | tr "\0" " "; exit 3'
+	equal 2 "${lines[0]}"
+	[[ ${lines[1]} == "/sbin/docker-init -- sh -c"* ]]
+	fakebuild run --pid private --init base:1 sleep 60 3>&- &
+	pid=$!
+	sleep 1
+	kill -TERM "$pid"
+	wait "$pid" && false
+	equal 143 $?
+}
+
+@test "init_without_an_init" {
+	run -125 --separate-stderr env PATH="$BATS_TEST_TMPDIR" "$FAKEBUILD" run --pid private --init base:1 true
+	sentence "--init: there is no docker-init, tini-static or catatonit in PATH"
+	# The command's own choice, without a namespace of its own.
+	run -0 fakebuild run --init base:1 true
+}
