@@ -82,7 +82,7 @@
 #define SHIM_FRAMES 0x70052000
 #define SHIM_FRAME_COUNT 32
 #define SHIM_FRAME_BYTES 16384 /* 4096 times a lock's; of each: a stack, then at FRAME_AT the frame, then room for paths */
-#define SHIM_FRAME_AT 6144
+#define SHIM_FRAME_AT 6912
 #define SHIM_LOOKED (SHIM_FRAMES + SHIM_FRAME_COUNT * SHIM_FRAME_BYTES) /* struct shim_prefix [SHIM_LOOKED_COUNT] */
 #define SHIM_LOOKED_COUNT 256
 
