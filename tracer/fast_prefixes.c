@@ -35,10 +35,12 @@ void fast_walked(const struct stat *st)
 	enum { WORDS = sizeof(SHARED->walked) / sizeof(*SHARED->walked) };
 	if (!fast_is_on())
 		return;
-	if (st)
+	if (st) {
 		prefix_add_inode(SHARED->walked, WORDS, st->st_dev, st->st_ino);
-	else
-		memset(SHARED->walked, 0, sizeof(SHARED->walked));
+		return;
+	}
+	memset(SHARED->walked, 0, sizeof(SHARED->walked));
+	memset(SHARED->prefix_sets, 0, sizeof(SHARED->prefix_sets));
 }
 
 /* What is typed, and where that begins. */
@@ -53,7 +55,9 @@ struct key {
 static struct shim_prefix *place_for(const struct key *k)
 {
 	static uint32_t turn; /* of the ways */
-	struct shim_prefix *set = &PREFIXES[prefix_set(k->base, k->dir_ino, k->hash)], *free_one = NULL;
+	const uint32_t at = prefix_set(k->base, k->dir_ino, k->hash);
+	struct shim_prefix *set = &PREFIXES[at], *free_one = NULL;
+	prefix_use_set(SHARED->prefix_sets, at);
 	for (unsigned way = 0; way < SHIM_PREFIX_WAYS; way++) {
 		struct shim_prefix *old = set + way;
 		if (!old->base || old->generation != k->generation)

@@ -34,6 +34,17 @@ static inline uint32_t prefix_set(uint32_t base, uint64_t dir_ino, uint32_t hash
 	return (x ^ x >> 15) % (SHIM_PREFIX_COUNT / SHIM_PREFIX_WAYS) * SHIM_PREFIX_WAYS;
 }
 
+/* Bits of sets; `at` as prefix_set has it. */
+static inline bool prefix_is_set_used(const uint64_t *sets, uint32_t at)
+{
+	return __atomic_load_n(&sets[at / SHIM_PREFIX_WAYS / 64], __ATOMIC_RELAXED) >> at / SHIM_PREFIX_WAYS % 64 & 1;
+}
+
+static inline void prefix_use_set(uint64_t *sets, uint32_t at)
+{
+	__atomic_fetch_or(&sets[at / SHIM_PREFIX_WAYS / 64], UINT64_C(1) << at / SHIM_PREFIX_WAYS % 64, __ATOMIC_RELAXED);
+}
+
 /* Is a mount point of this (hashed) last component known? */
 static inline bool prefix_is_mount_name(const uint64_t names[256], uint32_t hash)
 {

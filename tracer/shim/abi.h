@@ -276,10 +276,11 @@ struct shim_shared {
 	uint64_t places[1024];     /* of directories that processes are in */
 };
 
+	uint64_t prefix_sets[SHIM_PREFIX_COUNT / SHIM_PREFIX_WAYS / 64]; /* bits: in which there are any, so that few pages are looked at */
 _Static_assert(sizeof(struct shim_slot) == SHIM_SLOT_BYTES, "slot layout");
 _Static_assert(SHIM_STUBS + SHIM_SLOTS * SHIM_STUB_BYTES <= SHIM_GATE + 0x20000, "stubs fit the gate");
 _Static_assert(SHIM_ARENA + SHIM_SLOTS * SHIM_SLOT_BYTES <= SHIM_SHARED, "slots end before the tables");
-_Static_assert(__builtin_offsetof(struct shim_shared, table_path) == 48 && sizeof(struct shim_shared) == 29880, "one layout for all");
+_Static_assert(__builtin_offsetof(struct shim_shared, table_path) == 48 && sizeof(struct shim_shared) == 30392, "one layout for all");
 _Static_assert(sizeof(struct shim_shared) <= SHIM_MOVES - SHIM_SHARED, "shared tables fit");
 _Static_assert(SHIM_MOVES + SHIM_MOVES_BYTES <= SHIM_STATES && SHIM_MOVES % SHIM_MOVES_BYTES == 0, "moves have a page");
 _Static_assert(sizeof(struct shim_state) == 1024, "state layout");

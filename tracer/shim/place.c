@@ -74,8 +74,11 @@ bool prefix_use(struct shim_frame *f, const struct shim_prefix *e, const struct 
 /* Put the host directory of the first `key_length` bytes of what is typed into frame->path. */
 static bool use_prefix(struct shim_frame *f, const struct start *start, uint32_t hash, uint32_t key_length, struct place *p)
 {
-	const struct shim_prefix *set = (const struct shim_prefix *)SHIM_PREFIXES + prefix_set(start->base, start->ino, hash);
-	for (uint32_t way = 0; start->base && way < SHIM_PREFIX_WAYS; way++)
+	const uint32_t at = prefix_set(start->base, start->ino, hash);
+	const struct shim_prefix *set = (const struct shim_prefix *)SHIM_PREFIXES + at;
+	if (!start->base || !prefix_is_set_used(SHARED->prefix_sets, at))
+		return false;
+	for (uint32_t way = 0; way < SHIM_PREFIX_WAYS; way++)
 		if (prefix_use(f, set + way, start, hash, key_length, 0, p))
 			return true;
 	return false;
