@@ -277,8 +277,10 @@ int share_set_mode(const struct tracee *t, struct object *o, struct meta_entry *
 	share_store(o, entry);
 	fast_note_entry();
 	/* What is told with a prefix; whether a directory may be searched is nothing to those who cached walks serve. */
-	if (S_ISDIR(o->real.st_mode) && ((old.st_mode ^ entry->mode) & (S_ISGID | S_ISVTX)))
+	if (S_ISDIR(o->real.st_mode) && ((old.st_mode ^ entry->mode) & (S_ISGID | S_ISVTX))) {
+		meta_count_directory(session.meta);
 		path_forget(o);
+	}
 	return 0;
 }
 

@@ -280,6 +280,7 @@ static int set_acl(struct call *c, const char *name, const char *acl, size_t siz
 	share_store(o, &entry);
 	share_touch(o);
 	/* What is made in it inherits. */
+	meta_count_directory(session.meta);
 	path_forget(o);
 	return 0;
 }

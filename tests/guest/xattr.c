@@ -271,6 +271,34 @@ TEST(wrong_acls_and_default_acls)
 	EQUAL(sizeof(acl), getxattr("d/d", "system.posix_acl_default", NULL, 0));
 }
 
+TEST(a_default_acl_of_another_process_is_inherited_at_once)
+{
+	struct acl acl = { 2, { { USER_OBJ, 7, -1 }, { USER, 4, 1000 }, { GROUP_OBJ, 5, -1 }, { MASK, 7, -1 }, { OTHER, 0, -1 } } };
+	char name[64];
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "d%d", i);
+		WORKS(mkdir(name, 0755));
+		snprintf(name, sizeof(name), "d%d/d", i);
+		WORKS(mkdir(name, 0755));
+		for (int file = 0; file < 4; file++) {
+			snprintf(name, sizeof(name), "d%d/d/%d", i, file);
+			put_file(name, 0644, "");
+		}
+		snprintf(name, sizeof(name), "d%d/d", i);
+		int status = 0;
+		pid_t child = fork();
+		if (child == 0)
+			_exit(setxattr(name, "system.posix_acl_default", &acl, sizeof(acl), 0) < 0 ? errno : 0);
+		WORKS(waitpid(child, &status, 0));
+		if (WEXITSTATUS(status) == EOPNOTSUPP)
+			SKIP("the file system has no ACLs");
+		EQUAL(0, status);
+		snprintf(name, sizeof(name), "d%d/d/f", i);
+		close(WORKS(open(name, O_CREAT | O_WRONLY, 0666)));
+		EQUAL(0660, mode_of(name));
+	}
+}
+
 TEST(the_newest_calls)
 {
 	struct args args = { (uintptr_t)"value", 5, 0 };

@@ -143,7 +143,7 @@ void meta_owner_of(const struct meta *m, struct meta_owner *ret)
 static void upgrade(struct meta *m)
 {
 	meta_upgrade_inbox(m);
-	m->header->run = m->header->pad = 0;
+	m->header->run = m->header->directories = 0;
 	__atomic_store_n(&m->header->magic, META_MAGIC, __ATOMIC_RELEASE);
 }
 
@@ -429,4 +429,9 @@ uint64_t meta_generation(const struct meta *m)
 void meta_bump_generation(struct meta *m)
 {
 	__atomic_add_fetch(&m->header->generation, 1, __ATOMIC_RELEASE);
+}
+
+void meta_count_directory(struct meta *m)
+{
+	__atomic_add_fetch(&m->header->directories, 1, __ATOMIC_RELEASE);
 }

@@ -119,5 +119,7 @@ void meta_xattr_copy(struct meta *m, struct meta_entry *to, struct meta *from,
 /* The generation of translated paths, shared by all who have the table open. */
 uint64_t meta_generation(const struct meta *m);
 void meta_bump_generation(struct meta *m);
+/* Which group, ACL or sticky bit a directory has was changed: what processes remember of directories is void. */
+void meta_count_directory(struct meta *m);
 
 #endif

@@ -51,7 +51,7 @@ struct meta_header {
 	uint32_t flags;      /* enum meta_flags */
 	uint32_t nodes;      /* live entries that are device nodes */
 	uint32_t run;        /* 1 to 65535, of the run that began last; 0 without META_HAS_RUNS */
-	uint32_t pad;
+	uint32_t directories; /* how often one has begun to give something to what is made in it, or to keep names from being removed */
 };
 
 /*

@@ -223,7 +223,9 @@ struct shim_prefix {
 	uint32_t mount; /* tells the mounts of a table apart */
 	uint64_t dir_dev, dir_ino; /* of the descriptor's directory, 0: the path is from the root or the cwd */
 	uint64_t moves; /* of SHIM_LOOKED: shim_moves.begun, for which it holds; else 0 */
-	char text[512 - 56]; /* key, then host path, which ends in '/' */
+	uint32_t directories; /* of SHIM_LOOKED: the metadata table's, for which the flags hold */
+	uint32_t pad;
+	char text[512 - 64]; /* key, then host path, which ends in '/' */
 };
 
 /*
@@ -274,9 +276,9 @@ struct shim_shared {
 	uint64_t mount_names[256]; /* a Bloom filter of the last components of mount points */
 	uint64_t walked[2048];     /* of inodes that prefixes rest on (core/prefix.h): directories and symlinks */
 	uint64_t places[1024];     /* of directories that processes are in */
+	uint64_t prefix_sets[SHIM_PREFIX_COUNT / SHIM_PREFIX_WAYS / 64]; /* bits: in which there are any, so that few pages are looked at */
 };
 
-	uint64_t prefix_sets[SHIM_PREFIX_COUNT / SHIM_PREFIX_WAYS / 64]; /* bits: in which there are any, so that few pages are looked at */
 _Static_assert(sizeof(struct shim_slot) == SHIM_SLOT_BYTES, "slot layout");
 _Static_assert(SHIM_STUBS + SHIM_SLOTS * SHIM_STUB_BYTES <= SHIM_GATE + 0x20000, "stubs fit the gate");
 _Static_assert(SHIM_ARENA + SHIM_SLOTS * SHIM_SLOT_BYTES <= SHIM_SHARED, "slots end before the tables");

@@ -157,6 +157,7 @@ struct place {
 	uint32_t name_at; /* in frame->path, of the last component */
 	uint32_t flags;   /* enum shim_prefix_flags */
 	uint32_t mount;
+	uint32_t directories; /* of the prefix that was found last */
 	struct shim_moves moves; /* before it was looked for */
 	bool is_relative; /* to a descriptor or the cwd */
 	bool has_flags;   /* false: nothing is known of the directory */
@@ -184,6 +185,7 @@ bool looked_find(struct shim_frame *f, const struct start *start, uint32_t hash,
 /* Before the first look: for what the looks will hold. */
 struct looking {
 	uint64_t generation, moves;
+	uint32_t directories;
 	bool holds;
 };
 struct looking looked_begin(void);

@@ -32,9 +32,9 @@ bool looked_find(struct shim_frame *f, const struct start *start, uint32_t hash,
 		p->is_relative = p->flags & PREFIX_RELATIVE;
 		if (!p->is_relative)
 			p->dir_fd = AT_CWD;
-		/* That they change is told with generations, but of what the tracer knows of. */
-		p->has_flags = false;
-		p->flags &= PREFIX_READ_ONLY | PREFIX_NO_MOUNTS;
+		/* Generations tell that they change only of what the tracer knows of. */
+		p->has_flags = p->directories == __atomic_load_n(&META->directories, __ATOMIC_ACQUIRE);
+		p->flags &= PREFIX_READ_ONLY | PREFIX_NO_MOUNTS | (p->has_flags ? PREFIX_PLAIN | PREFIX_STICKY : 0u);
 		return true;
 	}
 	return false;
@@ -42,7 +42,8 @@ bool looked_find(struct shim_frame *f, const struct start *start, uint32_t hash,
 
 struct looking looked_begin(void)
 {
-	struct looking now = { __atomic_load_n(&META->generation, __ATOMIC_ACQUIRE), 0, false };
+	struct looking now = { __atomic_load_n(&META->generation, __ATOMIC_ACQUIRE), 0,
+			       __atomic_load_n(&META->directories, __ATOMIC_ACQUIRE), false };
 	uint64_t ended = __atomic_load_n(&MOVES->ended, __ATOMIC_ACQUIRE);
 	now.moves = __atomic_load_n(&MOVES->begun, __ATOMIC_ACQUIRE);
 	now.holds = now.moves == ended;
@@ -72,7 +73,8 @@ void looked_add(const struct shim_frame *f, const struct looking *since, const s
 	e->host_length = p->name_at;
 	e->generation = since->generation;
 	e->moves = since->moves;
-	e->flags = flags | (p->flags & (PREFIX_READ_ONLY | PREFIX_NO_MOUNTS));
+	e->flags = flags | (p->flags & (PREFIX_READ_ONLY | PREFIX_NO_MOUNTS | PREFIX_PLAIN | PREFIX_STICKY));
+	e->directories = since->directories;
 	e->root_length = 0;
 	e->mount = p->is_relative ? 0 : p->mount;
 	e->dir_dev = start->dev;

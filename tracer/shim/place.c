@@ -66,6 +66,7 @@ bool prefix_use(struct shim_frame *f, const struct shim_prefix *e, const struct 
 	copy(f->path, e->text + key_length + known, host_length - known);
 	p->flags = e->flags;
 	p->mount = e->mount;
+	p->directories = e->directories;
 	p->name_at = host_length - known;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return __atomic_load_n(&e->sequence, __ATOMIC_RELAXED) == sequence;
@@ -130,7 +131,7 @@ uint32_t place_directory_flags(struct shim_frame *f, const struct place *p)
 	uint32_t inherited = p->is_relative && (SHARED->flags & SHARED_READ_ONLY_TREES) ? PREFIX_READ_ONLY : p->flags & PREFIX_READ_ONLY;
 	long r;
 	if (p->has_flags)
-		return p->flags;
+		return p->flags | inherited;
 	const char *path = p->dir_fd == AT_CWD ? "." : 0;
 	uint32_t flags = PREFIX_READ_ONLY;
 	if (p->name_at) {
@@ -298,7 +299,7 @@ static bool find_text(struct shim_frame *f, long dir_fd, const char *text, struc
 	if (!read_typed(f, text, &typed))
 		return false;
 	struct start start = start_of(p, typed.is_absolute, dir_fd, typed.count != 0);
-	p->has_flags = true;
+	p->has_flags = true; /* but looked_find may say otherwise */
 	p->must_be_directory = typed.must_be_directory;
 	p->is_dot = typed.is_dot;
 	if (!typed.is_absolute && dir_fd == AT_CWD && !(p->state->flags & STATE_HAS_CWD))
