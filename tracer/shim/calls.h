@@ -40,6 +40,7 @@
 	X(setregid, 114)                                                                           \
 	X(setresuid, 117)                                                                          \
 	X(setresgid, 119)                                                                          \
+	X(utime, 132)                                                                              \
 	X(statfs, 137)                                                                             \
 	X(setxattr, 188)                                                                           \
 	X(fsetxattr, 190)                                                                          \
@@ -49,9 +50,11 @@
 	X(listxattr, 194)                                                                          \
 	X(llistxattr, 195)                                                                         \
 	X(flistxattr, 196)                                                                         \
+	X(utimes, 235)                                                                             \
 	X(openat, 257)                                                                             \
 	X(mkdirat, 258)                                                                            \
 	X(fchownat, 260)                                                                           \
+	X(futimesat, 261)                                                                          \
 	X(newfstatat, 262)                                                                         \
 	X(unlinkat, 263)                                                                           \
 	X(renameat, 264)                                                                           \
@@ -75,6 +78,7 @@
 	X(fast_unlink, 10)                                                                         \
 	X(fast_chmod, 15)                                                                          \
 	X(i386_getuid, 24)                                                                         \
+	X(fast_utime, 30)                                                                          \
 	X(fast_access, 33)                                                                         \
 	X(fast_rename, 38)                                                                         \
 	X(fast_mkdir, 39)                                                                          \
@@ -111,9 +115,11 @@
 	X(fast_listxattr, 232)                                                                     \
 	X(fast_llistxattr, 233)                                                                    \
 	X(fast_flistxattr, 234)                                                                    \
+	X(fast_utimes, 271)                                                                        \
 	X(fast_openat, 295)                                                                        \
 	X(fast_mkdirat, 296)                                                                       \
 	X(fast_fchownat, 298)                                                                      \
+	X(fast_futimesat, 299)                                                                     \
 	X(i386_fstatat64, 300)                                                                     \
 	X(fast_unlinkat, 301)                                                                      \
 	X(fast_renameat, 302)                                                                      \

@@ -285,6 +285,13 @@ static inline bool may_be_read_only(const struct place *p)
 	return p->is_relative ? SHARED->flags & SHARED_READ_ONLY_TREES : p->flags & PREFIX_READ_ONLY;
 }
 
+/* Of a word in what utime(2), utimes(2) and futimesat(2) are given. */
+#ifdef SHIM_I386
+enum { OLD_TIME_BYTES = 4 };
+#else
+enum { OLD_TIME_BYTES = 8 };
+#endif
+
 #define HANDLER(name, number) int fast_##name(struct shim_frame *f);
 FAST_CALLS(HANDLER)
 #undef HANDLER

@@ -46,7 +46,8 @@ static const struct checked all_checked[] = {
 	CHANGE(88, { 0, 2 }), CHANGE(266, { 2, 3 }),
 	CHANGE(90, { 0, 1 }), CHANGE(91, { 1, 0 }), CHANGE(268, { 1, 2 }), CHANGE(452, { 1, 2 }),
 	CHANGE(92, { 0, 1 }), CHANGE(93, { 1, 0 }), CHANGE(94, { 0, 1 }), CHANGE(260, { 1, 2 }),
-	CHANGE(188, { 0, 1 }), CHANGE(190, { 1, 0 }), CHANGE(280, { 1, 2 }),
+	CHANGE(188, { 0, 1 }), CHANGE(190, { 1, 0 }),
+	CHANGE(132, { 0, 1 }), CHANGE(235, { 0, 1 }), CHANGE(261, { 1, 2 }), CHANGE(280, { 1, 2 }),
 };
 #else
 enum { STAT_BYTES = sizeof(struct stat64_i386), LOOK_FSTAT = 197, LOOK_FSTATAT = 300 };
@@ -65,7 +66,8 @@ static const struct checked all_checked[] = {
 	CHANGE(83, { 0, 2 }), CHANGE(304, { 2, 3 }),
 	CHANGE(15, { 0, 1 }), CHANGE(94, { 1, 0 }), CHANGE(306, { 1, 2 }), CHANGE(452, { 1, 2 }),
 	CHANGE(212, { 0, 1 }), CHANGE(207, { 1, 0 }), CHANGE(198, { 0, 1 }), CHANGE(298, { 1, 2 }),
-	CHANGE(226, { 0, 1 }), CHANGE(228, { 1, 0 }), CHANGE(320, { 1, 2 }), CHANGE(412, { 1, 2 }),
+	CHANGE(226, { 0, 1 }), CHANGE(228, { 1, 0 }),
+	CHANGE(30, { 0, 1 }), CHANGE(271, { 0, 1 }), CHANGE(299, { 1, 2 }), CHANGE(320, { 1, 2 }), CHANGE(412, { 1, 2 }),
 };
 #endif
 
