@@ -356,7 +356,9 @@ int64_t hook_open(struct call *c)
 	int64_t r = open_common(c, &op);
 	if ((r != CALL_PASS && r != CALL_PASS_EXIT) || op.is_put_off)
 		return r;
-	if (is_creat && ((session.writes_through && c->t->cred.fsuid) || op.added))
+	/* Cutting a file that was just made would take its set-id bits, as a write does (share_mark). */
+	const bool has_marks = (op.dropped & O_EXCL) && (mode & (S_ISUID | S_ISGID));
+	if (is_creat && ((session.writes_through && c->t->cred.fsuid) || op.added || has_marks))
 		become_open(c, op.added, (flags & ~op.dropped) | op.added);
 	else if (((flags & op.dropped) || op.added) && !is_creat)
 		call_set(c, at + 1, (flags & ~op.dropped) | op.added);

@@ -268,6 +268,26 @@ TEST(the_umask_is_of_the_process_and_inherited)
 	TEXT("", file_text("c"));
 }
 
+TEST(a_file_that_is_made_keeps_the_set_id_bits_that_it_is_made_with)
+{
+	WORKS(chmod(".", 0777));
+	umask(022);
+	AS (1000, 1000) {
+		close(WORKS(creat("a", 02777)));
+		EQUAL(02755, mode_of("a"));
+		close(WORKS(creat("b", 06711)));
+		EQUAL(06711, mode_of("b"));
+		close(WORKS(open("c", O_CREAT | O_TRUNC | O_WRONLY, 02777)));
+		EQUAL(02755, mode_of("c"));
+		/* One that was there loses them. */
+		close(WORKS(creat("a", 02777)));
+		EQUAL(0755, mode_of("a"));
+		int fd = WORKS(creat("d", 02777));
+		EQUAL(1, write(fd, "x", 1));
+		EQUAL(0755, mode_of("d"));
+	}
+}
+
 TEST(an_open_with_a_mode_that_forbids_it_works_for_its_maker)
 {
 	WORKS(chmod(".", 0777));
