@@ -246,10 +246,17 @@ static int must_exist(const struct call *c, const struct object *o)
 	return o->exists ? 0 : -ENOENT;
 }
 
+/* What is mounted there read-only does not say of the directory that has the name: that one's mount was asked before. */
+static int may_change_parent(const struct call *c, struct object *o)
+{
+	int r = path_may_change_parent(c->t, o);
+	return r == -EROFS && is_mount_point(c, o) ? 0 : r;
+}
+
 /* may_delete of fs/namei.c, and nothing is removed where something is mounted. */
 static int may_delete(struct call *c, struct object *o, bool wants_directory)
 {
-	int r = path_may_change_parent(c->t, o);
+	int r = may_change_parent(c, o);
 	if (r == 0)
 		r = path_may_remove(c->t, o);
 	if (r < 0)
@@ -393,11 +400,11 @@ static int may_rename(struct call *c, unsigned flags)
 {
 	struct object *from = &c->object[0], *to = &c->object[1];
 	bool is_directory = S_ISDIR(from->real.st_mode), to_directory = to->exists && S_ISDIR(to->real.st_mode);
-	int r = path_may_change_parent(c->t, from);
+	int r = may_change_parent(c, from);
 	if (r == 0)
 		r = path_may_remove(c->t, from);
 	if (r == 0)
-		r = path_may_change_parent(c->t, to);
+		r = may_change_parent(c, to);
 	if (r == 0 && to->exists)
 		r = path_may_remove(c->t, to);
 	if (r == 0 && to->exists && !(flags & RENAME_EXCHANGE) && is_directory != to_directory)

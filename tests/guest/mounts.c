@@ -327,6 +327,25 @@ TEST(a_read_only_bind_is_erofs)
 	WORKS(umount("b"));
 }
 
+TEST(what_is_mounted_read_only_on_a_name_keeps_the_name)
+{
+	WORKS(mkdir("d", 0755));
+	put_file("f", 0644, "under");
+	put_file("over", 0644, "over");
+	WORKS(mount("none", "d", "tmpfs", MS_RDONLY, NULL));
+	WORKS(mount("over", "f", NULL, MS_BIND, NULL));
+	WORKS(mount(NULL, "f", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL));
+	FAILS(EBUSY, rmdir("d"));
+	FAILS(EBUSY, unlink("f"));
+	FAILS(EBUSY, rename("f", "g"));
+	FAILS(EBUSY, rename("d", "g"));
+	FAILS(EROFS, open("f", O_WRONLY));
+	WORKS(umount("f"));
+	WORKS(umount("d"));
+	WORKS(rmdir("d"));
+	WORKS(unlink("f"));
+}
+
 TEST(what_is_mounted_on_a_read_only_mount_stays)
 {
 	WORKS(mkdir("a", 0755));
