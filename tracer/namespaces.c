@@ -171,6 +171,9 @@ static int unshare_alone(const struct tracee *t, uint64_t flags)
 int64_t hook_unshare(struct call *c)
 {
 	uint64_t flags = c->argument[0];
+	/* check_unshare_flags of kernel/fork.c, before anything else */
+	if (flags & ~(NAMESPACES_ALL | 0x10000000 | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM))
+		return -EINVAL;
 	/* A kernel without user namespaces in reach: user_namespaces(7), max_user_namespaces 0. */
 	if (flags & 0x10000000 /* CLONE_NEWUSER */)
 		return -ENOSPC;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the calls that act on processes: they reach the guest's own only. */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,18 @@ enum { NEW_USER = 0x10000000, UNTRACED = 0x00800000 /* CLONE_UNTRACED */ };
 static const uint64_t any_new = 0x7e020080;
 #define INTO_CGROUP UINT64_C(0x200000000) /* CLONE_INTO_CGROUP */
 
+/* copy_process of kernel/fork.c and create_new_namespaces of kernel/nsproxy.c, in their order */
+static int may_make_new(const struct tracee *t, uint64_t flags)
+{
+	if (((flags & CLONE_FS) && (flags & (CLONE_NEWNS | NEW_USER))) || ((flags & CLONE_THREAD) && (flags & (CLONE_NEWPID | NEW_USER))))
+		return -EINVAL;
+	if (flags & NEW_USER)
+		return -ENOSPC;
+	if ((flags & any_new) && !cred_has(&t->cred, CAPABILITY_SYS_ADMIN))
+		return -EPERM;
+	return (flags & CLONE_NEWIPC) && (flags & CLONE_SYSVSEM) ? -EINVAL : 0;
+}
+
 static int may_fork(const struct tracee *t, uint64_t flags)
 {
 	int r = pids_may_clone(t, flags);
@@ -42,15 +55,13 @@ int64_t hook_fork(struct call *c)
 int64_t hook_clone(struct call *c)
 {
 	uint64_t flags = c->argument[0];
-	if (flags & NEW_USER)
-		return -ENOSPC;
-	if ((flags & any_new) && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
-		return -EPERM;
 	/*
 	 * Granted virtually (tracee_inherit).  Untraced by the guest's tracer is not untraced by us.
 	 */
 	c->t->clone_into = NULL;
-	int r = may_fork(c->t, flags);
+	int r = may_make_new(c->t, flags);
+	if (r == 0)
+		r = may_fork(c->t, flags);
 	if (r < 0)
 		return r;
 	c->t->clone_new = flags & (any_new | UNTRACED);
@@ -82,9 +93,9 @@ int64_t hook_clone3(struct call *c)
 		return -EINVAL;
 	if (memory_read(c->t, c->argument[0], &flags, sizeof(flags)) < 0)
 		return -EFAULT;
-	if (flags & NEW_USER)
-		return -ENOSPC;
-	int r = read_group(c, flags, size);
+	int r = may_make_new(c->t, flags);
+	if (r == 0)
+		r = read_group(c, flags, size);
 	if (r == 0)
 		r = may_fork(c->t, flags);
 	if (r < 0)
@@ -93,8 +104,6 @@ int64_t hook_clone3(struct call *c)
 	const uint64_t ours = any_new | UNTRACED | (c->t->clone_into ? INTO_CGROUP : 0);
 	if (!(flags & ours))
 		return pass_fork(c);
-	if ((flags & any_new) && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
-		return -EPERM;
 	char *copy = size <= 256 ? call_room(c, size) : NULL;
 	if (!copy || memory_read(c->t, c->argument[0], copy, size) < 0)
 		return -EFAULT;

@@ -393,6 +393,18 @@ TEST(proc_may_be_mounted_anywhere)
 	WORKS(umount("p"));
 }
 
+TEST(namespaces_that_cannot_be_made_are_refused)
+{
+	FAILS(EINVAL, unshare(-1));
+	FAILS(EINVAL, syscall(SYS_clone, CLONE_FS | CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0));
+	FAILS(EINVAL, syscall(SYS_clone, CLONE_SYSVSEM | CLONE_NEWIPC | SIGCHLD, 0, 0, 0, 0));
+	AS (1000, 1000) {
+		FAILS(EINVAL, syscall(SYS_clone, CLONE_FS | CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0));
+		FAILS(EPERM, syscall(SYS_clone, CLONE_SYSVSEM | CLONE_NEWIPC | SIGCHLD, 0, 0, 0, 0));
+		FAILS(EPERM, syscall(SYS_clone, CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0));
+	}
+}
+
 TEST(mount_errors)
 {
 	WORKS(mkdir("m", 0755));
