@@ -133,6 +133,16 @@ static const struct tracee *named(struct call *c, unsigned n)
 	return t;
 }
 
+/*
+ * Who has ended but was not waited for is there: a signal to it is lost, and is no mistake.  Whose it was is not known any more,
+ * so that who may signal its parent may signal it.  0 or -errno.
+ */
+static int signal_zombie(const struct call *c, pid_t pid, int signal)
+{
+	const struct tracee *parent = procfs_parent_of_zombie(pids_host(c->t->process->pids, pid));
+	return parent ? may_signal(c->t, parent, signal) : -ESRCH;
+}
+
 /* sig_task_ignored of kernel/signal.c: what nobody has a handler for does not come to the init of a namespace. */
 static bool is_lost_on_init(const struct tracee *from, pid_t named_as, const struct tracee *to, int signal)
 {
@@ -193,7 +203,7 @@ int64_t hook_kill(struct call *c)
 	if (pid > 0) {
 		const struct tracee *to = named(c, 0);
 		if (!to)
-			return -ESRCH;
+			return signal_zombie(c, pid, signal);
 		int r = may_signal(c->t, to, signal);
 		return r < 0 ? r : is_lost_on_init(c->t, pid, to, signal) ? 0 : CALL_PASS;
 	}
@@ -204,6 +214,8 @@ int64_t hook_kill(struct call *c)
 	/* A group without us in it holds the guest's own processes only. */
 	if (pid != -1 && group != getpgrp()) {
 		tracee_each(look_at_member, &g);
+		if (g.result == -ESRCH && group > 0)
+			g.result = signal_zombie(c, -pid, signal);
 		if (!g.has_safe)
 			return g.result < 0 ? g.result : CALL_PASS;
 		g.result = -ESRCH;
@@ -221,7 +233,7 @@ int64_t hook_tgkill(struct call *c)
 		return -EINVAL;
 	const struct tracee *to = named(c, has_group);
 	if (!to)
-		return -ESRCH;
+		return has_group && call_int(c, 0) != pid ? -ESRCH : signal_zombie(c, pid, signal);
 	if (has_group)
 		named(c, 0);
 	int r = may_signal(c->t, to, signal);
@@ -234,7 +246,13 @@ int64_t hook_pidfd_open(struct call *c)
 {
 	if (call_int(c, 0) <= 0)
 		return -EINVAL;
-	return named(c, 0) ? CALL_PASS : -ESRCH;
+	if (named(c, 0))
+		return CALL_PASS;
+	pid_t host = pids_host(c->t->process->pids, call_int(c, 0));
+	if (!procfs_parent_of_zombie(host))
+		return -ESRCH;
+	call_set(c, 0, host);
+	return CALL_PASS;
 }
 
 int64_t hook_process_vm(struct call *c)

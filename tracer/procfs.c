@@ -186,8 +186,7 @@ pid_t procfs_parent(const struct process *p, const struct pid_namespace *in)
 	return pids_shown(in, parent->process->pid);
 }
 
-/* Whose a process that has ended is, when its parent in the guest does not know that yet. */
-static const struct tracee *parent_of_zombie(pid_t pid)
+const struct tracee *procfs_parent_of_zombie(pid_t pid)
 {
 	char state;
 	pid_t parent;
@@ -205,7 +204,7 @@ bool procfs_is_hidden(const char *host, const struct pid_namespace *in)
 		return false;
 	const struct tracee *t = tracee_find(pid);
 	if (!t || !t->is_known)
-		t = parent_of_zombie(pid);
+		t = procfs_parent_of_zombie(pid);
 	return !t || !pids_shown(in, pid);
 }
 

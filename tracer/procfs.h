@@ -34,6 +34,8 @@ void procfs_name(const struct pid_namespace *in, const char *host, char *ret, si
 pid_t procfs_number(const char *host);
 /* The real parent of any process of the host's; false: there is no such process. */
 bool procfs_real_parent(pid_t pid, pid_t *ret);
+/* Whose a process that has ended is, when its parent in the guest does not know that yet; NULL: it is no such process. */
+const struct tracee *procfs_parent_of_zombie(pid_t pid);
 
 /*
  * Set the owner of a host path below /proc/PID, whose real stat *st is, when that is a process of the guest:

@@ -547,3 +547,32 @@ TEST(strict_mode_leaves_four_calls)
 	}
 	EQUAL(0, mode_of("refused"));
 }
+
+TEST(who_has_ended_and_was_not_waited_for_can_be_signalled)
+{
+	siginfo_t info = { .si_pid = 0 };
+	pid_t child = WORKS(fork());
+	if (child == 0) {
+		setpgid(0, 0);
+		_exit(0);
+	}
+	WORKS(waitid(P_PID, child, &info, WEXITED | WNOWAIT));
+	WORKS(kill(child, 0));
+	WORKS(kill(child, SIGKILL));
+	WORKS(kill(-child, SIGTERM));
+	WORKS(syscall(SYS_tgkill, child, child, SIGTERM));
+	WORKS(syscall(SYS_tkill, child, SIGTERM));
+	FAILS(ESRCH, syscall(SYS_tgkill, getpid(), child, SIGTERM));
+	FAILS(EINVAL, kill(child, 65));
+	AS (1000, 1000) {
+		FAILS(EPERM, kill(child, SIGTERM));
+	}
+	int fd = syscall(SYS_pidfd_open, child, 0);
+	if (fd >= 0)
+		close(fd);
+	else
+		EQUAL(ENOSYS, errno);
+	WORKS(waitpid(child, NULL, 0));
+	FAILS(ESRCH, kill(child, 0));
+	FAILS(ESRCH, kill(-child, 0));
+}
