@@ -31,6 +31,7 @@
 #include "tracer/mounts.h"
 #include "tracer/namespaces.h"
 #include "tracer/path.h"
+#include "tracer/pids.h"
 #include "tracer/stats.h"
 #include "tracer/tracee.h"
 
@@ -49,7 +50,6 @@ static struct {
 	int listener;
 	volatile sig_atomic_t has_rung;
 	struct sigaction old;
-	bool is_paused;
 	struct held *held;
 	size_t count;
 } join = { .listener = -1 };
@@ -93,9 +93,10 @@ void join_close(void)
 
 /* ---- stops that wait ---- */
 
-bool join_is_paused(void)
+bool join_is_paused(pid_t tid)
 {
-	return join.is_paused;
+	const struct tracee *t = tracee_find(tid);
+	return t && t->is_known && t->process->is_paused;
 }
 
 void join_hold(pid_t pid, int status)
@@ -111,8 +112,8 @@ static void take(size_t i)
 
 bool join_take_held(pid_t *ret_pid, int *ret_status)
 {
-	for (size_t i = 0; i < join.count && !join.is_paused; i++) {
-		if (cgroups_holds(join.held[i].pid, join.held[i].status))
+	for (size_t i = 0; i < join.count; i++) {
+		if ((join_is_paused(join.held[i].pid) && !session.is_over) || cgroups_holds(join.held[i].pid, join.held[i].status))
 			continue;
 		*ret_pid = join.held[i].pid;
 		*ret_status = join.held[i].status;
@@ -131,21 +132,41 @@ void join_forget(pid_t pid)
 
 /* ---- what may be asked ---- */
 
-static int interrupt(struct tracee *t, void *arg)
+static bool is_of(const struct tracee *t, const struct join_request *asked)
 {
-	(void)arg;
+	return t->is_known && (!asked->place.container || t->process->container == asked->place.container);
+}
+
+static int pause_task(struct tracee *t, void *arg)
+{
+	if (!is_of(t, arg) || t->process->is_paused)
+		return 0;
 	t->is_interrupted = true;
 	ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
 	return 0;
 }
 
+/* Once all of its threads are interrupted. */
+static int set_paused(struct tracee *t, void *arg)
+{
+	const struct join_request *asked = arg;
+	if (is_of(t, asked))
+		t->process->is_paused = asked->verb == JOIN_PAUSE;
+	return 0;
+}
+
 static int send_signal(struct tracee *t, void *arg)
 {
-	const uint32_t *signal = arg;
-	return t->is_known && t->process->pid == t->tid && kill(t->tid, *signal) < 0 && errno != ESRCH ? errno : 0;
+	const struct join_request *asked = arg;
+	if (!is_of(t, asked) || t->process->pid != t->tid)
+		return 0;
+	/* A killed process must be served to end. */
+	t->process->is_paused &= asked->value != SIGKILL;
+	return kill(t->tid, asked->value) < 0 && errno != ESRCH ? errno : 0;
 }
 
 struct pids {
+	const struct join_request *asked;
 	pid_t *items;
 	size_t count;
 };
@@ -153,7 +174,7 @@ struct pids {
 static int list_process(struct tracee *t, void *arg)
 {
 	struct pids *list = arg;
-	if (!t->is_known || t->process->pid != t->tid)
+	if (!is_of(t, list->asked) || t->process->pid != t->tid)
 		return 0;
 	list->items = mem_grow(NULL, list->items, pid_t, list->count + 1);
 	list->items[list->count++] = t->tid;
@@ -175,11 +196,19 @@ static struct fs *place_of(const struct mounts *mounts, pid_t pid, mode_t mask)
 }
 
 /* Become the tracer of a process that waits for our answer in tracer_join. */
-static int trace(pid_t pid, uint32_t value)
+static int trace(pid_t pid, mode_t mask, const struct session_place *place)
 {
+	pid_t pids_of = place->pids_of == SESSION_FIRST_PIDS ? session.first_pid : place->pids_of;
+	const struct tracee *with = pids_of > 0 ? tracee_find(pids_of) : NULL;
+	const struct tracee *first = place->container ? tracee_find(place->container) : NULL;
 	if (tracee_find(pid))
 		return EEXIST;
-	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)TRACE_OPTIONS) < 0)
+	if (pids_of > 0 && (!with || !with->is_known || pids_has_ended(with->process->pids)))
+		return ESRCH;
+	/* Its end is looked at as in guest_arm_events, which is for those who are stopped. */
+	bool has_pids = pids_of == SESSION_NEW_PIDS || (with && with->process->pids);
+	uintptr_t options = TRACE_OPTIONS | (has_pids ? PTRACE_O_TRACEEXIT : 0);
+	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)options) < 0)
 		return errno;
 	struct tracee *t = tracee_add(pid);
 	t->process = process_new(pid);
@@ -188,38 +217,35 @@ static int trace(pid_t pid, uint32_t value)
 	t->process->mm->is_off = true;
 	t->mounts = namespaces_first_mounts();
 	t->uts = namespaces_first_uts();
-	t->fs = place_of(t->mounts, pid, value & 0777);
+	t->fs = place_of(t->mounts, pid, mask);
 	cgroups_inherit(t->process, NULL);
 	cred_init(&t->cred, 0, 0);
+	t->process->container = place->container ? place->container : pid;
+	t->process->is_paused = first && first->is_known && first->process->is_paused;
+	namespaces_put_pids(t, with ? with->process : NULL, pids_of == SESSION_NEW_PIDS);
 	t->is_known = true;
 	if (session.first_pid <= 0)
 		session.first_pid = pid;
-	else if (value & JOIN_INSIDE)
-		return -namespaces_join_pids(t);
 	return 0;
 }
 
-static int serve(const struct join_request *request, pid_t pid, struct pids *ret_pids)
+static int serve(struct join_request *request, pid_t pid, struct pids *ret_pids)
 {
-	uint32_t value = request->value;
 	switch (request->verb) {
 	case JOIN_TRACE:
-		return session.is_over ? ESRCH : trace(pid, value);
+		return session.is_over ? ESRCH : trace(pid, request->value & 0777, &request->place);
 	case JOIN_PIDS:
+		ret_pids->asked = request;
 		tracee_each(list_process, ret_pids);
 		return 0;
 	case JOIN_PAUSE:
-		if (!join.is_paused)
-			tracee_each(interrupt, NULL);
-		join.is_paused = true;
-		return 0;
+		tracee_each(pause_task, request);
+		/* fall through */
 	case JOIN_RESUME:
-		join.is_paused = false;
+		tracee_each(set_paused, request);
 		return 0;
 	case JOIN_KILL:
-		/* A killed process must be served to end. */
-		join.is_paused &= value != SIGKILL;
-		return tracee_each(send_signal, &value);
+		return tracee_each(send_signal, request);
 	}
 	return EINVAL;
 }
@@ -242,7 +268,7 @@ static void answer(int peer)
 	struct join_request request;
 	struct iovec asked = { &request, sizeof(request) };
 	struct msghdr question = { .msg_iov = &asked, .msg_iovlen = 1 };
-	struct pids pids = { NULL, 0 };
+	struct pids pids = { NULL, NULL, 0 };
 	setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	if (getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0 || (who.uid != session.uid && who.uid != 0) ||
 	    receive(peer, &question) != sizeof(request))
@@ -368,7 +394,7 @@ static int ask(const void *ctx, const char *socket_path, struct join_request req
 	return 0;
 }
 
-static int join_as(const char *socket_path, uint32_t flags, struct error *err)
+int tracer_join(const char *socket_path, const struct session_place *place, struct error *err)
 {
 	CLEANUP_TALLOC struct sock_fprog *filter = filter_make(NULL, err);
 	if (!filter)
@@ -379,7 +405,7 @@ static int join_as(const char *socket_path, uint32_t flags, struct error *err)
 	prctl(PR_SET_PTRACER, -1L, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	CLEANUP_CLOSE int arena = -1;
-	int r = ask(NULL, socket_path, (struct join_request){ JOIN_TRACE, mask | flags }, NULL, NULL, &arena, err);
+	int r = ask(NULL, socket_path, (struct join_request){ JOIN_TRACE, mask, *place }, NULL, NULL, &arena, err);
 	prctl(PR_SET_PTRACER, 0, 0, 0, 0);
 	if (r < 0)
 		return -1;
@@ -389,33 +415,34 @@ static int join_as(const char *socket_path, uint32_t flags, struct error *err)
 		return error_set(err, at == MAP_FAILED ? errno : EEXIST, "cannot map the session's arena");
 	madvise(at, SHIM_ARENA_BYTES, MADV_RANDOM);
 	r = filter_install(filter);
-	return r < 0 ? error_set(err, -r, "the kernel refuses our seccomp filter (CONFIG_SECCOMP_FILTER)") : 0;
-}
-
-int tracer_join(const char *socket_path, struct error *err)
-{
-	return join_as(socket_path, 0, err);
+	if (r < 0)
+		return error_set(err, -r, "the kernel refuses our seccomp filter (CONFIG_SECCOMP_FILTER)");
+	/* The first call that the session sees.  Before the next one, it adds the filter of who is in a pid namespace. */
+	if (!tracer_is_guest())
+		return error_set(err, 0, "the session at '%s' has ended", socket_path);
+	return 0;
 }
 
 int join_inside(const char *socket_path, struct error *err)
 {
-	return join_as(socket_path, JOIN_INSIDE, err);
+	return tracer_join(socket_path, &(struct session_place){ 0, SESSION_FIRST_PIDS }, err);
 }
 
-int tracer_session_pids(const void *ctx, const char *socket_path, pid_t **ret, size_t *ret_count, struct error *err)
+int tracer_session_pids(const void *ctx, const char *socket_path, pid_t container, pid_t **ret, size_t *ret_count,
+			struct error *err)
 {
-	return ask(ctx, socket_path, (struct join_request){ JOIN_PIDS, 0 }, ret, ret_count, NULL, err);
+	return ask(ctx, socket_path, (struct join_request){ JOIN_PIDS, 0, { container, 0 } }, ret, ret_count, NULL, err);
 }
 
-int tracer_session_pause(const char *socket_path, bool is_paused, struct error *err)
+int tracer_session_pause(const char *socket_path, pid_t container, bool is_paused, struct error *err)
 {
-	struct join_request request = { is_paused ? JOIN_PAUSE : JOIN_RESUME, 0 };
+	struct join_request request = { is_paused ? JOIN_PAUSE : JOIN_RESUME, 0, { container, 0 } };
 	return ask(NULL, socket_path, request, NULL, NULL, NULL, err);
 }
 
-int tracer_session_kill(const char *socket_path, int signal, struct error *err)
+int tracer_session_kill(const char *socket_path, pid_t container, int signal, struct error *err)
 {
-	return ask(NULL, socket_path, (struct join_request){ JOIN_KILL, signal }, NULL, NULL, NULL, err);
+	return ask(NULL, socket_path, (struct join_request){ JOIN_KILL, signal, { container, 0 } }, NULL, NULL, NULL, err);
 }
 
 bool tracer_is_guest(void)

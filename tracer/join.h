@@ -8,16 +8,17 @@
 #include <sys/types.h>
 
 #include "tracer/base/error.h"
+#include "tracer/tracer.h"
 
 /* prctl(2)'s option that only guests of ours know; the kernel has EINVAL for it. */
 enum { PR_IS_GUEST = 0x66626764, IS_GUEST = 1 };
 
 /* One message each way, over SOCK_SEQPACKET. */
 enum join_verb { JOIN_TRACE = 1, JOIN_PIDS, JOIN_PAUSE, JOIN_RESUME, JOIN_KILL };
-enum { JOIN_INSIDE = 01000 /* in the pid namespace of the first process */ };
 struct join_request {
 	uint32_t verb;
-	uint32_t value; /* JOIN_TRACE: the umask, and JOIN_INSIDE; JOIN_KILL: the signal */
+	uint32_t value; /* JOIN_TRACE: the umask; JOIN_KILL: the signal */
+	struct session_place place; /* of the others, only the container; 0 is all of them */
 };
 struct join_answer {
 	int32_t error; /* 0 or an errno */
@@ -34,8 +35,8 @@ void join_close(void);
 bool join_wait_first(int keeper);
 /* Has somebody rung?  Then answer all who wait.  A wait for tracees is interrupted by a ring. */
 void join_answer_all(void);
-/* While paused, no stop is served. */
-bool join_is_paused(void);
+/* Is the container of this task paused?  Then no stop of it is served. */
+bool join_is_paused(pid_t tid);
 /* Keep a stop for later; it is handed to `serve` when the session goes on. */
 void join_hold(pid_t pid, int status);
 /* The next stop that was held, for a pause or a frozen control group, and is due; false: none. */

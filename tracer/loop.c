@@ -352,7 +352,7 @@ static void tell_stats(pid_t tid)
 
 static void serve_stop(pid_t pid, int status)
 {
-	if ((join_is_paused() && !session.is_over) || cgroups_holds(pid, status)) {
+	if ((join_is_paused(pid) && !session.is_over) || cgroups_holds(pid, status)) {
 		join_hold(pid, status);
 		return;
 	}

@@ -50,13 +50,6 @@ void namespaces_begin_pids(struct tracee *first)
 			first->mounts->list[i]->pids = first->process->pids;
 }
 
-int namespaces_join_pids(struct tracee *t)
-{
-	int r = pids_join(t);
-	t->namespaces[KIND_PID] = pids_number(t->process->pids);
-	return r;
-}
-
 void namespaces_close(void)
 {
 	mounts_put(first_mounts);
@@ -87,6 +80,15 @@ void namespaces_inherit_pids(struct tracee *child, const struct tracee *parent, 
 {
 	pids_inherit(child, parent, clone_flags, clone_flags & NEW_PIDS ? ++last_number : 0);
 	child->namespaces[KIND_PID] = pids_number(child->process->pids);
+}
+
+void namespaces_put_pids(struct tracee *t, const struct process *into, bool is_first)
+{
+	if (is_first)
+		pids_begin(t, ++last_number);
+	else
+		pids_join(t, into);
+	t->namespaces[KIND_PID] = pids_number(t->process->pids);
 }
 
 bool namespaces_is_first(const struct tracee *t, unsigned clone_flag)

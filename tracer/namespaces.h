@@ -16,6 +16,8 @@ struct object;
 void namespaces_renew(struct tracee *t, uint64_t clone_flags);
 /* Which pid namespace (pids.h) a new task is in, and its children will be. */
 void namespaces_inherit_pids(struct tracee *child, const struct tracee *parent, uint64_t clone_flags);
+/* The same for a task from outside: in the process' (NULL: in what the run began in), or first in a new one. */
+void namespaces_put_pids(struct tracee *t, const struct process *into, bool is_first);
 /*
  * What the link /proc/PID/ns/`name` says of a namespace that is not the host's: "mnt:[4026532001]" into
  * `ret`; false when the host's own link will do.  "": it has none yet.
@@ -35,8 +37,6 @@ bool namespaces_is_user(const struct object *o);
 void namespaces_open(struct tracee *first);
 /* The first process gets a pid namespace of its own, which the run's mounts of proc show. */
 void namespaces_begin_pids(struct tracee *first);
-/* One that joins the run gets into it.  0, -ESRCH: it has ended. */
-int namespaces_join_pids(struct tracee *t);
 void namespaces_close(void);
 /* What the run began in, one user more each. */
 struct mounts *namespaces_first_mounts(void);

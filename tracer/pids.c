@@ -265,16 +265,16 @@ void pids_begin(struct tracee *first, unsigned number)
 	give_names(first);
 }
 
-int pids_join(struct tracee *t)
+void pids_join(struct tracee *t, const struct process *with)
 {
-	const struct tracee *first = tracee_find(session.first_pid);
-	struct pid_namespace *ns = first && first->is_known ? first->process->pids : NULL;
-	if (session.is_over || (ns && ns->is_dead))
-		return -ESRCH;
-	t->process->pids = t->pids_for_children = ns;
+	t->process->pids = t->pids_for_children = with ? with->pids : NULL;
 	procfs_real_parent(t->tid, &t->process->joined_by);
 	give_names(t);
-	return 0;
+}
+
+bool pids_has_ended(const struct pid_namespace *ns)
+{
+	return ns && ns->is_dead;
 }
 
 bool pids_is_stillborn(const struct tracee *child)

@@ -43,10 +43,12 @@ void pids_unshare(struct tracee *t, unsigned number);
 int pids_enter(struct tracee *t, unsigned number);
 /* By clone's flags; `number` is for a new one. */
 void pids_inherit(struct tracee *child, const struct tracee *parent, uint64_t clone_flags, unsigned number);
-/* The run's first process becomes that of a namespace, before its first stop. */
+/* One that comes from outside becomes the first of a new one, before its first stop. */
 void pids_begin(struct tracee *first, unsigned number);
-/* One that joins a run is in the namespace of its first process.  0, -ESRCH: that has ended. */
-int pids_join(struct tracee *t);
+/* So into that of another; NULL: into what the run began in. */
+void pids_join(struct tracee *t, const struct process *with);
+/* Has its first process ended?  Then nobody comes into it. */
+bool pids_has_ended(const struct pid_namespace *ns);
 /* A child that nobody has seen was made in a namespace that has ended. */
 bool pids_is_stillborn(const struct tracee *child);
 

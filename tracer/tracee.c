@@ -250,6 +250,8 @@ void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t 
 		child->process->abi = parent->process->abi;
 		child->process->is_emulated = parent->process->is_emulated;
 		child->process->asks_ids = parent->process->asks_ids;
+		child->process->container = parent->process->container;
+		child->process->is_paused = parent->process->is_paused;
 		bool is_sibling = clone_flags & CLONE_PARENT;
 		child->process->parent = is_sibling ? parent->process->parent : parent->process->pid;
 		child->process->parent_tid = is_sibling ? parent->process->parent_tid : parent->tid;

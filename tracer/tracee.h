@@ -81,6 +81,8 @@ struct process {
 	bool has_claim;     /* it has sent credentials that it named itself */
 	struct ucred claim;
 	bool asks_ids;      /* it has asked for credentials with messages (inflight.h) */
+	pid_t container;    /* the first process of the container that it is of (join.h); 0: of none */
+	bool is_paused;     /* with that: its stops wait */
 	bool must_watch;    /* its threads are to have the second filter (watch.h) */
 	struct pid_namespace *pids; /* what it is in (pids.h); NULL: what the run began in */
 	pid_t joined_by;    /* the host's number of its parent, who is outside, when it has joined the run (join.h); else 0 */

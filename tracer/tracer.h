@@ -114,16 +114,23 @@ void tracer_set_test_modes(struct tracer_config *config);
 /*
  * A session: a run that processes join from outside.  Answer requests at `listener`, a listening Unix socket of type
  * SOCK_SEQPACKET that only this user can connect to.  Of config, argv, env and cwd are not used.  The first that
- * joins is the run's first process; with it the session ends, killing all others.  Returns then, with
+ * joins is the run's first process; with it the session ends, killing all others, if not TRACER_UNTIL_LAST.  Returns then, with
  * its status as tracer_run has it; or, failing, when `keeper` (a descriptor, -1: none) is at its end before anybody joined.
  */
 int tracer_serve(const struct tracer_config *config, int listener, int keeper, int *ret_status, struct error *err);
+/* Where in a session a process begins.  It may have several containers, each with a first process. */
+enum { SESSION_NEW_PIDS = -1, SESSION_FIRST_PIDS = -2 };
+struct session_place {
+	pid_t container; /* the host's number of the first process of the container that it comes into; 0: it is such a one */
+	/* It is in this process' pid namespace; 0: in what the session began in; or first in a new one, or with the session's first. */
+	pid_t pids_of;
+};
 /*
  * Become a guest of the session at `socket_path`, as its root with all of root's capabilities: from the return on, this
  * process sees config's root; descriptors, working directory and signal handlers stay.  Only for a process of one
  * thread.  Fails when nobody listens, or the session may not trace us.
  */
-int tracer_join(const char *socket_path, struct error *err);
+int tracer_join(const char *socket_path, const struct session_place *place, struct error *err);
 /* A socket for processes that join, at this path, where there must be none yet.  A descriptor, or -1. */
 int tracer_listen(const char *socket_path, struct error *err);
 /*
@@ -131,11 +138,12 @@ int tracer_listen(const char *socket_path, struct error *err);
  * argv, env, cwd, uid, gid and groups are used.  Status, signals and failures are tracer_run's.
  */
 int tracer_run_in(const char *socket_path, const struct tracer_config *config, int *ret_status, struct error *err);
-/* Host pids of the session's processes, on ctx. */
-int tracer_session_pids(const void *ctx, const char *socket_path, pid_t **ret, size_t *ret_count, struct error *err);
+/* Host pids of the processes of the container that has this first process, 0 being all of the session, on ctx. */
+int tracer_session_pids(const void *ctx, const char *socket_path, pid_t container, pid_t **ret, size_t *ret_count,
+			struct error *err);
 /* Stop all of them so that no guest can tell, or let them go on. */
-int tracer_session_pause(const char *socket_path, bool is_paused, struct error *err);
-int tracer_session_kill(const char *socket_path, int signal, struct error *err);
+int tracer_session_pause(const char *socket_path, pid_t container, bool is_paused, struct error *err);
+int tracer_session_kill(const char *socket_path, pid_t container, int signal, struct error *err);
 /* Is this name in run_dir one that a later run may find there, and is faster with?  All others are to be removed. */
 bool tracer_leaves(const char *name);
 /* Can this program be an emulator: is it there, static, and for this machine? */

@@ -21,6 +21,7 @@
 #include "compat/runc/memory.h"
 #include "compat/runc/network.h"
 #include "compat/runc/rootfs.h"
+#include "compat/runc/shared.h"
 #include "compat/runc/sync.h"
 #include "tracer/base/io.h"
 #include "tracer/tracer.h"
@@ -108,12 +109,6 @@ static int step_take_host_settings(struct begin *b, struct error *err)
 		return -1;
 	identity_raise_limits(b->process);
 	b->groups = cgroup_views(NULL, b->container);
-	if (is_first(b) && !b->is_guest)
-		hostnames_read(b->container, &b->names);
-	/* Of a process namespace's orphans its first process is the parent. */
-	for (size_t i = 0; is_first(b) && i < b->spec->namespace_count; i++)
-		if (b->spec->namespaces[i].clone_flag == CLONE_NEWPID)
-			prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	return 0;
 }
 
@@ -132,10 +127,20 @@ static int step_follow_namespaces(struct begin *b, struct error *err)
 	return network_join(b->container->pid, err) < 0 ? -1 : clocks_join(b->container->pid, err);
 }
 
+/* The first process begins a pid namespace, and is the parent of its orphans; who comes later begins in it. */
+static struct session_place place_of(const struct begin *b)
+{
+	const struct runc_container *c = b->container;
+	if (!is_first(b))
+		return (struct session_place){ c->pid, c->pid };
+	return (struct session_place){ 0, state_has_own_pids(c) ? SESSION_NEW_PIDS : shared_pids_of(c) };
+}
+
 static int step_join_session(struct begin *b, struct error *err)
 {
 	CLEANUP_TALLOC char *path = mem_printf(NULL, "%s/" CONTAINER_SESSION, b->container->dir);
-	if (!b->is_guest && tracer_join(path, err) < 0)
+	const struct session_place place = b->is_guest ? (struct session_place){ 0, 0 } : place_of(b);
+	if (!b->is_guest && tracer_join(path, &place, err) < 0)
 		return error_wrap(err, "cannot join the container's session");
 	sync_tell(b->sync, "child process in init()");
 	return 0;
@@ -150,9 +155,11 @@ static int step_make_namespaces(struct begin *b, struct error *err)
 	for (size_t i = 0; i < b->spec->namespace_count; i++)
 		if (!b->spec->namespaces[i].path)
 			flags |= b->spec->namespaces[i].clone_flag;
+	if (!b->is_guest && shared_join(b->container, &b->joined, err) < 0)
+		return -1;
 	/* That of processes it was born into. */
-	flags &= ~(unsigned)(CLONE_NEWUSER | CLONE_NEWPID) & ~(b->has_network ? (unsigned)CLONE_NEWNET : 0u) &
-		 ~(b->has_clocks ? (unsigned)CLONE_NEWTIME : 0u);
+	flags &= ~(unsigned)(CLONE_NEWUSER | CLONE_NEWPID) & ~(b->joined & ~(unsigned)CLONE_NEWNS) &
+		 ~(b->has_network ? (unsigned)CLONE_NEWNET : 0u) & ~(b->has_clocks ? (unsigned)CLONE_NEWTIME : 0u);
 	return unshare(flags) < 0 ? error_set(err, errno, "cannot make the container's namespaces") : 0;
 }
 
@@ -219,8 +226,7 @@ static int step_finish_root(struct begin *b, struct error *err)
 
 static int step_take_names(struct begin *b, struct error *err)
 {
-	const char *host = b->spec->hostname ? b->spec->hostname : *b->names.host ? b->names.host : NULL;
-	const char *domain = b->spec->domainname ? b->spec->domainname : *b->names.domain ? b->names.domain : NULL;
+	const char *host = b->spec->hostname, *domain = b->spec->domainname;
 	if (host && sethostname(host, strlen(host)) < 0)
 		return error_set(err, errno, "cannot set the host name '%s'", host);
 	if (domain && setdomainname(domain, strlen(domain)) < 0)

@@ -4,7 +4,6 @@
 #define FAKEBUILD_COMPAT_RUNC_BEGIN_H
 
 #include "compat/runc/cgroup.h"
-#include "compat/runc/hostnames.h"
 #include "compat/runc/seccomp.h"
 #include "compat/runc/spec.h"
 #include "compat/runc/state.h"
@@ -26,7 +25,7 @@ struct begin {
 	/* What a step leaves for later ones. */
 	bool has_network, has_clocks;      /* of its own, by the kernel */
 	struct cgroup_views *groups;       /* to be shown in it */
-	struct hostnames names;            /* of the container whose names it has, too */
+	unsigned joined;                   /* CLONE_NEW* of the namespaces that are another container's */
 	bool enters_later;                 /* the working directory, as its user */
 	const char *program;
 	struct strlist *env;

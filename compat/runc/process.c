@@ -20,6 +20,7 @@
 #include "compat/runc/guests.h"
 #include "compat/runc/hooks.h"
 #include "compat/runc/log.h"
+#include "compat/runc/shared.h"
 #include "compat/runc/supervisor.h"
 #include "compat/runc/sync.h"
 #include "tracer/base/io.h"
@@ -111,18 +112,10 @@ static bool is_alive(const struct runc_container *c)
 	return now && now == c->pid_start_time;
 }
 
-static bool has_own_pids(const struct spec *spec)
-{
-	for (size_t i = 0; i < spec->namespace_count; i++)
-		if (spec->namespaces[i].clone_flag == CLONE_NEWPID)
-			return !spec->namespaces[i].path;
-	return false;
-}
-
 /* A guest's child begins in the container's pid namespace; those that we make later are in ours again. */
 static pid_t fork_into(const struct runc_container *c, const struct begin *begin)
 {
-	if (!begin->is_guest || !has_own_pids(begin->spec))
+	if (!begin->is_guest || !state_has_own_pids(c))
 		return fork();
 	CLEANUP_TALLOC char *path = mem_printf(NULL, "/proc/%d/ns/pid", c->pid);
 	CLEANUP_CLOSE int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
@@ -239,7 +232,10 @@ static int create(struct runc_container *c, const struct spec *spec, const struc
 		return -1;
 	if (make_fifo(c, &fifo, err) < 0 || open_terminal(b, spec->process, o, err) < 0 || sync_open(b->sync, err) < 0)
 		return -1;
-	if (!tracer_is_guest() && supervisor_begin(c, spec, &b->supervisor, err) < 0)
+	bool is_shared = false;
+	if (!tracer_is_guest() && shared_begin(c, spec, &is_shared, err) < 0)
+		return -1;
+	if (!tracer_is_guest() && !is_shared && supervisor_begin(c, spec, &b->supervisor, err) < 0)
 		return -1;
 	if (make_first(c, spec, o, b, fifo, err) < 0) {
 		supervisor_explain(&b->supervisor, err);
@@ -374,13 +370,25 @@ static char *session_path(const void *ctx, const struct runc_container *c)
 	return mem_printf(ctx, "%s/" CONTAINER_SESSION, c->dir);
 }
 
+/* Is there any process of it?  Without a pid namespace some may live on when the first has ended. */
+static bool has_some(const struct runc_container *c)
+{
+	CLEANUP_TALLOC char *path = session_path(NULL, c);
+	CLEANUP_TALLOC pid_t *pids = NULL;
+	size_t count = 0;
+	struct error ignored = ERROR_INIT;
+	return c->supervisor && c->pid > 0 && tracer_session_pids(NULL, path, c->pid, &pids, &count, &ignored) == 0 && count > 0;
+}
+
 int process_kill(struct runc_container *c, int signal_number, bool is_to_all, struct error *err)
 {
 	CLEANUP_TALLOC char *path = session_path(NULL, c);
-	if (!is_alive(c))
+	/* As runc does, for who goes away with nobody. */
+	is_to_all |= signal_number == SIGKILL && !state_has_own_pids(c);
+	if (!is_alive(c) && !(is_to_all && has_some(c)))
 		return error_set(err, 0, "container not running");
 	if (is_to_all)
-		return c->supervisor ? tracer_session_kill(path, signal_number, err) :
+		return c->supervisor ? tracer_session_kill(path, c->pid, signal_number, err) :
 				       guests_kill(c->pid, signal_number, err);
 	if (kill(c->pid, signal_number) < 0)
 		return errno == ESRCH ? error_set(err, 0, "container not running") :
@@ -393,7 +401,7 @@ int process_list(const void *ctx, struct runc_container *c, pid_t **ret, size_t 
 	CLEANUP_TALLOC char *path = session_path(NULL, c);
 	if (!is_alive(c))
 		return error_set(err, 0, "container not running");
-	return c->supervisor ? tracer_session_pids(ctx, path, ret, ret_count, err) :
+	return c->supervisor ? tracer_session_pids(ctx, path, c->pid, ret, ret_count, err) :
 			       guests_list(ctx, c->pid, ret, ret_count, err);
 }
 
@@ -402,12 +410,23 @@ int process_pause(struct runc_container *c, bool is_paused, struct error *err)
 	CLEANUP_TALLOC char *path = session_path(NULL, c);
 	if (!is_alive(c))
 		return error_set(err, 0, "container not running");
-	int r = c->supervisor ? tracer_session_pause(path, is_paused, err) :
+	int r = c->supervisor ? tracer_session_pause(path, c->pid, is_paused, err) :
 				guests_kill(c->pid, is_paused ? SIGSTOP : SIGCONT, err);
 	if (r < 0)
 		return -1;
 	c->is_paused = is_paused;
 	return state_save(c, err);
+}
+
+/* Those that live on without the first; some may be made meanwhile. */
+static void kill_others(const struct runc_container *c)
+{
+	CLEANUP_TALLOC char *path = session_path(NULL, c);
+	struct error ignored = ERROR_INIT;
+	for (unsigned slept = 0; slept < PATIENCE_USEC && has_some(c); slept += NAP_USEC) {
+		tracer_session_kill(path, c->pid, SIGKILL, &ignored);
+		usleep(NAP_USEC);
+	}
 }
 
 int process_destroy(struct runc_container *c, const struct spec *spec, struct error *err)
@@ -420,6 +439,8 @@ int process_destroy(struct runc_container *c, const struct spec *spec, struct er
 		kill(c->pid, SIGKILL);
 		wait_for_end(c);
 	}
+	if (c->supervisor && !state_has_own_pids(c))
+		kill_others(c);
 	if (c->supervisor)
 		supervisor_end(c);
 	cgroup_remove(c);

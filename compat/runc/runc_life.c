@@ -2,6 +2,7 @@
 /* The life of a container: create, start, run, kill, delete, pause, resume. */
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -191,8 +192,9 @@ static int run_kill(struct runc_call *call, int *ret_status, struct error *err)
 		return -1;
 	if (number < 0)
 		return error_set(err, 0, "unknown signal \"%s\"", name);
-	if (state_status(c) != STATUS_STOPPED)
-		return process_kill(c, number, o->is_to_all, err);
+	bool has_stopped = state_status(c) == STATUS_STOPPED, is_all = o->is_to_all || number == SIGKILL;
+	if (!has_stopped || (is_all && !state_has_own_pids(c) && process_kill(c, number, true, NULL) == 0))
+		return has_stopped ? 0 : process_kill(c, number, o->is_to_all, err);
 	/* As runc has it: all of none is nothing to complain about. */
 	return o->is_to_all ? 0 : error_set(err, 0, "container not running");
 }

@@ -336,6 +336,18 @@ unsigned long long state_start_time(pid_t pid)
 	return at ? strtoull(at, NULL, 10) : 0;
 }
 
+bool state_has_own_pids(const struct runc_container *c)
+{
+	struct json *list = json_get(json_get(c->config, "linux"), "namespaces");
+	for (unsigned i = 0; i < json_length(list); i++) {
+		struct json *one = json_at(list, i);
+		const char *type = json_get_string(one, "type"), *path = json_get_string(one, "path");
+		if (type && strcmp(type, "pid") == 0)
+			return !path || !path[0];
+	}
+	return false;
+}
+
 enum container_status state_status(const struct runc_container *c)
 {
 	CLEANUP_TALLOC char *fifo = mem_printf(NULL, "%s/" CONTAINER_FIFO, c->dir);

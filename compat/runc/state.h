@@ -66,6 +66,8 @@ int state_remove_remains(const char *root, const char *id);
 /* All ids below root, sorted.  Fails when there is no such folder. */
 int state_ids(const void *ctx, const char *root, struct strlist **ret, struct error *err);
 
+/* Has it a pid namespace that is no other's, by its config.json?  Then all of it ends with its first process. */
+bool state_has_own_pids(const struct runc_container *c);
 /* What it is now: looks at the process, and whether it still waits at the fifo.  Zombies have stopped. */
 enum container_status state_status(const struct runc_container *c);
 const char *state_status_name(enum container_status status);

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "compat/runc/shared.h"
 #include "oci/store.h"
 #include "tracer/base/io.h"
 #include "tracer/base/rootless.h"
@@ -29,10 +30,13 @@ enum { PATIENCE_USEC = 10000000, NAP_USEC = 2000, FIRST_NAP_USEC = 100 };
 
 /* ---- what it works with ---- */
 
-/* The shim is executed from this folder, and /run is noexec on many hosts. */
+/*
+ * The shim is executed from this folder, and /run is noexec on many hosts; besides, the container's folder may be gone while
+ * others use its session.
+ */
 static int make_run_dir(const void *ctx, const struct runc_container *c, char **ret, struct error *err)
 {
-	const char *const folders[] = { c->dir, "/var/tmp", "/tmp", "/dev/shm" };
+	const char *const folders[] = { "/var/tmp", "/tmp", "/dev/shm", c->dir };
 	CLEANUP_TALLOC char *link = mem_printf(NULL, "%s/" SUPERVISOR_RUN, c->dir);
 	struct statvfs fs;
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
@@ -46,7 +50,7 @@ static int make_run_dir(const void *ctx, const struct runc_container *c, char **
 		*ret = mem_strdup(ctx, path);
 		return 0;
 	}
-	return error_set(err, 0, "'%s' is mounted noexec, and so are /var/tmp, /tmp and /dev/shm", c->dir);
+	return error_set(err, 0, "/var/tmp, /tmp, /dev/shm and '%s' are all mounted noexec", c->dir);
 }
 
 /* Real root's owners are in the files themselves; others' are kept by the root's path, for the next run. */
@@ -104,8 +108,9 @@ static int serve(const struct runc_container *c, const struct spec *spec, const 
 		config.run_dir = run_dir;
 		config.code_dir = code_dir;
 		config.emulator_folders = getenv("PATH");
-		config.flags = geteuid() == 0 ? TRACER_WRITE_THROUGH | TRACER_HOST_GROUPS :
-			       rootless_is_bundle(spec->bundle) ? TRACER_ROOTLESS_XATTRS | TRACER_LEAVE_MODES : 0u;
+		config.flags = TRACER_UNTIL_LAST;
+		config.flags |= geteuid() == 0 ? TRACER_WRITE_THROUGH | TRACER_HOST_GROUPS :
+				rootless_is_bundle(spec->bundle) ? TRACER_ROOTLESS_XATTRS | TRACER_LEAVE_MODES : 0u;
 		/* Nothing but an empty report tells that all went well so far. */
 		io_write_all(fds[2], &report, sizeof(report));
 		r = tracer_serve(&config, fds[0], fds[1], &status, err);
@@ -193,17 +198,31 @@ static bool has_ended(const struct runc_container *c)
 	return fd != -EWOULDBLOCK;
 }
 
+/* It goes on for other containers, and there is none of this one's processes. */
+static bool is_others(const struct runc_container *c)
+{
+	CLEANUP_TALLOC char *session = mem_printf(NULL, "%s/" CONTAINER_SESSION, c->dir);
+	CLEANUP_TALLOC pid_t *pids = NULL;
+	size_t count = 0;
+	struct error ignored = ERROR_INIT;
+	if (!shared_is_used(c))
+		return false;
+	return c->pid == 0 || (tracer_session_pids(NULL, session, c->pid, &pids, &count, &ignored) == 0 && count == 0);
+}
+
 void supervisor_end(struct runc_container *c)
 {
 	bool was_killed = false;
-	for (unsigned slept = 0, nap = FIRST_NAP_USEC; !has_ended(c); slept += nap, nap = nap < NAP_USEC ? nap * 2 : nap) {
-		if (slept >= PATIENCE_USEC && !was_killed) {
+	for (unsigned slept = 0, nap = FIRST_NAP_USEC; !has_ended(c) && !is_others(c); slept += nap, nap = nap < NAP_USEC ? nap * 2 : nap) {
+		if (slept >= PATIENCE_USEC && !was_killed && !shared_is_used(c)) {
 			/* Its guests die with it; it holds the lock, so that the number is still its own. */
 			kill(c->supervisor, SIGKILL);
 			was_killed = true;
 		}
 		usleep(nap);
 	}
+	if (!has_ended(c))
+		return;
 	waitpid(c->supervisor, NULL, WNOHANG);
 	char run_dir[PATH_MAX];
 	CLEANUP_TALLOC char *link = mem_printf(NULL, "%s/" SUPERVISOR_RUN, c->dir);

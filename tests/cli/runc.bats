@@ -16,6 +16,7 @@ teardown_file() { remove_store; }
 	equal "0 / xterm runc" "${lines[*]}"
 	equal "" "$(runc list -q)"
 	[ -z "$(ls -A "$state")" ]
+	config 'c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "pid"]'
 	command_is 'kill -9 $$'
 	run -137 runc run --bundle="$bundle" a
 }
@@ -125,16 +126,85 @@ c["mounts"] += [{"destination": "/m/" + o, "source": "volume", "options": ["rbin
 	run -0 runc run -b "$bundle" a
 	equal "710 1777 755" "${lines[*]}"
 }
-@test "a_container_has_the_names_of_the_one_whose_namespace_it_joins" {
+@test "a_container_begins_with_process_1_which_no_signal_of_its_own_ends" {
+	# shellcheck disable=SC2016
+	command_is 'echo $$; kill -9 $$; kill $$; ls -d /proc/[0-9]*; exit 4'
+	run -4 runc run -b "$bundle" a
+	[[ ${lines[*]} =~ ^"1 /proc/1"(" /proc/"[0-9]+)?$ ]]
+	command_is 'sleep 60'
+	runc run -d -b "$bundle" b >/dev/null 2>&1 3>&-
+	# shellcheck disable=SC2016
+	run -0 runc exec b sh -c 'echo $$; ls -d /proc/1; readlink /proc/1/ns/mnt'
+	equal "2 /proc/1 $(runc exec b readlink /proc/self/ns/mnt)" "${lines[*]}"
+}
+# joins KIND...: the next container joins these namespaces of container a, and makes the others.
+joins() {
+	config "pid, kinds = $(pid_of a), '$*'.split()" \
+		'for n in c["linux"]["namespaces"]: n["path"] = "/proc/%d/ns/%s" % (pid, n["type"]) if n["type"] in kinds else ""'
+}
+may_administer() {
+	config 'for k in c["process"]["capabilities"]: c["process"]["capabilities"][k].append("CAP_SYS_ADMIN")'
+}
+@test "a_container_has_the_host_name_and_queues_of_the_one_it_joins_but_not_its_processes" {
+	may_administer
 	config 'c["hostname"] = "pod"'
 	start_sleeper a
-	config 'del c["hostname"]' "[n for n in c['linux']['namespaces'] if n['type'] == 'uts'][0]['path'] = '/proc/$(pid_of a)/ns/uts'"
-	command_is hostname
-	run -0 runc run -b "$bundle" b
-	equal pod "$output"
-	config 'c["hostname"] = "own"'
-	run -0 runc run -b "$bundle" b
-	equal own "$output"
+	joins uts ipc
+	config 'c.pop("hostname")'
+	command_is 'hostname; hostname renamed; ls -d /proc/[0-9]*; exec sleep 60'
+	runc run -d -b "$bundle" b >"$BATS_TEST_TMPDIR/out" 2>&1 3>&-
+	eventually grep -q proc "$BATS_TEST_TMPDIR/out"
+	equal pod "$(head -n 1 "$BATS_TEST_TMPDIR/out")"
+	run ! grep "/proc/[3-9]" "$BATS_TEST_TMPDIR/out"
+	equal renamed "$(runc exec a hostname)"
+	for kind in uts ipc; do
+		equal "$(runc exec a readlink /proc/self/ns/$kind)" "$(runc exec b readlink /proc/self/ns/$kind)"
+	done
+	[ "$(runc exec a readlink /proc/self/ns/pid)" != "$(runc exec b readlink /proc/self/ns/pid)" ]
+	# The one is not the other, to nobody.
+	run -0 runc ps -f json b
+	equal "[$(pid_of b)]" "$output"
+	runc pause b
+	equal "paused running" "$(status_of b) $(status_of a)"
+	equal here "$(runc exec a echo here)"
+	runc resume b
+	# It goes on when the other has gone, whose session it is.
+	folder=$(readlink "$state/a/run")
+	runc delete -f a
+	equal "running renamed" "$(status_of b) $(runc exec b hostname)"
+	runc delete -f b
+	[ ! -e "$folder" ]
+}
+@test "a_container_that_joins_processes_of_another_ends_with_it" {
+	start_sleeper a
+	joins pid
+	command_is 'exec sleep 70'
+	runc run -d -b "$bundle" b >/dev/null 2>&1 3>&-
+	# shellcheck disable=SC2016
+	run -0 runc exec b sh -c 'for p in /proc/[0-9]*; do tr "\0" " " <$p/cmdline; done'
+	[[ $output == *"while :; do sleep 0.1"*"sleep 70"* ]]
+	run -0 runc ps -f json b
+	equal "[$(pid_of b)]" "$output"
+	kill -9 "$(pid_of a)"
+	wait_for_status b stopped
+	runc delete b
+	runc delete a
+}
+@test "without_a_pid_namespace_processes_outlive_the_first" {
+	config 'c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "pid"]'
+	command_is 'sleep 60'
+	for how in "kill a KILL" "delete a" "delete -f a"; do
+		runc run -d -b "$bundle" a >/dev/null 2>&1 3>&-
+		runc exec -d --pid-file "$BATS_TEST_TMPDIR/pid" a sleep 61 >/dev/null 2>&1 3>&-
+		other=$(cat "$BATS_TEST_TMPDIR/pid")
+		kill -9 "$(pid_of a)"
+		wait_for_status a stopped
+		kill -0 "$other"
+		# shellcheck disable=SC2086
+		runc $how
+		eventually is_gone "$other"
+		[[ $how == delete* ]] || runc delete a
+	done
 }
 @test "a_destination_that_names_the_root_is_one_in_it" {
 	mkdir "$bundle/volume"

@@ -98,7 +98,7 @@ static pid_t guest(const struct house *h, int (*body)(void))
 	pid_t pid = fork();
 	if (pid == 0) {
 		struct error err = ERROR_INIT;
-		if (tracer_join(h->socket_path, &err) < 0) {
+		if (tracer_join(h->socket_path, &(struct session_place){ 0, 0 }, &err) < 0) {
 			fprintf(stderr, "# %s\n", err.text);
 			_exit(STATUS_OF_FAILURE);
 		}
@@ -156,7 +156,7 @@ static void wait_for_guests(const struct house *h, size_t wanted)
 	size_t count = 0;
 	for (int i = 0; i < 1000 && count < wanted; i++) {
 		CLEANUP_TALLOC pid_t *pids = NULL;
-		if (tracer_session_pids(NULL, h->socket_path, &pids, &count, &err) < 0)
+		if (tracer_session_pids(NULL, h->socket_path, 0, &pids, &count, &err) < 0)
 			print_message("%s\n", err.text);
 		usleep(count < wanted ? 10000 : 0);
 	}
@@ -172,7 +172,7 @@ static void others_join_while_the_first_sleeps(void **state)
 	for (int i = 0; i < 50; i++)
 		assert_int_equal(status_of(guest(h, be_root)), 0);
 	struct error err = ERROR_INIT;
-	assert_int_equal(tracer_session_kill(h->socket_path, SIGTERM, &err), 0);
+	assert_int_equal(tracer_session_kill(h->socket_path, 0, SIGTERM, &err), 0);
 	assert_int_equal(status_of(first), 128 + SIGTERM);
 }
 
@@ -211,17 +211,17 @@ static void paused_makes_no_step(void **state)
 	for (int i = 0; i < 1000 && size_of(counter) < 10; i++)
 		usleep(10000);
 	assert_true(size_of(counter) >= 10);
-	assert_int_equal(tracer_session_pause(h->socket_path, true, &err), 0);
+	assert_int_equal(tracer_session_pause(h->socket_path, 0, true, &err), 0);
 	usleep(100000);
 	long long before = size_of(counter);
 	usleep(200000);
 	assert_int_equal(size_of(counter), before);
-	assert_int_equal(tracer_session_pause(h->socket_path, false, &err), 0);
+	assert_int_equal(tracer_session_pause(h->socket_path, 0, false, &err), 0);
 	for (int i = 0; i < 1000 && size_of(counter) == before; i++)
 		usleep(10000);
 	assert_true(size_of(counter) > before);
-	assert_int_equal(tracer_session_pause(h->socket_path, true, &err), 0);
-	assert_int_equal(tracer_session_kill(h->socket_path, SIGKILL, &err), 0);
+	assert_int_equal(tracer_session_pause(h->socket_path, 0, true, &err), 0);
+	assert_int_equal(tracer_session_kill(h->socket_path, 0, SIGKILL, &err), 0);
 	assert_int_equal(status_of(first), 128 + SIGKILL);
 }
 
@@ -237,7 +237,7 @@ static void nobody_listening_is_told(void **state)
 {
 	struct error err = ERROR_INIT;
 	(void)state;
-	assert_int_equal(tracer_session_kill("/tmp/fakebuild-test-none/session", SIGTERM, &err), -1);
+	assert_int_equal(tracer_session_kill("/tmp/fakebuild-test-none/session", 0, SIGTERM, &err), -1);
 	assert_string_equal(err.text, "cannot connect to the session at '/tmp/fakebuild-test-none/session': No such file or directory");
 }
 
