@@ -15,6 +15,7 @@
 	X(access, 21)                                                                              \
 	X(connect, 42)                                                                             \
 	X(getpeername, 52)                                                                         \
+	X(execve, 59)                                                                              \
 	X(uname, 63)                                                                               \
 	X(getcwd, 79)                                                                              \
 	X(rename, 82)                                                                              \
@@ -76,6 +77,7 @@
 	X(fast_open, 5)                                                                            \
 	X(fast_creat, 8)                                                                           \
 	X(fast_unlink, 10)                                                                         \
+	X(fast_execve, 11)                                                                         \
 	X(fast_chmod, 15)                                                                          \
 	X(i386_getuid, 24)                                                                         \
 	X(fast_utime, 30)                                                                          \

@@ -211,14 +211,26 @@ int fast_readlinkat(struct shim_frame *f)
 	return readlink_path(f, f->argument[0], f->argument[1], f->argument[2], f->argument[3]);
 }
 
-/* Of what is not there: programs with libselinux look at their start whether its file systems are. */
-int fast_statfs(struct shim_frame *f)
+/* Of what is not there. */
+static enum answer miss(struct shim_frame *f)
 {
 	struct place p;
 	struct kernel_stat st;
 	return place_find(f, AT_CWD, f->argument[0], STATE_LOOKS_AS_ROOT, &p) && place_examine(f, &p, true, &st) == NO_ENTRY ?
 		       answer(f, NO_ENTRY) :
 		       SLOW;
+}
+
+/* Who looks for a program in $PATH may try to run it in each directory. */
+int fast_execve(struct shim_frame *f)
+{
+	return miss(f);
+}
+
+/* Programs with libselinux look at their start whether its file systems are there. */
+int fast_statfs(struct shim_frame *f)
+{
+	return miss(f);
 }
 
 /*
