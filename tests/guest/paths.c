@@ -13,6 +13,42 @@ static const char *here(void)
 	return syscall(SYS_getcwd, text, sizeof(text)) < 0 ? strerrorname_np(errno) : text;
 }
 
+TEST(behind_a_missing_directory_nothing_is_there_until_it_is_made)
+{
+	char *const none[] = { NULL };
+	put_file("f", 0644, "");
+	WORKS(mkdir("d", 0755));
+	for (int i = 0; i < 30; i++) {
+		FAILS(ENOENT, open("no/../f", O_RDONLY));
+		FAILS(ENOENT, open("no/a/../../f", O_RDONLY | O_NOFOLLOW));
+		FAILS(ENOENT, open("d/../no/f/../../f", O_WRONLY));
+		FAILS(ENOENT, open("no/f", O_WRONLY | O_CREAT, 0644));
+		FAILS(ENOENT, open("no/.", O_RDONLY | O_DIRECTORY));
+		FAILS(ENOENT, open("no/d/", O_RDONLY));
+		FAILS(ENOENT, access("no/./f", F_OK));
+		FAILS(ENOENT, mkdir("no/../e", 0755));
+		FAILS(ENOENT, rename("f", "no/f"));
+		FAILS(ENOENT, symlink("f", "no/l"));
+		FAILS(ENOENT, unlink("no/a/f"));
+		FAILS(ENOENT, execve("no/../f", none, none));
+		FAILS(ENOENT, execve("no/f", none, none));
+		FAILS(ENOENT, execve("not there", none, none));
+		FAILS(ENOTDIR, open("f/../f", O_RDONLY));
+		FAILS(ENOTDIR, execve("f/f", none, none));
+	}
+	FAILS(EACCES, execve("f", none, none));
+	WORKS(mkdir("no", 0755));
+	WORKS(close(WORKS(open("no/../f", O_RDONLY))));
+	WORKS(close(WORKS(open("no/f", O_WRONLY | O_CREAT, 0644))));
+	WORKS(access("no/./f", F_OK));
+	WORKS(unlink("no/f"));
+	WORKS(rmdir("no"));
+	FAILS(ENOENT, access("no/../f", F_OK));
+	WORKS(symlink("d", "no"));
+	WORKS(access("no/../f", F_OK));
+	FAILS(ENOENT, access("no/f", F_OK));
+}
+
 TEST(forty_symlinks_are_followed_and_no_more)
 {
 	char name[16], target[16];

@@ -28,8 +28,8 @@ struct typed {
 	uint32_t length, hash;
 	uint32_t name_at;
 	uint32_t count;	    /* of the slashes: a directory part ends with each */
-	uint32_t must_know; /* so many of these parts have to be known by the tracer: no looking will do */
-	uint32_t must_clear; /* so many, too, the name counted, but where nothing is mounted below what is known */
+	uint64_t dots;	    /* bits: which parts are, so that no looking goes over them */
+	uint32_t must_clear; /* so many, the name counted, have to be known but where nothing is mounted below what is known */
 	uint32_t end[PARTS_MAX], end_hash[PARTS_MAX];
 };
 
@@ -146,32 +146,52 @@ uint32_t place_directory_flags(struct shim_frame *f, const struct place *p)
 	return flags | inherited;
 }
 
+/* The place is in a directory that is not there: so it is for the kernel, too, though somebody may make it now. */
+static bool lead_nowhere(struct shim_frame *f, struct place *p)
+{
+	static const char nowhere[] = "/proc/fakebuild/"; /* no symlink is on the way */
+	/* What is there may have another name for the guest. */
+	if (may_be_proc(p))
+		return false;
+	for (uint32_t i = 0; i < sizeof(nowhere); i++)
+		f->path[i] = nowhere[i];
+	p->name_at = sizeof(nowhere) - 1;
+	p->dir_fd = AT_CWD;
+	p->is_relative = false;
+	p->has_flags = true;
+	return true;
+}
+
 /*
  * Append the directories that are typed from `known` parts on, when each is one: no symlink, no mount.  When one is missing
- * the rest needs no looking at: the call will find out.
+ * the rest needs no looking at.  `asks`: nothing but that shall be found.
  */
-static bool look_down(struct shim_frame *f, const struct start *start, const struct typed *typed, uint32_t known, struct place *p)
+static bool look_down(struct shim_frame *f, const struct start *start, const struct typed *typed, uint32_t known, bool asks, struct place *p)
 {
 	struct kernel_stat st;
 	const struct looking since = looked_begin();
 	uint32_t inherited = p->flags & (PREFIX_READ_ONLY | PREFIX_NO_MOUNTS), at = known ? typed->end[known - 1] : 0;
-	bool is_missing = false;
 	p->flags = inherited;
 	for (uint32_t part = known; part < typed->count; at = typed->end[part++]) {
 		uint32_t length = typed->end[part] - at;
+		if (typed->dots >> part & 1)
+			return false;
 		copy(f->path + p->name_at, f->link + at, length);
 		p->name_at += length;
-		if (length == 1 || is_missing)
+		if (length == 1)
 			continue;
 		f->path[p->name_at - 1] = '\0';
 		long r = raw(NR_NEWFSTATAT, p->dir_fd, (long)f->path, (long)&st, AT_NOFOLLOW);
-		is_missing = r == NO_ENTRY;
-		if (!is_missing && (r < 0 || (st.mode & TYPE) != TYPE_DIRECTORY || st.dev == SHARED->proc_dev))
+		if (r == NO_ENTRY) {
+			p->flags = inherited;
+			return lead_nowhere(f, p);
+		}
+		if (asks || r < 0 || (st.mode & TYPE) != TYPE_DIRECTORY || st.dev == SHARED->proc_dev)
 			return false;
-		p->flags = is_missing ? inherited : inherited | flags_of(&st, p->dir_fd, (uint64_t)f->path);
+		p->flags = inherited | flags_of(&st, p->dir_fd, (uint64_t)f->path);
 		f->path[p->name_at - 1] = '/';
 		/* Else what makes it so may pass without a word. */
-		if (!is_missing && (p->flags & PREFIX_READ_ONLY) == (inherited & PREFIX_READ_ONLY))
+		if ((p->flags & PREFIX_READ_ONLY) == (inherited & PREFIX_READ_ONLY))
 			looked_add(f, &since, start, typed->end_hash[part], typed->end[part], p);
 	}
 	p->has_flags = true;
@@ -188,7 +208,7 @@ static uint32_t flags_of_start(const struct place *p)
 static bool walk_down(struct shim_frame *f, const struct start *start, const struct typed *typed, struct place *p)
 {
 	uint32_t known = typed->count;
-	while (known > typed->must_know) {
+	while (known > 0) {
 		known--;
 		if (known == 0 && !typed->is_absolute) {
 			/* The kernel knows the directory that the path begins at. */
@@ -203,7 +223,7 @@ static bool walk_down(struct shim_frame *f, const struct start *start, const str
 			break;
 		if (known && looked_find(f, start, typed->end_hash[known - 1], typed->end[known - 1], p))
 			break;
-		if (known == typed->must_know)
+		if (known == 0)
 			return false;
 	}
 	/* A look costs some sixtieth of a stop, after which it is known to all: so many are made, on average, before one. */
@@ -211,11 +231,12 @@ static bool walk_down(struct shim_frame *f, const struct start *start, const str
 	uint32_t looks = typed->count - known;
 	if (known < typed->must_clear && !(p->flags & PREFIX_NO_MOUNTS))
 		return false;
-	if (looks == 0 || (p->flags & (PREFIX_FILE | PREFIX_DESCRIPTORS)) || (__builtin_ia32_rdtsc() >> 5) % LOOKS_A_STOP < looks)
+	if (looks == 0 || (p->flags & (PREFIX_FILE | PREFIX_DESCRIPTORS)))
 		return false;
 	if (!p->is_relative)
 		p->dir_fd = AT_CWD;
-	return look_down(f, start, typed, known, p);
+	/* That a directory is missing in one that is known it would not tell. */
+	return look_down(f, start, typed, known, (__builtin_ia32_rdtsc() >> 5) % LOOKS_A_STOP < looks, p);
 }
 
 /* Copy the path to frame->link.  False: it is one for the tracer. */
@@ -223,7 +244,8 @@ static bool read_typed(struct shim_frame *f, const char *text, struct typed *typ
 {
 	uint32_t hash = PREFIX_HASH_START, name_hash = hash, length = 0, name_at = 0, count = 0;
 	typed->is_absolute = *text == '/';
-	typed->must_know = typed->must_clear = 0;
+	typed->must_clear = 0;
+	typed->dots = 0;
 	while (*text == '/')
 		text++;
 	for (char byte; (byte = text[length]); length++) {
@@ -238,7 +260,7 @@ static bool read_typed(struct shim_frame *f, const char *text, struct typed *typ
 		if (count == PARTS_MAX)
 			return false;
 		if (prefix_is_dot(f->link + name_at, length - name_at))
-			typed->must_know = count + 1;
+			typed->dots |= UINT64_C(1) << count;
 		if (prefix_is_mount_name(SHARED->mount_names, name_hash))
 			typed->must_clear = count + 1;
 		typed->end[count] = length + 1;
@@ -249,7 +271,7 @@ static bool read_typed(struct shim_frame *f, const char *text, struct typed *typ
 	typed->must_be_directory = length && name_at == length;
 	if (typed->must_be_directory) {
 		/* Its last part is the name; dots are the tracer's. */
-		if (typed->must_know == count--)
+		if (typed->dots >> --count & 1)
 			return false;
 		length--;
 		name_at = count ? typed->end[count - 1] : 0;
