@@ -220,6 +220,8 @@ const struct row *filter_find_row(const struct call *c)
 	const struct row *row = index < 0 ? NULL : &rows[index];
 	if (row && row->is_inside && c->t->is_inside && holds(&row->inside, row->values, c))
 		return row;
+	if (row && row->hook == hook_readv && c->t->has_signals)
+		return row;
 	if (!row || row->action == ACTION_ALLOW || row->action == ACTION_REFUSE ||
 	    (row->action == ACTION_LATER && !c->t->is_watched) || (row->action == ACTION_WRITE && !c->t->has_control))
 		return NULL;
@@ -306,7 +308,7 @@ static const struct when *when_later(const struct row *row, enum watch watch)
 	case WATCH_WRITES:
 		return row->action == ACTION_WRITE ? &row->trace : NULL;
 	case WATCH_READS:
-		return row->hook == hook_read ? &row->trace : NULL;
+		return row->hook == hook_read || row->hook == hook_readv ? &row->trace : NULL;
 	default:
 		return is_later ? &always : row->is_inside ? &row->inside : NULL;
 	}

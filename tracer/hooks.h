@@ -204,6 +204,7 @@ int64_t hook_clock(struct call *c);
 int64_t hook_timer_create(struct call *c);
 int64_t hook_fcntl(struct call *c);
 int64_t hook_sigtimedwait(struct call *c);
+int64_t hook_readv(struct call *c);
 int64_t hook_signalfd(struct call *c);
 
 /* guest_ptrace.c, guest_wait.c */

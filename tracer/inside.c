@@ -10,11 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "tracer/arch/arch.h"
 #include "tracer/base/compat.h"
+#include "tracer/base/mem.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/pids.h"
@@ -163,23 +166,57 @@ void inside_tell_child(const struct tracee *parent, const struct tracee *child, 
 		memory_write(child, in_child, &number, sizeof(number));
 }
 
+/* struct robust_list_head of linux/futex.h: a list of locks, where in each the word is, and one that is being taken or left. */
+struct robust_head {
+	uint64_t next, pending;
+	int64_t offset;
+};
+
+/* The kernel keeps another list for 32-bit programs, which only a call of theirs is told. */
+static taddr robust_list_of(const struct tracee *t)
+{
+	static struct {
+		uint32_t at, size;
+	} *low;
+	void *at = NULL;
+	size_t size;
+	if (t->process->abi == ABI_64)
+		return syscall(SYS_get_robust_list, t->tid, &at, &size) < 0 ? 0 : (uintptr_t)at;
+	if (!low) {
+		low = mmap(NULL, sizeof(*low), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+		low = low == MAP_FAILED ? NULL : low;
+	}
+	const uint64_t arguments[6] = { t->tid, (uintptr_t)low, (uintptr_t)low + 4 };
+	return low && arch_raw_call(ABI_32, arch_robust_list_number, arguments) == 0 ? low->at : 0;
+}
+
+static bool read_robust_head(const struct tracee *t, taddr at, struct robust_head *ret)
+{
+	uint64_t wide[3];
+	uint32_t narrow[3];
+	if (t->process->abi == ABI_64) {
+		if (memory_read(t, at, wide, sizeof(wide)) < 0)
+			return false;
+		*ret = (struct robust_head){ wide[0], wide[2], wide[1] };
+		return true;
+	}
+	if (memory_read(t, at, narrow, sizeof(narrow)) < 0)
+		return false;
+	*ret = (struct robust_head){ narrow[0], narrow[2], (int32_t)narrow[1] };
+	return true;
+}
+
 void inside_mend_futexes(const struct tracee *t)
 {
 	enum { ENTRIES_MAX = 2048 /* ROBUST_LIST_LIMIT */ };
-	struct {
-		uint64_t next;
-		int64_t offset;
-		uint64_t pending;
-	} head;
-	void *at = NULL;
-	size_t size;
-	if (!t->process->pids || t->process->abi != ABI_64 || syscall(SYS_get_robust_list, t->tid, &at, &size) < 0 || !at ||
-	    memory_read(t, (uintptr_t)at, &head, sizeof(head)) < 0)
+	struct robust_head head;
+	taddr at = t->process->pids ? robust_list_of(t) : 0;
+	if (!at || !read_robust_head(t, at, &head))
 		return;
-	uint64_t entry = head.next, next;
-	for (unsigned i = 0; i < ENTRIES_MAX; i++, entry = next) {
+	uint64_t entry = head.next;
+	for (unsigned i = 0; i < ENTRIES_MAX; i++) {
 		uint32_t word;
-		bool is_last = (entry & ~UINT64_C(1)) == (uintptr_t)at;
+		bool is_last = (entry & ~UINT64_C(1)) == at;
 		if (is_last)
 			entry = head.pending;
 		taddr lock = (entry & ~UINT64_C(1)) + head.offset;
@@ -189,8 +226,10 @@ void inside_mend_futexes(const struct tracee *t)
 			word = (word & ~(uint32_t)FUTEX_TID_MASK) | FUTEX_WAITERS | (uint32_t)t->tid;
 			memory_write(t, lock, &word, sizeof(word));
 		}
-		if (is_last || memory_read(t, entry & ~UINT64_C(1), &next, sizeof(next)) < 0)
+		uint64_t next = 0;
+		if (is_last || memory_read(t, entry & ~UINT64_C(1), &next, t->process->abi == ABI_64 ? 8 : 4) < 0)
 			return;
+		entry = next;
 	}
 }
 
@@ -353,30 +392,89 @@ int64_t hook_sigtimedwait(struct call *c)
 	return CALL_PASS_EXIT;
 }
 
+/* The buffers of a read. */
+struct buffers {
+	struct iovec *list;
+	size_t count;
+};
+
+/* Bytes at an offset of what was read, from or to there; they may lie in several buffers. */
+static bool copy_read(struct call *c, const struct buffers *b, uint64_t at, void *bytes, size_t size, bool is_write)
+{
+	char *next = bytes;
+	for (size_t i = 0; i < b->count && size > 0; i++) {
+		if (at >= b->list[i].iov_len) {
+			at -= b->list[i].iov_len;
+			continue;
+		}
+		size_t part = b->list[i].iov_len - at < size ? b->list[i].iov_len - at : size;
+		taddr there = (uintptr_t)b->list[i].iov_base + at;
+		if ((is_write ? memory_write(c->t, there, next, part) : memory_read(c->t, there, next, part)) < 0)
+			return false;
+		next += part;
+		size -= part;
+		at = 0;
+	}
+	return size == 0;
+}
+
 /* struct signalfd_siginfo: the signal, an error, a code, a number. */
-static int64_t show_signals_read(struct call *c)
+static int64_t show_signals(struct call *c, const struct buffers *b)
 {
 	enum { RECORD = 128 };
-	int32_t head[3];
-	for (int64_t at = 0; at + RECORD <= c->result; at += RECORD) {
-		taddr record = c->argument[1] + at;
-		if (memory_read(c->t, record, head, sizeof(head)) < 0)
-			break;
-		if (head[2] == SI_USER || head[2] == SI_TKILL || head[2] == SI_QUEUE || head[2] == SI_MESGQ || (head[0] == SIGCHLD && head[2] > 0))
-			show_word(c, record + sizeof(head));
+	int32_t head[4];
+	for (int64_t at = 0; at + RECORD <= c->result && copy_read(c, b, at, head, sizeof(head), false); at += RECORD) {
+		if (head[2] != SI_USER && head[2] != SI_TKILL && head[2] != SI_QUEUE && head[2] != SI_MESGQ && (head[0] != SIGCHLD || head[2] <= 0))
+			continue;
+		head[3] = head[3] < 0 ? head[3] : inside_shown(c->t, head[3]);
+		copy_read(c, b, at, head, sizeof(head), true);
 	}
 	return c->result;
 }
 
-int64_t inside_read(struct call *c)
+static int64_t show_signals_read(struct call *c)
+{
+	struct iovec one = { (void *)(uintptr_t)c->argument[1], c->argument[2] };
+	return show_signals(c, &(struct buffers){ &one, 1 });
+}
+
+static int64_t show_signals_read_in_parts(struct call *c)
+{
+	const bool is_32 = c->abi == ABI_32;
+	const size_t size = is_32 ? 8 : sizeof(struct iovec);
+	struct buffers b = { NULL, c->result > 0 && c->argument[2] <= UIO_MAXIOV ? c->argument[2] : 0 };
+	CLEANUP_TALLOC struct iovec *list = mem_array(NULL, struct iovec, b.count);
+	if (b.count && memory_read(c->t, c->argument[1], list, b.count * size) < 0)
+		b.count = 0;
+	const uint32_t *narrow = (const uint32_t *)(const void *)list;
+	for (size_t i = b.count; is_32 && i-- > 0;)
+		list[i] = (struct iovec){ (void *)(uintptr_t)narrow[2 * i], narrow[2 * i + 1] };
+	b.list = list;
+	return show_signals(c, &b);
+}
+
+static bool is_signalfd(const struct call *c)
 {
 	char link[64], text[64];
 	snprintf(link, sizeof(link), "/proc/%d/fd/%d", c->t->tid, call_int(c, 0));
 	ssize_t n = readlink(link, text, sizeof(text) - 1);
 	text[n < 0 ? 0 : n] = '\0';
-	if (strcmp(text, "anon_inode:[signalfd]") != 0)
+	return strcmp(text, "anon_inode:[signalfd]") == 0;
+}
+
+int64_t inside_read(struct call *c)
+{
+	if (!is_signalfd(c))
 		return CALL_PASS;
 	c->t->at_exit = show_signals_read;
+	return CALL_PASS_EXIT;
+}
+
+int64_t hook_readv(struct call *c)
+{
+	if (!is_signalfd(c))
+		return CALL_PASS;
+	c->t->at_exit = show_signals_read_in_parts;
 	return CALL_PASS_EXIT;
 }
 

@@ -155,6 +155,7 @@ enum proc_file_flags {
 	OF_EMULATORS = 2,   /* only theirs tells what it should not */
 	OF_DESCRIPTORS = 4, /* one a descriptor, whose number follows the name */
 	OF_PIDS = 16,       /* only that of a mount of a pid namespace of the guest's tells what it should not */
+	OF_VIEWERS = 32,    /* only to who is in one */
 	IS_WRITTEN = 8,	    /* to the host's: proc_uid_map_write of kernel/user_namespace.c, EPERM in the first namespace */
 };
 struct proc_file {
@@ -183,6 +184,10 @@ static const struct proc_file files[] = {
 	{ "cgroup", write_cgroup, WANTS_TEXT },
 	{ "children", proc_write_children, WANTS_TEXT | OF_PIDS },
 	{ "sched", proc_write_sched, WANTS_TEXT | OF_PIDS },
+	{ "timers", proc_write_timers, WANTS_TEXT | OF_PIDS },
+	{ "/sysvipc/msg", proc_write_queues, WANTS_TEXT | OF_VIEWERS },
+	{ "/sysvipc/shm", proc_write_segments, WANTS_TEXT | OF_VIEWERS },
+	{ "/sys/kernel/ns_last_pid", proc_write_last_pid, OF_VIEWERS | IS_WRITTEN },
 	{ "/locks", proc_write_locks, WANTS_TEXT | OF_PIDS },
 	{ "/loadavg", proc_write_loadavg, WANTS_TEXT | OF_PIDS },
 	{ "/sys/kernel/hostname", write_hostname, WANTS_TEXT },
@@ -195,9 +200,9 @@ static const struct proc_file files[] = {
 	{ "/sys/user/max_user_namespaces", write_no_namespaces, 0 },
 };
 
-static bool is_of(const struct proc_file *f, const char *rest, const struct object *o)
+static bool is_of(const struct proc_file *f, const char *rest, const struct object *o, const struct tracee *viewer)
 {
-	if ((f->flags & OF_PIDS) && !o->mount->pids)
+	if (((f->flags & OF_PIDS) && !o->mount->pids) || ((f->flags & OF_VIEWERS) && !(viewer && viewer->process->pids)))
 		return false;
 	return f->flags & OF_DESCRIPTORS ? text_starts(rest, f->name) && rest[strlen(f->name)] : strcmp(rest, f->name) == 0;
 }
@@ -208,7 +213,7 @@ bool procfs_is_hosts(const char *path, const struct object *o)
 	if (!text_starts(path, "/proc/") || strchr(path + begin + 1, '/') || strcmp(path, o->host) != 0 || (o->real.st_mode & 0444) != 0444)
 		return false;
 	const struct proc_file *f = files, *end = files + sizeof(files) / sizeof(*files);
-	while (f < end && !is_of(f, path + begin, o))
+	while (f < end && !is_of(f, path + begin, o, NULL))
 		f++;
 	return f == end;
 }
@@ -222,7 +227,7 @@ char *procfs_generate(struct tracee *t, const struct object *o, bool is_write)
 	if (!v.of && text_starts(o->host, "/proc/"))
 		rest = o->host + strlen("/proc");
 	const struct proc_file *f = files, *end = files + sizeof(files) / sizeof(*files);
-	while (rest && f < end && !is_of(f, rest, o))
+	while (rest && f < end && !is_of(f, rest, o, t))
 		f++;
 	if (!rest || f == end || (f->name[0] != '/' && !v.of) || ((f->flags & OF_EMULATORS) && !v.of->process->is_emulated) ||
 	    ((f->flags & IS_WRITTEN) && is_write))

@@ -154,6 +154,54 @@ static void put_lock(const struct proc_view *v, const char *line, const char *pr
 		fprintf(v->out, "%s%.*s %d%s\n", prefix, at, rest, number, rest + behind);
 }
 
+/* show_timer of fs/proc/base.c: "notify: signal/tid.NUMBER" */
+void proc_write_timers(const struct proc_view *v)
+{
+	for (char *at = v->text, *line; (line = proc_next_line(&at));) {
+		char *number = text_starts(line, "notify: ") ? strrchr(line, '.') : NULL;
+		fprintf(v->out, number ? "%.*s.%d\n" : "%.*s\n", number ? (int)(number - line) : (int)strlen(line), line,
+			number ? pids_shown(v->pids, strtol(number + 1, NULL, 10)) : 0);
+	}
+}
+
+/* A table with numbers of processes in two columns, as whoever opened it names them. */
+static void put_users(const struct proc_view *v, unsigned first_column)
+{
+	for (char *at = v->text, *line; (line = proc_next_line(&at));) {
+		const char *column = line;
+		int numbers[2], length;
+		for (unsigned i = 0; i < first_column; i++) {
+			column += strspn(column, " ");
+			column += strcspn(column, " ");
+		}
+		/* Its first line has names. */
+		if (sscanf(column, "%d %d%n", &numbers[0], &numbers[1], &length) != 2) {
+			fprintf(v->out, "%s\n", line);
+			continue;
+		}
+		const struct pid_namespace *in = v->viewer->process->pids;
+		fprintf(v->out, "%.*s %5d %5d%s\n", (int)(column - line), line, pids_shown(in, numbers[0]), pids_shown(in, numbers[1]),
+			column + length);
+	}
+}
+
+/* sysvipc_msg_proc_show of ipc/msg.c: key, id, mode, bytes, messages, who has sent last, who received */
+void proc_write_queues(const struct proc_view *v)
+{
+	put_users(v, 5);
+}
+
+/* sysvipc_shm_proc_show of ipc/shm.c: key, id, mode, size, who made it, who attached it last */
+void proc_write_segments(const struct proc_view *v)
+{
+	put_users(v, 4);
+}
+
+void proc_write_last_pid(const struct proc_view *v)
+{
+	fprintf(v->out, "%d\n", pids_last(v->viewer->process->pids));
+}
+
 void proc_write_locks(const struct proc_view *v)
 {
 	for (char *at = v->text, *line; (line = proc_next_line(&at));)

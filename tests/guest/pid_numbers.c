@@ -16,6 +16,7 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -268,6 +269,14 @@ TEST(signals_name_their_sender)
 		if (record.ssi_signo == SIGCHLD)
 			WORKS(read(fd, &record, sizeof(record)));
 		EQUAL(1, record.ssi_pid);
+		CHILD
+			WORKS(kill(1, SIGUSR1));
+		/* That, and the SIGCHLD that has waited since. */
+		struct signalfd_siginfo records[2];
+		struct iovec parts[2] = { { &records[0], sizeof(record) }, { &records[1], sizeof(record) } };
+		EQUAL(2 * sizeof(record), readv(fd, parts, 2));
+		EQUAL(6, records[0].ssi_pid);
+		EQUAL(5, records[1].ssi_pid);
 		WORKS(close(WORKS(syscall(SYS_signalfd, -1, &mask, 8))));
 		_exit(0);
 	}
@@ -492,6 +501,12 @@ TEST(proc_calls_processes_as_its_namespace_does)
 		n = readlink("p/thread-self", text, sizeof(text));
 		text[n < 0 ? 0 : n] = '\0';
 		TEXT("1/task/1", text);
+		timer_t timer;
+		struct sigevent event = { .sigev_notify = 4 /* SIGEV_THREAD_ID */, .sigev_signo = SIGUSR1 };
+		event._sigev_un._tid = 1;
+		WORKS(syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer));
+		if (access("p/1/timers", F_OK) == 0)
+			EQUAL(true, strstr(file_text("p/1/timers"), "notify: signal/tid.1\n") != NULL);
 		EQUAL(4, sscanf(file_text("p/2/stat"), "%d (%*s %*s %d %d %d", &pid, &parent, &group, &session));
 		EQUAL(2, pid);
 		EQUAL(1, parent);
@@ -536,11 +551,42 @@ TEST(a_robust_mutex_tells_that_its_owner_has_died)
 		pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
 		pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
 		EQUAL(0, pthread_mutex_init(mutex, &attributes));
-		if (sizeof(long) == 4)
-			_exit(0);
 		CHILD
 			EQUAL(0, pthread_mutex_lock(mutex));
 		EQUAL(EOWNERDEAD, pthread_mutex_lock(mutex));
+	}
+}
+
+/* The last sender of a queue in /proc/sysvipc/msg; -1: it is not there. */
+static int line_of_queue(int wanted)
+{
+	const char *line = file_text("/proc/sysvipc/msg");
+	int id, who;
+	for (; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+		if (sscanf(line, "%*d %d %*o %*u %*u %d", &id, &who) == 2 && id == wanted)
+			return who;
+	return -1;
+}
+
+TEST(segments_and_the_last_number_are_told_as_there)
+{
+	INSIDE {
+		char expected[64];
+		int id = shmget(IPC_PRIVATE, 4096, 0600), maker = -1, found;
+		const char *last = file_text("/proc/sys/kernel/ns_last_pid");
+		if (*last)
+			TEXT("1\n", last);
+		const char *line = file_text("/proc/sysvipc/shm");
+		for (; id >= 0 && line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+			if (sscanf(line, "%*d %d %*o %*u %d", &found, &maker) == 2 && found == id)
+				break;
+		if (id >= 0)
+			EQUAL(line && *line ? 1 : -1, maker);
+		WORKS(shmctl(id, IPC_RMID, NULL));
+		snprintf(expected, sizeof(expected), "%d\n", sleeper());
+		last = file_text("/proc/sys/kernel/ns_last_pid");
+		if (*last)
+			TEXT(expected, last);
 	}
 }
 
@@ -560,6 +606,9 @@ TEST(objects_of_ipc_name_who_has_used_them)
 		EQUAL(1, queue.msg_lspid);
 		WORKS(semctl(set, 0, SETVAL, 1));
 		EQUAL(1, semctl(set, 0, GETPID));
+		int host_line = line_of_queue(id);
+		if (host_line >= 0)
+			EQUAL(1, host_line);
 		WORKS(msgctl(id, IPC_RMID, NULL));
 		WORKS(semctl(set, 0, IPC_RMID));
 	}

@@ -80,6 +80,8 @@ extern const int arch_strict_call[ABI_COUNT][ARCH_STRICT_CALLS];
 /* pause(2), for who must sleep until a signal comes. */
 extern const int arch_pause_number[ABI_COUNT];
 extern const int arch_prctl_number[ABI_COUNT], arch_seccomp_number[ABI_COUNT];
+/* get_robust_list(2), as 32-bit programs call it. */
+extern const int arch_robust_list_number;
 /* Set the number of the call that the tracee is in. */
 int arch_set_number(struct tracee *t, int64_t number);
 /* At an exit stop: the call is to be made again. */

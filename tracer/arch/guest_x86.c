@@ -13,6 +13,7 @@
 
 const int arch_strict_call[ABI_COUNT][ARCH_STRICT_CALLS] = { { 0, 1, 60, 15 }, { 3, 4, 1, 119 } };
 const int arch_pause_number[ABI_COUNT] = { 34, 29 };
+const int arch_robust_list_number = 312;
 const int arch_prctl_number[ABI_COUNT] = { 157, 172 }, arch_seccomp_number[ABI_COUNT] = { 317, 354 };
 
 bool arch_finish_loader(struct tracee *t)
