@@ -153,6 +153,7 @@ int64_t hook_prlimit(struct call *c);
 int64_t hook_setrlimit(struct call *c);
 int64_t hook_pidfd_send_signal(struct call *c);
 int64_t hook_pidfd_access(struct call *c);
+int64_t hook_process_madvise(struct call *c);
 int64_t hook_kcmp(struct call *c);
 int64_t hook_getppid(struct call *c);
 

@@ -440,15 +440,10 @@ static int64_t show_signals_read(struct call *c)
 
 static int64_t show_signals_read_in_parts(struct call *c)
 {
-	const bool is_32 = c->abi == ABI_32;
-	const size_t size = is_32 ? 8 : sizeof(struct iovec);
 	struct buffers b = { NULL, c->result > 0 && c->argument[2] <= UIO_MAXIOV ? c->argument[2] : 0 };
 	CLEANUP_TALLOC struct iovec *list = mem_array(NULL, struct iovec, b.count);
-	if (b.count && memory_read(c->t, c->argument[1], list, b.count * size) < 0)
+	if (memory_read_vector(c->t, c->argument[1], list, b.count) < 0)
 		b.count = 0;
-	const uint32_t *narrow = (const uint32_t *)(const void *)list;
-	for (size_t i = b.count; is_32 && i-- > 0;)
-		list[i] = (struct iovec){ (void *)(uintptr_t)narrow[2 * i], narrow[2 * i + 1] };
 	b.list = list;
 	return show_signals(c, &b);
 }

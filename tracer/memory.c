@@ -85,3 +85,16 @@ int memory_read_string(const struct tracee *t, taddr from, char *to, size_t room
 	}
 	return -ENAMETOOLONG;
 }
+
+int memory_read_vector(const struct tracee *t, taddr from, struct iovec *ret, size_t count)
+{
+	const bool is_32 = t->process->abi == ABI_32;
+	int r = memory_read(t, from, ret, count * (is_32 ? 2 * sizeof(uint32_t) : sizeof(*ret)));
+	/* From the last on, for they grow in place. */
+	for (size_t i = count; r >= 0 && is_32 && i-- > 0;) {
+		uint32_t narrow[2];
+		memcpy(narrow, (const char *)ret + i * sizeof(narrow), sizeof(narrow));
+		ret[i] = (struct iovec){ (void *)(uintptr_t)narrow[0], narrow[1] };
+	}
+	return r;
+}

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "tracer/base/text.h"
@@ -364,6 +365,33 @@ int64_t hook_pidfd_access(struct call *c)
 {
 	const struct tracee *of = process_of_pidfd(c->t, call_int(c, 0));
 	return of && !guest_may_access(c->t, of) ? -EPERM : CALL_PASS;
+}
+
+/* Advice to another's memory is for CAP_SYS_NICE, and need not be followed. */
+static int64_t is_advised(struct call *c)
+{
+	enum { AT_ONCE = 8 };
+	int64_t bytes = 0;
+	struct iovec list[AT_ONCE];
+	if (c->result != -EPERM)
+		return c->result;
+	for (uint64_t i = 0, n; i < c->argument[2]; i += n) {
+		n = c->argument[2] - i < AT_ONCE ? c->argument[2] - i : AT_ONCE;
+		if (memory_read_vector(c->t, c->argument[1] + i * (c->t->process->abi == ABI_32 ? 8 : sizeof(*list)), list, n) < 0)
+			return -EFAULT;
+		for (uint64_t k = 0; k < n; k++)
+			bytes += list[k].iov_len;
+	}
+	return bytes;
+}
+
+int64_t hook_process_madvise(struct call *c)
+{
+	int64_t r = hook_pidfd_access(c);
+	if (r != CALL_PASS || c->argument[2] > UIO_MAXIOV || !cred_has(&c->t->cred, CAPABILITY_SYS_NICE))
+		return r;
+	c->t->at_exit = is_advised;
+	return CALL_PASS_EXIT;
 }
 
 int64_t hook_kcmp(struct call *c)

@@ -236,7 +236,7 @@ const struct row rows[] = {
 	TRACE(kcmp, hook_kcmp), TRACE(getppid, hook_getppid),
 	TRACE(pidfd_send_signal, hook_pidfd_send_signal, .number = 424),
 	TRACE(pidfd_getfd, hook_pidfd_access, .number = 438),
-	TRACE(process_madvise, hook_pidfd_access, .number = 440),
+	TRACE(process_madvise, hook_process_madvise, .number = 440),
 	TRACE(process_mrelease, hook_pidfd_access, .number = 448),
 	TRACE(prlimit64, hook_prlimit, .trace = { WHEN_NOT_ZERO, 2, 0 }, .is_inside = true),
 	TRACE(setrlimit, hook_setrlimit),

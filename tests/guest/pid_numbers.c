@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <sys/ipc.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/msg.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -436,6 +437,40 @@ TEST(ranks_and_limits_are_of_processes_there)
 		static char there[8] = "there";
 		struct iovec mine = { text, 8 }, its = { there, 8 };
 		EQUAL(8, process_vm_readv(2, &mine, 1, &its, 1, 0));
+		end(child);
+	}
+}
+
+TEST(the_rest_that_takes_a_number)
+{
+	INSIDE {
+		enum { KCMP_FILE = 0, SCHED_CORE = 62 /* PR_SCHED_CORE */, SCHED_CORE_GET = 0, SO_PIDFD_OF_PEER = 77 };
+		int pair[2], fd = -1;
+		char text[64];
+		socklen_t size = sizeof(fd);
+		unsigned long long cookie = 0;
+		WORKS(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+		pid_t child = sleeper();
+		if (syscall(SYS_kcmp, 1, 2, KCMP_FILE, 0, 0) >= 0) {
+			EQUAL(0, syscall(SYS_kcmp, 1, 2, KCMP_FILE, pair[0], pair[0]));
+			FAILS(ESRCH, syscall(SYS_kcmp, 1, NOBODY, KCMP_FILE, 0, 0));
+		}
+		/* ENODEV where nothing shares a core. */
+		if (prctl(SCHED_CORE, SCHED_CORE_GET, 2, 0, &cookie) == 0)
+			FAILS(ESRCH, prctl(SCHED_CORE, SCHED_CORE_GET, NOBODY, 0, &cookie));
+		if (getsockopt(pair[0], SOL_SOCKET, SO_PIDFD_OF_PEER, &fd, &size) == 0) {
+			snprintf(text, sizeof(text), "/proc/self/fdinfo/%d", fd);
+			EQUAL(true, strstr(file_text(text), "Pid:\t") != NULL);
+		}
+		int process = syscall(434 /* pidfd_open */, 2, 0);
+		if (process >= 0) {
+			struct iovec part = { text, sizeof(text) };
+			errno = 0;
+			syscall(440 /* process_madvise */, process, &part, 1, 20 /* MADV_COLD */, 0);
+			EQUAL(false, errno == ESRCH || errno == EBADF || errno == EPERM);
+			EQUAL(true, syscall(438 /* pidfd_getfd */, process, pair[0], 0) >= 0);
+			FAILS(ESRCH, syscall(434, NOBODY, 0));
+		}
 		end(child);
 	}
 }
