@@ -194,9 +194,7 @@ static void print_changed_parents(int format, const char *before, const char *pa
 	CLEANUP_TALLOC char *parent = mem_strdup(NULL, path);
 	for (char *slash = strchr(parent + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		size_t n = slash - parent;
-		bool is_printed = strncmp(before, parent, n) == 0 && (before[n] == '/' || before[n] == '\0');
-		if (!is_printed)
+		if (!text_is_at_or_below(before, parent, slash - parent))
 			print_change(format, CHANGE_MODIFIED, parent);
 		*slash = '/';
 	}

@@ -10,6 +10,7 @@
 
 #include "oci/firstnames.h"
 #include "tracer/base/io.h"
+#include "tracer/base/text.h"
 
 enum { PATH_ROOM = 65536 };
 
@@ -138,10 +139,8 @@ static int add_parents(struct taker *t, const char *before, const char *path, st
 {
 	CLEANUP_TALLOC char *parent = mem_strdup(NULL, path);
 	for (char *slash = strchr(parent, '/'); slash; slash = strchr(slash + 1, '/')) {
-		size_t n = slash - parent;
 		*slash = '\0';
-		bool is_there = strncmp(before, parent, n) == 0 && (!before[n] || before[n] == '/');
-		if (!is_there && add_entry(t, parent, err) < 0)
+		if (!text_is_at_or_below(before, parent, slash - parent) && add_entry(t, parent, err) < 0)
 			return -1;
 		*slash = '/';
 	}

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tracer/base/mem.h"
+#include "tracer/base/text.h"
 
 enum { CGROUP_NAMESPACE = 6 /* of kinds[] of namespaces.c */ };
 
@@ -56,9 +57,7 @@ static const char *path_in_tree(const struct object *o, char text[PATH_ROOM])
 		text[n < 0 ? 0 : n] = '\0';
 		host = text;
 	}
-	bool is_in = strncmp(host, tree.host, tree.host_length) == 0 &&
-		     (host[tree.host_length] == '/' || !host[tree.host_length]);
-	return is_in ? host + tree.host_length : NULL;
+	return text_is_at_or_below(host, tree.host, tree.host_length) ? host + tree.host_length : NULL;
 }
 
 bool cgroups_has(const struct object *o)

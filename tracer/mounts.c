@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tracer/base/mem.h"
+#include "tracer/base/text.h"
 #include "tracer/path.h"
 #include "tracer/procfs.h"
 
@@ -20,7 +21,7 @@ static bool is_at_or_below(const char *path, const char *prefix, size_t length)
 {
 	if (length <= 1 && (length == 0 || prefix[0] == '/'))
 		return true;
-	return strncmp(path, prefix, length) == 0 && (path[length] == '/' || path[length] == '\0');
+	return text_is_at_or_below(path, prefix, length);
 }
 
 static void cover(struct mounts *m, const struct mount *by, size_t count)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tracer/base/io.h"
+#include "tracer/base/text.h"
 #include "tracer/core/acl.h"
 #include "tracer/path.h"
 #include "tracer/plain.h"
@@ -85,11 +86,9 @@ static bool is_kernel_setting(const struct object *o)
 	static const char *const folders[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger" };
 	if (!(o->mount->flags & BINDING_PROC) || o->is_fd)
 		return false;
-	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
-		size_t length = strlen(folders[i]);
-		if (strncmp(o->host, folders[i], length) == 0 && (o->host[length] == '/' || !o->host[length]))
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
+		if (text_is_at_or_below(o->host, folders[i], strlen(folders[i])))
 			return true;
-	}
 	return false;
 }
 

@@ -12,6 +12,7 @@
 
 #include "tracer/arch/arch.h"
 #include "tracer/base/mem.h"
+#include "tracer/base/text.h"
 #include "tracer/fast.h"
 #include "tracer/propagation.h"
 
@@ -226,8 +227,7 @@ static struct mount *graft(struct mounts *to, const struct mounts *from, unsigne
 	for (size_t i = 0; i < from->count; i++) {
 		const struct mount *of = from->list[i];
 		size_t length = root->guest_length;
-		bool is_in = strncmp(of->guest, root->guest, length) == 0 && (of->guest[length] == '/' || !of->guest[length]);
-		if (of->is_covered || !is_in)
+		if (of->is_covered || !text_is_at_or_below(of->guest, root->guest, length))
 			continue;
 		CLEANUP_TALLOC char *guest = mem_printf(NULL, "%s%s", point, of->guest + length);
 		struct mount *added = mounts_add_like(to, guest, of);

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "tracer/base/mem.h"
+#include "tracer/base/text.h"
 
 enum { LINK_LIMIT = 255, PATH_ROOM = 65536 };
 
@@ -390,11 +391,9 @@ void destination_touch(struct destination *d, const struct place *directory)
 static void forget_directories(struct destination *d, const char *path)
 {
 	size_t length = strlen(path);
-	for (unsigned i = 1; i < d->count; i++) {
-		const char *own = d->directories[i].path;
-		if (strncmp(own, path, length) == 0 && (own[length] == '/' || !own[length]))
+	for (unsigned i = 1; i < d->count; i++)
+		if (text_is_at_or_below(d->directories[i].path, path, length))
 			d->directories[i].is_gone = true;
-	}
 }
 
 void destination_note(struct destination *d, const struct place *directory, const char *name, const char *target)

@@ -17,6 +17,11 @@ bool text_ends(const char *text, const char *suffix)
 	return n >= m && memcmp(text + n - m, suffix, m) == 0;
 }
 
+bool text_is_at_or_below(const char *path, const char *top, size_t length)
+{
+	return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
 const char *text_base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');

@@ -9,6 +9,8 @@
 
 bool text_starts(const char *text, const char *prefix);
 bool text_ends(const char *text, const char *suffix);
+/* Is the path this one, of which length bytes count and which ends without a slash, or below it? */
+bool text_is_at_or_below(const char *path, const char *top, size_t length);
 /* What is behind the last slash; all when there is none. */
 const char *text_base_name(const char *path);
 /*
