@@ -8,9 +8,9 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "compat/runc/kernel_namespace.h"
 #include "compat/runc/spec_members.h"
 #include "tracer/base/io.h"
 
@@ -26,23 +26,14 @@ static int write_offset(const char *clock, struct json *offset, void *arg)
 	return 0;
 }
 
-static bool is_ours(int fd)
-{
-	struct stat wanted, own;
-	return fstat(fd, &wanted) == 0 && stat("/proc/self/ns/time", &own) == 0 && wanted.st_ino == own.st_ino &&
-	       wanted.st_dev == own.st_dev;
-}
-
 static int join(const char *path, struct error *err)
 {
-	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	static const struct kernel_namespace clocks = { CLONE_NEWTIME, "/proc/self/ns/time", "time" };
+	int r = kernel_namespace_join(&clocks, path, err);
 	/* A kernel without them has no such file. */
-	if (fd < 0 && errno == ENOENT)
-		return 0;
-	if (fd < 0)
-		return error_set(err, errno, "cannot open the time namespace '%s'", path);
-	if (!is_ours(fd) && setns(fd, CLONE_NEWTIME) < 0)
-		return error_set(err, errno, "cannot join the time namespace '%s'", path);
+	if (r == 0 || err->number != ENOENT)
+		return r;
+	error_clear(err);
 	return 0;
 }
 

@@ -9,11 +9,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "compat/runc/kernel_namespace.h"
 #include "tracer/base/io.h"
 #include "tracer/base/text.h"
+
+static const struct kernel_namespace network = { CLONE_NEWNET, "/proc/self/ns/net", "network" };
 
 static int raise_loopback(void)
 {
@@ -44,23 +46,6 @@ static int write_sysctl(const char *key, struct json *value, void *arg)
 	return 0;
 }
 
-static bool is_ours(int fd)
-{
-	struct stat wanted, own;
-	return fstat(fd, &wanted) == 0 && stat("/proc/self/ns/net", &own) == 0 && wanted.st_ino == own.st_ino &&
-	       wanted.st_dev == own.st_dev;
-}
-
-static int join(const char *path, struct error *err)
-{
-	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return error_set(err, errno, "cannot open the network namespace '%s'", path);
-	if (!is_ours(fd) && setns(fd, CLONE_NEWNET) < 0)
-		return error_set(err, errno, "cannot join the network namespace '%s'", path);
-	return 0;
-}
-
 int network_enter(const struct spec *spec, bool *ret_is_real, struct error *err)
 {
 	*ret_is_real = false;
@@ -70,7 +55,7 @@ int network_enter(const struct spec *spec, bool *ret_is_real, struct error *err)
 			continue;
 		if (n->path) {
 			*ret_is_real = true;
-			return join(n->path, err);
+			return kernel_namespace_join(&network, n->path, err);
 		}
 		if (unshare(CLONE_NEWNET) < 0)
 			return 0;
@@ -86,5 +71,5 @@ int network_enter(const struct spec *spec, bool *ret_is_real, struct error *err)
 int network_join(pid_t pid, struct error *err)
 {
 	CLEANUP_TALLOC char *path = mem_printf(NULL, "/proc/%d/ns/net", pid);
-	return join(path, err);
+	return kernel_namespace_join(&network, path, err);
 }
