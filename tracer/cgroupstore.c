@@ -82,32 +82,6 @@ int store_below(const struct control *row, struct cgroup *g, struct call *c, cha
 	return r;
 }
 
-int store_freeze(const struct control *row, struct cgroup *g, struct call *c, char *text)
-{
-	long value;
-	(void)row;
-	(void)c;
-	if (read_number(text, &value) < 0)
-		return -EINVAL;
-	if (value != 0 && value != 1)
-		return -ERANGE;
-	cgroups_freeze(g, value);
-	return 0;
-}
-
-int store_kill(const struct control *row, struct cgroup *g, struct call *c, char *text)
-{
-	long value;
-	(void)row;
-	(void)c;
-	if (read_number(text, &value) < 0)
-		return -EINVAL;
-	if (value != 1)
-		return -ERANGE;
-	cgroups_kill(g);
-	return 0;
-}
-
 int store_type(const struct control *row, struct cgroup *g, struct call *c, char *text)
 {
 	(void)row;
@@ -127,6 +101,22 @@ int store_number(const struct control *row, struct cgroup *g, struct call *c, ch
 		return -ERANGE;
 	snprintf(text, NUMBER_ROOM, "%ld", value);
 	return 0;
+}
+
+int store_freeze(const struct control *row, struct cgroup *g, struct call *c, char *text)
+{
+	int r = store_number(row, g, c, text);
+	if (r == 0)
+		cgroups_freeze(g, *text == '1');
+	return r;
+}
+
+int store_kill(const struct control *row, struct cgroup *g, struct call *c, char *text)
+{
+	int r = store_number(row, g, c, text);
+	if (r == 0)
+		cgroups_kill(g);
+	return r;
 }
 
 /* "max" or a number; of bytes as memparse has them, in whole pages. */
