@@ -54,8 +54,7 @@
 #define SHIM_PREFIX_WAYS 2 /* places that one may be in: core/prefix.h */
 #define SHIM_ARENA_BYTES (SHIM_PREFIXES + SHIM_PREFIX_COUNT * 512 - SHIM_ARENA)
 
-/* Raw calls, at the gate's begin; the second one is of calls that must not be made twice. */
-#define SHIM_RAW SHIM_GATE /* of the loader */
+/* Raw calls: the loader's are at the gate's begin; SHIM_ACT's must not be made twice. */
 #define SHIM_RAW_64 (SHIM_GATE + 0x80) /* of 64-bit code */
 #define SHIM_ACT (SHIM_GATE + 0x100)
 #define SHIM_ACT_CALL (SHIM_ACT + 0x20) /* its `syscall` */
