@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "oci/digest.h"
+#include "tracer/base/clock.h"
 #include "tracer/base/mem.h"
 #include "tracer/base/text.h"
 
@@ -42,13 +42,6 @@ static const struct {
 	[PROGRESS_UPLOADING] = { "Uploading", true, false, "0" },
 	[PROGRESS_RETRYING] = { "Retrying", false, false, "33" },
 };
-
-static int64_t now_msec(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
-}
 
 static void short_digest(const char *digest, char ret[SHORT_DIGITS + 1])
 {
@@ -94,7 +87,7 @@ static void redraw(struct screen *s)
 	for (unsigned i = first; i < s->layer_count; i++)
 		draw_layer(s, &s->layers[i]);
 	s->drawn = s->layer_count - first;
-	s->drawn_msec = now_msec();
+	s->drawn_msec = clock_msec();
 	fflush(stderr);
 }
 
@@ -118,7 +111,7 @@ static void update(void *arg, const char *digest, enum progress_stage stage, int
 	layer->done_bytes = done_bytes;
 	layer->total_bytes = total_bytes;
 	if (s->is_terminal) {
-		if (is_change || now_msec() - s->drawn_msec >= REDRAW_MSEC)
+		if (is_change || clock_msec() - s->drawn_msec >= REDRAW_MSEC)
 			redraw(s);
 	} else if (is_change && (stages[stage].is_last || stage == PROGRESS_RETRYING)) {
 		char id[SHORT_DIGITS + 1];

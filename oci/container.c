@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "oci/base.h"
@@ -23,6 +22,7 @@
 #include "oci/merge.h"
 #include "oci/snapshot.h"
 #include "oci/store_private.h"
+#include "tracer/base/clock.h"
 #include "tracer/base/io.h"
 #include "tracer/base/text.h"
 
@@ -210,17 +210,6 @@ int container_find(const void *ctx, struct store *s, const char *name_or_id, str
 
 /* ---- making ---- */
 
-static char *now_text(const void *ctx)
-{
-	char text[32];
-	struct timespec now;
-	struct tm tm;
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	return mem_printf(ctx, "%s.%09ldZ", text, now.tv_nsec);
-}
-
 static bool is_valid_name(const char *name)
 {
 	static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -337,7 +326,7 @@ int container_create(const void *ctx, struct store *s, const struct image *image
 	c->name = name ? mem_strdup(c, name) : NULL;
 	c->image_name = image_name ? mem_strdup(c, image_name) : NULL;
 	c->image_digest = mem_strdup(c, image->manifest.digest);
-	c->created = now_text(c);
+	c->created = clock_text(c);
 	c->exit_code = -1;
 	/* Made for this process: should it die before it runs anything, nobody needs it. */
 	c->pid = getpid();

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 
 #include "builder/build/tail.h"
+#include "tracer/base/clock.h"
 #include "tracer/base/text.h"
 
 enum {
@@ -57,13 +57,6 @@ struct tty {
 	int64_t drawn_msec;
 	bool has_colour;
 };
-
-static int64_t now_msec(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
-}
 
 static void add_row(struct frame *f, enum style style, bool is_running, char *text, unsigned columns)
 {
@@ -294,7 +287,7 @@ static void draw(struct display *d, bool is_last)
 	if (!is_last)
 		fit(f);
 	put_frame(d, f);
-	t->drawn_msec = now_msec();
+	t->drawn_msec = clock_msec();
 }
 
 static void begin(struct display *d)
@@ -306,7 +299,7 @@ static void begin(struct display *d)
 	if (lines && (!text_to_number(lines, TAIL_LINES_MAX, &number) || number == 0))
 		number = TAIL_LINES;
 	t->tail_lines = (unsigned)number;
-	t->drawn_msec = now_msec() - REDRAW_MSEC;
+	t->drawn_msec = clock_msec() - REDRAW_MSEC;
 	d->own = t;
 }
 
@@ -330,14 +323,14 @@ static void take(struct display *d, struct step *step, const struct event *e)
 		talloc_free(o->tail);
 		o->tail = NULL;
 	}
-	if (now_msec() - t->drawn_msec >= REDRAW_MSEC)
+	if (clock_msec() - t->drawn_msec >= REDRAW_MSEC)
 		draw(d, false);
 }
 
 static void tick(struct display *d)
 {
 	struct tty *t = d->own;
-	if (now_msec() - t->drawn_msec >= REDRAW_MSEC)
+	if (clock_msec() - t->drawn_msec >= REDRAW_MSEC)
 		draw(d, false);
 }
 

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "tracer/base/clock.h"
 #include "tracer/base/io.h"
 
 enum { MAX_STATE_BYTES = 32 << 20, MAX_ID_BYTES = 255 };
@@ -121,17 +121,6 @@ static bool is_locked_by_another(const struct runc_container *c)
 	return fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-static char *now(const void *ctx)
-{
-	struct timespec time;
-	struct tm parts;
-	char text[32];
-	clock_gettime(CLOCK_REALTIME, &time);
-	gmtime_r(&time.tv_sec, &parts);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
-	return mem_printf(ctx, "%s.%09ldZ", text, time.tv_nsec);
-}
-
 int state_create(const void *ctx, const char *root, const char *id, struct runc_container **ret, struct error *err)
 {
 	if (check_id(id, err) < 0)
@@ -153,7 +142,7 @@ int state_create(const void *ctx, const char *root, const char *id, struct runc_
 	}
 	struct passwd *user = getpwuid(getuid());
 	c->owner = mem_strdup(c, user ? user->pw_name : "");
-	c->created = now(c);
+	c->created = clock_text(c);
 	*ret = c;
 	return 0;
 }
