@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "tracer/base/io.h"
@@ -213,11 +214,49 @@ static ssize_t read_text(struct call *c, char text[WRITE_MAX + 1])
 	return length;
 }
 
+static bool lists_members(const char *name)
+{
+	return strcmp(name, "cgroup.procs") == 0 || strcmp(name, "cgroup.threads") == 0 || strcmp(name, "tasks") == 0;
+}
+
+bool cgroups_is_hosts_list(const struct tracee *t, const struct object *o)
+{
+	enum { CGROUP_MAGIC = 0x27e0eb, CGROUP2_MAGIC = 0x63677270 }; /* of linux/magic.h */
+	char target[PATH_MAX];
+	struct statfs fs;
+	if (!t->process->pids)
+		return false;
+	ssize_t n = o->is_fd ? readlink(o->host, target, sizeof(target) - 1) : snprintf(target, sizeof(target), "%s", o->host);
+	target[n < 0 || n >= (ssize_t)sizeof(target) ? 0 : n] = '\0';
+	const char *slash = strrchr(target, '/');
+	return slash && lists_members(slash + 1) && statfs(path_short(o->host), &fs) == 0 &&
+	       (fs.f_type == CGROUP_MAGIC || fs.f_type == CGROUP2_MAGIC);
+}
+
+/* The number that is written is that of the caller's namespace; the kernel is to get its own. */
+static int64_t write_member(struct call *c, const struct object *o)
+{
+	char text[WRITE_MAX + NUMBER_ROOM], *end;
+	ssize_t length = read_text(c, text);
+	if (length <= 0)
+		return length;
+	long number = strtol(text, &end, 10);
+	if (end == text || end[strspn(end, " \t\n")] || number < 0 || number > INT_MAX)
+		return -EINVAL;
+	const struct tracee *t = number ? pids_find(c->t->process->pids, number) : c->t;
+	CLEANUP_CLOSE int fd = t ? open(path_short(o->host), O_WRONLY | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return t ? -errno : -ESRCH;
+	return dprintf(fd, "%d\n", number ? t->tid : t->process->pid) < 0 ? -errno : length;
+}
+
 int64_t hook_write(struct call *c)
 {
 	const char *name;
 	char text[WRITE_MAX + NUMBER_ROOM];
 	struct object *o = &c->object[0];
+	if (c->t->process->pids && path_of_fd(c->t, call_int(c, 0), o) == 0 && cgroups_is_hosts_list(c->t, o))
+		return write_member(c, o);
 	if (!cgroups_is_open() || path_of_fd(c->t, call_int(c, 0), o) < 0)
 		return CALL_PASS;
 	struct cgroup *g = cgroups_of(o, &name);
@@ -256,7 +295,7 @@ char *cgroups_members_inside(struct tracee *t, const struct object *o)
 {
 	static unsigned counter;
 	const char *name = strrchr(o->host, '/') + 1;
-	if (!t->process->pids || (strcmp(name, "cgroup.procs") != 0 && strcmp(name, "cgroup.threads") != 0))
+	if (!t->process->pids || !lists_members(name))
 		return NULL;
 	char *path = mem_printf(t, "%s/members-%u", session.run_dir, counter++);
 	FILE *in = fopen(path_short(o->host), "re"), *out = in ? fopen(path, "we") : NULL;

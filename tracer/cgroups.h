@@ -87,6 +87,8 @@ void cgroups_changed(const struct cgroup *g);
 void cgroups_task_refused(const struct cgroup *g);
 /* A file is about to be opened: bring it up to date. */
 void cgroups_opening(const struct object *o);
+/* Is it such a list of the host's control groups, and in other numbers than the task's? */
+bool cgroups_is_hosts_list(const struct tracee *t, const struct object *o);
 /* To who is in a pid namespace a list of processes is another: the host path of a generated file, on t; NULL: it is the same. */
 char *cgroups_members_inside(struct tracee *t, const struct object *o);
 

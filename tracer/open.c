@@ -284,6 +284,13 @@ static int64_t open_common(struct call *c, struct opening *op)
 			if (!instead && (op->flags & O_ACCMODE) == O_RDONLY)
 				instead = c->t->remove_later = cgroups_members_inside(c->t, o);
 			op->dropped |= O_TRUNC | O_CREAT;
+		} else if (cgroups_is_hosts_list(c->t, o)) {
+			if ((op->flags & O_ACCMODE) != O_RDONLY && !c->t->has_control) {
+				op->is_put_off = true;
+				return watch_begin(c, WATCH_WRITES);
+			}
+			if (!instead && (op->flags & O_ACCMODE) == O_RDONLY)
+				instead = c->t->remove_later = cgroups_members_inside(c->t, o);
 		}
 		if (S_ISDIR(o->real.st_mode) && !c->t->is_watched && listing_is_changed(c->t, o)) {
 			op->is_put_off = true;
