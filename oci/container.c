@@ -220,8 +220,9 @@ static bool is_valid_name(const char *name)
 
 static int check_name(const char *name, struct error *err)
 {
-	return is_valid_name(name) ? 0 : error_set(err, 0, "'%s' is not a container name: want letters, digits, '_', '.', '-'",
-						   name);
+	return is_valid_name(name) ? 0 :
+				     error_set(err, 0, "'%s' is not a container name: want 2 to 200 letters, digits, '_', '.', '-'"
+					       ", the first of which is a letter or a digit", name);
 }
 
 static int check_is_free(struct store *s, const char *name, struct error *err)

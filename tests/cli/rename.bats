@@ -24,5 +24,7 @@ teardown_file() { remove_store; }
 	[[ $stderr == *"the name 'two' is taken by container"* ]]
 	run -125 --separate-stderr fakebuild rename one "/"
 	[[ $stderr == *"is not a container name"* ]]
+	run -125 --separate-stderr fakebuild rename one b
+	sentence "'b' is not a container name: want 2 to 200 letters, digits, '_', '.', '-', the first of which is a letter or a digit"
 	fakebuild rm one two
 }
