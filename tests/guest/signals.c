@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls under a storm of signals: whatever answers them, they are whole or begin again, as the kernel's are. */
 /* covers: mmap */
+#include <link.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <sys/auxv.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
 
@@ -315,6 +317,23 @@ TEST(code_is_mapped_and_runs)
 	EQUAL(1, mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, -1, 0) == MAP_FAILED && errno == EBADF);
 	at = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	EQUAL(0, at == MAP_FAILED);
+}
+
+/* As valgrind does, to translate it: it would not follow a jump to where nobody has mapped anything. */
+TEST(a_program_without_libraries_maps_the_code_that_is_in_the_file)
+{
+	if (getauxval(AT_BASE))
+		return;
+	const ElfW(Phdr) *segment = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+	for (unsigned i = 0; i < getauxval(AT_PHNUM) && !(segment->p_type == PT_LOAD && segment->p_flags & PF_X); i++)
+		segment++;
+	int fd = WORKS(open("/proc/self/exe", O_RDONLY));
+	void *code = mmap(NULL, segment->p_filesz, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, (off_t)segment->p_offset);
+	EQUAL(0, code == MAP_FAILED);
+	void *file = malloc(segment->p_filesz);
+	EQUAL(segment->p_filesz, pread(fd, file, segment->p_filesz, (off_t)segment->p_offset));
+	EQUAL(0, memcmp(file, code, segment->p_filesz));
+	free(file);
 }
 
 /* Mapping code is not to be interrupted, in the shim; but SIGSTOP comes always. */

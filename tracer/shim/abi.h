@@ -75,6 +75,7 @@
 #define SHIM_MOVES_USE 0x70050014 /* u32: is SHIM_MOVES_TO_WRITE mapped? */
 #define SHIM_HAS_LOOKED 0x70050018 /* u32: is anything in SHIM_LOOKED? */
 #define SHIM_VSYSCALL 0x7005001c /* u32: in 32-bit tracees, what AT_SYSINFO was */
+#define SHIM_MAPS_AS_IS 0x70050020 /* u32: is code that the program maps not to be a patched copy? */
 #define SHIM_LOCKS 0x70050040
 #define SHIM_START 0x70050100 /* where and how the loader leaves */
 #define SHIM_GUEST_NAME 0x70050180 /* what AT_EXECFN leads to, of PATH_MAX bytes at most */

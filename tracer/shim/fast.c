@@ -336,7 +336,7 @@ int fast_mmap(struct shim_frame *f)
 	enum { PROTECTION_EXEC = 4, PRIVATE = 2, ANONYMOUS = 0x20 };
 	uint64_t old;
 	if (!(f->argument[2] & PROTECTION_EXEC) || (f->argument[3] & ANONYMOUS) || !(f->argument[3] & PRIVATE) ||
-	    (int)f->argument[4] < 0)
+	    (int)f->argument[4] < 0 || *(const volatile uint32_t *)SHIM_MAPS_AS_IS)
 		return SLOW;
 	/* Begun, it must be ended: a second descriptor is open, and a mapping cannot be made twice. */
 	if (!hold(f, &old))

@@ -340,6 +340,11 @@ void shim_load(word *stack, unsigned slot_number)
 		load(slot->room + info->interpreter,
 		     info->interpreter_text ? slot->room + info->interpreter_text : 0, info->interpreter_front, 0, 0, seed,
 		     &interpreter);
+	/*
+	 * Who is loaded at a fixed place and by nobody's ld.so has no libraries.  What he maps he may mean to read and
+	 * to translate, as valgrind does, who finds no code where ours lies.
+	 */
+	*(volatile uint32_t *)SHIM_MAPS_AS_IS = !info->interpreter && program.base == 0;
 	int is_fast = start_fast_path(info->state);
 	if (program.needs_exec_stack)
 		shim_raw_call(NR_MPROTECT, (word)stack & ~(word)(PAGE - 1), PAGE,
