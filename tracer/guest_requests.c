@@ -207,12 +207,18 @@ static int64_t peek_siginfo(struct call *c, struct ptraced *p)
 
 static int64_t syscall_info(struct call *c, struct ptraced *p)
 {
+	static const size_t size_of[] = {
+		[CALL_INFO_NONE] = 24, [CALL_INFO_ENTRY] = 80, [CALL_INFO_EXIT] = 33, [CALL_INFO_SECCOMP] = 84,
+	};
+	enum arch_call_info_op op = p->stop == PTRACED_ENTRY ? CALL_INFO_ENTRY : p->stop == PTRACED_EXIT ? CALL_INFO_EXIT :
+				    p->stop == PTRACED_EVENT && p->is_filter_shown ? CALL_INFO_SECCOMP : CALL_INFO_NONE;
 	struct arch_call_info info;
-	size_t size = p->stop == PTRACED_ENTRY ? 80 : p->stop == PTRACED_EXIT ? 33 : 24;
-	int r = arch_call_info(p->t, p->stop == PTRACED_ENTRY, p->stop == PTRACED_EXIT, &info);
+	int r = arch_call_info(p->t, op, &info);
 	if (r < 0)
 		return r;
-	size_t room = c->argument[2];
+	if (op == CALL_INFO_SECCOMP)
+		info.entry.filter_data = p->message;
+	size_t room = c->argument[2], size = size_of[op];
 	r = memory_write(c->t, c->argument[3], &info, room < size ? room : size);
 	return r < 0 ? r : (int64_t)size;
 }

@@ -552,6 +552,21 @@ TEST(filters_stop_calls_for_the_tracer)
 	EQUAL(5, message);
 	WORKS(ptrace(PTRACE_GETREGS, child, 0, &r));
 	EQUAL(SYS_mkdir, NUMBER(r));
+	/* Of Linux 5.3: ret_data is the last of it, but for padding. */
+	struct {
+		uint8_t op, pad[3];
+		uint32_t arch;
+		uint64_t ip, sp, number, argument[6];
+		uint32_t filter_data, padding;
+	} info;
+	int length = ptrace(0x420e, child, sizeof(info), &info);
+	if (length >= 0 || errno != EIO) {
+		EQUAL(84, length);
+		EQUAL(3, info.op);
+		EQUAL(SYS_mkdir, info.number);
+		EQUAL(0711, info.argument[1]);
+		EQUAL(5, info.filter_data);
+	}
 	WORKS(ptrace(PTRACE_SYSCALL, child, 0, 0));
 	EQUAL(STOP_STATUS(SIGTRAP | 0x80), waits(child));
 	WORKS(ptrace(PTRACE_GETREGS, child, 0, &r));

@@ -89,7 +89,8 @@ int arch_rewind(struct tracee *t, int64_t number);
 /* A call that a signal has interrupted will be restarted as call `to`, if it is `from` now. */
 int arch_swap_restart(struct tracee *t, int64_t from, int64_t to);
 
-/* What PTRACE_GET_SYSCALL_INFO tells (struct ptrace_syscall_info of linux/ptrace.h). */
+/* What PTRACE_GET_SYSCALL_INFO tells (struct ptrace_syscall_info of linux/ptrace.h); its op. */
+enum arch_call_info_op { CALL_INFO_NONE, CALL_INFO_ENTRY, CALL_INFO_EXIT, CALL_INFO_SECCOMP };
 struct arch_call_info {
 	uint8_t op, reserved;
 	uint16_t flags;
@@ -98,6 +99,7 @@ struct arch_call_info {
 	union {
 		struct {
 			uint64_t number, argument[6];
+			uint32_t filter_data; /* of CALL_INFO_SECCOMP only */
 		} entry;
 		struct {
 			int64_t result;
@@ -105,7 +107,8 @@ struct arch_call_info {
 		} exit;
 	};
 };
-int arch_call_info(struct tracee *t, bool is_entry, bool is_exit, struct arch_call_info *ret);
+/* All of it but filter_data. */
+int arch_call_info(struct tracee *t, enum arch_call_info_op op, struct arch_call_info *ret);
 
 /* PTRACE_PEEKUSER and POKEUSER, the latter two with the offsets of a 32-bit tracer. */
 int arch_peek_user(struct tracee *t, uint64_t offset, uint64_t *ret);

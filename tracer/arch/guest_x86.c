@@ -63,23 +63,23 @@ int arch_swap_restart(struct tracee *t, int64_t from, int64_t to)
 	return ptrace(PTRACE_SETREGS, t->tid, NULL, &r) < 0 ? -errno : 0;
 }
 
-int arch_call_info(struct tracee *t, bool is_entry, bool is_exit, struct arch_call_info *ret)
+int arch_call_info(struct tracee *t, enum arch_call_info_op op, struct arch_call_info *ret)
 {
 	struct user_regs_struct r;
 	if (ptrace(PTRACE_GETREGS, t->tid, NULL, &r) < 0)
 		return -errno;
 	enum abi abi = r.cs == 0x23 ? ABI_32 : ABI_64;
 	memset(ret, 0, sizeof(*ret));
-	ret->op = is_entry ? 1 : is_exit ? 2 : 0;
+	ret->op = op;
 	ret->arch = arch_audit[abi];
 	ret->ip = r.rip;
 	ret->sp = r.rsp;
-	if (is_entry) {
+	if (op == CALL_INFO_ENTRY || op == CALL_INFO_SECCOMP) {
 		ret->entry.number = r.orig_rax;
 		for (unsigned i = 0; i < 6; i++)
 			memcpy(&ret->entry.argument[i], (const char *)&r + x86_argument[abi][i],
 			       abi == ABI_64 ? 8 : 4);
-	} else if (is_exit) {
+	} else if (op == CALL_INFO_EXIT) {
 		ret->exit.result = abi == ABI_64 ? (int64_t)r.rax : (int32_t)r.rax;
 		ret->exit.is_error = ret->exit.result < 0 && ret->exit.result > -4096;
 	}
