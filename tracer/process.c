@@ -349,9 +349,21 @@ const struct tracee *process_of_pidfd(const struct tracee *t, int fd)
 	return pid > 0 ? pids_find(NULL, pid) : NULL;
 }
 
+/* pidfd_to_pid and tgid_pidfd_to_pid of kernel/signal.c: a folder of /proc will do, too. */
+static const struct tracee *process_of_folder(const struct tracee *t, int fd)
+{
+	char name[64], folder[64];
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", t->tid, fd);
+	ssize_t n = readlink(name, folder, sizeof(folder) - 1);
+	folder[n > 0 ? n : 0] = '\0';
+	return pids_find(NULL, procfs_number(folder));
+}
+
 int64_t hook_pidfd_send_signal(struct call *c)
 {
 	const struct tracee *to = process_of_pidfd(c->t, call_int(c, 0));
+	if (!to)
+		to = process_of_folder(c->t, call_int(c, 0));
 	int r = to ? may_signal(c->t, to, call_int(c, 1)) : 0;
 	if (r == 0 && to && pids_is_safe(c->t, to->process, call_int(c, 1)))
 		return 0;

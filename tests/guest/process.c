@@ -576,3 +576,24 @@ TEST(who_has_ended_and_was_not_waited_for_can_be_signalled)
 	FAILS(ESRCH, kill(child, 0));
 	FAILS(ESRCH, kill(-child, 0));
 }
+
+TEST(a_signal_by_a_folder_of_proc_is_a_signal_by_who_sends_it)
+{
+	char name[32];
+	snprintf(name, sizeof(name), "/proc/%d", getpid());
+	int fd = WORKS(open(name, O_DIRECTORY | O_RDONLY));
+	if (syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) < 0 && errno == ENOSYS)
+		SKIP("no pidfd_send_signal");
+	WORKS(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0));
+	pid_t child = WORKS(fork());
+	if (child == 0) {
+		if (setuid(1000) < 0)
+			_exit(2);
+		int r = syscall(SYS_pidfd_send_signal, fd, SIGWINCH, NULL, 0);
+		_exit(r == -1 && errno == EPERM ? 0 : 1);
+	}
+	int status = 0;
+	WORKS(waitpid(child, &status, 0));
+	EQUAL(0, status);
+	close(fd);
+}
