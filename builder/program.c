@@ -124,6 +124,7 @@ int builder_main(int argc, char **argv)
 {
 	struct error err = ERROR_INIT;
 	int status = 0;
+	mem_end_at_lost_page();
 	int r = run_command(argc, argv, &status, &err);
 	if (flush_output(&err) < 0)
 		r = -1;

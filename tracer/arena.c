@@ -20,6 +20,8 @@
 extern const char shim64_bytes[], shim64_end[], shim32_bytes[], shim32_end[];
 extern const uint32_t shim64_sum, shim32_sum;
 
+enum { FIRST_SLOTS = 32 };
+
 static const char *const names[] = { "shim64", "shim32", "arena" };
 
 static struct shim_slot *slots; /* mapped at SHIM_ARENA, where tracees have it too */
@@ -83,6 +85,12 @@ int arena_open(const char *run_dir, struct error *err)
 	CLEANUP_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || ftruncate(fd, SHIM_ARENA_BYTES) < 0)
 		return error_set(err, errno, "cannot create '%s'", path);
+	/* All but the slots that few runs use. */
+	int r = io_reserve(fd, 0, FIRST_SLOTS * SHIM_SLOT_BYTES);
+	if (r == 0)
+		r = io_reserve(fd, SHIM_SHARED - SHIM_ARENA, SHIM_ARENA_BYTES - (SHIM_SHARED - SHIM_ARENA));
+	if (r < 0)
+		return error_set(err, -r, "cannot create '%s'", path);
 	void *at = mmap((void *)SHIM_ARENA, SHIM_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (at == MAP_FAILED)
 		return error_set(err, errno, "cannot map '%s'", path);

@@ -279,6 +279,7 @@ int proot_main(int argc, char **argv)
 	struct proot_options *o;
 	struct error err = ERROR_INIT;
 	int command, status = 0, r;
+	mem_end_at_lost_page();
 	if (argc == 1) {
 		help(stderr);
 		return STATUS_OF_PROOT;

@@ -216,6 +216,7 @@ int runc_main(int argc, char **argv)
 	CLEANUP_TALLOC void *ctx = talloc_new(NULL);
 	struct error err = ERROR_INIT;
 	int status = 0;
+	mem_end_at_lost_page();
 	int r = run_line(ctx, argc, argv, &status, &err);
 	if ((fflush(stdout) != 0 || ferror(stdout)) && r == 0)
 		r = error_set(&err, errno, "cannot write to standard output");

@@ -37,7 +37,8 @@ struct inbox *inbox_open(const void *ctx, const char *path, bool is_made, bool *
 	if (!*ret_is_alone)
 		flock(fd, LOCK_SH);
 	bool is_sized = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-			(st.st_size >= (off_t)sizeof(*in->requests) || ftruncate(fd, sizeof(*in->requests)) == 0);
+			(st.st_size >= (off_t)sizeof(*in->requests) || ftruncate(fd, sizeof(*in->requests)) == 0) &&
+			io_reserve(fd, 0, sizeof(*in->requests)) == 0;
 	void *at = is_sized ? mmap(NULL, sizeof(*in->requests), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
 	if (at != MAP_FAILED) {
 		in->requests = at;

@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "tracer/base/compat.h"
@@ -354,6 +355,18 @@ int io_copy_bytes(int from_fd, int to_fd)
 		at = end;
 	}
 	return ftruncate(to_fd, st.st_size) < 0 ? -errno : 0;
+}
+
+int io_reserve(int fd, off_t from, off_t bytes)
+{
+	enum { IN_MEMORY = 0x01021994 /* TMPFS_MAGIC */ };
+	struct statfs fs;
+	/* There it would take the memory at once. */
+	if (fstatfs(fd, &fs) < 0 || fs.f_type == IN_MEMORY)
+		return 0;
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, from, bytes) == 0)
+		return 0;
+	return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? -errno : 0;
 }
 
 int io_lock(int dir_fd, const char *path, enum io_lock how)

@@ -70,6 +70,12 @@ int io_remove_tree(int dir_fd, const char *path);
 int io_copy_bytes(int from_fd, int to_fd);
 
 /*
+ * Have the disk keep room for `bytes` from `from` on, so that they can be written to where they are mapped, as long as the file
+ * system can say so.  0; -ENOSPC, -EDQUOT, -EFBIG.
+ */
+int io_reserve(int fd, off_t from, off_t bytes);
+
+/*
  * Take an advisory lock (flock) on `path`, made when missing.  shared or exclusive; waits unless
  * nonblocking.  Returns the descriptor that holds the lock, or -errno (-EWOULDBLOCK when taken).
  */

@@ -2,6 +2,7 @@
 /* Owns the rule that running out of memory ends the program. */
 #include "tracer/base/mem.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,15 +18,34 @@ void mem_cleanup_free(void *variable)
 	free(*(void **)variable);
 }
 
+void mem_end(const char *text)
+{
+	if (write(2, text, strlen(text)) < 0)
+		_exit(125);
+	_exit(125);
+}
+
 void *mem_must(void *pointer)
 {
-	if (!pointer) {
-		static const char text[] = "fakebuild: out of memory\n";
-		if (write(2, text, sizeof(text) - 1) < 0)
-			_exit(125);
-		_exit(125);
-	}
+	if (!pointer)
+		mem_end("fakebuild: out of memory\n");
 	return pointer;
+}
+
+static void on_bus_error(int number, siginfo_t *info, void *context)
+{
+	enum { NO_PAGE = 2 /* BUS_ADRERR */ };
+	(void)context;
+	if (info->si_code == NO_PAGE)
+		mem_end("fakebuild: a page of a file cannot be written: the disk is full, or fails\n");
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+void mem_end_at_lost_page(void)
+{
+	const struct sigaction action = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO };
+	sigaction(SIGBUS, &action, NULL);
 }
 
 char *mem_strdup(const void *ctx, const char *text)

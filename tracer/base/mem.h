@@ -6,6 +6,7 @@
 #ifndef FAKEBUILD_BASE_MEM_H
 #define FAKEBUILD_BASE_MEM_H
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,14 +28,21 @@ void mem_cleanup_free(void *variable);
 #define mem_grow(ctx, array, type, count) \
 	((type *)mem_must(talloc_realloc(ctx, array, type, mem_count(count))))
 
-/* talloc gives NULL for an array of nothing. */
+/* talloc gives NULL for an array of nothing, and of more than a quarter of a gigabyte. */
 static inline unsigned mem_count(size_t count)
 {
-	return count ? (unsigned)count : 1;
+	return count > UINT_MAX ? UINT_MAX : count ? (unsigned)count : 1;
 }
 
+/* Die with this line, and status 125: where no caller can do anything about it. */
+void mem_end(const char *text) __attribute__((noreturn));
 /* Die with one line when pointer is NULL, else return it. */
 void *mem_must(void *pointer);
+/*
+ * From now on die with one line, and status 125, too, when a page of a mapped file cannot be had: the disk is full, or
+ * fails.  mmap(2), SIGBUS.
+ */
+void mem_end_at_lost_page(void);
 char *mem_strdup(const void *ctx, const char *text);
 char *mem_strndup(const void *ctx, const char *text, size_t length);
 char *mem_memdup(const void *ctx, const void *bytes, size_t length);

@@ -244,20 +244,32 @@ static struct meta_entry *free_slot(struct meta_header *h, uint64_t dev, uint64_
 	return entries + i;
 }
 
+static void fail_full(void)
+{
+	mem_end("fakebuild: no room on the disk for owners and modes of files\n");
+}
+
 /* Under the lock.  Rehashes in place through a private copy; doubles when it is really full. */
 static void make_room(struct meta *m)
 {
 	struct meta_header *h = m->header;
+	if (!h->used && io_reserve(m->fd, 0, bytes_for(h->capacity)) < 0)
+		fail_full();
 	/* A writer that was killed between the two has not counted what it put in. */
 	uint64_t used = h->used > h->live ? h->used : h->live;
 	if ((used + 1) * 10 < h->capacity * 7)
 		return;
 	uint64_t old = h->capacity, wanted = h->live * 10 >= old * 4 ? old * 2 : old;
-	struct meta_entry *copy = mem_array(NULL, struct meta_entry, old);
+	/* talloc gives no quarter of a gigabyte: so many are four million entries. */
+	const size_t copy_bytes = old * sizeof(struct meta_entry);
+	struct meta_entry *copy = mmap(NULL, copy_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (copy == MAP_FAILED)
+		mem_must(NULL);
 	memcpy(copy, meta_entries_of(h), old * sizeof(*copy));
 	if (wanted != old) {
-		if (ftruncate(m->fd, bytes_for(wanted)) < 0 || map_table(m, bytes_for(wanted)) < 0)
-			mem_must(NULL);
+		if (ftruncate(m->fd, bytes_for(wanted)) < 0 || io_reserve(m->fd, 0, bytes_for(wanted)) < 0 ||
+		    map_table(m, bytes_for(wanted)) < 0)
+			fail_full();
 		h = m->header;
 	}
 	memset(meta_entries_of(h), 0, wanted * sizeof(*copy));
@@ -266,7 +278,7 @@ static void make_room(struct meta *m)
 		if (copy[i].state == META_LIVE)
 			*free_slot(h, copy[i].dev, copy[i].ino) = copy[i];
 	h->used = h->live;
-	talloc_free(copy);
+	munmap(copy, copy_bytes);
 }
 
 static bool is_node(const struct meta_entry *entry)
