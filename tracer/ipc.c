@@ -144,15 +144,25 @@ static bool may_use(const struct cred *c, const struct object_of_ipc *o, unsigne
 	return !(requested & ~granted) || cred_has(c, CAPABILITY_IPC_OWNER);
 }
 
+/* Does the key lead to an object already?  It may be of another run, or of the host's: those are not ours to remove. */
+static bool is_taken(const struct request *q)
+{
+	if (q->id == IPC_PRIVATE || !(q->command & IPC_CREAT))
+		return false;
+	int id = q->kind == SHARED_MEMORY ? shmget(q->id, 0, 0) : q->kind == SEMAPHORES ? semget(q->id, 0, 0) : msgget(q->id, 0);
+	return id >= 0 || errno != ENOENT;
+}
+
 /* The exit of *get: a new object is the caller's; one that is there may be another's. */
 static int64_t got(struct call *c)
 {
 	struct request q = decode(c);
 	const struct cred *cred = &c->t->cred;
+	bool is_new = ((q.command & IPC_CREAT) || q.id == IPC_PRIVATE) && !c->t->exit_private;
 	if (c->result < 0)
 		return c->result;
 	struct object_of_ipc *o = find(q.kind, c->result);
-	if (!o && ((q.command & IPC_CREAT) || q.id == IPC_PRIVATE)) {
+	if (!o && is_new) {
 		o = find(NOTHING, 0);
 		if (o)
 			*o = (struct object_of_ipc){ q.kind,	   c->result,  cred->euid,
@@ -245,6 +255,22 @@ static int64_t set(struct call *c, const struct request *q)
 	return CALL_PASS_EXIT;
 }
 
+/* What semctl(2) and shmctl(2) ask of the caller beside: 0 or -errno. */
+static int may_control(const struct cred *cred, const struct request *q, const struct object_of_ipc *o, unsigned mode)
+{
+	enum { LOCK = 11, UNLOCK = 12 }; /* of shmctl(2) */
+	bool is_owner = cred->euid == o->uid || cred->euid == o->cuid;
+	if (session.is_plain)
+		return 0;
+	if (q->kind == SEMAPHORES && (q->command == SETVAL || q->command == SETALL))
+		return may_use(cred, o, mode, 0222) ? 0 : -EACCES;
+	if (q->kind == SEMAPHORES && q->command >= GETPID && q->command <= GETZCNT)
+		return may_use(cred, o, mode, 0444) ? 0 : -EACCES;
+	if (q->kind == SHARED_MEMORY && (q->command == LOCK || q->command == UNLOCK))
+		return is_owner || cred_has(cred, CAPABILITY_IPC_LOCK) ? 0 : -EPERM;
+	return 0;
+}
+
 static int64_t control(struct call *c, const struct request *q)
 {
 	/* *_STAT and *_STAT_ANY */
@@ -259,6 +285,9 @@ static int64_t control(struct call *c, const struct request *q)
 	if (is_change && is_there && cred->euid != o.uid && cred->euid != o.cuid &&
 	    !cred_has(cred, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
+	int r = is_there ? may_control(cred, q, &o, mode) : 0;
+	if (r < 0)
+		return r;
 	if (q->command == IPC_SET)
 		return set(c, q);
 	if (q->command == IPC_STAT && is_there && !may_use(cred, &o, mode, 0444))
@@ -275,13 +304,32 @@ static int64_t control(struct call *c, const struct request *q)
 	return CALL_PASS_EXIT;
 }
 
+/* do_shmat of ipc/shm.c */
+static int64_t attach(struct call *c, int id, unsigned flags)
+{
+	struct object_of_ipc o = look(SHARED_MEMORY, id);
+	unsigned mode = mode_of(SHARED_MEMORY, id);
+	unsigned wanted = (flags & SHM_RDONLY ? 0444 : 0666) | (flags & SHM_EXEC ? 0111 : 0);
+	bool is_there = mode || find(SHARED_MEMORY, id);
+	return !is_there || session.is_plain || may_use(&c->t->cred, &o, mode, wanted) ? CALL_PASS : -EACCES;
+}
+
+int64_t hook_shmat(struct call *c)
+{
+	return attach(c, call_int(c, 0), c->argument[2]);
+}
+
 int64_t hook_ipc(struct call *c)
 {
+	enum { ATTACH = 21 }; /* SHMAT of ipc(2) */
 	struct request q = decode(c);
+	if (!q.kind && strcmp(c->row->name, "ipc") == 0 && (c->argument[0] & 0xffff) == ATTACH)
+		return attach(c, call_int(c, 1), c->argument[2]);
 	if (!q.kind)
 		return CALL_PASS;
 	if (!q.is_get)
 		return control(c, &q);
+	c->t->exit_private = is_taken(&q);
 	c->t->at_exit = got;
 	return CALL_PASS_EXIT;
 }

@@ -102,6 +102,21 @@ hindered() { # ROLE
 -1 EINTR, 1 handled, not there
 0 0, 1 handled, there" "$output"
 }
+@test "what_the_hosts_keys_lead_to_outlives_a_run" {
+	local ipc=$BATS_TEST_DIRNAME/../../build/guest/ipc key=$((0x46430000 + BASHPID % 65536))
+	[ -e "$ipc" ] || skip "the guest programs are not built"
+	mkdir -p "$BATS_TEST_TMPDIR/root/etc"
+	cp "$ipc" "$BATS_TEST_TMPDIR/root/"
+	"$ipc" @get "$key" || skip "no shared memory is to be had"
+	run fakebuild run --rootfs "$BATS_TEST_TMPDIR/root" -- /ipc @get "$key"
+	local left=0
+	"$ipc" @remove "$key" || left=$?
+	[ "$status" -eq 0 ]
+	[ "$left" -eq 0 ]
+	# What a run has made itself goes with it.
+	run -0 fakebuild run --rootfs "$BATS_TEST_TMPDIR/root" -- /ipc @get "$key"
+	run -1 "$ipc" @remove "$key"
+}
 @test "a_way_over_a_directory_is_void_when_that_is_removed" {
 	[ -e /etc/passwd ] || skip "the host has no /etc/passwd"
 	hindered removed_late

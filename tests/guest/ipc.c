@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* System V IPC: whose an object is, and who may use it. */
-/* covers: shmget shmctl semget semctl msgget msgctl ipc */
+/* covers: shmget shmctl shmat semget semctl msgget msgctl ipc */
 #include "guest.h"
 
 #include <sys/ipc.h>
@@ -41,6 +41,41 @@ TEST(shared_memory_is_its_makers)
 		WORKS(shmctl(id, IPC_RMID, NULL));
 	}
 	FAILS(EINVAL, shmctl(id, IPC_STAT, &is));
+}
+
+TEST(what_is_anothers_is_neither_attached_nor_read)
+{
+	int id = WORKS(shmget(IPC_PRIVATE, 4096, 0640)), sem = WORKS(semget(IPC_PRIVATE, 1, 0640));
+	AS (1000, 2000) {
+		FAILS(EACCES, (long)shmat(id, NULL, 0));
+		FAILS(EACCES, (long)shmat(id, NULL, SHM_RDONLY));
+		FAILS(EPERM, shmctl(id, SHM_LOCK, NULL));
+		FAILS(EACCES, semctl(sem, 0, GETVAL));
+		FAILS(EACCES, semctl(sem, 0, GETPID));
+		FAILS(EACCES, semctl(sem, 0, SETVAL, (union semun){ .value = 1 }));
+		FAILS(EINVAL, (long)shmat(-1, NULL, 0));
+	}
+	AS (1000, 0) {
+		FAILS(EACCES, (long)shmat(id, NULL, 0));
+		WORKS((long)shmat(id, NULL, SHM_RDONLY));
+		EQUAL(0, semctl(sem, 0, GETVAL));
+		FAILS(EACCES, semctl(sem, 0, SETVAL, (union semun){ .value = 1 }));
+	}
+	WORKS((long)shmat(id, NULL, 0));
+	WORKS(shmctl(id, IPC_RMID, NULL));
+	WORKS(semctl(sem, 0, IPC_RMID));
+}
+
+/* Get what has this key, made when there is none; remove it.  tests/cli/run.bats */
+ROLE(get)
+{
+	return argc == 3 && shmget(strtol(argv[2], NULL, 10), 4096, IPC_CREAT | 0600) >= 0 ? 0 : 1;
+}
+
+ROLE(remove)
+{
+	int id = argc == 3 ? shmget(strtol(argv[2], NULL, 10), 0, 0) : -1;
+	return id >= 0 && shmctl(id, IPC_RMID, NULL) == 0 ? 0 : 1;
 }
 
 TEST(semaphores_and_queues_are_their_makers)
