@@ -144,6 +144,8 @@ int64_t hook_ioctl(struct call *c)
 	int64_t result;
 	if (netlink_pretend_ioctl(c, command))
 		return 0;
+	if (inside_sets_owner(c, command, &result))
+		return result;
 	if (c->t->process->pids && inside_ioctl(c, command, &result))
 		return result;
 	if ((!gets && !sets) || (meta_header(session.meta)->flags & META_PLAIN))

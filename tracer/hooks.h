@@ -161,6 +161,11 @@ int64_t hook_getppid(struct call *c);
 pid_t process_behind_pidfd(const struct tracee *t, int fd);
 /* The guest's process behind a pidfd; NULL when it is none. */
 const struct tracee *process_of_pidfd(const struct tracee *t, int fd);
+/*
+ * Who is to get the signals of a descriptor, as fcntl(2) has it: of the caller's own number, or of a group below 0, the host's in *ret;
+ * 0 where none would come.  0, -ESRCH, -EINVAL.
+ */
+int process_to_own(struct call *c, int number, int *ret);
 
 /* namespaces.c */
 int64_t hook_unshare(struct call *c);
@@ -185,6 +190,7 @@ int64_t hook_bpf(struct call *c);
 
 /* ipc.c */
 int64_t hook_ipc(struct call *c);
+int64_t hook_shmat(struct call *c);
 
 /* priority.c */
 int64_t hook_setpriority(struct call *c);
@@ -201,6 +207,7 @@ int64_t hook_getpid(struct call *c);
 int64_t hook_getpgid(struct call *c);
 int64_t hook_gives_number(struct call *c);
 int64_t hook_takes_number(struct call *c);
+int64_t hook_looks_at_process(struct call *c); /* a number first, of whom the caller may trace */
 int64_t hook_clock(struct call *c);
 int64_t hook_timer_create(struct call *c);
 int64_t hook_fcntl(struct call *c);

@@ -18,6 +18,7 @@
 #include "tracer/arch/arch.h"
 #include "tracer/base/compat.h"
 #include "tracer/base/mem.h"
+#include "tracer/guest_ptrace.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/pids.h"
@@ -36,12 +37,6 @@ pid_t inside_shown(const struct tracee *t, pid_t host)
 pid_t inside_host(const struct tracee *t, pid_t number)
 {
 	return number > 0 ? pids_host(t->process->pids, number) : number;
-}
-
-/* So with groups, that are named by numbers below 0. */
-static int host_or_group(const struct tracee *t, int number)
-{
-	return number < 0 && number != INT32_MIN ? -inside_host(t, -number) : inside_host(t, number);
 }
 
 void inside_translate(struct call *c, unsigned n)
@@ -95,6 +90,17 @@ int64_t hook_takes_number(struct call *c)
 	inside_translate(c, 0);
 	if (strcmp(name, "setpgid") == 0)
 		inside_translate(c, 1);
+	return CALL_PASS;
+}
+
+int64_t hook_looks_at_process(struct call *c)
+{
+	const struct tracee *of = call_int(c, 0) ? pids_find(c->t->process->pids, call_int(c, 0)) : c->t;
+	if (!of)
+		return -ESRCH;
+	if (!session.is_plain && !guest_may_access(c->t, of))
+		return -EPERM;
+	inside_translate(c, 0);
 	return CALL_PASS;
 }
 
@@ -268,33 +274,59 @@ static int64_t show_lock(struct call *c)
 	return c->result;
 }
 
+static int64_t set_owner(struct call *c)
+{
+	int owner;
+	int r = process_to_own(c, call_int(c, 2), &owner);
+	if (r == 0)
+		call_set(c, 2, (uint64_t)(int64_t)owner);
+	return r < 0 ? r : CALL_PASS;
+}
+
+static int64_t set_owner_ex(struct call *c)
+{
+	enum { OF_PROCESS_ID = 1, OF_GROUP = 2 };
+	int32_t owner[2];
+	char *room = call_room(c, sizeof(owner));
+	if (!room)
+		return -ENOMEM;
+	if (memory_read(c->t, c->argument[2], owner, sizeof(owner)) < 0)
+		return -EFAULT;
+	bool is_group = owner[0] == OF_GROUP && owner[1] > 0;
+	int r = owner[0] < 0 || owner[0] > OF_GROUP ? -EINVAL : owner[1] < 0 ? -ESRCH : process_to_own(c, is_group ? -owner[1] : owner[1], &owner[1]);
+	if (r < 0)
+		return r;
+	if (is_group && owner[1] > 0)
+		owner[0] = OF_PROCESS_ID;
+	owner[1] = owner[1] < 0 ? -owner[1] : owner[1];
+	memcpy(room, owner, sizeof(owner));
+	call_set(c, 2, (uintptr_t)room);
+	return CALL_PASS;
+}
+
 int64_t hook_fcntl(struct call *c)
 {
-	int32_t owner[2];
+	enum { GETLK_WIDE = 12, GETLK_OF_FILE = 36 }; /* F_GETLK64 of i386, F_OFD_GETLK */
 	switch (call_int(c, 1)) {
-	case 8 /* F_SETOWN */:
-		call_set(c, 2, (uint64_t)(int64_t)host_or_group(c->t, call_int(c, 2)));
-		return CALL_PASS;
-	case 9 /* F_GETOWN */:
+	case F_SETOWN:
+		return set_owner(c);
+	case F_SETOWN_EX:
+		return set_owner_ex(c);
+	case F_GETOWN:
 		c->t->at_exit = show_owner;
-		return CALL_PASS_EXIT;
+		break;
 	case F_GETOWN_EX:
 		c->t->at_exit = show_owner_ex;
-		return CALL_PASS_EXIT;
-	case F_SETOWN_EX: {
-		if (memory_read(c->t, c->argument[2], owner, sizeof(owner)) < 0)
-			return CALL_PASS;
-		char *room = call_room(c, sizeof(owner));
-		if (!room)
-			return -ENOMEM;
-		owner[1] = inside_host(c->t, owner[1]);
-		memcpy(room, owner, sizeof(owner));
-		call_set(c, 2, (uintptr_t)room);
+		break;
+	case F_GETLK: case GETLK_WIDE: case GETLK_OF_FILE:
+		c->t->at_exit = show_lock;
+		break;
+	default:
 		return CALL_PASS;
 	}
-	}
-	c->t->at_exit = show_lock;
-	return CALL_PASS_EXIT;
+	if (!c->t->process->pids)
+		c->t->at_exit = NULL;
+	return c->t->at_exit ? CALL_PASS_EXIT : CALL_PASS;
 }
 
 static int64_t show_pointed(struct call *c)
@@ -312,6 +344,24 @@ static int64_t show_pidfd_info(struct call *c)
 	return c->result;
 }
 
+bool inside_sets_owner(struct call *c, uint32_t command, int64_t *ret)
+{
+	enum { FIOSETOWN_NUMBER = 0x8901, SIOCSPGRP_NUMBER = 0x8902 };
+	int32_t number;
+	if (command != FIOSETOWN_NUMBER && command != SIOCSPGRP_NUMBER)
+		return false;
+	char *room = call_room(c, sizeof(number));
+	int r = !room ? -ENOMEM : memory_read(c->t, c->argument[2], &number, sizeof(number));
+	if (r == 0)
+		r = process_to_own(c, number, &number);
+	if (r == 0) {
+		memcpy(room, &number, sizeof(number));
+		call_set(c, 2, (uintptr_t)room);
+	}
+	*ret = r < 0 ? r : CALL_PASS;
+	return true;
+}
+
 const uint32_t inside_ioctls[] = {
 	0x540f /* TIOCGPGRP */, 0x5410 /* TIOCSPGRP */, 0x5429 /* TIOCGSID */, 0x8901 /* FIOSETOWN */, 0x8902 /* SIOCSPGRP */,
 	0x8903 /* FIOGETOWN */, 0x8904 /* SIOCGPGRP */, 0xc040ff0b /* PIDFD_GET_INFO, of 64 bytes and more */, 0xc048ff0b,
@@ -323,12 +373,12 @@ bool inside_ioctl(struct call *c, uint32_t command, int64_t *ret)
 	int32_t number;
 	*ret = CALL_PASS_EXIT;
 	switch (command) {
-	case 0x5410: case 0x8901: case 0x8902: {
+	case 0x5410: {
 		*ret = CALL_PASS;
 		char *room = memory_read(c->t, c->argument[2], &number, sizeof(number)) < 0 ? NULL : call_room(c, sizeof(number));
 		if (!room)
 			return true;
-		number = command == 0x5410 ? inside_host(c->t, number) : host_or_group(c->t, number);
+		number = inside_host(c->t, number);
 		memcpy(room, &number, sizeof(number));
 		call_set(c, 2, (uintptr_t)room);
 		return true;

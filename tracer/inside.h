@@ -23,6 +23,8 @@ int64_t inside_fork(struct call *c);
 void inside_tell_child(const struct tracee *parent, const struct tracee *child, uint64_t clone_flags);
 /* ioctl(2): true when it is one of those that take or give a number; its result then is *ret. */
 bool inside_ioctl(struct call *c, uint32_t command, int64_t *ret);
+/* So, but of every process: when it names who gets the signals of a socket or pipe (process_to_own). */
+bool inside_sets_owner(struct call *c, uint32_t command, int64_t *ret);
 /* Of a siginfo_t of the caller's ABI at this address. */
 void inside_show_siginfo(struct call *c, taddr at);
 /* Argument n may point to one that the caller has filled in, which names itself: the kernel gets one with the host's number.  0 or -errno. */

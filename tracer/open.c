@@ -144,6 +144,8 @@ static int64_t check_existing(struct call *c, struct opening *op, const char **r
 	if (S_ISDIR(o->real.st_mode) && (mask & CRED_WRITE))
 		return -EISDIR;
 	r = path_permission(c->t, o, mask);
+	if (r == 0 && (o->mount->flags & BINDING_PROC) && !o->is_fd && procfs_refuses(o->host, c->t, true))
+		r = -EACCES;
 	if (r < 0)
 		return r;
 	/* may_open of fs/namei.c */

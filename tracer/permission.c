@@ -107,6 +107,8 @@ int path_permission(struct tracee *t, struct object *o, unsigned mask)
 	struct meta_entry entry;
 	if (session.is_plain)
 		return plain_permission(o, mask);
+	if ((o->mount->flags & BINDING_PROC) && !o->is_fd && procfs_refuses(o->host, t, false))
+		return -EACCES;
 	path_shown(t, o, &st);
 	meta_get_or_default(session.meta, &o->real, &entry);
 	entry.uid = st.st_uid;

@@ -385,7 +385,7 @@ bool pids_has_handler(pid_t pid, int signal)
 			break;
 	if (file)
 		fclose(file);
-	return caught >> (signal - 1) & 1;
+	return signal > 0 && signal <= 64 && caught >> (signal - 1) & 1;
 }
 
 bool pids_ignores(const struct tracee *t, int signal)

@@ -149,7 +149,8 @@ static bool is_lost_on_init(const struct tracee *from, pid_t named_as, const str
 {
 	if (pids_is_safe(from, to->process, signal))
 		return true;
-	if (named_as != 1 || signal == 0 || to->process->pid != session.first_pid)
+	/* A number that no signal has is the kernel's to refuse. */
+	if (named_as != 1 || signal <= 0 || signal > 64 || to->process->pid != session.first_pid)
 		return false;
 	return !pids_has_handler(session.first_pid, signal);
 }
@@ -208,6 +209,9 @@ int64_t hook_kill(struct call *c)
 		int r = may_signal(c->t, to, signal);
 		return r < 0 ? r : is_lost_on_init(c->t, pid, to, signal) ? 0 : CALL_PASS;
 	}
+	/* kill_something_info of kernel/signal.c */
+	if (pid == INT32_MIN)
+		return -ESRCH;
 	pid_t group = pid == 0 ? getpgid(c->t->tid) : pid == -1 ? -1 : inside_host(c->t, -pid);
 	if (pid < -1)
 		call_set(c, 0, (uint64_t)-(int64_t)group);
@@ -223,6 +227,27 @@ int64_t hook_kill(struct call *c)
 	}
 	tracee_each(signal_member, &g);
 	return g.result;
+}
+
+int process_to_own(struct call *c, int number, int *ret)
+{
+	const struct tracee *to = number > 0 ? pids_find(c->t->process->pids, number) : NULL;
+	if (number == INT32_MIN)
+		return -EINVAL;
+	*ret = 0;
+	if (number >= 0) {
+		/* sigio_perm of fs/fcntl.c: that nobody may be signalled is no failure, nothing will come. */
+		if (to && may_signal(c->t, to, SIGIO) == 0)
+			*ret = to->tid;
+		return number && !to ? -ESRCH : 0;
+	}
+	struct group_signal g = { c->t, inside_host(c->t, -number), 0, -ESRCH, false };
+	tracee_each(look_at_member, &g);
+	if (g.result == -ESRCH)
+		return -ESRCH;
+	/* We are in that one ourselves, and who has called us. */
+	*ret = g.group == getpgrp() ? c->t->process->pid : -g.group;
+	return 0;
 }
 
 int64_t hook_tgkill(struct call *c)

@@ -70,6 +70,21 @@ static bool is_guarded_link(const char *rest)
 	return false;
 }
 
+bool procfs_refuses(const char *host, const struct tracee *who, bool is_open)
+{
+	static const char *const files[] = { "maps", "smaps", "smaps_rollup", "numa_maps", "timers" };
+	const char *rest;
+	const struct tracee *of = procfs_subject(host, &rest);
+	if (!of || guest_may_access(who, of))
+		return false;
+	if (text_starts(rest, "fdinfo"))
+		return !rest[6] || rest[6] == '/';
+	for (size_t i = 0; is_open && i < sizeof(files) / sizeof(*files); i++)
+		if (strcmp(rest, files[i]) == 0)
+			return true;
+	return false;
+}
+
 ssize_t procfs_readlink(struct tracee *t, const struct object *o, char *target, size_t room, enum procfs_link *ret_kind)
 {
 	const char *host = o->host, *rest, *text = NULL;

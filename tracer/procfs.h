@@ -43,6 +43,11 @@ const struct tracee *procfs_parent_of_zombie(pid_t pid);
  */
 bool procfs_owner(const char *host, const struct tracee *viewer, struct stat *st);
 /*
+ * Is what all may read by its mode, below /proc/PID, kept from who may not trace the process?  So are what describes its
+ * memory, when it is opened (proc_mem_open of fs/proc/base.c), and its fdinfo (proc_fdinfo_permission of fs/proc/fd.c).
+ */
+bool procfs_refuses(const char *host, const struct tracee *who, bool is_open);
+/*
  * readlink(2) of an object on a mount of proc as the tracee must see it: self and thread-self are its own,
  * exe, cwd and root of guests are guest paths.  -1 with errno; EINVAL when it is no link.
  */

@@ -130,6 +130,8 @@ static int must_search(struct walk *w)
 		return r;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
+	if ((w->at->mount->flags & BINDING_PROC) && procfs_refuses(w->at->host, w->t, false))
+		return -EACCES;
 	if ((w->at->mount->flags & BINDING_PROC) && procfs_owner(w->at->host, w->t, &st))
 		return cred_permission(&w->t->cred, st.st_uid, st.st_gid, st.st_mode, NULL, 0, CRED_EXECUTE);
 	return path_may_access(w->t, w->at->host, &st, CRED_EXECUTE);

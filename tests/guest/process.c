@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Signals, ranks and limits between processes, and what a process is told about itself. */
 /* covers: kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo getppid pidfd_open pidfd_send_signal */
-/* covers: pidfd_getfd kcmp process_vm_readv process_vm_writev process_madvise process_mrelease prctl seccomp */
+/* covers: pidfd_getfd get_robust_list move_pages migrate_pages fcntl kcmp process_vm_readv process_vm_writev process_madvise process_mrelease prctl seccomp */
 /* covers: setpriority getpriority nice sched_setscheduler sched_setparam sched_setattr sched_setaffinity sched_getaffinity */
 /* covers: sched_getscheduler sched_getparam sched_getattr ioprio_get ioprio_set prlimit64 setrlimit clone clone3 */
 #include "guest.h"
@@ -10,8 +10,10 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 static void end(pid_t child)
@@ -101,6 +103,90 @@ TEST(groups_are_signalled_as_one)
 	int status = 0;
 	WORKS(waitpid(leader, &status, 0));
 	EQUAL(SIGTERM, status);
+}
+
+TEST(numbers_of_no_signal_are_invalid)
+{
+	FAILS(EINVAL, kill(1, 200));
+	FAILS(EINVAL, syscall(SYS_tkill, 1, 200));
+	FAILS(EINVAL, syscall(SYS_tkill, 1, -1));
+	FAILS(ESRCH, kill(INT_MIN, 0));
+}
+
+TEST(a_folder_of_proc_is_no_way_around)
+{
+	char name[32];
+	pid_t child = sleeper();
+	snprintf(name, sizeof(name), "/proc/%d", child);
+	int fd = open(name, O_RDONLY | O_DIRECTORY);
+	if (fd < 0 || syscall(424, fd, 0, NULL, 0) < 0) {
+		end(child);
+		SKIP("no pidfd_send_signal");
+	}
+	AS (1000, 1000)
+		FAILS(EPERM, syscall(424, fd, SIGTERM, NULL, 0));
+	WORKS(syscall(424, fd, SIGTERM, NULL, 0));
+	int status = 0;
+	WORKS(waitpid(child, &status, 0));
+	EQUAL(SIGTERM, status);
+}
+
+/* Have the signals of this descriptor go to `pid`, and make it send one. */
+static void signal_by_descriptor(pid_t pid)
+{
+	int ends[2];
+	WORKS(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+	WORKS(fcntl(ends[0], F_SETOWN, pid));
+	WORKS(fcntl(ends[0], F_SETFL, O_ASYNC));
+	EQUAL(1, write(ends[1], "x", 1));
+	close(ends[0]);
+	close(ends[1]);
+}
+
+TEST(signals_of_descriptors_reach_who_may_be_signalled)
+{
+	int ends[2], nobody = 0x3fffffff;
+	struct {
+		int type, pid;
+	} owner = { 1, nobody };
+	handle(SIGIO, SA_RESTART);
+	WORKS(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+	FAILS(ESRCH, fcntl(ends[0], F_SETOWN, nobody));
+	FAILS(ESRCH, fcntl(ends[0], F_SETOWN, -nobody));
+	FAILS(EINVAL, fcntl(ends[0], F_SETOWN, INT_MIN));
+	FAILS(ESRCH, fcntl(ends[0], 15 /* F_SETOWN_EX */, &owner));
+	FAILS(ESRCH, ioctl(ends[0], 0x8901 /* FIOSETOWN */, &nobody));
+	WORKS(fcntl(ends[0], F_SETOWN, 0));
+	owner.pid = getpid();
+	WORKS(fcntl(ends[0], 15, &owner));
+	EQUAL(getpid(), fcntl(ends[0], F_GETOWN));
+	signal_by_descriptor(getpid());
+	EQUAL(1, count);
+	CHILD
+		signal_by_descriptor(getppid());
+	EQUAL(2, count);
+	AS (1000, 1000)
+		signal_by_descriptor(getppid());
+	EQUAL(2, count);
+}
+
+TEST(what_a_process_has_is_not_told_to_others)
+{
+	pid_t parent = getpid();
+	void *head;
+	size_t length;
+	WORKS(syscall(SYS_get_robust_list, parent, &head, &length));
+	AS (1000, 1000) {
+		void *page = &head;
+		unsigned long nodes = 1;
+		int status;
+		FAILS(EPERM, syscall(SYS_get_robust_list, parent, &head, &length));
+		WORKS(syscall(SYS_get_robust_list, 0, &head, &length));
+		EQUAL(true, syscall(SYS_move_pages, parent, 1, &page, NULL, &status, 0) < 0);
+		EQUAL(true, errno == EPERM || errno == ENOSYS);
+		EQUAL(true, syscall(SYS_migrate_pages, parent, 64, &nodes, &nodes) < 0);
+		EQUAL(true, errno == EPERM || errno == ENOSYS);
+	}
 }
 
 TEST(descriptors_of_processes_follow_the_same_rules)

@@ -269,3 +269,26 @@ TEST(there_are_no_user_namespaces_to_be_had)
 	TEXT("0\n", file_text(limit));
 	FAILS(ENOSPC, syscall(SYS_unshare, 0x10000000 /* CLONE_NEWUSER */));
 }
+
+TEST(memory_and_descriptors_are_not_told_to_who_may_not_trace)
+{
+	static const char *const kept[] = { "maps", "smaps", "fdinfo", "fdinfo/1", "fd", "environ", "mem" };
+	char name[64];
+	pid_t parent = getpid();
+	AS (1000, 1000) {
+		for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++) {
+			snprintf(name, sizeof(name), "/proc/%d/%s", parent, kept[i]);
+			FAILS(EACCES, open(name, O_RDONLY));
+			snprintf(name, sizeof(name), "/proc/%d/task/%d/%s", parent, parent, kept[i]);
+			FAILS(EACCES, open(name, O_RDONLY));
+		}
+		WORKS(open("/proc/self/maps", O_RDONLY));
+		WORKS(open("/proc/self/fdinfo/1", O_RDONLY));
+		snprintf(name, sizeof(name), "/proc/%d/maps", parent);
+		WORKS(access(name, R_OK));
+		snprintf(name, sizeof(name), "/proc/%d/cmdline", parent);
+		WORKS(open(name, O_RDONLY));
+	}
+	snprintf(name, sizeof(name), "/proc/%d/maps", parent);
+	WORKS(open(name, O_RDONLY));
+}
