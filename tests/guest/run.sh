@@ -12,18 +12,29 @@ shift
 programs=("$@")
 [ ${#programs[@]} -gt 0 ] || mapfile -t programs < <(find tests/guest -name '*.c' -printf '%f\n' | sed 's/\.c$//' | sort)
 if [ "${JOBS:-1}" -gt 1 ] && [ ${#programs[@]} -gt 1 ]; then
-	# Dealt out like cards; what each hand gave is told in one go, and numbered anew.
+	# Who is done takes the next; what each hand gave is told in one go, and numbered anew.
 	hands=$(mktemp -d)
 	trap 'rm -rf "$hands"' EXIT
+	printf '%s\n' "${programs[@]}" >"$hands/left"
 	for ((hand = 0; hand < JOBS && hand < ${#programs[@]}; hand++)); do
-		mine=()
-		for ((i = hand; i < ${#programs[@]}; i += JOBS)); do mine+=("${programs[i]}"); done
-		{ JOBS=1 tests/guest/run.sh "$way_or_build" "${mine[@]}" || echo "not ok 1 ended with status $?"; } >"$hands/$hand" 2>&1 &
+		{ FAKEBUILD_TEST_LEFT=$hands/left JOBS=1 tests/guest/run.sh "$way_or_build" || echo "not ok 1 ended with status $?"; } >"$hands/$hand.told" 2>&1 &
 	done
 	wait
-	cat "$hands"/* | awk '/^(not )?ok / { sub(/ok [0-9]+/, "ok " ++number) } { print }'
+	[ ! -s "$hands/left" ] || echo "not ok 1 nobody has run $(tr '\n' ' ' <"$hands/left")" >"$hands/left.told"
+	cat "$hands"/*.told | awk '/^(not )?ok / { sub(/ok [0-9]+/, "ok " ++number) } { print }'
 	exit
 fi
+# The next program; several hands take from one file.
+taken=0
+take_program() {
+	if [ -z "${FAKEBUILD_TEST_LEFT-}" ]; then
+		program=${programs[taken]-}
+		taken=$((taken + 1))
+	else
+		program=$(flock "${FAKEBUILD_TEST_LEFT%/*}" sed -i -e '1{w /dev/stdout' -e 'd}' "$FAKEBUILD_TEST_LEFT")
+	fi
+	[ -n "$program" ]
+}
 here=$(mktemp -d "${TMPDIR:-/var/tmp}/fakebuild-guest-XXXXXX")
 chmod 755 "$here"
 clean() {
@@ -91,7 +102,7 @@ if [ "$way_or_build" = native ]; then
 	make_root "$here/root"
 	# shellcheck disable=SC2016
 	inside='mount --bind "$1" "$1" && mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && chroot "$1" "/bin/$2"'
-	for program in "${programs[@]}"; do
+	while take_program; do
 		for path in build/guest/"$program"{,.32}; do
 			[ -e "$path" ] || continue
 			rm -rf "$here/root/work"
@@ -126,7 +137,7 @@ make_root "$here/root"
 make_fixed "$here/root"
 tar --numeric-owner --owner=0 --group=0 -C "$here/root" -cf "$here/root.tar" .
 "$fakebuild" import "$here/root.tar" guest:1 >/dev/null || exit 1
-for program in "${programs[@]}"; do
+while take_program; do
 	# Its calls are all newer.
 	[[ ${#under[@]} -eq 0 || $program != mountapi ]] || continue
 	tell image "$program" "${under[@]}" "$fakebuild" run -w /work guest:1 -- "/bin/$program"
