@@ -20,7 +20,7 @@ trap 'rm -rf "$results"' EXIT
 
 # count NAME COMMAND...: run it and tell its TAP lines' sums, in one go; the numbers go to a file.
 count() {
-	local name=$1 log ok bad skip status
+	local name=$1 log ok bad skip status start=$SECONDS
 	shift
 	log=$(mktemp "$results/log-XXXXXX")
 	"$@" >"$log" 2>&1 </dev/null
@@ -33,7 +33,7 @@ count() {
 		bad=1
 	fi
 	{
-		printf '%-40s %4d passed %4d failed %4d skipped\n' "$name" "$ok" "$bad" "$skip"
+		printf '%-40s %4d passed %4d failed %4d skipped, %d s\n' "$name" "$ok" "$bad" "$skip" $((SECONDS - start))
 		grep -E '^ok .*# (skip|SKIP)' "$log" | sed 's/^ok [0-9]*/    skipped/'
 		if [ "$bad" -gt 0 ]; then
 			echo "---- $name, status $status ----"
