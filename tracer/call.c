@@ -353,7 +353,7 @@ static void serve_stop(struct call *c)
 		return;
 	}
 	struct cred before;
-	if (c->row->touches == TOUCHES_IDENTITY)
+	if (c->row->touches != TOUCHES_NOTHING)
 		before = t->cred;
 	int64_t result = c->row->check ? c->row->check(c) : 0;
 	if (result == CHECK_DONE)
@@ -361,7 +361,9 @@ static void serve_stop(struct call *c)
 	else if (result == 0)
 		result = is_by_real_ids(c) ? serve_by_real_ids(c) : serve(c);
 	tell_fast_path(t, c->row->touches, &before);
-	if (result == 0 && c->row->touches == TOUCHES_IDENTITY && !t->ptraced)
+	/* So does who makes or enters a user namespace. */
+	bool may_differ = c->row->touches == TOUCHES_IDENTITY || (c->row->touches == TOUCHES_PLACE && before.users != t->cred.users);
+	if (result == 0 && may_differ && !t->ptraced)
 		result = become_other(c, &before);
 	if (result == CALL_PASS || result == CALL_PASS_EXIT) {
 		pass(c, result == CALL_PASS_EXIT);

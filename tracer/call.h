@@ -33,7 +33,7 @@ enum condition {
 	WHEN_NOT_ZERO, /* argument != 0 */
 	WHEN_ANY_BIT,  /* argument & value */
 	WHEN_EQUAL,    /* argument == value */
-	WHEN_TYPE,     /* the argument's second byte, an ioctl's type, is one of value's three */
+	WHEN_TYPE,     /* the argument's second byte, an ioctl's type, is one of value's four */
 	WHEN_AT_MOST,  /* argument <= value */
 	WHEN_AMONG,    /* argument is one of the row's values, none of which is 0 */
 };

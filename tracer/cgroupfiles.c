@@ -21,6 +21,7 @@
 #include "tracer/memory.h"
 #include "tracer/pids.h"
 #include "tracer/path.h"
+#include "tracer/users.h"
 
 enum { WRITE_MAX = 4095 };
 
@@ -255,6 +256,10 @@ int64_t hook_write(struct call *c)
 	const char *name;
 	char text[WRITE_MAX + NUMBER_ROOM];
 	struct object *o = &c->object[0];
+	if (users_is_file(c->t, call_int(c, 0))) {
+		ssize_t size = read_text(c, text);
+		return size < 0 ? (size == -E2BIG ? -EINVAL : size) : users_write(c, text, size);
+	}
 	if (c->t->process->pids && path_of_fd(c->t, call_int(c, 0), o) == 0 && cgroups_is_hosts_list(c->t, o))
 		return write_member(c, o);
 	if (!cgroups_is_open() || path_of_fd(c->t, call_int(c, 0), o) < 0)
@@ -288,7 +293,7 @@ int64_t hook_copy_range(struct call *c)
 	unsigned to = strcmp(c->row->name, "copy_file_range") == 0 || strcmp(c->row->name, "splice") == 0 ? 2 : 0;
 	struct object *o = &c->object[0];
 	bool is_ours = cgroups_is_open() && path_of_fd(c->t, call_int(c, to), o) == 0 && cgroups_of(o, &name);
-	return is_ours ? -EINVAL : CALL_PASS;
+	return is_ours || users_is_file(c->t, call_int(c, to)) ? -EINVAL : CALL_PASS;
 }
 
 char *cgroups_members_inside(struct tracee *t, const struct object *o)

@@ -12,6 +12,7 @@
 #include "tracer/memory.h"
 #include "tracer/share.h"
 #include "tracer/through.h"
+#include "tracer/users.h"
 
 static bool is_read_only(const struct object *o)
 {
@@ -37,7 +38,7 @@ int64_t hook_chmod(struct call *c)
 	struct meta_entry entry;
 	meta_get_or_default(session.meta, &o->real, &entry);
 	/* chmod(2): the set-group-ID bit needs membership or CAP_FSETID. */
-	if (!cred_in_group(&c->t->cred, entry.gid) && !cred_has(&c->t->cred, CAPABILITY_FSETID))
+	if (!cred_in_group(&c->t->cred, entry.gid) && !cred_has_over(&c->t->cred, entry.uid, entry.gid, CAPABILITY_FSETID))
 		mode &= ~(mode_t)S_ISGID;
 	entry.mode = (entry.mode & S_IFMT) | mode;
 	return share_set_mode(c->t, o, &entry);
@@ -47,7 +48,7 @@ int64_t hook_chmod(struct call *c)
 static bool may_chown(const struct cred *cred, const struct meta_entry *entry, uint32_t uid, uint32_t gid)
 {
 	bool is_owner = cred->fsuid == entry->uid;
-	if (cred_has(cred, CAPABILITY_CHOWN))
+	if (cred_has_over(cred, entry->uid, entry->gid, CAPABILITY_CHOWN))
 		return true;
 	if (uid != (uint32_t)-1 && !(is_owner && uid == entry->uid))
 		return false;
@@ -60,7 +61,7 @@ static uint32_t mode_after_chown(const struct cred *cred, const struct meta_entr
 	uint32_t mode = entry->mode;
 	if (S_ISDIR(mode))
 		return mode;
-	bool has_fsetid = cred_has(cred, CAPABILITY_FSETID);
+	bool has_fsetid = cred_has_over(cred, entry->uid, entry->gid, CAPABILITY_FSETID);
 	mode &= ~(uint32_t)S_ISUID;
 	if ((mode & S_IXGRP) || (!cred_in_group(cred, entry->gid) && !has_fsetid))
 		mode &= ~(uint32_t)S_ISGID;
@@ -88,6 +89,15 @@ static void store_owner_first(struct object *o, struct meta_entry *entry)
 	entry->mode = other.mode;
 }
 
+/* chown_common of fs/open.c: ids of the caller's namespace, -1 for none; false: one is nobody's. */
+static bool name_ids(const struct tracee *t, uint32_t *uid, uint32_t *gid)
+{
+	const uint32_t wanted_uid = *uid, wanted_gid = *gid;
+	*uid = wanted_uid == ID_NONE ? ID_NONE : users_named(t, ID_USER, wanted_uid);
+	*gid = wanted_gid == ID_NONE ? ID_NONE : users_named(t, ID_GROUP, wanted_gid);
+	return (*uid == ID_NONE) == (wanted_uid == ID_NONE) && (*gid == ID_NONE) == (wanted_gid == ID_NONE);
+}
+
 int64_t hook_chown(struct call *c)
 {
 	struct object *o = &c->object[0];
@@ -95,6 +105,8 @@ int64_t hook_chown(struct call *c)
 	uint32_t uid = call_id(c, call_after_path(c)), gid = call_id(c, call_after_path(c) + 1);
 	if (is_read_only(o))
 		return -EROFS;
+	if (!name_ids(c->t, &uid, &gid))
+		return -EINVAL;
 	if (path_flags(&o->real))
 		return -EPERM;
 	struct meta_entry entry;

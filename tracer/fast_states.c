@@ -76,6 +76,9 @@ static uint32_t cwd_base(const struct fs *fs, const struct mounts *mounts)
 
 uint32_t fast_rights(const struct cred *c)
 {
+	/* Whose ids are not the run's is answered by us alone. */
+	if (c->users)
+		return 0;
 	if (session.is_plain)
 		return STATE_LOOKS_AS_ROOT | STATE_MAKES_AS_ROOT | STATE_IS_PLAIN;
 	static const enum capability making[] = { CAPABILITY_CHOWN, CAPABILITY_FOWNER, CAPABILITY_FSETID };
@@ -140,7 +143,7 @@ static void note_places(const struct tracee *t)
 
 uint32_t fast_state(const struct cred *cred, const struct fs *fs, const struct mounts *mounts)
 {
-	if (!fast_is_on())
+	if (!fast_is_on() || cred->users)
 		return 0;
 	struct shim_state s = { .flags = fast_rights(cred) | (fs->users == 1 ? STATE_IS_ALONE : 0u), .ruid = cred->ruid, .euid = cred->euid, .rgid = cred->rgid,
 				.egid = cred->egid, .umask = fs->umask, .root_base = root_base(fs, mounts) };

@@ -17,6 +17,7 @@
 #include "tracer/fast.h"
 #include "tracer/inside.h"
 #include "tracer/memory.h"
+#include "tracer/namespaces.h"
 #include "tracer/netlink.h"
 #include "tracer/share.h"
 
@@ -144,7 +145,7 @@ int64_t hook_ioctl(struct call *c)
 	int64_t result;
 	if (netlink_pretend_ioctl(c, command))
 		return 0;
-	if (inside_sets_owner(c, command, &result))
+	if (namespaces_ioctl(c, command, &result) || inside_sets_owner(c, command, &result))
 		return result;
 	if (c->t->process->pids && inside_ioctl(c, command, &result))
 		return result;

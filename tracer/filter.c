@@ -96,6 +96,7 @@ static void emit_when(struct builder *b, const struct when *w, const uint32_t *v
 	case WHEN_TYPE:
 		load(b, argument);
 		emit(b, BPF_ALU | BPF_AND | BPF_K, 0xff00, 0, 0);
+		emit(b, BPF_JMP | BPF_JEQ | BPF_K, w->value >> 16 & 0xff00, 4, 0);
 		emit(b, BPF_JMP | BPF_JEQ | BPF_K, w->value >> 8 & 0xff00, 3, 0);
 		emit(b, BPF_JMP | BPF_JEQ | BPF_K, w->value & 0xff00, 2, 0);
 		emit(b, BPF_JMP | BPF_JEQ | BPF_K, (w->value & 0xff) << 8, 1, 0);

@@ -7,6 +7,7 @@
 #include "tracer/fscontext.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -27,6 +28,7 @@
 #include "tracer/mountcalls.h"
 #include "tracer/mountoptions.h"
 #include "tracer/trees.h"
+#include "tracer/namespaces.h"
 
 /* linux/mount.h */
 enum {
@@ -306,7 +308,7 @@ static int set_parameter(struct context *x, const char *key, const char *value)
 int64_t hook_fsopen(struct call *c)
 {
 	char type[PATH_MAX];
-	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+	if (!namespaces_has(c->t, CLONE_NEWNS, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
 	if (call_int(c, 1) & ~CLOSE_ON_EXEC)
 		return -EINVAL;
@@ -326,7 +328,7 @@ int64_t hook_fspick(struct call *c)
 {
 	struct object *o = &c->object[0];
 	unsigned flags = c->argument[2];
-	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+	if (!namespaces_has(c->t, CLONE_NEWNS, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
 	if (flags & ~(unsigned)(CLOSE_ON_EXEC | PICK_NO_FOLLOW | PICK_NO_AUTOMOUNT | PICK_EMPTY_PATH))
 		return -EINVAL;
@@ -419,7 +421,7 @@ int64_t hook_fsconfig(struct call *c)
 	if (!is_command)
 		return command == FS_SET_FLAG || command == FS_SET_STRING ?
 			       set_parameter(x, key, command == FS_SET_FLAG ? NULL : value) : -EINVAL;
-	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+	if (!namespaces_has(c->t, CLONE_NEWNS, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
 	if (command == FS_RECONFIGURE)
 		return reconfigure(x);
@@ -432,7 +434,7 @@ int64_t hook_fsmount(struct call *c)
 	struct context *x;
 	char point[64], *host;
 	unsigned flags = 0, own_flags;
-	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+	if (!namespaces_has(c->t, CLONE_NEWNS, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
 	if (call_int(c, 1) & ~CLOSE_ON_EXEC)
 		return -EINVAL;
@@ -454,6 +456,7 @@ int64_t hook_fsmount(struct call *c)
 	talloc_free(host);
 	mounts_tell_options(m, shown);
 	m->pids = x->pids;
+	m->maker = c->t->cred.users;
 	m->tree = tree;
 	m->peers = m->master = 0;
 	x->phase = CHANGING;

@@ -65,7 +65,7 @@ pid_t guest_tracer_of(const struct tracee *t)
 bool guest_tracer_is_weak(const struct tracee *t)
 {
 	const struct tracee *tracer = tracee_find(guest_tracer_of(t));
-	return tracer && !cred_has(&tracer->cred, CAPABILITY_SYS_PTRACE);
+	return tracer && !cred_has_toward(&tracer->cred, t->cred.users, CAPABILITY_SYS_PTRACE);
 }
 
 void guest_resume(struct tracee *t, int signal)
@@ -170,10 +170,10 @@ bool guest_may_access(const struct tracee *who, const struct tracee *of)
 		return true;
 	bool is_same = a->ruid == b->euid && a->ruid == b->suid && a->ruid == b->ruid && a->rgid == b->egid &&
 		       a->rgid == b->sgid && a->rgid == b->rgid;
-	if (cred_has(a, CAPABILITY_SYS_PTRACE))
+	if (cred_has_toward(a, b->users, CAPABILITY_SYS_PTRACE))
 		return true;
 	/* cap_ptrace_access_check of security/commoncap.c: not who may do more than the tracer. */
-	return is_same && of->process->is_dumpable && !(b->permitted & ~a->permitted);
+	return is_same && of->process->is_dumpable && a->users == b->users && !(b->permitted & ~a->permitted);
 }
 
 static int set_options(struct ptraced *p, uint64_t options)

@@ -13,6 +13,7 @@
 #include "tracer/guest_ptrace.h"
 #include "tracer/inside.h"
 #include "tracer/memory.h"
+#include "tracer/users.h"
 
 enum { REGSET_MAX = 16384 };
 
@@ -145,6 +146,9 @@ static int64_t get_siginfo(struct call *c, struct ptraced *p)
 	int r = siginfo_of(p, &info);
 	if (r < 0)
 		return r;
+	/* Else as its signal has told it. */
+	if (p->stop != PTRACED_SIGNAL)
+		info.si_uid = users_shown(c->t, ID_USER, info.si_uid);
 	if (c->abi == ABI_64)
 		return memory_write(c->t, c->argument[3], &info, sizeof(info));
 	/* The first three numbers are the same; then pid, uid and value, or an address, move up. */

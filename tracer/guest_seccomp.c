@@ -69,7 +69,7 @@ static int read_head(struct call *c, taddr at, uint16_t *ret_length, taddr *ret_
 	if (!*ret_length || *ret_length > BPF_MAXINSNS)
 		return -EINVAL;
 	/* seccomp_prepare_filter of kernel/seccomp.c */
-	return c->t->cred.no_new_privs || cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN) ? 0 : -EACCES;
+	return c->t->cred.no_new_privs || cred_has_own(&c->t->cred, CAPABILITY_SYS_ADMIN) ? 0 : -EACCES;
 }
 
 /* Put prefix and program where the guest's argument can point to. */

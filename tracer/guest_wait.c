@@ -19,6 +19,7 @@
 #include "tracer/hooks.h"
 #include "tracer/inside.h"
 #include "tracer/memory.h"
+#include "tracer/users.h"
 
 #ifndef __WNOTHREAD
 #define __WNOTHREAD 0x20000000
@@ -150,7 +151,7 @@ static int put_siginfo(struct call *c, const struct ptraced *p)
 	info.si_code = !is_dead ? CLD_TRAPPED : WIFEXITED(p->code) ? CLD_EXITED :
 		       WCOREDUMP(p->code) ? CLD_DUMPED : CLD_KILLED;
 	info.si_pid = inside_shown(c->t, p->tid);
-	info.si_uid = p->t ? p->t->cred.ruid : 0;
+	info.si_uid = users_shown(c->t, ID_USER, p->t ? p->t->cred.ruid : 0);
 	info.si_status = !is_dead ? p->code : WIFEXITED(p->code) ? WEXITSTATUS(p->code) : WTERMSIG(p->code);
 	if (!c->argument[2])
 		return 0;
@@ -299,6 +300,7 @@ void guest_mend_siginfo(struct tracee *t, int signal)
 	if (info.si_uid == session.uid || is_child)
 		mend_sender(&info);
 	info.si_pid = inside_shown(t, info.si_pid);
+	info.si_uid = users_shown(t, ID_USER, info.si_uid);
 	if (info.si_pid == was.si_pid && info.si_uid == was.si_uid && !is_child)
 		return;
 	ptrace(PTRACE_SETSIGINFO, t->tid, NULL, &info);

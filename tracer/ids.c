@@ -12,10 +12,18 @@
 #include "tracer/memory.h"
 #include "tracer/pids.h"
 #include "tracer/share.h"
+#include "tracer/users.h"
+
+/* Are the ids of a call, or of what it tells, those of users? */
+static enum id_kind kind_of(const struct call *c)
+{
+	return strstr(c->row->name, "uid") ? ID_USER : ID_GROUP;
+}
 
 /* An id as the call returns it: 16-bit calls show larger ids as the overflow id. */
 static int64_t shown_id(const struct call *c, uint32_t id)
 {
+	id = users_shown(c->t, kind_of(c), id);
 	return c->abi == ABI_32 && c->row->has_short_ids && id > 0xffff ? 65534 : id;
 }
 
@@ -39,7 +47,18 @@ int64_t hook_getuid(struct call *c)
 static int64_t set_id(struct call *c)
 {
 	struct cred *cred = &c->t->cred;
-	uint32_t a = call_id(c, 0), b = call_id(c, 1), d = call_id(c, 2);
+	uint32_t id[3];
+	bool is_fs = strstr(c->row->name, "setfs");
+	unsigned count = strstr(c->row->name, "setres") ? 3 : strstr(c->row->name, "setre") ? 2 : 1;
+	for (unsigned i = 0; i < 3; i++) {
+		id[i] = call_id(c, i);
+		uint32_t named = id[i] == ID_NONE ? ID_NONE : users_named(c->t, kind_of(c), id[i]);
+		/* make_kuid of kernel/user_namespace.c; setfsuid(2) tells of nothing. */
+		if (i < count && !is_fs && named == ID_NONE && id[i] != ID_NONE)
+			return -EINVAL;
+		id[i] = named;
+	}
+	const uint32_t a = id[0], b = id[1], d = id[2];
 	if (is_call(c, "setuid"))
 		return cred_setuid(cred, a);
 	if (is_call(c, "setgid"))
@@ -66,7 +85,8 @@ int64_t hook_setuid(struct call *c)
 
 static int write_id(const struct call *c, taddr to, uint32_t id)
 {
-	uint16_t small = shown_id(c, id);
+	id = shown_id(c, id);
+	uint16_t small = id;
 	bool is_short = c->abi == ABI_32 && c->row->has_short_ids;
 	return is_short ? memory_write(c->t, to, &small, 2) : memory_write(c->t, to, &id, 4);
 }
@@ -91,12 +111,13 @@ int64_t hook_getgroups(struct call *c)
 		return cred->group_count;
 	if ((uint32_t)size < cred->group_count)
 		return -EINVAL;
-	if (c->abi == ABI_64 || !c->row->has_short_ids) {
+	if ((c->abi == ABI_64 || !c->row->has_short_ids) && !cred->users) {
 		int r = memory_write(c->t, c->argument[1], cred->groups, cred->group_count * sizeof(*cred->groups));
 		return r < 0 ? r : (int64_t)cred->group_count;
 	}
+	const size_t width = c->abi == ABI_32 && c->row->has_short_ids ? sizeof(uint16_t) : sizeof(uint32_t);
 	for (uint32_t i = 0; i < cred->group_count; i++) {
-		int r = write_id(c, c->argument[1] + i * sizeof(uint16_t), cred->groups[i]);
+		int r = write_id(c, c->argument[1] + i * width, cred->groups[i]);
 		if (r < 0)
 			return r;
 	}
@@ -107,7 +128,7 @@ int64_t hook_setgroups(struct call *c)
 {
 	struct cred *cred = &c->t->cred;
 	uint32_t count = c->argument[0];
-	if (!cred_has(cred, CAPABILITY_SETGID))
+	if (!cred_has_own(cred, CAPABILITY_SETGID) || !users_may_set_groups(cred->users))
 		return -EPERM;
 	if (count > CRED_GROUPS_MAX)
 		return -EINVAL;
@@ -122,9 +143,11 @@ int64_t hook_setgroups(struct call *c)
 		memcpy(&small, (const char *)groups + i * sizeof(small), sizeof(small));
 		groups[i] = small;
 	}
-	for (uint32_t i = 0; i < count; i++)
-		if (groups[i] == (uint32_t)-1)
+	for (uint32_t i = 0; i < count; i++) {
+		groups[i] = users_named(c->t, ID_GROUP, groups[i]);
+		if (groups[i] == ID_NONE)
 			return -EINVAL;
+	}
 	cred->groups = groups_keep(groups, count);
 	cred->group_count = count;
 	return 0;
@@ -264,7 +287,7 @@ int64_t hook_prctl(struct call *c)
 	case PR_CAPBSET_READ:
 		return a > CAPABILITY_LAST ? -EINVAL : (int64_t)(cred->bounding >> a & 1);
 	case PR_CAPBSET_DROP:
-		if (!cred_has(cred, CAPABILITY_SETPCAP))
+		if (!cred_has_own(cred, CAPABILITY_SETPCAP))
 			return -EPERM;
 		if (a > CAPABILITY_LAST)
 			return -EINVAL;

@@ -6,6 +6,7 @@
 #include "tracer/ipc.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
@@ -16,6 +17,8 @@
 #include "tracer/hooks.h"
 #include "tracer/inside.h"
 #include "tracer/memory.h"
+#include "tracer/namespaces.h"
+#include "tracer/users.h"
 
 enum kind { NOTHING, SHARED_MEMORY, SEMAPHORES, QUEUE };
 enum { OBJECTS = 1024, COMMAND_64 = 0x100 /* IPC_64 */, BUFFER_MAX = 128 };
@@ -135,13 +138,14 @@ static unsigned mode_of(enum kind kind, int id)
 }
 
 /* ipcperms of ipc/util.c */
-static bool may_use(const struct cred *c, const struct object_of_ipc *o, unsigned mode, unsigned flags)
+static bool may_use(const struct tracee *t, const struct object_of_ipc *o, unsigned mode, unsigned flags)
 {
+	const struct cred *c = &t->cred;
 	unsigned requested = (flags >> 6 | flags >> 3 | flags) & 7;
 	bool is_owner = c->euid == o->uid || c->euid == o->cuid;
 	bool is_member = cred_in_group(c, o->gid) || cred_in_group(c, o->cgid);
 	unsigned granted = is_owner ? mode >> 6 : is_member ? mode >> 3 : mode;
-	return !(requested & ~granted) || cred_has(c, CAPABILITY_IPC_OWNER);
+	return !(requested & ~granted) || namespaces_has(t, CLONE_NEWIPC, CAPABILITY_IPC_OWNER);
 }
 
 /* Does the key lead to an object already?  It may be of another run, or of the host's: those are not ours to remove. */
@@ -170,7 +174,7 @@ static int64_t got(struct call *c)
 		return c->result;
 	}
 	struct object_of_ipc is = look(q.kind, c->result);
-	return may_use(cred, &is, mode_of(q.kind, c->result), q.command) ? c->result : -EACCES;
+	return may_use(c->t, &is, mode_of(q.kind, c->result), q.command) ? c->result : -EACCES;
 }
 
 /* Who has made and who has used it last: pid_t of struct shmid64_ds and struct msqid64_ds of asm-generic, and of i386. */
@@ -199,6 +203,10 @@ static int64_t show(struct call *c)
 	p.gid = p.gid == session.gid ? o.gid : p.gid;
 	p.cuid = p.cuid == session.uid ? o.cuid : p.cuid;
 	p.cgid = p.cgid == session.gid ? o.cgid : p.cgid;
+	p.uid = users_shown(c->t, ID_USER, p.uid);
+	p.gid = users_shown(c->t, ID_GROUP, p.gid);
+	p.cuid = users_shown(c->t, ID_USER, p.cuid);
+	p.cgid = users_shown(c->t, ID_GROUP, p.cgid);
 	memory_write(c->t, at, &p, sizeof(p));
 	show_users(c, &q, at);
 	return c->result;
@@ -244,6 +252,10 @@ static int64_t set(struct call *c, const struct request *q)
 	if (size < sizeof(p))
 		return -EFAULT;
 	memcpy(&p, copy, sizeof(p));
+	p.uid = users_named(c->t, ID_USER, p.uid);
+	p.gid = users_named(c->t, ID_GROUP, p.gid);
+	if (p.uid == ID_NONE || p.gid == ID_NONE)
+		return -EINVAL;
 	c->t->exit_private = (uint64_t)p.uid << 32 | p.gid;
 	p.uid = session.uid;
 	p.gid = session.gid;
@@ -283,14 +295,14 @@ static int64_t control(struct call *c, const struct request *q)
 	bool is_there = mode || find(q->kind, q->id);
 	bool is_change = q->command == IPC_RMID || q->command == IPC_SET;
 	if (is_change && is_there && cred->euid != o.uid && cred->euid != o.cuid &&
-	    !cred_has(cred, CAPABILITY_SYS_ADMIN))
+	    !namespaces_has(c->t, CLONE_NEWIPC, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
 	int r = is_there ? may_control(cred, q, &o, mode) : 0;
 	if (r < 0)
 		return r;
 	if (q->command == IPC_SET)
 		return set(c, q);
-	if (q->command == IPC_STAT && is_there && !may_use(cred, &o, mode, 0444))
+	if (q->command == IPC_STAT && is_there && !may_use(c->t, &o, mode, 0444))
 		return -EACCES;
 	bool is_shown = q->command == IPC_STAT || q->command == by_index[q->kind][0] ||
 			q->command == by_index[q->kind][1];

@@ -85,6 +85,9 @@ static void on_child(struct tracee *parent, int event)
 	parent->clone_new = 0;
 	struct tracee *child = tracee_add(message);
 	tracee_inherit(child, parent, flags);
+	/* It has what the shim answers its parent by. */
+	if (child->cred.users != parent->cred.users)
+		fast_update(child);
 	if (parent->clone_into && child->process != parent->process)
 		cgroups_move(child->process, parent->clone_into);
 	parent->clone_into = NULL;

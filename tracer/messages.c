@@ -4,6 +4,7 @@
  * calls that take several.
  */
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -15,6 +16,8 @@
 #include "tracer/netlink.h"
 #include "tracer/pids.h"
 #include "tracer/sockets.h"
+#include "tracer/namespaces.h"
+#include "tracer/users.h"
 
 enum { CONTROL_MAX = 8192 };
 
@@ -78,12 +81,16 @@ static int translate_control(struct call *c, struct message *m, size_t width)
 			struct ucred u;
 			memcpy(&u, control + at + head, sizeof(u));
 			u.pid = inside_host(c->t, u.pid);
+			u.uid = users_named(c->t, ID_USER, u.uid);
+			u.gid = users_named(c->t, ID_GROUP, u.gid);
+			if (u.uid == ID_NONE || u.gid == ID_NONE)
+				return -EINVAL;
 			const struct cred *mine = &c->t->cred;
 			bool is_own = (u.uid == mine->ruid || u.uid == mine->euid || u.uid == mine->suid ||
-				       cred_has(mine, CAPABILITY_SETUID)) &&
+				       cred_has_own(mine, CAPABILITY_SETUID)) &&
 				      (u.gid == mine->rgid || u.gid == mine->egid || u.gid == mine->sgid ||
-				       cred_has(mine, CAPABILITY_SETGID));
-			bool is_own_pid = u.pid == c->t->process->pid || cred_has(mine, CAPABILITY_SYS_ADMIN);
+				       cred_has_own(mine, CAPABILITY_SETGID));
+			bool is_own_pid = u.pid == c->t->process->pid || namespaces_has(c->t, CLONE_NEWPID, CAPABILITY_SYS_ADMIN);
 			if (!is_own || !is_own_pid)
 				return -EPERM;
 			/* scm_check_creds of net/core/scm.c */
@@ -271,6 +278,8 @@ static void show_control(struct call *c, const struct message *m, size_t width, 
 			else if (!is_settled && u.uid == session.uid)
 				u.uid = u.gid = 0;
 			u.pid = inside_shown(c->t, u.pid);
+			u.uid = users_shown(c->t, ID_USER, u.uid);
+			u.gid = users_shown(c->t, ID_GROUP, u.gid);
 			memory_write(c->t, m->control + at + head, &u, sizeof(u));
 		}
 		at += (length + width - 1) & ~(uint64_t)(width - 1);

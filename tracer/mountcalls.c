@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 #include "tracer/procfs.h"
 #include "tracer/propagation.h"
 #include "tracer/trees.h"
+#include "tracer/users.h"
 
 enum { HOST_NAME_MAX_BYTES = 64 };
 
@@ -53,7 +55,7 @@ static char *host_of_type(struct call *c, const char *type)
 }
 
 /* tmpfs(5): mode=, uid= and gid= are of the root; other options limit what is the host's to limit. */
-static int read_tmpfs_options(char *text, struct meta_entry *root)
+static int read_tmpfs_options(const struct tracee *t, char *text, struct meta_entry *root)
 {
 	for (char *save = NULL, *option = strtok_r(text, ",", &save); option; option = strtok_r(NULL, ",", &save)) {
 		char *equals = strchr(option, '='), *end;
@@ -69,11 +71,11 @@ static int read_tmpfs_options(char *text, struct meta_entry *root)
 		if (is_mode)
 			root->mode = S_IFDIR | (value & 07777);
 		else if (option[0] == 'u')
-			root->uid = value;
+			root->uid = users_named(t, ID_USER, value);
 		else
-			root->gid = value;
+			root->gid = users_named(t, ID_GROUP, value);
 	}
-	return 0;
+	return root->uid == ID_NONE || root->gid == ID_NONE ? -EINVAL : 0;
 }
 
 static int record_tmpfs(struct call *c, const char *host, const char *type, char *options)
@@ -86,7 +88,7 @@ static int record_tmpfs(struct call *c, const char *host, const char *type, char
 	entry.uid = c->t->cred.fsuid;
 	entry.gid = c->t->cred.fsgid;
 	entry.mode = S_IFDIR | (strcmp(type, "tmpfs") == 0 || strcmp(type, "mqueue") == 0 ? 01777 : 0755);
-	int r = read_tmpfs_options(options, &entry);
+	int r = read_tmpfs_options(c->t, options, &entry);
 	if (r == 0)
 		meta_put(session.meta, &entry);
 	return r;
@@ -102,6 +104,33 @@ static unsigned options_of(uint64_t flags)
 	       (flags & 256 /* MS_NOSYMFOLLOW */ ? MOUNT_NO_SYMLINKS : 0);
 }
 
+/*
+ * mount_capable of fs/super.c: most are the first user namespace's alone; others belong to that of what they show, or to the
+ * caller's.  mount_too_revealing: these two only where one shows already.  0, -EPERM.
+ */
+static int may_make(const struct tracee *t, const char *type)
+{
+	static const struct {
+		const char *type;
+		unsigned of; /* 0: the caller's */
+	} types[] = {
+		{ "tmpfs", 0 }, { "ramfs", 0 }, { "devpts", 0 }, { "proc", CLONE_NEWPID }, { "sysfs", CLONE_NEWNET },
+		{ "mqueue", CLONE_NEWIPC }, { "cgroup", CLONE_NEWCGROUP }, { "cgroup2", CLONE_NEWCGROUP },
+	};
+	if (!t->cred.users)
+		return cred_has(&t->cred, CAPABILITY_SYS_ADMIN) ? 0 : -EPERM;
+	size_t i = 0, count = sizeof(types) / sizeof(*types);
+	while (i < count && strcmp(types[i].type, type) != 0)
+		i++;
+	if (i == count || (types[i].of && !namespaces_has(t, types[i].of, CAPABILITY_SYS_ADMIN)))
+		return -EPERM;
+	bool must_show = strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0, shows = false;
+	for (size_t k = 0; k < t->mounts->count && must_show && !shows; k++)
+		shows = strcmp(t->mounts->list[k]->fs_type, type) == 0 ||
+			(t->mounts->list[k]->flags & BINDING_PROC && strcmp(type, "proc") == 0);
+	return must_show && !shows ? -EPERM : 0;
+}
+
 int mount_make(struct call *c, const char *type, char *options, char **ret_host, unsigned *ret_flags)
 {
 	bool is_group = cgroups_is_open() && strcmp(type, "cgroup2") == 0;
@@ -113,10 +142,13 @@ int mount_make(struct call *c, const char *type, char *options, char **ret_host,
 		*ret_flags = BINDING_CGROUP;
 		return 0;
 	}
+	int r = may_make(c->t, type);
+	if (r < 0)
+		return r;
 	char *host = host_of_type(c, type);
 	if (!host)
 		return -ENODEV;
-	int r = strncmp(host, session.run_dir, strlen(session.run_dir)) == 0 ? record_tmpfs(c, host, type, options) : 0;
+	r = strncmp(host, session.run_dir, strlen(session.run_dir)) == 0 ? record_tmpfs(c, host, type, options) : 0;
 	if (r < 0)
 		TALLOC_FREE(host);
 	*ret_host = host;
@@ -139,6 +171,7 @@ static int64_t mount_new(struct call *c, const struct object *o, const char *sou
 		struct mount *m = mounts_add(c->t->mounts, o->guest, host, options_of(flags) | own_flags, type, source);
 		mounts_tell_options(m, shown);
 		m->pids = c->t->process->pids;
+		m->maker = c->t->cred.users;
 		propagation_attached(c->t->mounts, m);
 	} else {
 		r = -ENOTDIR;
@@ -198,6 +231,8 @@ int mount_move(struct call *c, const struct object *target, const struct object 
 	if (!m || from->guest_length == 1 || S_ISDIR(target->real.st_mode) != S_ISDIR(from->real.st_mode))
 		return -EINVAL;
 	/* "The source mount [...] a parent mount with propagation type MS_SHARED": mount(2) */
+	if (m->is_locked)
+		return -EINVAL;
 	bool is_new = trees_is_detached(m);
 	if (!is_new && (mounts_is_nameless(from->guest) || propagation_is_on_shared(mounts, m)))
 		return -EINVAL;
@@ -229,6 +264,7 @@ static void copy_below(struct mounts *m, const struct object *from, struct mount
 		const char *tail = tree[i]->guest + (from->guest_length > 1 ? from->guest_length : 0);
 		CLEANUP_TALLOC char *guest = mem_printf(NULL, "%s%s", point, tail);
 		copies[i] = mounts_add_on(m, copies[parent], guest, tree[i]);
+		copies[i]->is_locked = tree[i]->is_locked;
 		propagation_clone(copies[i], tree[i]);
 	}
 }
@@ -267,7 +303,7 @@ int64_t hook_mount(struct call *c)
 	struct object *target = &c->object[0];
 	char source[PATH_MAX] = "none", type[64] = "";
 	uint64_t flags = c->argument[3];
-	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+	if (!namespaces_has(c->t, CLONE_NEWNS, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
 	int r = path_settle(c->t, target);
 	if (r < 0)
@@ -288,7 +324,12 @@ int64_t hook_mount(struct call *c)
 		const uint64_t times = MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME;
 		const unsigned own_times = MOUNT_NO_ACCESS_TIME | MOUNT_NO_DIR_ACCESS_TIME | MOUNT_STRICT_ACCESS_TIME;
 		unsigned kept = ~(unsigned)(BINDING_READ_ONLY | MOUNT_OPTIONS) | (flags & times ? 0 : own_times);
-		m->flags = (m->flags & kept) | options_of(flags);
+		const unsigned wanted = (m->flags & kept) | options_of(flags);
+		/* do_remount: the file system's own options are its maker's to change. */
+		if (!mounts_may_flag(m, wanted) ||
+		    (!(flags & MS_BIND) && !cred_has_toward(&c->t->cred, m->maker, CAPABILITY_SYS_ADMIN)))
+			return -EPERM;
+		m->flags = wanted;
 		mounts_changed(c->t->mounts);
 		return 0;
 	}
@@ -306,7 +347,8 @@ int64_t hook_mount(struct call *c)
 			return mount_move(c, target, &c->object[1]);
 		if (S_ISDIR(c->object[1].real.st_mode) != S_ISDIR(target->real.st_mode))
 			return -ENOTDIR;
-		if (c->object[1].mount->is_unbindable)
+		if (c->object[1].mount->is_unbindable ||
+		    (!(flags & MS_REC) && mounts_has_locked(c->t->mounts, c->object[1].mount, c->object[1].guest)))
 			return -EINVAL;
 		struct mount *top = mount_copy(c->t->mounts, &c->object[1], target->guest, source, flags & MS_REC);
 		propagation_attached(c->t->mounts, top);
@@ -320,7 +362,7 @@ int64_t hook_pivot_root(struct call *c)
 	static unsigned counter;
 	struct object *new_root = &c->object[0], *put_old = &c->object[1];
 	struct mounts *m = c->t->mounts;
-	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+	if (!namespaces_has(c->t, CLONE_NEWNS, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
 	int r = path_settle(c->t, new_root);
 	if (r == 0)
@@ -334,7 +376,7 @@ int64_t hook_pivot_root(struct call *c)
 	if (new_root->mount == root_mount || put_old->mount == root_mount)
 		return -EBUSY;
 	struct mount *new_mount = (struct mount *)(uintptr_t)mounts_at(m, new_root->guest, new_root->guest_length);
-	if (!root_mount || !new_mount || put_old->mount->peers || propagation_is_on_shared(m, new_mount) ||
+	if (!root_mount || !new_mount || new_mount->is_locked || put_old->mount->peers || propagation_is_on_shared(m, new_mount) ||
 	    !mounts_is_below(put_old->guest, new_root->guest))
 		return -EINVAL;
 	/* pivot_root(".", ".") leaves the old root below the new one, where only a descriptor gets to. */
@@ -354,7 +396,7 @@ int64_t hook_sethostname(struct call *c)
 {
 	char name[HOST_NAME_MAX_BYTES + 1] = "";
 	int length = call_int(c, 1);
-	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+	if (!namespaces_has(c->t, CLONE_NEWUTS, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
 	if (length < 0 || length > HOST_NAME_MAX_BYTES)
 		return -EINVAL;

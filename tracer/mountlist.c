@@ -3,6 +3,7 @@
 #include "tracer/mountlist.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "tracer/memory.h"
 #include "tracer/path.h"
 #include "tracer/propagation.h"
+#include "tracer/namespaces.h"
 
 /* ---- as text ---- */
 
@@ -379,7 +381,7 @@ int64_t hook_statmount(struct call *c)
 	const struct mount *m = find(c->t, request.id);
 	if (!m)
 		return -ENOENT;
-	if (!visible(c->t, m, view) && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+	if (!visible(c->t, m, view) && !namespaces_has(c->t, CLONE_NEWNS, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
 	describe(c->t, m, request.parameter, &state, &strings);
 	if (strings.used && size < state.size)
@@ -427,7 +429,7 @@ int64_t hook_listmount(struct call *c)
 	const struct mount *top = request.id == LSMT_ROOT ? NULL : find(c->t, request.id);
 	if (!top && request.id != LSMT_ROOT)
 		return -ENOENT;
-	if (top && !visible(c->t, top, view) && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+	if (top && !visible(c->t, top, view) && !namespaces_has(c->t, CLONE_NEWNS, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
 	const struct mounts *all = c->t->mounts;
 	CLEANUP_TALLOC uint64_t *ids = mem_array(NULL, uint64_t, all->count);

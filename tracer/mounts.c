@@ -92,6 +92,31 @@ void mounts_like(struct mount *m, const struct mount *of)
 {
 	mounts_tell_options(m, of->shown);
 	m->pids = of->pids;
+	m->maker = of->maker;
+	m->locked = of->locked;
+	m->has_locked_times = of->has_locked_times;
+}
+
+void mounts_lock(struct mount *m, bool with_place)
+{
+	m->locked |= m->flags & MOUNT_LOCKABLE;
+	m->has_locked_times = true;
+	m->is_locked |= with_place;
+}
+
+bool mounts_may_flag(const struct mount *m, unsigned flags)
+{
+	/* can_change_locked_flags of fs/namespace.c */
+	const unsigned times = MOUNT_NO_ACCESS_TIME | MOUNT_NO_DIR_ACCESS_TIME | MOUNT_STRICT_ACCESS_TIME;
+	return !(m->locked & ~flags) && !(m->has_locked_times && ((m->flags ^ flags) & times));
+}
+
+bool mounts_has_locked(const struct mounts *m, const struct mount *on, const char *guest)
+{
+	for (size_t i = 0; i < m->count; i++)
+		if (m->list[i]->is_locked && m->list[i]->parent_id == on->id && mounts_is_below(m->list[i]->guest, guest))
+			return true;
+	return false;
 }
 
 static struct mount *insert(struct mounts *m, size_t at, const char *guest, const char *host, const char *fs_type, const char *source)
@@ -123,6 +148,7 @@ static struct mount *insert_like(struct mounts *m, size_t at, const char *guest,
 struct mounts *mounts_copy(const struct mounts *m)
 {
 	struct mounts *copy = mounts_new();
+	copy->owner = m->owner;
 	for (size_t i = 0; i < m->count; i++) {
 		const struct mount *of = m->list[i];
 		struct mount *added = insert_like(copy, i, of->guest, of);
@@ -132,6 +158,7 @@ struct mounts *mounts_copy(const struct mounts *m)
 		added->tree = of->tree;
 		added->is_clone = of->is_clone;
 		added->is_covered = of->is_covered;
+		added->is_locked = of->is_locked;
 	}
 	for (size_t i = 0; i < m->count; i++)
 		for (size_t j = 0; j < m->count; j++)

@@ -21,6 +21,10 @@ enum mount_flags {
 };
 
 struct pid_namespace;
+struct user_namespace;
+
+/* What of a mount's flags only who has made it may take away: lock_mnt_tree of fs/namespace.c */
+enum { MOUNT_LOCKABLE = 0x701 /* BINDING_READ_ONLY, MOUNT_NO_SET_ID, MOUNT_NO_DEVICES, MOUNT_NO_EXEC */ };
 
 struct mount {
 	char *guest; /* canonical guest path; "/" for the root */
@@ -36,6 +40,10 @@ struct mount {
 	unsigned tree; /* its root: the number of trees.h, 0: none */
 	bool is_clone; /* in a tree that is attached nowhere: where else its files show has the names of them */
 	bool is_unbindable;
+	const struct user_namespace *maker; /* whose its file system is, who may change that (users.h) */
+	unsigned locked;    /* of MOUNT_LOCKABLE: these flags stay, in a namespace of less rights than it comes from */
+	bool has_locked_times; /* so do those of access times */
+	bool is_locked;     /* it is not to be taken off or away, so that nobody sees what is below */
 	bool is_covered; /* by a later one, at its point or above: no path leads to it */
 };
 
@@ -47,6 +55,7 @@ struct mounts {
 	struct mount **list; /* later ones cover earlier ones */
 	size_t count;
 	unsigned serial; /* tells tables apart in the path cache; changes with each change */
+	const struct user_namespace *owner; /* who may change it; NULL: the run's first */
 	struct mounts *next; /* of all tables */
 };
 
@@ -92,6 +101,12 @@ bool mounts_is_below(const char *path, const char *prefix);
 #define MOUNTS_NAMELESS "/\001"
 /* Is it the point of such a mount, or below one? */
 bool mounts_is_nameless(const char *guest);
+/* What it shows comes from a namespace of more rights: it is locked, and with `with_place` where it is. */
+void mounts_lock(struct mount *m, bool with_place);
+/* May the flags of a mount become these? */
+bool mounts_may_flag(const struct mount *m, unsigned flags);
+/* Is a locked mount on this one, at or below `guest`? */
+bool mounts_has_locked(const struct mounts *m, const struct mount *on, const char *guest);
 /* Flags of its mounts have been changed. */
 void mounts_changed(struct mounts *m);
 /* Where a guest path of before the pivot is now, on ctx. */

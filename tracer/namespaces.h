@@ -1,19 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Namespaces, granted virtually: those of mounts and of host names are real to the guest, the others have
- * a number of their own and share the host's world.  User namespaces are refused.
+ * Namespaces, granted virtually: those of mounts, host names, processes (pids.h) and users (users.h) are real to the guest, the
+ * others have a number of their own and share the host's world.
  */
 #ifndef FAKEBUILD_NAMESPACES_H
 #define FAKEBUILD_NAMESPACES_H
 
 #include "tracer/tracee.h"
 
+struct call;
 struct object;
 
 #define NAMESPACES_ALL 0x7e020080 /* CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIME} of clone(2) */
 
-/* New numbers for what these CLONE_NEW* flags make, but for that of processes. */
-void namespaces_renew(struct tracee *t, uint64_t clone_flags);
+/* Is there a new one for a task by these CLONE_NEW* flags, of clone(2) or unshare(2)?  0, -EPERM, -EINVAL, -ENOSPC. */
+int namespaces_may_make(const struct tracee *t, uint64_t clone_flags);
+/*
+ * What these CLONE_NEW* flags make, but for that of processes: first that of users, who the others belong to.  Its maker had
+ * these credentials.
+ */
+void namespaces_renew(struct tracee *t, const struct cred *maker, uint64_t clone_flags);
+/* Has it the capability toward the user namespace that this namespace of its own belongs to, by CLONE_NEW* kind? */
+bool namespaces_has(const struct tracee *t, unsigned clone_flag, enum capability capability);
+/* So toward who the pid namespace of its process, the one whose files a mount of proc shows, belongs to. */
+const struct user_namespace *namespaces_owner(const struct tracee *t, unsigned clone_flag);
+/* ioctl(2) of such a descriptor, ioctl_nsfs(2): false when it is none of these. */
+bool namespaces_ioctl(struct call *c, uint32_t command, int64_t *ret);
 /* Which pid namespace (pids.h) a new task is in, and its children will be. */
 void namespaces_inherit_pids(struct tracee *child, const struct tracee *parent, uint64_t clone_flags);
 /* The same for a task from outside: in the process' (NULL: in what the run began in), or first in a new one. */

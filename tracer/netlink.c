@@ -6,11 +6,13 @@
 #include "tracer/netlink.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <linux/netlink.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "tracer/memory.h"
+#include "tracer/namespaces.h"
 
 enum { MESSAGE_MAX = 4096, TYPE_FIRST = 16, TYPE_END = 120, KIND_GET = 2 };
 
@@ -25,7 +27,7 @@ int netlink_pretend(struct call *c, taddr address, size_t address_size, taddr me
 	struct nlmsghdr head;
 	uint16_t family;
 	if (!c->t->has_own_network || !address || address_size < sizeof(family) || size < sizeof(head) ||
-	    size > MESSAGE_MAX || !cred_has(&c->t->cred, CAPABILITY_NET_ADMIN))
+	    size > MESSAGE_MAX || !namespaces_has(c->t, CLONE_NEWNET, CAPABILITY_NET_ADMIN))
 		return 0;
 	if (memory_read(c->t, address, &family, sizeof(family)) < 0)
 		return -EFAULT;
@@ -50,6 +52,6 @@ bool netlink_pretend_ioctl(const struct call *c, uint32_t command)
 	static const uint16_t changes[] = { 0x8914, 0x8916, 0x891a, 0x891c, 0x8922, 0x8924, 0x8943 };
 	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++)
 		if (command == changes[i])
-			return c->t->has_own_network && cred_has(&c->t->cred, CAPABILITY_NET_ADMIN);
+			return c->t->has_own_network && namespaces_has(c->t, CLONE_NEWNET, CAPABILITY_NET_ADMIN);
 	return false;
 }

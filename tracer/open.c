@@ -300,6 +300,14 @@ static int64_t open_common(struct call *c, struct opening *op)
 		}
 		if (!instead && (o->mount->flags & BINDING_PROC) && !o->is_fd && S_ISREG(o->real.st_mode)) {
 			bool is_write = (op->flags & O_ACCMODE) != O_RDONLY;
+			r = is_write ? procfs_takes_writes(c->t, o) : 0;
+			if (r < 0)
+				return r;
+			if (r && !c->t->has_control) {
+				op->is_put_off = true;
+				return watch_begin(c, WATCH_WRITES);
+			}
+			op->dropped |= r ? O_TRUNC | O_CREAT : 0;
 			setting = procfs_own_setting(c->t, o, is_write);
 			c->t->remove_later = setting ? NULL : procfs_generate(c->t, o, is_write);
 			instead = setting ? setting : c->t->remove_later;

@@ -64,10 +64,27 @@ static bool is_unnamed(const struct stat *st)
 	return st->st_dev == devices[0] || st->st_dev == devices[1] || st->st_dev == devices[2];
 }
 
+/* The host path in /proc that a descriptor was opened by; false when it is of another file system. */
+static bool name_in_proc(const struct object *o, char name[PATH_ROOM])
+{
+	static dev_t device;
+	struct stat st;
+	if (!device && stat("/proc", &st) == 0)
+		device = st.st_dev;
+	ssize_t n = o->is_fd && o->real.st_dev == device ? readlink(o->host, name, PATH_ROOM - 1) : -1;
+	if (n < 0)
+		return false;
+	name[n] = '\0';
+	return true;
+}
+
 bool path_shown(const struct tracee *t, const struct object *o, struct stat *ret)
 {
+	char name[PATH_ROOM];
 	*ret = o->real;
 	if (o->mount->flags & BINDING_PROC && !o->is_fd && procfs_owner(o->host, t, ret))
+		return true;
+	if (name_in_proc(o, name) && procfs_owner(name, t, ret))
 		return true;
 	/* Guests' own instances of devpts are the host's, as if mounted with ptmxmode=0666. */
 	if (S_ISCHR(ret->st_mode) && ret->st_rdev == makedev(5, 2) && !(ret->st_mode & 0777))
@@ -187,7 +204,8 @@ int path_may_remove(struct tracee *t, struct object *o)
 		return r;
 	meta_view(session.meta, &parent);
 	meta_view(session.meta, &st);
-	if ((parent.st_mode & S_ISVTX) && t->cred.fsuid != st.st_uid && t->cred.fsuid != parent.st_uid)
+	if ((parent.st_mode & S_ISVTX) && t->cred.fsuid != st.st_uid && t->cred.fsuid != parent.st_uid &&
+	    !cred_has_over(&t->cred, st.st_uid, st.st_gid, CAPABILITY_FOWNER))
 		return -EPERM;
 	return 0;
 }
@@ -196,7 +214,7 @@ int path_must_own(struct tracee *t, const struct object *o)
 {
 	struct stat st;
 	path_shown(t, o, &st);
-	return t->cred.fsuid == st.st_uid || cred_has(&t->cred, CAPABILITY_FOWNER) ? 0 : -EPERM;
+	return cred_owns(&t->cred, st.st_uid) ? 0 : -EPERM;
 }
 
 /* The host's fs.protected_*, proc(5), which the guest reads in /proc too. */

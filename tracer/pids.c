@@ -176,6 +176,24 @@ unsigned pids_number(const struct pid_namespace *ns)
 	return ns ? ns->number : 0;
 }
 
+static struct pid_namespace *of_number(unsigned number)
+{
+	struct pid_namespace *ns = all;
+	while (ns && ns->number != number)
+		ns = ns->next;
+	return ns;
+}
+
+bool pids_parent_number(const struct pid_namespace *in, unsigned number, unsigned *ret)
+{
+	const struct pid_namespace *ns = number ? of_number(number) : NULL;
+	/* pidns_get_parent of kernel/pid_namespace.c */
+	if (!ns || !is_below(ns->parent, in))
+		return false;
+	*ret = pids_number(ns->parent);
+	return true;
+}
+
 bool pids_is_empty(const struct pid_namespace *ns)
 {
 	return ns && !ns->first;
@@ -229,9 +247,7 @@ void pids_unshare(struct tracee *t, unsigned number)
 
 int pids_enter(struct tracee *t, unsigned number)
 {
-	struct pid_namespace *ns = all;
-	while (ns && ns->number != number)
-		ns = ns->next;
+	struct pid_namespace *ns = of_number(number);
 	/* pidns_install: "Only allow entering the current active pid namespace or a child of [it]". */
 	if ((number && !ns) || !is_below(ns, t->process->pids))
 		return -EINVAL;

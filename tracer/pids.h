@@ -28,6 +28,8 @@ bool pids_holds(const struct pid_namespace *in, const struct process *p);
 struct tracee *pids_find(const struct pid_namespace *in, pid_t number);
 /* As in the links of /proc/PID/ns; 0: NULL's. */
 unsigned pids_number(const struct pid_namespace *ns);
+/* The number of the parent of this one, that of 0 being none; false when who is in `in` does not see it. */
+bool pids_parent_number(const struct pid_namespace *in, unsigned number, unsigned *ret);
 /* Has it had no process yet?  Then nobody can be shown it. */
 bool pids_is_empty(const struct pid_namespace *ns);
 /* Is the process the first of a namespace that the guest has made? */

@@ -129,7 +129,7 @@ int64_t hook_chroot(struct call *c)
 	int r = path_permission(c->t, o, CRED_EXECUTE);
 	if (r < 0)
 		return r;
-	if (!cred_has(&c->t->cred, CAPABILITY_SYS_CHROOT))
+	if (!cred_has_own(&c->t->cred, CAPABILITY_SYS_CHROOT))
 		return -EPERM;
 	bool has_name = path_name_of(c->t, o, guest);
 	struct kept *lost = has_name ? NULL : keep(o);

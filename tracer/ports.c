@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <sched.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #include "tracer/base/io.h"
 #include "tracer/base/mem.h"
+#include "tracer/namespaces.h"
 
 enum { PRIVILEGED = 1024, DISTANCE = 8000 /* 80 becomes 8080, 22 becomes 8022 */ };
 
@@ -118,7 +120,7 @@ int ports_to_bind(const struct tracee *t, struct sockaddr_storage *a, size_t siz
 	}
 	if (!wanted || wanted >= PRIVILEGED)
 		return 0;
-	if (!cred_has(&t->cred, CAPABILITY_NET_BIND_SERVICE))
+	if (!namespaces_has(t, CLONE_NEWNET, CAPABILITY_NET_BIND_SERVICE))
 		return wanted < first_free_port() ? -EACCES : 0;
 	if (wanted >= first_free_port())
 		return 0;

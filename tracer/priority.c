@@ -61,7 +61,7 @@ static int may_nice(const struct tracee *who, const struct tracee *t, int nice)
 	struct rlimit limit;
 	if (cred_has(&who->cred, CAPABILITY_SYS_NICE))
 		return 0;
-	if (!is_owner(&who->cred, &t->cred))
+	if (!is_owner(&who->cred, &t->cred) && !cred_has_toward(&who->cred, t->cred.users, CAPABILITY_SYS_NICE))
 		return -EPERM;
 	if (nice >= nice_of(t))
 		return 0;
@@ -209,9 +209,12 @@ int64_t hook_sched_set(struct call *c)
 		return -EINVAL;
 	if (!t)
 		return -ESRCH;
-	if (!is_capable && (!is_owner(&c->t->cred, &t->cred) || is_beyond_limit(c)))
+	const bool is_affinity = strcmp(c->row->name, "sched_setaffinity") == 0;
+	bool is_owned = is_owner(&c->t->cred, &t->cred) ||
+			(is_affinity && cred_has_toward(&c->t->cred, t->cred.users, CAPABILITY_SYS_NICE));
+	if (!is_capable && (!is_owned || is_beyond_limit(c)))
 		return -EPERM;
-	if (strcmp(c->row->name, "sched_setaffinity") == 0)
+	if (is_affinity)
 		return set_affinity(c, t);
 	if (!is_capable)
 		return CALL_PASS;

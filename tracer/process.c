@@ -17,6 +17,7 @@
 #include "tracer/hooks.h"
 #include "tracer/inside.h"
 #include "tracer/memory.h"
+#include "tracer/namespaces.h"
 #include "tracer/pids.h"
 #include "tracer/procfs.h"
 
@@ -29,10 +30,9 @@ static int may_make_new(const struct tracee *t, uint64_t flags)
 {
 	if (((flags & CLONE_FS) && (flags & (CLONE_NEWNS | NEW_USER))) || ((flags & CLONE_THREAD) && (flags & (CLONE_NEWPID | NEW_USER))))
 		return -EINVAL;
-	if (flags & NEW_USER)
-		return -ENOSPC;
-	if ((flags & any_new) && !cred_has(&t->cred, CAPABILITY_SYS_ADMIN))
-		return -EPERM;
+	int r = namespaces_may_make(t, flags);
+	if (r < 0)
+		return r;
 	return (flags & CLONE_NEWIPC) && (flags & CLONE_SYSVSEM) ? -EINVAL : 0;
 }
 
@@ -119,7 +119,7 @@ int64_t hook_clone3(struct call *c)
 static int may_signal(const struct tracee *from, const struct tracee *to, int signal)
 {
 	const struct cred *a = &from->cred, *b = &to->cred;
-	if (from->process == to->process || cred_has(a, CAPABILITY_KILL) || a->euid == b->suid ||
+	if (from->process == to->process || cred_has_toward(a, b->users, CAPABILITY_KILL) || a->euid == b->suid ||
 	    a->euid == b->ruid || a->ruid == b->suid || a->ruid == b->ruid)
 		return 0;
 	return signal == SIGCONT && getsid(from->tid) == getsid(to->tid) ? 0 : -EPERM;
@@ -321,7 +321,7 @@ int64_t hook_prlimit(struct call *c)
 	const struct cred *a = &c->t->cred, *b = &of->cred;
 	bool is_own = a->ruid == b->euid && a->ruid == b->suid && a->ruid == b->ruid && a->rgid == b->egid &&
 		      a->rgid == b->sgid && a->rgid == b->rgid;
-	if (of->process != c->t->process && !is_own && !cred_has(a, CAPABILITY_SYS_RESOURCE))
+	if (of->process != c->t->process && !is_own && !cred_has_toward(a, b->users, CAPABILITY_SYS_RESOURCE))
 		return -EPERM;
 	if (!c->argument[2])
 		return CALL_PASS;

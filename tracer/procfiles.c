@@ -5,6 +5,7 @@
  */
 #include "tracer/procfiles.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include "tracer/path.h"
 #include "tracer/pids.h"
 #include "tracer/procfs.h"
+#include "tracer/users.h"
 
 char *proc_read_host(const void *ctx, const char *path, size_t *ret_bytes)
 {
@@ -67,10 +69,11 @@ static void write_mountstats(const struct proc_view *v)
 	mountlist_write_mountstats(v->of, v->out);
 }
 
-/* user_namespaces(7): the first one, where every id is itself. */
-static void write_id_map(const struct proc_view *v)
+static void write_users(const struct proc_view *v)
 {
-	fprintf(v->out, "%10u %10u %10u\n", 0u, 0u, UINT32_MAX);
+	enum users_file file;
+	if (users_file_named(v->name, &file))
+		users_tell(v->out, v->of->cred.users, file, v->viewer->cred.users);
 }
 
 /* What nobody has set. */
@@ -144,10 +147,21 @@ static void write_version(const struct proc_view *v)
 		names->version ? names->version : u.version);
 }
 
-/* As unshare(2) refuses them: who looks before need not try. */
-static void write_no_namespaces(const struct proc_view *v)
+/* What hosts forbid their users is granted here: by Debian's setting, Ubuntu's, and as many as there may be of others. */
+static void write_users_may(const struct proc_view *v)
 {
-	fputs("0\n", v->out);
+	fputs(users_are_there() ? "1\n" : "0\n", v->out);
+}
+
+static void write_users_restricted(const struct proc_view *v)
+{
+	fputs(users_are_there() ? "0\n" : "1\n", v->out);
+}
+
+static void write_users_max(const struct proc_view *v)
+{
+	CLEANUP_TALLOC char *others = proc_read_host(NULL, "/proc/sys/user/max_uts_namespaces", NULL);
+	fputs(users_are_there() ? (others ? others : v->text) : "0\n", v->out);
 }
 
 enum proc_file_flags {
@@ -156,7 +170,7 @@ enum proc_file_flags {
 	OF_DESCRIPTORS = 4, /* one a descriptor, whose number follows the name */
 	OF_PIDS = 16,       /* only that of a mount of a pid namespace of the guest's tells what it should not */
 	OF_VIEWERS = 32,    /* only to who is in one */
-	IS_WRITTEN = 8,	    /* to the host's: proc_uid_map_write of kernel/user_namespace.c, EPERM in the first namespace */
+	IS_WRITTEN = 8,	    /* by who makes a user namespace (users.h) */
 };
 struct proc_file {
 	const char *name; /* below /proc/PID or /proc/PID/task/TID; with a slash in front below /proc */
@@ -177,8 +191,10 @@ static const struct proc_file files[] = {
 	{ "mounts", write_mounts, 0 },
 	{ "mountinfo", write_mountinfo, 0 },
 	{ "mountstats", write_mountstats, 0 },
-	{ "uid_map", write_id_map, IS_WRITTEN },
-	{ "gid_map", write_id_map, IS_WRITTEN },
+	{ "uid_map", write_users, IS_WRITTEN },
+	{ "gid_map", write_users, IS_WRITTEN },
+	{ "projid_map", write_users, IS_WRITTEN },
+	{ "setgroups", write_users, IS_WRITTEN },
 	{ "loginuid", write_unset, 0 },
 	{ "sessionid", write_unset, 0 },
 	{ "cgroup", write_cgroup, WANTS_TEXT },
@@ -196,8 +212,9 @@ static const struct proc_file files[] = {
 	{ "/sys/kernel/osrelease", write_osrelease, WANTS_TEXT },
 	{ "/sys/kernel/version", write_osversion, WANTS_TEXT },
 	{ "/version", write_version, WANTS_TEXT },
-	{ "/sys/kernel/unprivileged_userns_clone", write_no_namespaces, 0 },
-	{ "/sys/user/max_user_namespaces", write_no_namespaces, 0 },
+	{ "/sys/kernel/unprivileged_userns_clone", write_users_may, 0 },
+	{ "/sys/kernel/apparmor_restrict_unprivileged_userns", write_users_restricted, 0 },
+	{ "/sys/user/max_user_namespaces", write_users_max, WANTS_TEXT },
 };
 
 static bool is_of(const struct proc_file *f, const char *rest, const struct object *o, const struct tracee *viewer)
@@ -218,6 +235,17 @@ bool procfs_is_hosts(const char *path, const struct object *o)
 	return f == end;
 }
 
+int procfs_takes_writes(const struct tracee *t, const struct object *o)
+{
+	const char *rest = NULL;
+	enum users_file file;
+	const struct tracee *of = session.is_plain ? NULL : procfs_subject(o->host, &rest);
+	if (!of || !users_file_named(rest, &file))
+		return 0;
+	/* proc_setgroups_open of fs/proc/base.c */
+	return file == USERS_GROUPS && !cred_has_toward(&t->cred, of->cred.users, CAPABILITY_SYS_ADMIN) ? -EACCES : 1;
+}
+
 char *procfs_generate(struct tracee *t, const struct object *o, bool is_write)
 {
 	static unsigned counter;
@@ -230,8 +258,12 @@ char *procfs_generate(struct tracee *t, const struct object *o, bool is_write)
 	while (rest && f < end && !is_of(f, rest, o, t))
 		f++;
 	if (!rest || f == end || (f->name[0] != '/' && !v.of) || ((f->flags & OF_EMULATORS) && !v.of->process->is_emulated) ||
-	    ((f->flags & IS_WRITTEN) && is_write))
+	    ((f->flags & IS_WRITTEN) && is_write && session.is_plain))
 		return NULL;
+	enum users_file file;
+	if ((f->flags & IS_WRITTEN) && is_write && users_file_named(f->name, &file))
+		return users_open_to_write(t, v.of->cred.users, file);
+	v.name = f->name;
 	if (v.of) {
 		v.tid = v.of->tid;
 		v.descriptor = f->flags & OF_DESCRIPTORS ? (int)strtol(rest + strlen(f->name), NULL, 10) : -1;

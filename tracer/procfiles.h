@@ -20,6 +20,7 @@ struct proc_view {
 	size_t text_bytes;
 	pid_t tid;         /* as in the path */
 	int descriptor;    /* so, of OF_DESCRIPTORS */
+	const char *name;  /* the row's */
 	FILE *out;
 };
 

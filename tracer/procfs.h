@@ -58,6 +58,11 @@ ssize_t procfs_readlink(struct tracee *t, const struct object *o, char *target, 
  * context of the tracee's; NULL when the host's own file will do.  `is_write`: it is opened for writing.
  */
 char *procfs_generate(struct tracee *t, const struct object *o, bool is_write);
+/*
+ * Is the object, to be opened for writing, a file of whose writes the tracer must know (users.h)?  0, 1, or -EACCES for who may
+ * not write to it.
+ */
+int procfs_takes_writes(const struct tracee *t, const struct object *o);
 /* Is the file that this path leads to one of /proc's own that is the host's to all, which all may read? */
 bool procfs_is_hosts(const char *path, const struct object *o);
 /* settings.c: is it a setting of a namespace that is t's own, so that the host's stays what it is? */

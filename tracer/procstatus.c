@@ -11,6 +11,7 @@
 #include "tracer/path.h"
 #include "tracer/pids.h"
 #include "tracer/procfs.h"
+#include "tracer/users.h"
 
 /*
  * Every guest thread is traced, so that what is stopped for us shows as that: a stopped process is to show
@@ -30,11 +31,19 @@ static const char *state_name(char state)
 	return state == 't' ? "t (tracing stop)" : state == 'T' ? "T (stopped)" : "R (running)";
 }
 
+static void put_ids(const struct proc_view *v, const char *name, enum id_kind kind, const uint32_t ids[4])
+{
+	fprintf(v->out, "%s:", name);
+	for (unsigned i = 0; i < 4; i++)
+		fprintf(v->out, "\t%u", users_shown(v->viewer, kind, ids[i]));
+	fputc('\n', v->out);
+}
+
 static void put_groups(const struct proc_view *v)
 {
 	fputs("Groups:\t", v->out);
 	for (uint32_t i = 0; i < v->of->cred.group_count; i++)
-		fprintf(v->out, "%u ", v->of->cred.groups[i]);
+		fprintf(v->out, "%u ", users_shown(v->viewer, ID_GROUP, v->of->cred.groups[i]));
 	fputc('\n', v->out);
 }
 
@@ -80,9 +89,9 @@ void proc_write_status(const struct proc_view *v)
 	for (char *at = v->text, *line; (line = proc_next_line(&at));) {
 		bool is_done = true;
 		if (text_starts(line, "Uid:"))
-			fprintf(v->out, "Uid:\t%u\t%u\t%u\t%u\n", c->ruid, c->euid, c->suid, c->fsuid);
+			put_ids(v, "Uid", ID_USER, (const uint32_t[]){ c->ruid, c->euid, c->suid, c->fsuid });
 		else if (text_starts(line, "Gid:"))
-			fprintf(v->out, "Gid:\t%u\t%u\t%u\t%u\n", c->rgid, c->egid, c->sgid, c->fsgid);
+			put_ids(v, "Gid", ID_GROUP, (const uint32_t[]){ c->rgid, c->egid, c->sgid, c->fsgid });
 		else if (text_starts(line, "Groups:"))
 			put_groups(v);
 		else if (text_starts(line, "NS"))

@@ -20,6 +20,7 @@
 #include "tracer/fast.h"
 #include "tracer/keeper.h"
 #include "tracer/through.h"
+#include "tracer/users.h"
 
 enum { HEAD_BYTES = 256 };
 
@@ -29,12 +30,12 @@ static int read_file_caps(const struct object *o, const struct meta_entry *entry
 	uint32_t data[6] = { 0 };
 	ssize_t n = through_xattr_get(path_short(o->host), o->is_fd, entry, "security.capability", data, sizeof(data));
 	uint32_t revision = data[0] & 0xff000000;
-	/* get_vfs_caps_from_disk of security/commoncap.c: those of another namespace's root are none here. */
-	if (n < 0 || (n == 24 && revision == 0x03000000 && data[5] != 0))
+	if (n < 0)
 		return 0;
 	if (!(n == 20 && revision == 0x02000000) && !(n == 24 && revision == 0x03000000))
 		return -EINVAL;
 	ret->has_caps = true;
+	ret->caps_root = n == 24 ? data[5] : 0;
 	ret->caps_effective = data[0] & 1;
 	ret->caps_permitted = data[1] | (uint64_t)data[3] << 32;
 	ret->caps_inheritable = data[2] | (uint64_t)data[4] << 32;
@@ -242,7 +243,8 @@ int program_find(struct call *c, const char *given, bool is_lost, struct leading
 			struct meta_entry entry;
 			meta_get_or_default(session.meta, &o->real, &entry);
 			/* mnt_may_suid of fs/namespace.c: without them it is anybody's plain file. */
-			bool has_set_id = !(o->mount->flags & MOUNT_NO_SET_ID) && !session.is_plain;
+			bool has_set_id = !(o->mount->flags & MOUNT_NO_SET_ID) && !session.is_plain &&
+					  users_is_below(c->t->cred.users, o->mount->maker);
 			p->file = (struct exec_file){ .uid = entry.uid, .gid = entry.gid,
 						      .mode = has_set_id ? entry.mode : entry.mode & ~06000 };
 			if (has_set_id)

@@ -100,6 +100,16 @@ int propagation_change(struct mounts *m, const char *guest, uint64_t flags)
 	return 0;
 }
 
+void propagation_made_less(struct mounts *m, const struct user_namespace *owner)
+{
+	m->owner = owner;
+	for (size_t i = 0; i < m->count; i++) {
+		if (m->list[i]->peers)
+			leave_group(m->list[i]);
+		mounts_lock(m->list[i], m->list[i]->parent_id != 1);
+	}
+}
+
 void propagation_clone(struct mount *copy, const struct mount *of)
 {
 	copy->peers = of->peers;
@@ -142,6 +152,7 @@ struct receiver {
 /* Something on a mount that its peers and slaves are to get; all of it hangs on `receivers`. */
 struct event {
 	const char *host;    /* the place, by what the mount shows */
+	const struct user_namespace *owner; /* of the table that it comes from */
 	size_t tree_count;   /* mounts that come up there; 0: they go, and nobody needs groups */
 	struct mount **tree; /* these get nothing themselves */
 	struct receiver *receivers;
@@ -258,6 +269,8 @@ static void put_copies(const struct event *e, const struct receiver *r)
 		copies[i]->is_clone = r->on.mount->is_clone;
 		copies[i]->peers = r->is_slave ? 0 : r->groups[i];
 		copies[i]->master = r->is_slave ? r->groups[i] : masters[r->groups[i] - 1];
+		if (r->on.mounts->owner != e->owner)
+			mounts_lock(copies[i], i > 0);
 	}
 }
 
@@ -267,7 +280,7 @@ void propagation_attached(struct mounts *m, struct mount *top)
 	if (!parent || !parent->peers)
 		return;
 	CLEANUP_TALLOC void *ctx = mem_must(talloc_new(NULL));
-	struct event e = { .host = place_of(ctx, parent, top) };
+	struct event e = { .host = place_of(ctx, parent, top), .owner = m->owner };
 	e.tree_count = mounts_tree(ctx, m, top, &e.tree);
 	unsigned *groups = mem_array(ctx, unsigned, e.tree_count);
 	for (size_t i = 0; i < e.tree_count; i++) {

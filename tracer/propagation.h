@@ -20,6 +20,10 @@ void propagation_clone(struct mount *copy, const struct mount *of);
 bool propagation_is_on_shared(const struct mounts *m, const struct mount *of);
 /* The tree that begins here has been mounted: on a shared mount it becomes shared, and comes up in its peers and slaves. */
 void propagation_attached(struct mounts *m, struct mount *top);
+/*
+ * A copy of a table for who has less rights: its mounts become slaves, and are locked together (copy_mnt_ns, lock_mnt_tree).
+ */
+void propagation_made_less(struct mounts *m, const struct user_namespace *owner);
 /* Is anything of the tree unbindable?  Then it is not to be moved to a shared mount. */
 bool propagation_has_unbindable(const struct mounts *m, const struct mount *top);
 

@@ -22,7 +22,7 @@
 #define LATER(call, function) { .name = #call, .action = ACTION_LATER, .hook = function }
 /* Those of many bytes are no orders. */
 #define WRITE(call, function, ...) { .name = #call, .action = ACTION_WRITE, .hook = function, __VA_ARGS__ }
-#define ORDER_MAX 1024
+#define ORDER_MAX 4096
 #define REFUSE(call, error) { .name = #call, .action = ACTION_REFUSE, .refusal = error }
 #define REFUSE_NEW(call, nr, error) { .name = #call, .action = ACTION_REFUSE, .number = nr, .refusal = error }
 /* Written down, so that all calls of Linux up to 6.18 are named here: without a row it would be the same. */
@@ -119,8 +119,8 @@ const struct row rows[] = {
 	TRACE(removexattr, hook_removexattr, .plain = plain_change, .check = check_xattr_name, .path = { PATH(0, FOLLOW) }),
 	TRACE(lremovexattr, hook_removexattr, .plain = plain_change, .check = check_xattr_name, .path = { PATH(0, 0) }),
 	TRACE(fremovexattr, hook_removexattr, .plain = plain_change, .check = check_xattr_name, .path = { FD_OPENED(0) }),
-	/* FS_IOC_GETFLAGS and FS_IOC_SETFLAGS are of type 'f', FS_IOC_FSGETXATTR and its like of 'X', those of network devices of 0x89. */
-	TRACE(ioctl, hook_ioctl, .trace = { WHEN_TYPE, 1, 'X' << 16 | 'f' << 8 | 0x89 }, .is_inside = true,
+	/* FS_IOC_GETFLAGS and FS_IOC_SETFLAGS are of type 'f', FS_IOC_FSGETXATTR and its like of 'X', those of network devices of 0x89, of namespaces 0xb7. */
+	TRACE(ioctl, hook_ioctl, .trace = { WHEN_TYPE, 1, 0xb7u << 24 | 'X' << 16 | 'f' << 8 | 0x89 }, .is_inside = true,
 	      .inside = { WHEN_AMONG, 1, 0 }, .values = inside_ioctls),
 	TRACE(file_getattr, hook_file_getattr, .plain = call_redirect, .check = check_file_getattr, .number = 468,
 	      .path = { PATH_FLAGS(0, 1, FOLLOW | LOOKUP_DESCRIPTOR, 4, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) }),

@@ -319,7 +319,7 @@ int share_init_owner(const struct tracee *t, struct object *o, struct meta_entry
 		if (S_ISDIR(entry->mode))
 			entry->mode |= S_ISGID;
 		else if ((entry->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
-			 !cred_in_group(&t->cred, entry->gid) && !cred_has(&t->cred, CAPABILITY_FSETID))
+			 !cred_in_group(&t->cred, entry->gid) && !cred_has_over(&t->cred, above.uid, above.gid, CAPABILITY_FSETID))
 			entry->mode &= ~(uint32_t)S_ISGID;
 	}
 	if (!S_ISLNK(entry->mode))

@@ -23,6 +23,7 @@
 #include "tracer/share.h"
 #include "tracer/sockets.h"
 #include "tracer/watch.h"
+#include "tracer/users.h"
 
 int64_t hook_socket(struct call *c)
 {
@@ -292,6 +293,8 @@ static int64_t show_peer(struct call *c)
 		u.uid = u.gid = 0;
 	}
 	u.pid = inside_shown(c->t, u.pid);
+	u.uid = users_shown(c->t, ID_USER, u.uid);
+	u.gid = users_shown(c->t, ID_GROUP, u.gid);
 	memory_write(c->t, c->argument[3], &u, sizeof(u));
 	return c->result;
 }

@@ -24,6 +24,7 @@
 #include "tracer/mountlist.h"
 #include "tracer/namespaces.h"
 #include "tracer/procfs.h"
+#include "tracer/users.h"
 
 #ifndef NSFS_MAGIC
 #define NSFS_MAGIC 0x6e736673
@@ -35,6 +36,8 @@ static struct stat shown(const struct call *c)
 {
 	struct stat st;
 	path_shown(c->t, &c->object[0], &st);
+	st.st_uid = users_shown(c->t, ID_USER, st.st_uid);
+	st.st_gid = users_shown(c->t, ID_GROUP, st.st_gid);
 	return st;
 }
 

@@ -17,6 +17,7 @@
 #include "tracer/keeper.h"
 #include "tracer/mounts.h"
 #include "tracer/pids.h"
+#include "tracer/propagation.h"
 #include "tracer/stats.h"
 #include "tracer/namespaces.h"
 
@@ -228,10 +229,12 @@ void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t 
 		child->fs = fs_copy(parent->fs);
 	}
 	memcpy(child->namespaces, parent->namespaces, sizeof(child->namespaces));
-	namespaces_renew(child, clone_flags);
+	namespaces_renew(child, &parent->cred, clone_flags);
 	child->uts = clone_flags & CLONE_NEWUTS ? uts_new(parent->uts->host, parent->uts->domain) : parent->uts;
 	child->uts->users += !(clone_flags & CLONE_NEWUTS);
 	child->mounts = clone_flags & CLONE_NEWNS ? mounts_copy(parent->mounts) : mounts_get(parent->mounts);
+	if ((clone_flags & CLONE_NEWNS) && namespaces_owner(parent, CLONE_NEWNS) != child->cred.users)
+		propagation_made_less(child->mounts, child->cred.users);
 	if (clone_flags & CLONE_THREAD) {
 		child->process = parent->process;
 		child->process->users++;

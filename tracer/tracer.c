@@ -42,6 +42,7 @@
 #include "tracer/stats.h"
 #include "tracer/through.h"
 #include "tracer/trees.h"
+#include "tracer/users.h"
 #include "tracer/watch.h"
 
 struct session session;
@@ -125,6 +126,7 @@ static void close_session(void)
 	cgroups_close();
 	namespaces_close();
 	pids_close();
+	users_close();
 	ipc_close();
 	contexts_close();
 	trees_close();

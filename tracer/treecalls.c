@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns open_tree, open_tree_attr, move_mount and mount_setattr: fs/namespace.c has the order of what they refuse. */
 #include <errno.h>
+#include <sched.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -83,7 +84,7 @@ static int read_attributes(const struct call *c, unsigned at, unsigned size_at, 
 		return -E2BIG;
 	if (size < sizeof(*ret))
 		return -EINVAL;
-	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+	if (!namespaces_has(c->t, CLONE_NEWNS, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
 	if (memory_read(c->t, c->argument[at], ret, sizeof(*ret)) < 0)
 		return -EFAULT;
@@ -135,17 +136,26 @@ static int check_id_map(struct call *c, const struct attributes *a)
 	return path_is_unopened(o) ? -EBADF : namespaces_is_user(o) ? -EPERM : -EINVAL;
 }
 
-/* do_mount_setattr, at the root of a mount.  0, -EINVAL. */
+static bool is_meant(const struct mount *at, const struct mount *top, const char *guest, bool is_recursive)
+{
+	return at == top || (is_recursive && !at->is_covered && mounts_is_below(at->guest, guest) &&
+			     mounts_is_nameless(at->guest) == mounts_is_nameless(guest));
+}
+
+/* do_mount_setattr, at the root of a mount.  0, -EINVAL, -EPERM. */
 static int change_mounts(struct mounts *m, const char *guest, const struct change *change, bool is_recursive)
 {
 	const struct mount *top = mounts_at(m, guest, strlen(guest));
 	if (!top)
 		return -EINVAL;
+	/* mount_setattr_prepare: all, or none. */
+	for (size_t i = 0; i < m->count; i++)
+		if (is_meant(m->list[i], top, guest, is_recursive) &&
+		    !mounts_may_flag(m->list[i], (m->list[i]->flags & ~change->clear) | change->set))
+			return -EPERM;
 	for (size_t i = 0; i < m->count; i++) {
 		struct mount *at = m->list[i];
-		bool is_meant = at == top || (is_recursive && !at->is_covered && mounts_is_below(at->guest, guest) &&
-					      mounts_is_nameless(at->guest) == mounts_is_nameless(guest));
-		if (!is_meant)
+		if (!is_meant(at, top, guest, is_recursive))
 			continue;
 		at->flags = (at->flags & ~change->clear) | change->set;
 		if (at->flags & MOUNT_FILE_SYSTEM_READ_ONLY)
@@ -197,7 +207,7 @@ static int64_t open_clone(struct call *c, bool is_recursive, bool closes_on_exec
 	int r = path_settle(c->t, o);
 	if (r < 0)
 		return r;
-	if (o->mount->is_unbindable)
+	if (o->mount->is_unbindable || (!is_recursive && mounts_has_locked(m, o->mount, o->guest)))
 		return -EINVAL;
 	unsigned tree = trees_new(o->host, point);
 	struct mount *top = mount_copy(m, o, point, o->mount->source, is_recursive);
@@ -238,7 +248,7 @@ int64_t hook_open_tree(struct call *c)
 	const unsigned known_flags = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | TREE_CLONE | O_CLOEXEC;
 	if ((flags & ~known_flags) || (flags & (AT_RECURSIVE | TREE_CLONE)) == AT_RECURSIVE)
 		return -EINVAL;
-	if ((flags & TREE_CLONE) && !cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+	if ((flags & TREE_CLONE) && !namespaces_has(c->t, CLONE_NEWNS, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
 	int r = look_up(c, 0, 0, lookup_of(flags));
 	if (r == 0 && has_attributes && c->argument[3]) {
@@ -264,7 +274,7 @@ int64_t hook_move_mount(struct call *c)
 {
 	struct object *target = &c->object[0], *from = &c->object[1];
 	unsigned flags = c->argument[4];
-	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+	if (!namespaces_has(c->t, CLONE_NEWNS, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
 	/* MOVE_MOUNT_SET_GROUP and _BENEATH are not to be had, as before Linux 5.15 and 6.5. */
 	if (flags & ~(unsigned)MOVE_KNOWN)

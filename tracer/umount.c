@@ -2,6 +2,7 @@
 /* Owns umount: whether a mount is in use, and what goes with it. */
 #include <dirent.h>
 #include <errno.h>
+#include <sched.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "tracer/hooks.h"
 #include "tracer/propagation.h"
 #include "tracer/trees.h"
+#include "tracer/namespaces.h"
 
 int check_umount2(const struct call *c)
 {
@@ -105,7 +107,7 @@ static int leave_names_below(struct tracee *t, void *arg)
 int64_t hook_umount(struct call *c)
 {
 	struct object *o = &c->object[0];
-	if (!cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN))
+	if (!namespaces_has(c->t, CLONE_NEWNS, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
 	int r = path_settle(c->t, o);
 	if (r < 0)
@@ -113,7 +115,7 @@ int64_t hook_umount(struct call *c)
 	if (strcmp(o->guest, "/") == 0)
 		return -EBUSY;
 	const struct mount *m = mounts_at(c->t->mounts, o->guest, o->guest_length);
-	if (!m)
+	if (!m || m->is_locked)
 		return -EINVAL;
 	bool is_lazy = strcmp(c->row->name, "umount2") == 0 && (c->argument[1] & MNT_DETACH);
 	if (mounts_has_children(c->t->mounts, o->guest) && !is_lazy)

@@ -127,7 +127,11 @@ static int may_use(struct call *c, const char *name, bool is_write, bool is_empt
 	 */
 	if (is_write && starts(name, "security.") && !(is_empty && strcmp(name, "security.capability") == 0)) {
 		bool is_capability = strcmp(name, "security.capability") == 0;
-		if (!cred_has(&c->t->cred, is_capability ? CAPABILITY_SETFCAP : CAPABILITY_SYS_ADMIN))
+		struct stat st;
+		path_shown(c->t, &c->object[0], &st);
+		bool may = is_capability ? cred_has_over(&c->t->cred, st.st_uid, st.st_gid, CAPABILITY_SETFCAP) :
+					   cred_has(&c->t->cred, CAPABILITY_SYS_ADMIN);
+		if (!may)
 			return -EPERM;
 	}
 	return find_keeper(name);
@@ -183,20 +187,44 @@ static bool are_capabilities(const char *value, size_t size)
 	return (size == CAPS_V2_BYTES && revision == CAPS_V2) || (size == CAPS_V3_BYTES && revision == CAPS_V3);
 }
 
-/* cap_inode_getsecurity: capabilities of the root that one is read as version 2. */
-static ssize_t show_capabilities(char *value, ssize_t size)
+/* cap_inode_getsecurity: capabilities of the root that one is, or of one above, are read as version 2. */
+static ssize_t show_capabilities(const struct user_namespace *users, char *value, ssize_t size)
 {
-	uint32_t words[6];
+	uint32_t words[6] = { 0 };
 	if (size >= 0 && !are_capabilities(value, size))
 		return -EINVAL;
-	if (size != CAPS_V3_BYTES)
+	if (size < 0)
 		return size;
-	memcpy(words, value, sizeof(words));
-	if (words[5] != 0)
-		return size;
-	words[0] = CAPS_V2 | (words[0] & 1);
+	memcpy(words, value, size);
+	const uint32_t root = words[5], shown = id_in(users, ID_USER, root);
+	bool is_above = root == 0;
+	for (; users && !is_above; users = users->parent)
+		is_above = id_in(users, ID_USER, root) == 0;
+	if (!is_above && (shown == ID_NONE || shown == 0))
+		return -EOVERFLOW;
+	const bool is_named = shown != ID_NONE && shown != 0;
+	words[0] = (is_named ? CAPS_V3 : CAPS_V2) | (words[0] & 1);
+	words[5] = shown;
 	memcpy(value, words, sizeof(words));
-	return CAPS_V2_BYTES;
+	return is_named ? CAPS_V3_BYTES : CAPS_V2_BYTES;
+}
+
+/*
+ * cap_convert_nscap: what is given in a namespace is its root's.  The size of what is to be stored, into `value` with room for
+ * version 3; -EINVAL when it is nobody's.
+ */
+static ssize_t name_capabilities(const struct cred *c, char *value, size_t size)
+{
+	uint32_t words[6] = { 0 };
+	if (!c->users || !size)
+		return size;
+	memcpy(words, value, size);
+	words[5] = id_of(c->users, ID_USER, words[5]);
+	if (words[5] == ID_NONE)
+		return -EINVAL;
+	words[0] = CAPS_V3 | (words[0] & 1);
+	memcpy(value, words, sizeof(words));
+	return CAPS_V3_BYTES;
 }
 
 /* The attribute's value, of which there is room for VALUE_MAX. */
@@ -206,7 +234,7 @@ static ssize_t get_value(struct call *c, const char *name, char *value)
 	struct meta_entry entry;
 	meta_get_or_default(session.meta, &o->real, &entry);
 	ssize_t n = get_of(o, &entry, name, value, VALUE_MAX);
-	return strcmp(name, "security.capability") == 0 ? show_capabilities(value, n) : n;
+	return strcmp(name, "security.capability") == 0 ? show_capabilities(c->t->cred.users, value, n) : n;
 }
 
 int64_t hook_getxattr(struct call *c)
@@ -222,6 +250,8 @@ int64_t hook_getxattr(struct call *c)
 		return r;
 	CLEANUP_TALLOC char *value = mem_array(NULL, char, VALUE_MAX);
 	ssize_t n = get_value(c, name, value);
+	if (n > 0 && is_acl(name))
+		acl_shown(value, n, c->t->cred.users);
 	if (n < 0 || v.size == 0)
 		return n;
 	if ((size_t)n > v.size)
@@ -240,11 +270,13 @@ static bool has_value(const struct object *o, const struct meta_entry *entry, co
 }
 
 /* set_posix_acl of fs/posix_acl.c; a size of 0 removes the list.  XATTR_CREATE and _REPLACE mean nothing here. */
-static int set_acl(struct call *c, const char *name, const char *acl, size_t size)
+static int set_acl(struct call *c, const char *name, char *acl, size_t size)
 {
 	struct object *o = &c->object[0];
 	bool is_default = strcmp(name, "system.posix_acl_default") == 0, is_gone = true;
 	int r = size ? acl_parse(acl, size, &is_gone) : 0;
+	if (r == 0 && size && !acl_named(acl, size, c->t->cred.users))
+		r = -EINVAL;
 	if (r < 0)
 		return r;
 	if (S_ISLNK(o->real.st_mode))
@@ -262,7 +294,8 @@ static int set_acl(struct call *c, const char *name, const char *acl, size_t siz
 	/* posix_acl_update_mode: a list that says no more than a mode becomes the mode. */
 	if (!is_gone && !is_default) {
 		is_gone = acl_to_mode(acl, size, &entry.mode);
-		if (!cred_in_group(&c->t->cred, entry.gid) && !cred_has(&c->t->cred, CAPABILITY_FSETID))
+		if (!cred_in_group(&c->t->cred, entry.gid) &&
+		    !cred_has_over(&c->t->cred, entry.uid, entry.gid, CAPABILITY_FSETID))
 			entry.mode &= ~(uint32_t)S_ISGID;
 	}
 	if (!is_gone && entry.mode == mode && has_value(o, &entry, name, acl, size))
@@ -294,7 +327,7 @@ int64_t hook_setxattr(struct call *c)
 	if (r < 0)
 		return r;
 	size_t size = v.size;
-	CLEANUP_TALLOC char *value = mem_array(NULL, char, size);
+	CLEANUP_TALLOC char *value = mem_array(NULL, char, size + CAPS_V3_BYTES);
 	r = memory_read(c->t, v.at, value, size);
 	if (r < 0)
 		return r;
@@ -308,8 +341,10 @@ int64_t hook_setxattr(struct call *c)
 	if (is_capability && size && !are_capabilities(value, size))
 		return -EINVAL;
 	r = may_use(c, name, true, v.size == 0);
-	if (r < 0)
-		return r;
+	ssize_t stored = r == 0 && is_capability ? name_capabilities(&c->t->cred, value, size) : (ssize_t)size;
+	if (r < 0 || stored < 0)
+		return r < 0 ? r : stored;
+	size = stored;
 	struct meta_entry entry;
 	meta_get_or_default(session.meta, &o->real, &entry);
 	bool is_there = get_of(o, &entry, name, NULL, 0) >= 0;

@@ -37,7 +37,7 @@ has_mirror() {
 @test "apt_installs_a_package_with_users_and_set_id_files" {
 	has_mirror
 	run -0 fakebuild run --commit with-packages debian:12 sh -c \
-		'apt-get update && apt-get install -y --no-install-recommends sudo cron openssh-server dbus bubblewrap iputils-ping'
+		'apt-get update && apt-get install -y --no-install-recommends sudo cron openssh-server dbus bubblewrap uidmap iputils-ping'
 	run -0 fakebuild run with-packages sh -c 'stat -c "%U:%G %a" /usr/bin/sudo /usr/bin/crontab /usr/bin/ssh-agent; getcap /usr/bin/ping 2>/dev/null || true; dpkg --audit'
 	equal "root:root 4755" "${lines[0]}"
 	equal "root:crontab 2755" "${lines[1]}"
@@ -63,18 +63,28 @@ has_mirror() {
 		echo 'me ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/me
 		as_me sudo -n head -c 4 /etc/shadow && echo
 		bwrap --unshare-all --ro-bind / / --tmpfs /tmp --proc /proc sh -c 'id -u; ls /tmp; touch /x'
-		as_me bwrap --ro-bind / / true
-		as_me unshare -r true
+		as_me "bwrap --unshare-all --ro-bind / / --proc /proc sh -c 'id -un; touch /tmp/x'"
+		as_me "unshare -r sh -c 'id -u; stat -c %u /etc/passwd; touch mine; chown 1 mine'"
+		as_me "unshare --map-auto -r sh -c 'touch given; chown 5:6 given; stat -c %u given; chown 66000 given'"
+		stat -c "%U %u:%g" mine given
 	END
-	run -1 fakebuild run -e PORT=$((20000 + RANDOM % 20000)) -v "$BATS_TEST_TMPDIR/script:/script" with-packages sh /script
+	me=1000
+	run -0 fakebuild run -e PORT=$((20000 + RANDOM % 20000)) -v "$BATS_TEST_TMPDIR/script:/script" with-packages sh /script
 	expected=" uint32 $(fakebuild run with-packages id -u messagebus)
 me
 cat: /etc/shadow: Permission denied
 root
 0
 touch: cannot touch '/x': Read-only file system
-bwrap: Creating new namespace failed: nesting depth or /proc/sys/user/max_*_namespaces exceeded (ENOSPC)
-unshare: unshare failed: No space left on device"
+me
+touch: cannot touch '/tmp/x': Read-only file system
+0
+65534
+chown: changing ownership of 'mine': Invalid argument
+5
+chown: changing ownership of 'given': Invalid argument
+me $me:$me
+UNKNOWN 100004:100005"
 	equal "$expected" "$output"
 }
 

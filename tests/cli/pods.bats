@@ -29,8 +29,10 @@ in_pod() { "$elsewhere" docker "$@"; }
 	run -0 in_pod fakebuild run base:1 busybox unshare -m -u sh -c 'hostname inner && busybox mount -t tmpfs t /tmp && hostname'
 	equal "inner" "$output"
 }
-@test "what_is_refused_all_the_same_has_the_profiles_errno" {
-	run -1 in_pod fakebuild run base:1 busybox unshare -U true
+@test "user_namespaces_are_made_too" {
+	run -0 in_pod fakebuild run -u 5:6 base:1 busybox unshare -r sh -c 'id -u; busybox chown 1 /tmp || echo refused'
+	equal "0" "${lines[0]}"
+	equal "refused" "${lines[-1]}"
 }
 @test "guest_programs_see_what_root_sees" {
 	# Of 32 and 64 bits, as far as the compiler can.

@@ -101,15 +101,20 @@ if [ "$way_or_build" = native ]; then
 	fi
 	make_root "$here/root"
 	# shellcheck disable=SC2016
-	inside='mount --bind "$1" "$1" && mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && chroot "$1" "/bin/$2"'
+	inside='mount --bind "$1" "$1" && mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" &&'
+	# Where only the root is another, no user namespace is to be had.
+	# shellcheck disable=SC2016
+	chroot='chroot "$1" "/bin/$2"' pivot='mkdir -p "$1/old" && cd "$1" && pivot_root . old && exec "/bin/$2"'
 	while take_program; do
 		for path in build/guest/"$program"{,.32}; do
 			[ -e "$path" ] || continue
 			rm -rf "$here/root/work"
 			mkdir "$here/root/work"
 			[ "$program" != layers ] || make_fixed "$here/root"
+			into=$chroot
+			[ "$program" != users ] || into=$pivot
 			tell native "${path##*/}" unshare --mount --uts --ipc --pid --fork --kill-child --propagation private \
-				env GUEST_NATIVE=/work sh -c "$inside" - "$here/root" "${path##*/}"
+				env GUEST_NATIVE=/work sh -c "$inside $into" - "$here/root" "${path##*/}"
 		done
 	done
 	exit

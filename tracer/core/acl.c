@@ -141,6 +141,32 @@ bool acl_inherit(void *acl, size_t size, uint32_t *mode)
 	return is_minimal;
 }
 
+static bool translate(void *acl, size_t size, const struct user_namespace *users,
+		      uint32_t (*turn)(const struct user_namespace *, enum id_kind, uint32_t))
+{
+	bool is_whole = true;
+	for (unsigned n = 0; n < count_of(size); n++) {
+		struct entry e = get(acl, n);
+		if (e.tag != ACL_USER && e.tag != ACL_GROUP)
+			continue;
+		e.id = turn(users, e.tag == ACL_USER ? ID_USER : ID_GROUP, e.id);
+		is_whole &= e.id != ID_NONE;
+		put(acl, n, e);
+	}
+	return is_whole;
+}
+
+bool acl_named(void *acl, size_t size, const struct user_namespace *users)
+{
+	return !users || translate(acl, size, users, id_of);
+}
+
+void acl_shown(void *acl, size_t size, const struct user_namespace *users)
+{
+	if (users)
+		translate(acl, size, users, id_in);
+}
+
 /* What a user's or group's entry grants is limited by the mask, which comes behind it. */
 static int masked(const void *acl, size_t size, unsigned n, unsigned mask)
 {

@@ -35,6 +35,12 @@ void acl_from_mode(void *acl, size_t size, uint32_t mode);
  */
 bool acl_inherit(void *acl, size_t size, uint32_t *mode);
 /*
+ * Of a parsed list: make ids as they are called in `users` those of the run; false when one is nobody's.  Or back, where ID_NONE
+ * stands for who has no name there.
+ */
+bool acl_named(void *acl, size_t size, const struct user_namespace *users);
+void acl_shown(void *acl, size_t size, const struct user_namespace *users);
+/*
  * May somebody who is not the owner access the file?  `mask` of CRED_*.  0, -EACCES, or -EIO for a list
  * without an entry for others (posix_acl_permission).
  */

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tracer/core/idmap.h"
+
 enum { CRED_GROUPS_MAX = 65536, CRED_UNCHANGED = -1 };
 
 /* Capability numbers of capabilities(7) that something here asks for. */
@@ -39,6 +41,7 @@ struct cred {
 	bool no_new_privs;
 	uint32_t group_count;
 	const uint32_t *groups; /* in order, duplicates included; the caller's, who never changes a list */
+	const struct user_namespace *users; /* whose capabilities they are; NULL: the first one.  All ids are the run's */
 };
 
 /* What execve(2) looks at in the file. */
@@ -47,11 +50,19 @@ struct exec_file {
 	bool has_caps;
 	uint64_t caps_permitted, caps_inheritable;
 	bool caps_effective;
+	uint32_t caps_root; /* for whose namespaces they are: the user who is root there; 0: all */
 };
 
 /* Root with all capabilities when uid is 0, none otherwise. */
 void cred_init(struct cred *c, uint32_t uid, uint32_t gid);
+/* Toward the first namespace (capable of kernel/capability.c), the own one, any (cap_capable of security/commoncap.c) ... */
 bool cred_has(const struct cred *c, enum capability capability);
+bool cred_has_own(const struct cred *c, enum capability capability);
+bool cred_has_toward(const struct cred *c, const struct user_namespace *users, enum capability capability);
+/* ... and over a file of these ids, which must have names in the own one (capable_wrt_inode_uidgid). */
+bool cred_has_over(const struct cred *c, uint32_t uid, uint32_t gid, enum capability capability);
+/* inode_owner_or_capable of fs/inode.c: is it the owner, or has it CAP_FOWNER over who is? */
+bool cred_owns(const struct cred *c, uint32_t uid);
 bool cred_in_group(const struct cred *c, uint32_t gid);
 
 /* The calls; 0 or -errno.  Ids of (uint32_t)-1 mean "leave" where the call has that. */
@@ -67,6 +78,9 @@ uint32_t cred_setfsgid(struct cred *c, uint32_t gid);
 /* prctl(PR_SET_SECUREBITS); 0 or -EPERM. */
 int cred_set_securebits(struct cred *c, uint64_t bits);
 int cred_capset(struct cred *c, uint64_t effective, uint64_t permitted, uint64_t inheritable);
+
+/* Into another namespace, with all capabilities there: set_cred_user_ns of kernel/user_namespace.c. */
+void cred_enter(struct cred *c, const struct user_namespace *users);
 
 /* As access(2) looks: by the real ids, with root's capabilities when that is who it really is. */
 void cred_act_as_real(struct cred *c);
