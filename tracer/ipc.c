@@ -268,18 +268,18 @@ static int64_t set(struct call *c, const struct request *q)
 }
 
 /* What semctl(2) and shmctl(2) ask of the caller beside: 0 or -errno. */
-static int may_control(const struct cred *cred, const struct request *q, const struct object_of_ipc *o, unsigned mode)
+static int may_control(const struct tracee *t, const struct request *q, const struct object_of_ipc *o, unsigned mode)
 {
 	enum { LOCK = 11, UNLOCK = 12 }; /* of shmctl(2) */
-	bool is_owner = cred->euid == o->uid || cred->euid == o->cuid;
+	bool is_owner = t->cred.euid == o->uid || t->cred.euid == o->cuid;
 	if (session.is_plain)
 		return 0;
 	if (q->kind == SEMAPHORES && (q->command == SETVAL || q->command == SETALL))
-		return may_use(cred, o, mode, 0222) ? 0 : -EACCES;
+		return may_use(t, o, mode, 0222) ? 0 : -EACCES;
 	if (q->kind == SEMAPHORES && q->command >= GETPID && q->command <= GETZCNT)
-		return may_use(cred, o, mode, 0444) ? 0 : -EACCES;
+		return may_use(t, o, mode, 0444) ? 0 : -EACCES;
 	if (q->kind == SHARED_MEMORY && (q->command == LOCK || q->command == UNLOCK))
-		return is_owner || cred_has(cred, CAPABILITY_IPC_LOCK) ? 0 : -EPERM;
+		return is_owner || namespaces_has(t, CLONE_NEWIPC, CAPABILITY_IPC_LOCK) ? 0 : -EPERM;
 	return 0;
 }
 
@@ -297,7 +297,7 @@ static int64_t control(struct call *c, const struct request *q)
 	if (is_change && is_there && cred->euid != o.uid && cred->euid != o.cuid &&
 	    !namespaces_has(c->t, CLONE_NEWIPC, CAPABILITY_SYS_ADMIN))
 		return -EPERM;
-	int r = is_there ? may_control(cred, q, &o, mode) : 0;
+	int r = is_there ? may_control(c->t, q, &o, mode) : 0;
 	if (r < 0)
 		return r;
 	if (q->command == IPC_SET)
@@ -323,7 +323,7 @@ static int64_t attach(struct call *c, int id, unsigned flags)
 	unsigned mode = mode_of(SHARED_MEMORY, id);
 	unsigned wanted = (flags & SHM_RDONLY ? 0444 : 0666) | (flags & SHM_EXEC ? 0111 : 0);
 	bool is_there = mode || find(SHARED_MEMORY, id);
-	return !is_there || session.is_plain || may_use(&c->t->cred, &o, mode, wanted) ? CALL_PASS : -EACCES;
+	return !is_there || session.is_plain || may_use(c->t, &o, mode, wanted) ? CALL_PASS : -EACCES;
 }
 
 int64_t hook_shmat(struct call *c)
