@@ -24,7 +24,7 @@
 
 struct run_options {
 	struct guest_options guest;
-	const char *name, *commit, *rootfs, *platform, *message;
+	const char *name, *id_file, *commit, *rootfs, *platform, *message;
 	struct strlist *change;
 	int pull; /* enum pull_policy */
 	bool is_quiet, is_removed;
@@ -32,6 +32,7 @@ struct run_options {
 _Static_assert(offsetof(struct run_options, guest) == 0, "GUEST_MEMBER counts from the start");
 
 #define RUN_MEMBER(member) offsetof(struct run_options, member)
+#define TAKEN(name, letter, argument) { name, letter, argument, "Taken for Docker's sake", OPTION_IGNORED, 0 }
 static const struct option_row run_rows[] = {
 	GUEST_ROWS_PROCESS,
 	{ "entrypoint", 0, "PROGRAM", "Run PROGRAM instead of the image's entrypoint", OPTION_TEXT,
@@ -47,6 +48,7 @@ static const struct option_row run_rows[] = {
 	{ "read-only", 0, NULL, "Make the root read-only", OPTION_FLAG,
 	  RUN_MEMBER(guest.is_read_only) },
 	{ "name", 0, "NAME", "Keep the container under this name", OPTION_TEXT, RUN_MEMBER(name) },
+	{ "cidfile", 0, "FILE", "Write the container's id into FILE, which must not be there", OPTION_TEXT, RUN_MEMBER(id_file) },
 	{ "commit", 0, "REF", "Make an image of the result when the command succeeds", OPTION_TEXT,
 	  RUN_MEMBER(commit) },
 	{ "change", 'c', "INSTRUCTION",
@@ -63,11 +65,14 @@ static const struct option_row run_rows[] = {
 	{ "quiet", 'q', NULL, "Show no progress of a pull", OPTION_FLAG, RUN_MEMBER(is_quiet) },
 	{ "rm", 0, NULL, "Remove the container at its end, as is done with all that have no name", OPTION_FLAG,
 	  RUN_MEMBER(is_removed) },
-	{ "privileged", 0, NULL, "Taken for Docker's sake", OPTION_IGNORED, 0 },
-	{ "cap-add", 0, "CAPABILITY", "Taken for Docker's sake", OPTION_IGNORED, 0 },
-	{ "cap-drop", 0, "CAPABILITY", "Taken for Docker's sake", OPTION_IGNORED, 0 },
-	{ "security-opt", 0, "OPTION", "Taken for Docker's sake", OPTION_IGNORED, 0 },
-	{ "label", 'l', "KEY=VALUE", "Taken for Docker's sake", OPTION_IGNORED, 0 },
+	TAKEN("privileged", 0, NULL), TAKEN("cap-add", 0, "CAPABILITY"), TAKEN("cap-drop", 0, "CAPABILITY"),
+	TAKEN("cgroupns", 0, "NAME"), TAKEN("cpu-shares", 0, "NUMBER"), TAKEN("dns", 0, "ADDRESS"),
+	TAKEN("dns-option", 0, "OPTION"), TAKEN("dns-search", 0, "NAME"), TAKEN("expose", 0, "PORT"),
+	TAKEN("ipc", 0, "NAME"), TAKEN("label", 'l', "KEY=VALUE"), TAKEN("log-driver", 0, "NAME"),
+	TAKEN("log-opt", 0, "OPTION"), TAKEN("no-healthcheck", 0, NULL), TAKEN("oom-score-adj", 0, "NUMBER"),
+	TAKEN("pids-limit", 0, "NUMBER"), TAKEN("security-opt", 0, "OPTION"), TAKEN("shm-size", 0, "BYTES"),
+	TAKEN("sig-proxy", 0, NULL), TAKEN("stop-timeout", 0, "SECONDS"), TAKEN("ulimit", 0, "LIMIT"),
+	TAKEN("userns", 0, "NAME"), TAKEN("uts", 0, "NAME"),
 	{ "detach", 'd', NULL, "there is no daemon to keep a command running, start it with '&'",
 	  OPTION_REFUSED, 0 },
 	{ "publish", 'p', "PORTS", "the command shares the host's network and listens there itself",
@@ -76,6 +81,11 @@ static const struct option_row run_rows[] = {
 	  "the command shares the host's network and listens there itself", OPTION_REFUSED, 0 },
 	{ "memory", 0, "BYTES", "limits need cgroups, which need root", OPTION_REFUSED, 0 },
 	{ "cpus", 0, "NUMBER", "limits need cgroups, which need root", OPTION_REFUSED, 0 },
+	{ "restart", 0, "POLICY", "there is no daemon that could start it again", OPTION_REFUSED, 0 },
+	{ "device", 0, "DEVICE", "bind it: -v /dev/NAME:/dev/NAME", OPTION_REFUSED, 0 },
+	{ "gpus", 0, "LIST", "bind what it takes: -v /dev/NAME:/dev/NAME, and the driver's libraries", OPTION_REFUSED, 0 },
+	{ "sysctl", 0, "KEY=VALUE", "the kernel's settings are the host's", OPTION_REFUSED, 0 },
+	{ "link", 0, "CONTAINER", "the command shares the host's network: what listens there is on localhost", OPTION_REFUSED, 0 },
 	{ NULL, 0, NULL, NULL, OPTION_FLAG, 0 },
 };
 
@@ -214,6 +224,16 @@ static int run_in_container(struct invocation *inv, const struct run_options *o,
 	return r;
 }
 
+/* Docker's --cidfile: scripts wait for it, or find by it what to remove. */
+static int write_id(const char *path, const char *id, struct error *err)
+{
+	CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return error_set(err, errno, "cannot create '%s'", path);
+	int r = io_write_all(fd, id, strlen(id));
+	return r < 0 ? error_set(err, -r, "cannot write '%s'", path) : 0;
+}
+
 /* A container of the image that the first word names, which remembers the command line. */
 static int make_container(struct invocation *inv, const struct run_options *o, struct container **ret,
 			  struct image **ret_image, struct error *err)
@@ -229,6 +249,11 @@ static int make_container(struct invocation *inv, const struct run_options *o, s
 	    get_image(inv, o, inv->args[0], ret_image, &image_name, err) < 0 ||
 	    container_create(inv, store, *ret_image, image_name, o->name, ret, err) < 0)
 		return -1;
+	struct error ignored = ERROR_INIT;
+	if (o->id_file && write_id(o->id_file, (*ret)->id, err) < 0) {
+		container_remove(store, *ret, &ignored);
+		return -1;
+	}
 	(*ret)->words = inv->words;
 	(*ret)->working_dir = working_dir ? mem_strdup(*ret, working_dir) : NULL;
 	return 0;

@@ -199,6 +199,7 @@ int64_t hook_nice(struct call *c);
 int64_t hook_sched_set(struct call *c);
 int64_t hook_sched_getaffinity(struct call *c);
 int64_t hook_sched_get(struct call *c);
+int64_t hook_sched_rr_get_interval(struct call *c);
 int64_t hook_ioprio_get(struct call *c);
 int64_t hook_ioprio_set(struct call *c);
 

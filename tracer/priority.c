@@ -16,6 +16,7 @@
 #include "tracer/inside.h"
 #include "tracer/memory.h"
 #include "tracer/pids.h"
+#include "tracer/tracee.h"
 
 enum { NICE_MIN = -20, NICE_MAX = 19 };
 
@@ -29,10 +30,59 @@ static struct tracee *guest_of(struct call *c, unsigned n)
 	return t;
 }
 
-/* What is asked of process 1. */
+/* The beginning of the kernel's struct sched_attr. */
+struct attributes {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+};
+enum { RESET_ON_FORK = 1 }; /* of its flags */
+
+static int64_t show_attributes(struct call *c)
+{
+	struct attributes a;
+	const struct tracee *t = guest_of(c, 0);
+	if (c->result < 0 || !t || memory_read(c->t, c->argument[1], &a, sizeof(a)) < 0)
+		return c->result;
+	a.policy = t->rt_policy & ~SCHED_RESET_ON_FORK;
+	a.flags |= t->rt_policy & SCHED_RESET_ON_FORK ? RESET_ON_FORK : 0;
+	a.nice = 0;
+	a.priority = t->rt_priority;
+	return memory_write(c->t, c->argument[1], &a, sizeof(a)) < 0 ? -EFAULT : c->result;
+}
+
+/* Also what is asked of process 1 of the host, who is nobody's but may be asked. */
 int64_t hook_sched_get(struct call *c)
 {
-	return !guest_of(c, 0) && c->t->process->pids ? -ESRCH : CALL_PASS;
+	const struct tracee *t = guest_of(c, 0);
+	int priority = t ? t->rt_priority : 0;
+	if (!t && c->t->process->pids)
+		return -ESRCH;
+	if (!t || !t->rt_policy)
+		return CALL_PASS;
+	if (strcmp(c->row->name, "sched_getscheduler") == 0)
+		return t->rt_policy;
+	if (strcmp(c->row->name, "sched_getparam") == 0)
+		return memory_write(c->t, c->argument[1], &priority, sizeof(priority)) < 0 ? -EFAULT : 0;
+	c->t->at_exit = show_attributes;
+	return CALL_PASS_EXIT;
+}
+
+/* get_rr_interval_rt of kernel/sched/rt.c: RR_TIMESLICE, or as long as it likes. */
+int64_t hook_sched_rr_get_interval(struct call *c)
+{
+	enum { SLICE_NSEC = 100 * 1000 * 1000 };
+	const struct tracee *t = guest_of(c, 0);
+	if (!t || !t->rt_policy)
+		return !t && c->t->process->pids ? -ESRCH : CALL_PASS;
+	int32_t nsec = (t->rt_policy & ~SCHED_RESET_ON_FORK) == SCHED_RR ? SLICE_NSEC : 0;
+	bool is_narrow = c->abi == ABI_32 && strcmp(c->row->name, "sched_rr_get_interval") == 0;
+	int64_t wide[2] = { 0, nsec };
+	int32_t narrow[2] = { 0, nsec };
+	int r = is_narrow ? memory_write(c->t, c->argument[1], narrow, sizeof(narrow)) :
+			    memory_write(c->t, c->argument[1], wide, sizeof(wide));
+	return r < 0 ? -EFAULT : 0;
 }
 
 int64_t hook_ioprio_get(struct call *c)
@@ -158,6 +208,49 @@ static int64_t forgive(struct call *c)
 	return c->result == -EPERM || c->result == -EACCES ? 0 : c->result;
 }
 
+/* Which real-time policy and priority a sched_set* asks for; false: none, or none that there could be. */
+static bool wants_real_time(const struct call *c, const struct tracee *t, int *ret_policy, int *ret_priority)
+{
+	struct attributes a = { .size = 0 };
+	if (strcmp(c->row->name, "sched_setattr") == 0) {
+		if (memory_read(c->t, c->argument[1], &a, sizeof(a)) < 0)
+			return false;
+		*ret_policy = (int)a.policy | (a.flags & RESET_ON_FORK ? SCHED_RESET_ON_FORK : 0);
+		*ret_priority = (int)a.priority;
+	} else {
+		bool is_param = strcmp(c->row->name, "sched_setparam") == 0;
+		*ret_policy = is_param ? t->rt_policy : call_int(c, 1);
+		if (memory_read(c->t, c->argument[is_param ? 1 : 2], ret_priority, sizeof(*ret_priority)) < 0)
+			return false;
+	}
+	int policy = *ret_policy & ~SCHED_RESET_ON_FORK;
+	return (policy == SCHED_FIFO || policy == SCHED_RR) && *ret_priority >= sched_get_priority_min(policy) &&
+	       *ret_priority <= sched_get_priority_max(policy);
+}
+
+/* The exit of sched_set*: what the kernel refuses us is remembered, and what it grants stands. */
+static int64_t ranked(struct call *c)
+{
+	struct tracee *t = tracee_find((pid_t)(c->t->exit_private >> 32));
+	int policy, priority;
+	bool is_refused = c->result == -EPERM || c->result == -EACCES;
+	bool is_real_time = t && wants_real_time(c, t, &policy, &priority);
+	if (t && (c->result == 0 || is_refused)) {
+		t->rt_policy = is_refused && is_real_time ? policy : 0;
+		t->rt_priority = is_refused && is_real_time ? priority : 0;
+	}
+	return is_refused ? 0 : c->result;
+}
+
+/* Who may no more makes himself an ordinary process. */
+static int64_t unranked(struct call *c)
+{
+	struct tracee *t = tracee_find((pid_t)(c->t->exit_private >> 32));
+	if (t && c->result == 0)
+		t->rt_policy = 0;
+	return c->result;
+}
+
 /* user_check_sched_setscheduler of kernel/sched/syscalls.c, which asks real root's tracee for nothing. */
 static bool is_beyond_limit(const struct call *c)
 {
@@ -203,7 +296,8 @@ static int64_t set_affinity(struct call *c, const struct tracee *t)
 /* sched_set*: a task of the guest's, by its owner or CAP_SYS_NICE. */
 int64_t hook_sched_set(struct call *c)
 {
-	const struct tracee *t = guest_of(c, 0);
+	struct tracee *t = guest_of(c, 0);
+	int policy, priority;
 	bool is_capable = cred_has(&c->t->cred, CAPABILITY_SYS_NICE);
 	if (call_int(c, 0) < 0)
 		return -EINVAL;
@@ -216,9 +310,16 @@ int64_t hook_sched_set(struct call *c)
 		return -EPERM;
 	if (is_affinity)
 		return set_affinity(c, t);
-	if (!is_capable)
+	if (t->rt_policy && strcmp(c->row->name, "sched_setparam") == 0) {
+		if (!wants_real_time(c, t, &policy, &priority))
+			return -EINVAL;
+		t->rt_priority = priority;
+		return 0;
+	}
+	if (!is_capable && !t->rt_policy)
 		return CALL_PASS;
-	c->t->at_exit = forgive;
+	c->t->exit_private = (uint64_t)t->tid << 32;
+	c->t->at_exit = is_capable ? ranked : unranked;
 	return CALL_PASS_EXIT;
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the calls that act on processes: they reach the guest's own only. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -11,6 +13,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "tracer/base/io.h"
+#include "tracer/base/mem.h"
 #include "tracer/base/text.h"
 #include "tracer/cgroups.h"
 #include "tracer/guest_ptrace.h"
@@ -256,7 +260,7 @@ int64_t hook_tgkill(struct call *c)
 	pid_t pid = call_int(c, has_group);
 	int signal = call_int(c, has_group + 1);
 	if (call_int(c, 0) <= 0 || pid <= 0)
-		return -EINVAL;
+		return strcmp(c->row->name, "rt_sigqueueinfo") == 0 ? -ESRCH : -EINVAL;
 	const struct tracee *to = named(c, has_group);
 	if (!to)
 		return has_group && call_int(c, 0) != pid ? -ESRCH : signal_zombie(c, pid, signal);
@@ -292,6 +296,17 @@ int64_t hook_process_vm(struct call *c)
 	return guest_may_access(c->t, to) ? CALL_PASS : -EPERM;
 }
 
+/* fs.nr_open, which no limit of descriptors exceeds: do_prlimit of kernel/sys.c. */
+static uint64_t most_files(void)
+{
+	enum { DEFAULT = 1 << 20, ROOM = 32 };
+	CLEANUP_TALLOC char *text = NULL;
+	struct error ignored = ERROR_INIT;
+	uint64_t most = io_read_file(NULL, AT_FDCWD, "/proc/sys/fs/nr_open", ROOM, &text, NULL, &ignored) == 0 ?
+				strtoull(text, NULL, 10) : 0;
+	return most ? most : DEFAULT;
+}
+
 /* Root may raise hard limits; the invoking user may not.  What cannot be had is granted in name. */
 static int64_t set_limit(struct call *c, pid_t pid, int resource, struct rlimit wanted)
 {
@@ -301,7 +316,7 @@ static int64_t set_limit(struct call *c, pid_t pid, int resource, struct rlimit 
 	if (syscall(SYS_prlimit64, pid, resource, NULL, &now) < 0)
 		return -errno;
 	if (wanted.rlim_max > now.rlim_max) {
-		if (!cred_has(&c->t->cred, CAPABILITY_SYS_RESOURCE))
+		if (!cred_has(&c->t->cred, CAPABILITY_SYS_RESOURCE) || (resource == RLIMIT_NOFILE && wanted.rlim_max > most_files()))
 			return -EPERM;
 		wanted.rlim_max = now.rlim_max;
 		if (wanted.rlim_cur > wanted.rlim_max)

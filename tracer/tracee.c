@@ -217,6 +217,8 @@ void tracee_inherit(struct tracee *child, const struct tracee *parent, uint64_t 
 	child->narrow_filters = parent->narrow_filters;
 	child->has_nice = parent->has_nice;
 	child->nice = parent->nice;
+	child->rt_policy = parent->rt_policy & SCHED_RESET_ON_FORK ? 0 : parent->rt_policy;
+	child->rt_priority = child->rt_policy ? parent->rt_priority : 0;
 	child->has_shim = parent->has_shim;
 	child->is_watched = parent->is_watched;
 	child->has_control = parent->has_control;

@@ -134,6 +134,9 @@ struct tracee {
 	unsigned char narrow_filters; /* a bit for each ABI: one of them may refuse what the fast path answers */
 	bool has_nice; /* `nice` is what the guest set and the kernel refused us */
 	signed char nice;
+	/* Of real-time scheduling that the guest set and the kernel refused us; 0: none. */
+	unsigned char rt_priority;
+	int rt_policy; /* with SCHED_RESET_ON_FORK */
 
 	/* Shared or copied by clone: CLONE_FS, CLONE_THREAD, CLONE_NEWNS. */
 	struct fs *fs;

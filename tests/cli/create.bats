@@ -52,3 +52,20 @@ teardown_file() { remove_store; }
 	sentence "create: --rootfs makes no container, an image is needed"
 	equal "" "$(fakebuild ps -q)"
 }
+
+@test "the_id_is_written_into_a_new_file" {
+	run -0 fakebuild create --cidfile "$BATS_TEST_TMPDIR/id" base:1 true
+	equal "$output" "$(cat "$BATS_TEST_TMPDIR/id")"
+	fakebuild rm "$output"
+	run -125 --separate-stderr fakebuild run --cidfile "$BATS_TEST_TMPDIR/id" base:1 echo ran
+	sentence "cannot create '$BATS_TEST_TMPDIR/id': File exists"
+	equal "" "$output"
+	equal "" "$(fakebuild ps -q)"
+}
+
+@test "what_docker_has_beside_is_taken_or_refused_with_a_reason" {
+	run -0 fakebuild run --ulimit nofile=100 --shm-size 1g --dns 127.0.0.1 --expose 80 --userns host base:1 echo ran
+	equal ran "$output"
+	run -2 --separate-stderr fakebuild create --restart always base:1
+	sentence "create: option '--restart' is not possible: there is no daemon that could start it again"
+}

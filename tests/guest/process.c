@@ -297,6 +297,76 @@ TEST(root_lowers_and_raises_nice_values)
 	end(child);
 }
 
+TEST(nobody_has_a_negative_number)
+{
+	siginfo_t info = { .si_signo = SIGUSR1, .si_code = SI_QUEUE };
+	FAILS(ESRCH, syscall(SYS_rt_sigqueueinfo, -1, SIGUSR1, &info));
+	FAILS(EINVAL, syscall(SYS_rt_tgsigqueueinfo, -1, -1, SIGUSR1, &info));
+}
+
+TEST(the_largest_size_holds_for_who_truncates)
+{
+	struct rlimit limit = { 1000, 1000 };
+	put_file("f", 0644, "text");
+	CHILD {
+		handle(SIGXFSZ, 0);
+		WORKS(setrlimit(RLIMIT_FSIZE, &limit));
+		WORKS(truncate("f", 1000));
+		FAILS(EFBIG, truncate("f", 1001));
+		EQUAL(SIGXFSZ, got.si_signo);
+		WORKS(truncate("f", 10));
+	}
+	WORKS(unlink("f"));
+}
+
+TEST(real_time_scheduling_is_as_it_was_set)
+{
+	pid_t child = sleeper();
+	struct sched_param five = { .sched_priority = 5 }, none = { 0 }, most = { .sched_priority = 99 }, now;
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t times[3];
+	} attributes = { .size = 0 };
+	struct timespec slice;
+	WORKS(syscall(SYS_sched_setscheduler, child, SCHED_RR, &five));
+	EQUAL(SCHED_RR, sched_getscheduler(child));
+	WORKS(sched_getparam(child, &now));
+	EQUAL(5, now.sched_priority);
+	WORKS(sched_rr_get_interval(child, &slice));
+	EQUAL(1, slice.tv_sec == 0 && slice.tv_nsec > 0);
+	WORKS(sched_setparam(child, &most));
+	WORKS(syscall(SYS_sched_getattr, child, &attributes, sizeof(attributes), 0));
+	EQUAL(SCHED_RR, attributes.policy);
+	EQUAL(99, attributes.priority);
+	FAILS(EINVAL, sched_setparam(child, &none));
+	FAILS(EINVAL, syscall(SYS_sched_setscheduler, child, SCHED_FIFO, &none));
+	attributes.policy = SCHED_FIFO;
+	attributes.priority = 7;
+	attributes.flags = 1; /* SCHED_FLAG_RESET_ON_FORK */
+	WORKS(syscall(SYS_sched_setattr, child, &attributes, 0));
+	EQUAL(SCHED_FIFO | SCHED_RESET_ON_FORK, sched_getscheduler(child));
+	WORKS(sched_rr_get_interval(child, &slice));
+	EQUAL(0, slice.tv_nsec);
+	WORKS(syscall(SYS_sched_setscheduler, child, SCHED_OTHER, &none));
+	EQUAL(SCHED_OTHER, sched_getscheduler(child));
+	WORKS(sched_getparam(child, &now));
+	EQUAL(0, now.sched_priority);
+	end(child);
+	/* A child has its parent's, but for that flag. */
+	WORKS(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &five));
+	CHILD {
+		EQUAL(SCHED_FIFO, sched_getscheduler(0));
+		WORKS(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO | SCHED_RESET_ON_FORK, &five));
+		CHILD {
+			EQUAL(SCHED_OTHER, sched_getscheduler(0));
+		}
+	}
+	WORKS(syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &none));
+}
+
 TEST(policies_are_set_by_the_owner_or_root)
 {
 	pid_t child = sleeper();
@@ -425,7 +495,9 @@ TEST(limits_are_lowered_by_all_and_raised_by_root)
 		FAILS(EPERM, prlimit(getppid(), RLIMIT_NOFILE, &more, NULL));
 	}
 	CHILD {
-		struct rlimit more = { 100, 100 };
+		struct rlimit more = { 100, 100 }, endless = { 100, RLIM_INFINITY };
+		/* fs.nr_open is above all. */
+		FAILS(EPERM, setrlimit(RLIMIT_NOFILE, &endless));
 		WORKS(setrlimit(RLIMIT_NOFILE, &more));
 		more.rlim_max = 101;
 		/* CAP_SYS_RESOURCE, which the oracle's root may be without. */
