@@ -214,11 +214,21 @@ static bool holds(const struct when *w, const uint32_t *values, const struct cal
 	       w->when == WHEN_AMONG	? is_among(argument, values) : true;
 }
 
-const struct row *filter_find_row(const struct call *c)
+static const struct row *row_of(const struct call *c)
 {
 	unsigned number = c->number < 0 || c->number >= NUMBERS ? NUMBERS : (unsigned)c->number;
 	int index = number < NUMBERS ? row_by_number[c->abi][number] - 1 : -1;
-	const struct row *row = index < 0 ? NULL : &rows[index];
+	return index < 0 ? NULL : &rows[index];
+}
+
+bool filter_is_row_of(const struct call *c, const struct row *row)
+{
+	return row_of(c) == row;
+}
+
+const struct row *filter_find_row(const struct call *c)
+{
+	const struct row *row = row_of(c);
 	if (row && row->is_inside && c->t->is_inside && holds(&row->inside, row->values, c))
 		return row;
 	if (row && row->hook == hook_readv && c->t->has_signals)

@@ -20,6 +20,8 @@ int filter_number(enum abi abi, unsigned row);
  * For calls that a guest's own filter has sent.
  */
 const struct row *filter_find_row(const struct call *c);
+/* Is this the row of the call's number? */
+bool filter_is_row_of(const struct call *c, const struct row *row);
 /*
  * Leave real root what a guest of his keeps of his capabilities: those over files, which passed calls need, and over
  * its own sockets.  All else is the tracer's to do, or nobody's.

@@ -647,6 +647,36 @@ TEST(filters_answer_what_they_say)
 	WORKS(rmdir("before"));
 }
 
+/* Whatever a filter says of a call by a value that it computes, names of files lead where they led. */
+TEST(what_a_filter_computes_changes_no_call)
+{
+	enum { VALUES = 1200 };
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[5])),
+		BPF_STMT(BPF_ALU | BPF_OR | BPF_K, SECCOMP_RET_TRACE),
+		BPF_STMT(BPF_RET | BPF_A, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(*code), code };
+	char name[4096];
+	put_file("file", 0600, "text");
+	EQUAL(1, getcwd(name, sizeof(name) - 8) != NULL);
+	strcat(name, "/file");
+	CHILD {
+		WORKS(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0));
+		for (int i = 0; i < VALUES; i++) {
+			int fd = syscall(SYS_openat, AT_FDCWD, name, O_RDONLY, 0, 0, i);
+			if (fd >= 0)
+				close(fd);
+			else
+				EQUAL(ENOSYS, errno); /* nobody traces it */
+		}
+	}
+	WORKS(unlink("file"));
+}
+
 /* A filter that lets all pass but what it is about: by a list of calls that are allowed, and by their arguments. */
 TEST(filters_that_allow_leave_all_else_as_it_is)
 {
