@@ -282,6 +282,14 @@ TEST(a_file_that_is_made_keeps_the_set_id_bits_that_it_is_made_with)
 		/* One that was there loses them. */
 		close(WORKS(creat("a", 02777)));
 		EQUAL(0755, mode_of("a"));
+	}
+}
+
+TEST(writing_to_a_file_that_is_made_takes_its_set_id_bits)
+{
+	WORKS(chmod(".", 0777));
+	umask(022);
+	AS (1000, 1000) {
 		int fd = WORKS(creat("d", 02777));
 		EQUAL(1, write(fd, "x", 1));
 		EQUAL(0755, mode_of("d"));

@@ -85,6 +85,7 @@ tell() { # WAY PROGRAM COMMAND...
 		'ok '* | 'not ok '*)
 			seen=$((seen + 1)) number=$((number + 1))
 			[[ " ${newer[*]-} " != *" $of:${line#*ok * } "* ]] || line="ok $number ${line#*ok * } # skip its calls are newer"
+			[[ " ${unlike[*]-} " != *" $of:${line#*ok * } "* ]] || line="ok $number ${line#*ok * } # skip real root's guests keep CAP_FSETID"
 			printf '%s %d %s: %s\n' "${line%%ok *}ok" $number "$name" "${line#*ok * }"
 			;;
 		*) printf '%s\n' "$line" ;;
@@ -122,7 +123,8 @@ fi
 
 fakebuild=$(realpath "$way_or_build/fakebuild")
 # As on a kernel without the calls that came after 3.10; tests of these calls are left out.
-under=() newer=()
+under=() newer=() unlike=()
+[ "$(id -u)" -ne 0 ] || unlike=(chmod:writing_to_a_file_that_is_made_takes_its_set_id_bits)
 if [ -n "${FAKEBUILD_TEST_OLD_KERNEL-}" ]; then
 	under=("$(realpath build/elsewhere)" linux-3.10)
 	newer=(access:errors open:descriptors_have_the_flags_that_were_given chmod:fchmodat2_has_flags exec:execveat_by_directory_and_by_descriptor exec:from_memory
