@@ -169,7 +169,7 @@ int64_t hook_truncate(struct call *c)
 	if (r == 0)
 		r = share_mark(c->t, o);
 	/* By the caller himself: he may have a limit of the size of files, and a handler for its signal. */
-	return r < 0 ? r : CALL_PASS;
+	return r < 0 ? r : call_redirect(c);
 }
 
 static int64_t set_times(struct call *c, const struct timespec times[2])
