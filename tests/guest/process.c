@@ -307,10 +307,10 @@ TEST(nobody_has_a_negative_number)
 TEST(the_largest_size_holds_for_who_truncates)
 {
 	struct rlimit limit = { 1000, 1000 };
-	char name[4096];
+	char here[PATH_MAX - 8], name[PATH_MAX];
 	put_file("f", 0644, "text");
-	EQUAL(1, getcwd(name, sizeof(name) - 8) != NULL);
-	strcat(name, "/f");
+	EQUAL(1, getcwd(here, sizeof(here)) != NULL);
+	snprintf(name, sizeof(name), "%s/f", here);
 	CHILD {
 		handle(SIGXFSZ, 0);
 		WORKS(setrlimit(RLIMIT_FSIZE, &limit));
@@ -664,10 +664,10 @@ TEST(what_a_filter_computes_changes_no_call)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = { sizeof(code) / sizeof(*code), code };
-	char name[4096];
+	char here[PATH_MAX - 8], name[PATH_MAX];
 	put_file("file", 0600, "text");
-	EQUAL(1, getcwd(name, sizeof(name) - 8) != NULL);
-	strcat(name, "/file");
+	EQUAL(1, getcwd(here, sizeof(here)) != NULL);
+	snprintf(name, sizeof(name), "%s/file", here);
 	CHILD {
 		WORKS(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0));
 		for (int i = 0; i < VALUES; i++) {
