@@ -127,7 +127,7 @@ under=() newer=() unlike=()
 [ "$(id -u)" -ne 0 ] || unlike=(chmod:writing_to_a_file_that_is_made_takes_its_set_id_bits)
 if [ -n "${FAKEBUILD_TEST_OLD_KERNEL-}" ]; then
 	under=("$(realpath build/elsewhere)" linux-3.10)
-	newer=(access:errors open:descriptors_have_the_flags_that_were_given chmod:fchmodat2_has_flags exec:execveat_by_directory_and_by_descriptor exec:from_memory
+	newer=(access:errors process:real_time_scheduling_is_as_it_was_set open:descriptors_have_the_flags_that_were_given chmod:fchmodat2_has_flags exec:execveat_by_directory_and_by_descriptor exec:from_memory
 		exec:exe_leads_to_a_program_without_a_name exec:set_id_programs stat:errors_of_statx
 		names:descriptors_tell_nodes_of_one_number_apart unix:credentials_are_those_of_the_send stat:an_empty_path_is_the_descriptor_whatever_the_flags unix:a_name_that_does_not_fit_is_cut
 		xattr:the_newest_calls i386:sockets_by_numbers_of_their_own i386:several_messages_at_once i386:large_files_are_opened_by_who_asks
