@@ -132,12 +132,6 @@ struct sending {
 	struct error err;
 };
 
-static int write_fd(void *arg, const void *bytes, size_t size, struct error *err)
-{
-	int r = io_write_all(*(const int *)arg, bytes, size);
-	return r < 0 ? error_set(err, -r, "cannot write the archive") : 0;
-}
-
 /* Names begin with that of what is copied; of a whole root with ".". */
 static int send_tree(struct sending *s)
 {
@@ -168,7 +162,7 @@ static int send_tree(struct sending *s)
 			if (add_tree(t, cursor, &entries[i], entries[i].name, err) < 0)
 				return -1;
 	}
-	return tarball_write(t, write_fd, &s->fd, err);
+	return tarball_write(t, archive_sink_fd, &s->fd, err);
 }
 
 static void *send_in_thread(void *arg)

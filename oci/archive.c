@@ -271,10 +271,9 @@ struct archive_writer {
 	int fd;
 };
 
-static int sink_fd(void *arg, const void *bytes, size_t size, struct error *err)
+int archive_sink_fd(void *arg, const void *bytes, size_t size, struct error *err)
 {
-	const struct archive_writer *w = arg;
-	int r = io_write_all(w->fd, bytes, size);
+	int r = io_write_all(*(const int *)arg, bytes, size);
 	return r < 0 ? error_set(err, -r, "cannot write the archive") : 0;
 }
 
@@ -302,7 +301,7 @@ int archive_writer_open_sink(const void *ctx, archive_sink sink, void *arg, stru
 		return -1;
 	struct archive_writer *w = mem_new(ctx, struct archive_writer);
 	w->sink = sink;
-	w->sink_arg = arg ? arg : w;
+	w->sink_arg = arg;
 	w->fd = -1;
 	w->tar = mem_must(lib.archive_write_new());
 	w->entry = mem_must(lib.archive_entry_new());
@@ -323,9 +322,10 @@ int archive_writer_open_sink(const void *ctx, archive_sink sink, void *arg, stru
 
 int archive_writer_open(const void *ctx, int fd, struct archive_writer **ret, struct error *err)
 {
-	if (archive_writer_open_sink(ctx, sink_fd, NULL, ret, err) < 0)
+	if (archive_writer_open_sink(ctx, archive_sink_fd, NULL, ret, err) < 0)
 		return -1;
 	(*ret)->fd = fd;
+	(*ret)->sink_arg = &(*ret)->fd;
 	return 0;
 }
 

@@ -47,6 +47,8 @@ ssize_t archive_reader_read(struct archive_reader *r, void *buffer, size_t size,
 int archive_reader_finish(struct archive_reader *r, char ret_digest[DIGEST_ROOM], struct error *err);
 
 typedef int (*archive_sink)(void *arg, const void *bytes, size_t size, struct error *err);
+/* The sink that writes to a descriptor; arg points to it, an int. */
+int archive_sink_fd(void *arg, const void *bytes, size_t size, struct error *err);
 /* Decompress a whole stream into `sink`, whatever it holds. */
 int archive_decompress(int fd, archive_sink sink, void *arg, struct error *err);
 

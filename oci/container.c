@@ -437,23 +437,12 @@ int container_commit(const void *ctx, struct store *s, const struct container *c
 	return store_add_on_top(ctx, s, base, is_empty ? NULL : &layer, diff_id, changes, name, ret, err);
 }
 
-struct fd_sink {
-	int fd;
-};
-
-static int write_fd(void *arg, const void *bytes, size_t size, struct error *err)
-{
-	int r = io_write_all(((struct fd_sink *)arg)->fd, bytes, size);
-	return r < 0 ? error_set(err, -r, "cannot write the archive") : 0;
-}
-
 int container_export(const struct container *c, int fd, struct error *err)
 {
 	CLEANUP_TALLOC struct meta *meta = NULL;
 	CLEANUP_TALLOC struct change *changes = NULL;
-	struct fd_sink sink = { fd };
 	unsigned count;
 	if (container_open_meta(NULL, c, &meta, err) < 0 || diff_everything(NULL, c, &changes, &count, err) < 0)
 		return -1;
-	return diff_write(c, meta, changes, count, write_fd, &sink, err);
+	return diff_write(c, meta, changes, count, archive_sink_fd, &fd, err);
 }
