@@ -119,18 +119,8 @@ TEST(setgid_needs_the_files_group)
 TEST(a_directory_that_another_process_gives_setgid_gives_its_group_at_once)
 {
 	char name[64];
-	/* Who has looked at a directory remembers it. */
 	for (int i = 0; i < 20; i++) {
-		snprintf(name, sizeof(name), "d%d", i);
-		WORKS(mkdir(name, 0755));
-		snprintf(name, sizeof(name), "d%d/d", i);
-		WORKS(mkdir(name, 0755));
-		for (int file = 0; file < 4; file++) {
-			snprintf(name, sizeof(name), "d%d/d/%d", i, file);
-			put_file(name, 0644, "");
-			EQUAL(0, look(name).st_gid);
-		}
-		snprintf(name, sizeof(name), "d%d/d", i);
+		make_known_directory(i, name);
 		CHILD {
 			WORKS(chown(name, 0, 2000));
 			WORKS(chmod(name, 02755));

@@ -223,6 +223,25 @@ static inline struct stat look(const char *name)
 		memset(&st, 0, sizeof(st));
 	return st;
 }
+
+/*
+ * Make the directory d<i>/d, and four files in it, each of group 0: who has looked at a directory remembers it.  Its name is
+ * left in `name`.
+ */
+static inline void make_known_directory(int i, char name[64])
+{
+	snprintf(name, 64, "d%d", i);
+	WORKS(mkdir(name, 0755));
+	snprintf(name, 64, "d%d/d", i);
+	WORKS(mkdir(name, 0755));
+	for (int file = 0; file < 4; file++) {
+		snprintf(name, 64, "d%d/d/%d", i, file);
+		put_file(name, 0644, "");
+		EQUAL(0, look(name).st_gid);
+	}
+	snprintf(name, 64, "d%d/d", i);
+}
+
 static inline mode_t mode_of(const char *name)
 {
 	return look(name).st_mode & 07777;

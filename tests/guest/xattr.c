@@ -276,15 +276,7 @@ TEST(a_default_acl_of_another_process_is_inherited_at_once)
 	struct acl acl = { 2, { { USER_OBJ, 7, -1 }, { USER, 4, 1000 }, { GROUP_OBJ, 5, -1 }, { MASK, 7, -1 }, { OTHER, 0, -1 } } };
 	char name[64];
 	for (int i = 0; i < 20; i++) {
-		snprintf(name, sizeof(name), "d%d", i);
-		WORKS(mkdir(name, 0755));
-		snprintf(name, sizeof(name), "d%d/d", i);
-		WORKS(mkdir(name, 0755));
-		for (int file = 0; file < 4; file++) {
-			snprintf(name, sizeof(name), "d%d/d/%d", i, file);
-			put_file(name, 0644, "");
-		}
-		snprintf(name, sizeof(name), "d%d/d", i);
+		make_known_directory(i, name);
 		int status = 0;
 		pid_t child = fork();
 		if (child == 0)
